@@ -1,0 +1,1 @@
+"""What the system does: each operation that a function, or a command, calls."""
