@@ -1,0 +1,40 @@
+"""Gives up windows that the apply function could not apply in all its tries, so that their uploads settle."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tidemark.domain.windows import Window
+from tidemark.services.dead_letters import give_up
+from tidemark.store import queues
+from tidemark.store.backend import Backend
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+backend = Backend.from_environment()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
+    """Give up the windows of a batch; one that cannot be recorded as failed stays in the dead letter queue."""
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True, raise_on_entire_batch_failure=False)
+    with processor(event["Records"], handler=_give_up):
+        processor.process()
+    return processor.response()
+
+
+def _give_up(record: SQSRecord) -> None:
+    window = Window.model_validate_json(record.body)
+    with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):
+        settled = give_up(backend, window)
+        queues.send_settled(backend, [settled])
+        logger.error("window given up", extra=settled.model_dump(include={"applied", "dropped", "failed"}))
+    metrics.add_metric("WindowsGivenUp", MetricUnit.Count, 1)

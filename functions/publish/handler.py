@@ -1,0 +1,46 @@
+"""Turns settled windows into settled uploads and published versions, dataset by dataset."""
+
+from collections import defaultdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tidemark.domain.windows import Settled
+from tidemark.services.publish import publish
+from tidemark.store.backend import Backend
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+backend = Backend.from_environment()
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+@event_source(data_class=SQSEvent)
+def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
+    """Publish the datasets of a batch, each as one; a dataset whose publication fails comes back whole."""
+    messages: dict[str, dict[str, str]] = defaultdict(dict)
+    for record in event.records:
+        messages[record.attributes.message_group_id or ""][record.message_id] = record.body
+    failed: list[str] = []
+    for uid, bodies in messages.items():
+        with logger.append_context_keys(dataset=uid):
+            try:
+                _publish(uid, bodies.values())
+            except Exception:  # noqa: BLE001 - whatever it was, it is logged and its messages are reported as failed
+                logger.exception("dataset not published")
+                failed.extend(bodies)
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+def _publish(uid: str, bodies: Any) -> None:
+    settled = [Settled.model_validate_json(body) for body in bodies]
+    for version in publish(backend, uid, settled):
+        logger.info("version published", extra={"version": version.version, "uploads": version.uploads})
+        metrics.add_metric("VersionsPublished", MetricUnit.Count, 1)

@@ -1,0 +1,53 @@
+"""Datasets: a fixed number of shards, and a dense sequence of versions."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tidemark.domain.ids import DatasetName, ProjectName
+from tidemark.domain.limits import MAX_SHARDS
+from tidemark.domain.schema import Schema
+
+
+class Mode(StrEnum):
+    """How a dataset takes uploads (R22)."""
+
+    STREAMING = "STREAMING"
+
+
+class Dataset(BaseModel):
+    """A dataset as created. None of this changes later; `uid` is its own for ever, its name is not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: ProjectName
+    name: DatasetName
+    uid: str
+    description: str
+    mode: Mode
+    shards: int = Field(ge=1, le=MAX_SHARDS)
+    created_at: datetime
+    created_by: str
+
+
+class Activity(BaseModel):
+    """What is going on in a dataset at this moment (R18)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pending_uploads: int
+    """Uploads that are accepted and not yet settled, counted up to 100."""
+    deleting: bool
+    """Whether one of them deletes frames."""
+
+
+class DatasetDetails(Dataset):
+    """A dataset with its present state."""
+
+    latest: int
+    """Number of the latest version; 0 while nothing has settled."""
+    frames: int
+    labels: int
+    activity: Activity
+    metadata_schema: Schema

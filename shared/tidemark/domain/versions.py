@@ -1,0 +1,49 @@
+"""Versions: the heads of all shards at one moment, under a dense number."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ShardState(NamedTuple):
+    """How far a shard's log had come, and what was alive in it then."""
+
+    head: int = 0
+    frames: int = 0
+    labels: int = 0
+
+
+class VersionUpload(BaseModel):
+    """An upload that settled into a version, and who sent it (R8)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    actor: str
+
+
+class Version(BaseModel):
+    """A version of a dataset (R7, R8). It never changes: each shard's log only grows, and reads stop at its head."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    created_at: datetime
+    uploads: tuple[VersionUpload, ...]
+    shards: tuple[ShardState, ...]
+
+    @property
+    def frames(self) -> int:
+        """Live frames."""
+        return sum(shard.frames for shard in self.shards)
+
+    @property
+    def labels(self) -> int:
+        """Live labels."""
+        return sum(shard.labels for shard in self.shards)
+
+
+def empty_version(created_at: datetime, shards: int) -> Version:
+    """Version 0: what a dataset holds before anything has settled."""
+    return Version(number=0, created_at=created_at, uploads=(), shards=(ShardState(),) * shards)

@@ -1,0 +1,99 @@
+"""Windows: the rows of an upload that one shard applies in one transaction.
+
+Rows are cut into windows by the shard of their frame, in order, at most `MAX_WINDOW_FRAMES` to a window and at most
+`MAX_WINDOW_BYTES` of message, so that a window always fits one DynamoDB transaction and one SQS message.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from tidemark.domain.ids import shard_of
+from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
+from tidemark.domain.mutations import Op
+from tidemark.domain.validation import AcceptedRow
+
+ROW_OVERHEAD_BYTES = 160
+"""Upper bound of what a row takes in a message beside its frame id and its classes."""
+
+
+class WindowRow(NamedTuple):
+    """One accepted mutation: what it does to which frame, and where in the upload's pack its payload lies."""
+
+    row: int
+    op: Op
+    frame_id: str
+    offset: int
+    length: int
+    digest: str
+    labels: int
+    classes: dict[str, int]
+
+
+class WindowPlan(BaseModel):
+    """The part of a window that the upload's index keeps: its shard, its number in the upload and its rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    shard: int
+    rows: list[WindowRow]
+
+
+class Window(BaseModel):
+    """A window as it travels to its shard: a plan, and what all windows of its upload share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    """The dataset's uid."""
+    upload: str
+    pack: str
+    actor: str
+    accepted_at: datetime
+    plan: WindowPlan
+
+    @property
+    def id(self) -> str:
+        """Names the window for ever; applying it a second time is recognised by it."""
+        return f"{self.upload}-{self.plan.number}"
+
+
+class Settled(BaseModel):
+    """What became of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    upload: str
+    window: int
+    applied: int
+    dropped: int
+    failed: int
+
+
+def cut(rows: Iterable[AcceptedRow], shards: int) -> list[tuple[int, list[AcceptedRow]]]:
+    """Cut accepted rows, of distinct frames, into windows, each a shard and its rows within the limits.
+
+    The order of the windows of one shard is the order of their rows.
+    """
+    windows: list[tuple[int, list[AcceptedRow]]] = []
+    filling: dict[int, tuple[list[AcceptedRow], int]] = {}
+    for row in rows:
+        shard = shard_of(row.frame_id, shards)
+        size = message_bytes(row)
+        window, filled = filling.get(shard, ([], MAX_WINDOW_BYTES))
+        if len(window) == MAX_WINDOW_FRAMES or filled + size > MAX_WINDOW_BYTES:
+            window, filled = [], 0
+            windows.append((shard, window))
+        window.append(row)
+        filling[shard] = (window, filled + size)
+    return windows
+
+
+def message_bytes(row: AcceptedRow) -> int:
+    """Upper bound of the bytes that a row takes in its window's message."""
+    classes = sum(len(name.encode()) * 2 + 12 for name in row.classes)
+    return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes

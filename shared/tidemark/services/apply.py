@@ -1,0 +1,169 @@
+"""Applying windows: the only writer of frame versions.
+
+A window is resolved against its frames as they are at the shard's head, then committed in one transaction that holds
+only if the head is still there and the window was never applied. Doing it twice, late, or at the same time as another
+invocation therefore changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tidemark.domain.canonical import digest
+from tidemark.domain.errors import Unavailable
+from tidemark.domain.frames import Frame
+from tidemark.domain.merge import MergeRefused, merge
+from tidemark.domain.mutations import Op
+from tidemark.domain.uploads import RowOutcome
+from tidemark.domain.validation import parse_frame, parse_patch
+from tidemark.domain.windows import Settled, Window, WindowRow
+from tidemark.store import packs, shards
+from tidemark.store.backend import Backend
+from tidemark.store.packs import PackWriter, Pointer
+from tidemark.store.shards import FrameVersion, Head, Marker
+from tidemark.store.table import TransactionRefused
+
+RACES = 5
+"""Times that a window starts over because another invocation moved the head under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """What a row writes: `pointer` None removes the frame."""
+
+    row: WindowRow
+    pointer: Pointer | None
+    labels: int
+    classes: dict[str, int]
+
+
+def apply_window(backend: Backend, window: Window) -> Settled:
+    """Apply a window to its shard, or find that this was done before; answers what became of its rows.
+
+    Raises Unavailable where other invocations were faster again and again; the window may then be applied later.
+    """
+    for _ in range(RACES):
+        head, marker = shards.head_and_marker(backend, window)
+        if marker is None:
+            try:
+                marker = _commit(backend, window, head)
+            except TransactionRefused:
+                continue
+        return marker.settled(window)
+    raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
+
+
+def _commit(backend: Backend, window: Window, head: Head) -> Marker:
+    current = _current_versions(backend, window, head)
+    writes, outcomes = _resolve(backend, window, current)
+    n = head.n + 1
+    versions = [
+        FrameVersion(
+            frame_id=write.row.frame_id,
+            n=n,
+            op=write.row.op,
+            pointer=write.pointer,
+            labels=write.labels,
+            classes=write.classes,
+            upload=window.upload,
+            actor=window.actor,
+            at=window.accepted_at,
+        )
+        for write in writes
+    ]
+    marker = Marker(
+        applied=len(writes),
+        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
+        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
+        outcomes=tuple(outcomes),
+    )
+    new_head = _advanced(head, writes, current)
+    shards.commit(backend, window, head, new_head, versions, marker, backend.clock())
+    return marker
+
+
+def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
+    """The live frames that a window touches, by id. An id above the highest that the shard ever held is new: no read."""
+    known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
+    found = backend.parallel(
+        lambda frame_id: shards.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
+    )
+    return {version.frame_id: version for version in found if version and version.op is not Op.DELETE}
+
+
+def _resolve(
+    backend: Backend, window: Window, current: dict[str, FrameVersion]
+) -> tuple[list[_Write], list[RowOutcome]]:
+    writes: list[_Write] = []
+    outcomes: list[RowOutcome] = []
+    merges: list[WindowRow] = []
+    for row in window.plan.rows:
+        if row.op is Op.ADD:
+            writes.append(_Write(row, _payload(window, row), row.labels, row.classes))
+        elif row.frame_id not in current:
+            outcomes.append(_unknown_frame(row))
+        elif row.op is Op.DELETE:
+            writes.append(_Write(row, None, 0, {}))
+        else:
+            merges.append(row)
+    if merges:
+        merged, refused = _merge(backend, window, merges, current)
+        writes.extend(merged)
+        outcomes.extend(refused)
+    return writes, outcomes
+
+
+def _merge(
+    backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
+) -> tuple[list[_Write], list[RowOutcome]]:
+    """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
+    states = [pointer for row in rows if (pointer := current[row.frame_id].pointer)]
+    payloads = packs.read_payloads(backend, [*states, *(_payload(window, row) for row in rows)])
+    pack = PackWriter(window.dataset)
+    writes: list[_Write] = []
+    refused: list[RowOutcome] = []
+    for row, state, patch in zip(rows, payloads, payloads[len(states) :], strict=False):
+        try:
+            merged = merge(parse_frame(state), parse_patch(patch))
+        except MergeRefused as refusal:
+            refused.append(_outcome(row, "failed", refusal.code, refusal.message))
+            continue
+        writes.append(_stored(pack, row, merged))
+    if writes:
+        pack.write(backend)
+    return writes, refused
+
+
+def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
+    payload = frame.canonical()
+    span = pack.add(payload)
+    pointer = Pointer(pack.name, span.offset, span.length, digest(payload))
+    return _Write(row, pointer, frame.label_count(), frame.class_counts())
+
+
+def _advanced(head: Head, writes: list[_Write], current: dict[str, FrameVersion]) -> Head:
+    frames, labels = head.frames, head.labels
+    for write in writes:
+        replaced = current.get(write.row.frame_id)
+        frames += (write.pointer is not None) - (replaced is not None)
+        labels += write.labels - (replaced.labels if replaced else 0)
+    highest = max([head.highest, *(write.row.frame_id for write in writes)])
+    return Head(head.n + 1, frames, labels, highest)
+
+
+def _payload(window: Window, row: WindowRow) -> Pointer:
+    return Pointer(window.pack, row.offset, row.length, row.digest)
+
+
+def _unknown_frame(row: WindowRow) -> RowOutcome:
+    return _outcome(
+        row,
+        "dropped",
+        "unknown_frame",
+        f"{row.op} of frame {row.frame_id!r}, which is not in the dataset; nothing was changed.",
+    )
+
+
+def _outcome(row: WindowRow, outcome: Literal["dropped", "failed"], code: str, message: str) -> RowOutcome:
+    return RowOutcome(
+        row=row.row, frame_id=row.frame_id, code=code, pointer="", message=message, outcome=outcome
+    )

@@ -1,0 +1,61 @@
+"""Datasets: creating, listing and describing them."""
+
+import secrets
+
+from tidemark.domain.datasets import Activity, Dataset, DatasetDetails, Mode
+from tidemark.domain.errors import Conflict
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.services.versions import latest_version
+from tidemark.store import catalog, uploads
+from tidemark.store.backend import Backend
+
+UID_BYTES = 8
+
+
+def create_dataset(
+    backend: Backend, *, project: str, name: str, description: str, shards: int, actor: str
+) -> Dataset:
+    """Create an empty dataset, at version 0. Raises NotFound (project) and Conflict (name taken)."""
+    catalog.project(backend, project)
+    dataset = Dataset(
+        project=project,
+        name=name,
+        uid=secrets.token_hex(UID_BYTES),
+        description=description,
+        mode=Mode.STREAMING,
+        shards=shards,
+        created_at=backend.clock(),
+        created_by=actor,
+    )
+    if not catalog.create_dataset(backend, dataset):
+        raise Conflict(
+            f"There is a dataset {name!r} in project {project!r} already.",
+            code="dataset_exists",
+            pointer="/name",
+        )
+    return dataset
+
+
+def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
+    """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound."""
+    dataset = catalog.dataset(backend, project, name)
+    version = latest_version(backend, dataset)
+    schema, _ = catalog.schema(backend, dataset.uid, fresh=True)
+    deleting = uploads.pending(backend, dataset.uid)
+    return DatasetDetails(
+        **dataset.model_dump(),
+        latest=version.number,
+        frames=version.frames,
+        labels=version.labels,
+        activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
+        metadata_schema=schema,
+    )
+
+
+def list_datasets(backend: Backend, *, project: str, limit: int, cursor: str | None) -> Page[Dataset]:
+    """The datasets of a project in order of their names. Raises NotFound."""
+    scope = f"datasets:{project}"
+    after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""
+    catalog.project(backend, project)
+    found = catalog.datasets(backend, project, after, limit)
+    return Page(items=found, cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None)

@@ -1,0 +1,60 @@
+"""Projects and their class maps."""
+
+from collections.abc import Sequence
+
+from tidemark.domain.class_map import ClassEntry, ClassMap, replaced
+from tidemark.domain.errors import Conflict
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.projects import Project
+from tidemark.store import catalog
+from tidemark.store.backend import Backend
+
+
+def create_project(
+    backend: Backend, *, name: str, description: str, classes: Sequence[ClassEntry], actor: str
+) -> Project:
+    """Create a project with its class map (R1). Raises Conflict where the name is taken."""
+    project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
+    if not catalog.create_project(backend, project, ClassMap(classes=tuple(classes))):
+        raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
+    return project
+
+
+def get_project(backend: Backend, name: str) -> Project:
+    """The project of that name. Raises NotFound."""
+    return catalog.project(backend, name)
+
+
+def list_projects(
+    backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
+) -> Page[Project]:
+    """Projects in order of their names: all, or those named in `only`."""
+    after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
+    found = catalog.projects(backend, after, limit) if only is None else _named(backend, only, after, limit)
+    more = encode_cursor("projects", found[-1].name) if len(found) == limit else None
+    return Page(items=found, cursor=more)
+
+
+def get_class_map(backend: Backend, project: str) -> ClassMap:
+    """A project's class map as it is now. Raises NotFound."""
+    return catalog.class_map(backend, project, fresh=True)
+
+
+def put_class_map(backend: Backend, project: str, classes: Sequence[ClassEntry]) -> ClassMap:
+    """Append classes and change colours, by giving the whole map (R2).
+
+    Raises Conflict where an existing class would change or go, and where someone else changed the map meanwhile.
+    """
+    before = catalog.class_map(backend, project, fresh=True)
+    after = replaced(before, classes)
+    if after != before and not catalog.replace_class_map(backend, project, before, after):
+        raise Conflict(
+            "The class map was changed by someone else at the same moment; read it and send your change again.",
+            code="class_map_changed",
+        )
+    return after
+
+
+def _named(backend: Backend, names: frozenset[str], after: str, limit: int) -> list[Project]:
+    wanted = sorted(name for name in names if name > after)
+    return catalog.projects_named(backend, wanted)[:limit]

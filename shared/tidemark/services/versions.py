@@ -1,0 +1,104 @@
+"""Reading versions: the list, and which one a reader means."""
+
+from bisect import bisect_right
+from datetime import UTC, datetime
+
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import InvalidRequest, NotFound
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.versions import Version
+from tidemark.store import catalog, versions
+from tidemark.store.backend import Backend
+
+LATEST = "LATEST"
+MAX_NUMBER_DIGITS = 12
+
+
+def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
+    """The version that `version` names. Raises NotFound and InvalidRequest."""
+    return resolve(backend, catalog.dataset(backend, project, dataset), version)
+
+
+def list_versions(
+    backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None
+) -> Page[Version]:
+    """The versions of a dataset, newest first (R8)."""
+    found = catalog.dataset(backend, project, dataset)
+    scope = f"versions:{found.uid}"
+    if cursor is None:
+        below = catalog.state(backend, found.uid).latest + 1
+    else:
+        below = int(decode_cursor(scope, cursor, int)[0])
+    page = versions.newest(backend, found.uid, below, limit)
+    more = encode_cursor(scope, page[-1].number) if page and page[-1].number > 1 else None
+    return Page(items=page, cursor=more)
+
+
+def resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
+    """The version that a reader names: a number, an ISO 8601 time (the version current then), or LATEST (R7).
+
+    Raises NotFound for a number that is not there yet, InvalidRequest for what is none of the three.
+    """
+    if version == LATEST:
+        return latest_version(backend, dataset)
+    if version.isascii() and version.isdigit():
+        return numbered_version(backend, dataset, version)
+    return _version_at(backend, dataset, _moment(version))
+
+
+def latest_version(backend: Backend, dataset: Dataset) -> Version:
+    """The latest version, with everything that settled before this call."""
+    return _existing(backend, dataset, catalog.state(backend, dataset.uid).latest)
+
+
+def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version:
+    """The version with a number given in decimal digits. Raises NotFound."""
+    found = None
+    if len(number) <= MAX_NUMBER_DIGITS:
+        found = versions.find(backend, dataset, int(number))
+    if found is None:
+        latest = catalog.state(backend, dataset.uid).latest
+        raise NotFound(
+            f"Dataset {dataset.name!r} has no version {number[:20]}; its latest is {latest}.",
+            code="unknown_version",
+            pointer="version",
+        )
+    return found
+
+
+def _existing(backend: Backend, dataset: Dataset, number: int) -> Version:
+    found = versions.find(backend, dataset, number)
+    if found is None:
+        raise LookupError(f"version {number} of {dataset.uid} is missing, though later ones exist")
+    return found
+
+
+def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version:
+    # Times grow with numbers, so the number is found by bisection: a read for each doubling of the versions, and no
+    # write, ever, for an index by time that few readers need.
+    state = catalog.state(backend, dataset.uid)
+    if state.latest_at is None or state.latest_at <= moment:
+        return _existing(backend, dataset, state.latest)
+    older = bisect_right(
+        range(1, state.latest), moment, key=lambda number: _existing(backend, dataset, number).created_at
+    )
+    return _existing(backend, dataset, older)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"{text[:80]!r} names no version: give a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, "
+            "or LATEST.",
+            code="unknown_version",
+            pointer="version",
+        ) from None
+    if moment.tzinfo is None:
+        raise InvalidRequest(
+            f"The time {text!r} has no zone; end it with Z or an offset (a plus sign is written %2B in a URL).",
+            code="unknown_version",
+            pointer="version",
+        )
+    return moment.astimezone(UTC)

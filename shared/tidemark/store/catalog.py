@@ -1,0 +1,229 @@
+"""Definitions: projects, class maps, datasets by name, and the schema that a dataset has learned."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tidemark.domain.class_map import ClassMap
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import NotFound
+from tidemark.domain.projects import Project
+from tidemark.domain.schema import Schema
+from tidemark.store import table
+from tidemark.store.backend import Backend
+from tidemark.store.table import Key, dataset_pk, project_pk
+
+PROJECTS = "PROJECTS"
+"""The partition of all projects, so that they are listed by key."""
+
+
+class DatasetState(NamedTuple):
+    """A dataset's latest version, and what publishing must know of the dataset."""
+
+    project: str
+    name: str
+    shards: int
+    latest: int
+    """Number of the latest version; 0 while it has none."""
+    latest_at: datetime | None
+
+
+def create_project(backend: Backend, project: Project, class_map: ClassMap) -> bool:
+    """Write a new project and its class map; False if the name is taken."""
+    try:
+        table.transact(
+            backend,
+            [
+                _put_new(backend, _project_key(project.name), _definition(project)),
+                _put_new(backend, _class_map_key(project.name), _class_map_item(class_map, 1)),
+            ],
+        )
+    except table.TransactionRefused:
+        return False
+    return True
+
+
+def project(backend: Backend, name: str) -> Project:
+    """The project of that name. Raises NotFound."""
+    found = backend.memory.projects.get(name)
+    if found is None:
+        item = table.get(backend, _project_key(name))
+        if item is None:
+            raise NotFound(f"There is no project {name!r}.", code="unknown_project")
+        found = backend.memory.projects[name] = Project.model_validate_json(item["definition"])
+    return found
+
+
+def projects(backend: Backend, after: str, limit: int) -> list[Project]:
+    """Up to `limit` projects in order of their names, from the one after `after`."""
+    return [
+        Project.model_validate_json(item["definition"])
+        for item in _list(backend, PROJECTS, f"{after} ", "~", limit)
+    ]
+
+
+def projects_named(backend: Backend, names: list[str]) -> list[Project]:
+    """The projects of those names that exist, in the order of the names."""
+    keys = [_project_key(name) for name in names]
+    found = table.get_many(backend, keys)
+    return [Project.model_validate_json(found[key]["definition"]) for key in keys if key in found]
+
+
+def class_map(backend: Backend, project_name: str, *, fresh: bool = False) -> ClassMap:
+    """A project's class map; `fresh` reads it anew instead of trusting what is remembered. Raises NotFound."""
+    return _class_map(backend, project_name, fresh=fresh)[0]
+
+
+def replace_class_map(backend: Backend, project_name: str, before: ClassMap, after: ClassMap) -> bool:
+    """Replace a class map that was read as `before`; False if it has changed meanwhile."""
+    seen, revision = _class_map(backend, project_name, fresh=True)
+    if seen != before:
+        return False
+    try:
+        backend.dynamodb.put_item(
+            TableName=backend.table,
+            Item=table.put(_class_map_key(project_name), _class_map_item(after, revision + 1)),
+            ConditionExpression="revision = :seen",
+            ExpressionAttributeValues={":seen": {"N": str(revision)}},
+        )
+    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    backend.memory.class_maps[project_name] = after, revision + 1
+    return True
+
+
+def create_dataset(backend: Backend, dataset: Dataset) -> bool:
+    """Write a new dataset, empty, at version 0; False if the name is taken."""
+    pk = dataset_pk(dataset.uid)
+    state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
+    try:
+        table.transact(
+            backend,
+            [
+                _put_new(backend, _dataset_key(dataset.project, dataset.name), _definition(dataset)),
+                _put_new(backend, Key(pk, "META"), state),
+                _put_new(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
+            ],
+        )
+    except table.TransactionRefused:
+        return False
+    return True
+
+
+def dataset(backend: Backend, project_name: str, name: str) -> Dataset:
+    """The dataset of that name. Raises NotFound, also where the project does not exist."""
+    found = backend.memory.datasets.get((project_name, name))
+    if found is None:
+        item = table.get(backend, _dataset_key(project_name, name))
+        if item is None:
+            project(backend, project_name)
+            raise NotFound(
+                f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset"
+            )
+        found = Dataset.model_validate_json(item["definition"])
+        backend.memory.datasets[project_name, name] = found
+    return found
+
+
+def datasets(backend: Backend, project_name: str, after: str, limit: int) -> list[Dataset]:
+    """Up to `limit` datasets of a project in order of their names, from the one after `after`."""
+    low, high = f"DATASET#{after} ", "DATASET#~"
+    items = _list(backend, project_pk(project_name), low, high, limit)
+    return [Dataset.model_validate_json(item["definition"]) for item in items]
+
+
+def schema(backend: Backend, uid: str, *, fresh: bool = False) -> tuple[Schema, int]:
+    """What a dataset has learned of its metadata and embeddings (R3, R4), and the revision of that knowledge."""
+    found = None if fresh else backend.memory.schemas.get(uid)
+    if found is None:
+        item = table.get(backend, Key(dataset_pk(uid), "SCHEMA"))
+        if item is None:
+            raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
+        found = Schema.model_validate_json(item["schema"]), int(item["revision"])
+        backend.memory.schemas[uid] = found
+    return found
+
+
+def replace_schema(backend: Backend, uid: str, after: Schema, revision: int) -> bool:
+    """Replace the schema that was read at `revision`; False if it has changed meanwhile."""
+    key = Key(dataset_pk(uid), "SCHEMA")
+    try:
+        backend.dynamodb.put_item(
+            TableName=backend.table,
+            Item=table.put(key, _schema_item(after, revision + 1)),
+            ConditionExpression="revision = :seen",
+            ExpressionAttributeValues={":seen": {"N": str(revision)}},
+        )
+    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    backend.memory.schemas[uid] = after, revision + 1
+    return True
+
+
+def state(backend: Backend, uid: str) -> DatasetState:
+    """What changes about a dataset as it is now, read consistently."""
+    item = table.get(backend, Key(dataset_pk(uid), "META"))
+    if item is None:
+        raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
+    at = item.get("latest_at")
+    return DatasetState(
+        project=item["project"],
+        name=item["name"],
+        shards=int(item["shards"]),
+        latest=int(item["latest"]),
+        latest_at=datetime.fromisoformat(at) if at else None,
+    )
+
+
+def _class_map(backend: Backend, project_name: str, *, fresh: bool) -> tuple[ClassMap, int]:
+    found = None if fresh else backend.memory.class_maps.get(project_name)
+    if found is None:
+        item = table.get(backend, _class_map_key(project_name))
+        if item is None:
+            raise NotFound(f"There is no project {project_name!r}.", code="unknown_project")
+        found = ClassMap.model_validate_json(item["classes"]), int(item["revision"])
+        backend.memory.class_maps[project_name] = found
+    return found
+
+
+def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[table.Item]:
+    items: list[table.Item] = []
+    start: str | None = low
+    while start is not None and len(items) < limit:
+        more, stopped = table.query(backend, pk, start, high, limit=limit - len(items))
+        items.extend(more)
+        start = f"{stopped} " if stopped else None
+    return items
+
+
+def _put_new(backend: Backend, key: Key, item: dict[str, Any]) -> Any:
+    return {
+        "Put": {
+            "TableName": backend.table,
+            "Item": table.put(key, item),
+            "ConditionExpression": "attribute_not_exists(PK)",
+        }
+    }
+
+
+def _definition(thing: Project | Dataset) -> dict[str, Any]:
+    return {"definition": thing.model_dump_json()}
+
+
+def _class_map_item(classes: ClassMap, revision: int) -> dict[str, Any]:
+    return {"classes": classes.model_dump_json(), "revision": revision}
+
+
+def _schema_item(learned: Schema, revision: int) -> dict[str, Any]:
+    return {"schema": learned.model_dump_json(), "revision": revision}
+
+
+def _project_key(name: str) -> Key:
+    return Key(PROJECTS, name)
+
+
+def _class_map_key(project_name: str) -> Key:
+    return Key(project_pk(project_name), "CLASSMAP")
+
+
+def _dataset_key(project_name: str, name: str) -> Key:
+    return Key(project_pk(project_name), f"DATASET#{name}")

@@ -1,0 +1,125 @@
+"""Packs: payloads of many frames in one S3 object, written once and never again.
+
+A pack is JSON lines: a payload a line. The pack of an upload ends with two lines of its own, its errors and its
+windows; the upload's record says where they lie. Every pack has a name that was never used before, so that a late
+writer can spoil nothing, and every payload is checked against its digest when it is read.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tidemark.domain.canonical import digest
+from tidemark.store.backend import Backend
+
+MAX_GAP_BYTES = 32 * 1024
+"""Payloads of a pack that lie closer than this are read by one request: bytes are cheaper than requests."""
+MAX_SPAN_BYTES = 4 * 1024 * 1024
+"""Most bytes that one request reads."""
+
+
+class Span(NamedTuple):
+    """A range of bytes of a pack."""
+
+    offset: int
+    length: int
+
+
+class Pointer(NamedTuple):
+    """Where a payload lies and what its SHA-256 is."""
+
+    pack: str
+    offset: int
+    length: int
+    digest: str
+
+
+class PackCorrupt(Exception):  # noqa: N818 - names the state of the pack
+    """A payload does not have the digest it was written with."""
+
+
+class PackWriter:
+    """Collects lines, then writes them as one new pack of a dataset."""
+
+    def __init__(self, uid: str) -> None:
+        self.name = f"{uid}/{uuid.uuid4().hex}"
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, line: bytes) -> Span:
+        """Append a line, given without its newline; answers where it will lie."""
+        span = Span(self._size, len(line))
+        self._lines.append(line)
+        self._size += len(line) + 1
+        return span
+
+    def write(self, backend: Backend) -> None:
+        """Write the pack: one PUT."""
+        backend.s3.put_object(
+            Bucket=backend.bucket,
+            Key=object_key(self.name),
+            Body=b"".join(line + b"\n" for line in self._lines),
+            ContentType="application/jsonl",
+        )
+
+
+def object_key(pack: str) -> str:
+    """The S3 key of a pack."""
+    return f"packs/{pack}"
+
+
+def read_span(backend: Backend, pack: str, span: Span) -> bytes:
+    """A range of a pack: one ranged GET."""
+    answer = backend.s3.get_object(
+        Bucket=backend.bucket,
+        Key=object_key(pack),
+        Range=f"bytes={span.offset}-{span.offset + span.length - 1}",
+    )
+    return answer["Body"].read()
+
+
+def read_payloads(backend: Backend, pointers: Sequence[Pointer]) -> list[bytes]:
+    """The payloads at `pointers`, in their order; near ones share a request, requests run in parallel.
+
+    Raises PackCorrupt.
+    """
+    reads = coalesce(pointers)
+
+    def fetch(read: tuple[str, Span]) -> bytes:
+        return read_span(backend, *read)
+
+    found: dict[Pointer, bytes] = {}
+    for ((_, span), members), data in zip(reads.items(), backend.parallel(fetch, reads), strict=True):
+        for pointer in members:
+            start = pointer.offset - span.offset
+            payload = data[start : start + pointer.length]
+            if digest(payload) != pointer.digest:
+                raise PackCorrupt(f"{pointer} does not have its digest")
+            found[pointer] = payload
+    return [found[pointer] for pointer in pointers]
+
+
+def coalesce(pointers: Iterable[Pointer]) -> dict[tuple[str, Span], list[Pointer]]:
+    """The ranges to read for `pointers`, each with the pointers it serves (within the two limits above)."""
+    reads: dict[tuple[str, Span], list[Pointer]] = {}
+    run: list[Pointer] = []
+    end = 0
+
+    def close() -> None:
+        if run:
+            span = Span(run[0].offset, end - run[0].offset)
+            reads[run[0].pack, span] = list(run)
+            run.clear()
+
+    for pointer in sorted(set(pointers)):
+        apart = run and (
+            pointer.pack != run[0].pack
+            or pointer.offset - end > MAX_GAP_BYTES
+            or pointer.offset + pointer.length - run[0].offset > MAX_SPAN_BYTES
+        )
+        if apart:
+            close()
+        end = pointer.offset + pointer.length if not run else max(end, pointer.offset + pointer.length)
+        run.append(pointer)
+    close()
+    return reads

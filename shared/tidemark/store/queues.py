@@ -1,0 +1,82 @@
+"""The two queues: windows on their way to their shard, and settled windows on their way to publication."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from tidemark.domain.windows import Settled, Window
+from tidemark.store.backend import Backend
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
+
+BATCH_MESSAGES = 10
+"""Messages in one SendMessageBatch: SQS's limit."""
+BATCH_BYTES = 250_000
+"""Bytes in one SendMessageBatch: a little under the 256 KiB that every region allows."""
+ATTEMPTS = 5
+
+
+class SendFailed(Exception):  # noqa: N818 - names what happened
+    """SQS took some messages of a batch and not others."""
+
+
+def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
+    """Send windows, in order, each to its shard's message group."""
+    _send(
+        backend,
+        backend.windows_queue_url,
+        (
+            (f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
+            for window in windows
+        ),
+    )
+
+
+def send_settled(backend: Backend, settled: Iterable[Settled]) -> None:
+    """Send what became of windows, each to its dataset's message group."""
+    _send(
+        backend,
+        backend.settled_queue_url,
+        ((one.dataset, f"{one.upload}-{one.window}", one.model_dump_json()) for one in settled),
+    )
+
+
+def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, str]]) -> None:
+    for batch in _batches(messages):
+        remaining = batch
+        for attempt in Retrying(
+            retry=retry_if_exception_type(SendFailed),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.05, max=1),
+            sleep=backend.sleep,
+            reraise=True,
+        ):
+            with attempt:
+                answer = backend.sqs.send_message_batch(QueueUrl=queue_url, Entries=remaining)
+                refused = {failure["Id"] for failure in answer.get("Failed", [])}
+                remaining = [entry for entry in remaining if entry["Id"] in refused]
+                if remaining:
+                    raise SendFailed(f"{len(remaining)} of {len(batch)} messages: {answer['Failed']}")
+
+
+def _batches(messages: Iterable[tuple[str, str, str]]) -> "Iterator[list[Entry]]":
+    batch: list[Entry] = []
+    size = 0
+    for group, deduplication_id, body in messages:
+        length = len(body.encode())
+        if batch and (len(batch) == BATCH_MESSAGES or size + length > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(
+            {
+                "Id": str(len(batch)),
+                "MessageBody": body,
+                "MessageGroupId": group,
+                "MessageDeduplicationId": deduplication_id,
+            }
+        )
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,287 @@
+"""A shard's log: its head, its commits, the markers of applied windows, and the frame versions themselves.
+
+Only `commit` writes here, beside `mark_failed` for windows that are given up, and a commit is one transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tidemark.domain.mutations import Op
+from tidemark.domain.uploads import RowOutcome
+from tidemark.domain.windows import Settled, Window
+from tidemark.store import table
+from tidemark.store.backend import Backend
+from tidemark.store.packs import Pointer
+from tidemark.store.table import Item, Key, padded, shard_pk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+ABOVE_ALL_IDS = "F$"
+"""Sorts right after every key that starts with `F#`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameVersion:
+    """One change of one frame, as the log keeps it. `pointer` is None for a DELETE."""
+
+    frame_id: str
+    n: int
+    op: Op
+    pointer: Pointer | None
+    labels: int
+    classes: dict[str, int]
+    upload: str
+    actor: str
+    at: datetime
+
+    @property
+    def stored(self) -> Pointer:
+        """Where the frame's payload lies. Raises LookupError for a DELETE, which has none."""
+        if self.pointer is None:
+            raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
+        return self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a shard's log has come, what is alive in it, and the highest frame id it ever held."""
+
+    n: int = 0
+    frames: int = 0
+    labels: int = 0
+    highest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What became of a window; it exists from the moment that this is decided."""
+
+    applied: int
+    dropped: int
+    failed: int
+    outcomes: tuple[RowOutcome, ...] = ()
+    """The rows that did not take effect."""
+
+    def settled(self, window: Window) -> Settled:
+        """The message that tells the dataset so."""
+        return Settled(
+            dataset=window.dataset,
+            upload=window.upload,
+            window=window.plan.number,
+            applied=self.applied,
+            dropped=self.dropped,
+            failed=self.failed,
+        )
+
+
+def head_and_marker(backend: Backend, window: Window) -> tuple[Head, Marker | None]:
+    """The head of a window's shard and the window's marker, if it has one: one request."""
+    pk = shard_pk(window.dataset, window.plan.shard)
+    head_key, marker_key = Key(pk, "HEAD"), _marker_key(pk, window.id)
+    found = table.get_many(backend, [head_key, marker_key])
+    marker = found.get(marker_key)
+    return _head(found.get(head_key)), _marker(marker) if marker else None
+
+
+def heads(backend: Backend, uid: str, shards: int) -> list[Head]:
+    """The heads of all shards of a dataset: one request."""
+    keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
+    found = table.get_many(backend, keys)
+    return [_head(found.get(key)) for key in keys]
+
+
+def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
+    """The markers of windows given as (shard, window id), None for those not decided yet."""
+    keys = [_marker_key(shard_pk(uid, shard), window_id) for shard, window_id in windows]
+    found = table.get_many(backend, keys)
+    return [_marker(found[key]) if key in found else None for key in keys]
+
+
+def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -> FrameVersion | None:
+    """The newest version of a frame at or below `head`, DELETE included: one query of one item."""
+    found = revisions(backend, uid, shard, frame_id, head, limit=1)
+    return found[0] if found else None
+
+
+def revisions(
+    backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int
+) -> list[FrameVersion]:
+    """The newest `limit` versions of a frame at or below `head`, newest first."""
+    found: list[FrameVersion] = []
+    high: str | None = _frame_sk(frame_id, head)
+    while high is not None and len(found) < limit:
+        items, stopped = table.query(
+            backend,
+            shard_pk(uid, shard),
+            _frame_sk(frame_id, 0),
+            high,
+            forward=False,
+            limit=limit - len(found),
+        )
+        found.extend(_frame_version(item) for item in items)
+        high = _frame_sk(frame_id, found[-1].n - 1) if stopped and found else None
+    return found
+
+
+def frames_after(
+    backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
+) -> list[FrameVersion]:
+    """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
+
+    Reads the versions that lie between; the last one of each frame at or below `head` counts, and a frame whose
+    last one is a DELETE is not alive.
+    """
+    alive: list[FrameVersion] = []
+    newest: FrameVersion | None = None
+    low = f"F#{after}$" if after else "F#"
+    for version in _versions_between(backend, shard_pk(uid, shard), low, limit):
+        if newest is not None and version.frame_id != newest.frame_id:
+            if newest.op is not Op.DELETE:
+                alive.append(newest)
+                if len(alive) == limit:
+                    return alive
+            newest = None
+        if version.n <= head:
+            newest = version
+    if newest is not None and newest.op is not Op.DELETE:
+        alive.append(newest)
+    return alive
+
+
+def _versions_between(backend: Backend, pk: str, low: str, limit: int) -> Iterator[FrameVersion]:
+    start: str | None = low
+    while start is not None:
+        items, stopped = table.query(backend, pk, start, ABOVE_ALL_IDS, limit=limit + 1)
+        yield from map(_frame_version, items)
+        start = f"{stopped}!" if stopped else None
+
+
+def commit(
+    backend: Backend,
+    window: Window,
+    head: Head,
+    new_head: Head,
+    versions: Sequence[FrameVersion],
+    marker: Marker,
+    at: datetime,
+) -> None:
+    """Append a window to its shard's log: frame versions, commit record, marker and head in one transaction.
+
+    Raises TransactionRefused when the head is no longer `head` or the window is marked already.
+    """
+    pk = shard_pk(window.dataset, window.plan.shard)
+    commit_item = {
+        "window": window.id,
+        "upload": window.upload,
+        "at": at.isoformat(),
+        "frames": [[version.frame_id, version.op] for version in versions],
+    }
+    writes: list[TransactWriteItemTypeDef] = [
+        {"Put": _moved(backend, pk, head, new_head)},
+        {
+            "Put": {
+                "TableName": backend.table,
+                "Item": table.put(_marker_key(pk, window.id), _marker_item(marker)),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        },
+        {
+            "Put": {
+                "TableName": backend.table,
+                "Item": table.put(Key(pk, f"C#{padded(new_head.n)}"), commit_item),
+            }
+        },
+        *(
+            {"Put": {"TableName": backend.table, "Item": _frame_put(pk, version)}}
+            for version in versions
+        ),
+    ]
+    table.transact(backend, writes)
+
+
+def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
+    """Decide that a window failed, unless it has been decided already; tells whether this call decided it."""
+    pk = shard_pk(window.dataset, window.plan.shard)
+    return table.put_new(backend, _marker_key(pk, window.id), _marker_item(marker))
+
+
+def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
+    put: dict[str, Any] = {"TableName": backend.table, "Item": table.put(Key(pk, "HEAD"), asdict(new))}
+    if expected.n == 0:
+        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
+    return put | {
+        "ConditionExpression": "n = :expected",
+        "ExpressionAttributeValues": {":expected": {"N": str(expected.n)}},
+    }
+
+
+def _head(item: Item | None) -> Head:
+    if item is None:
+        return Head()
+    return Head(int(item["n"]), int(item["frames"]), int(item["labels"]), item["highest"])
+
+
+def _marker_key(pk: str, window_id: str) -> Key:
+    return Key(pk, f"W#{window_id}")
+
+
+def _marker_item(marker: Marker) -> dict[str, Any]:
+    return {
+        "applied": marker.applied,
+        "dropped": marker.dropped,
+        "failed": marker.failed,
+        "outcomes": [outcome.model_dump() for outcome in marker.outcomes] or None,
+    }
+
+
+def _marker(item: Item) -> Marker:
+    outcomes = tuple(RowOutcome.model_validate(outcome) for outcome in item.get("outcomes", []))
+    return Marker(int(item["applied"]), int(item["dropped"]), int(item["failed"]), outcomes)
+
+
+def _frame_sk(frame_id: str, n: int) -> str:
+    return f"F#{frame_id}#{padded(n)}"
+
+
+def _frame_put(pk: str, version: FrameVersion) -> dict[str, Any]:
+    # Written by hand, not through the general serializer: this is the hot path, one for every frame of an upload.
+    item: dict[str, Any] = {
+        "PK": {"S": pk},
+        "SK": {"S": _frame_sk(version.frame_id, version.n)},
+        "op": {"S": version.op},
+        "upload": {"S": version.upload},
+        "actor": {"S": version.actor},
+        "at": {"S": version.at.isoformat()},
+    }
+    if version.pointer is not None:
+        item |= {
+            "pack": {"S": version.pointer.pack},
+            "offset": {"N": str(version.pointer.offset)},
+            "length": {"N": str(version.pointer.length)},
+            "digest": {"S": version.pointer.digest},
+            "labels": {"N": str(version.labels)},
+        }
+        if version.classes:
+            item["classes"] = {"M": {name: {"N": str(count)} for name, count in version.classes.items()}}
+    return item
+
+
+def _frame_version(item: Item) -> FrameVersion:
+    _, frame_id, n = item["SK"].split("#")
+    pointer = None
+    if "pack" in item:
+        pointer = Pointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
+    return FrameVersion(
+        frame_id=frame_id,
+        n=int(n),
+        op=Op(item["op"]),
+        pointer=pointer,
+        labels=int(item.get("labels", 0)),
+        classes={name: int(count) for name, count in item.get("classes", {}).items()},
+        upload=item["upload"],
+        actor=item["actor"],
+        at=datetime.fromisoformat(item["at"]),
+    )

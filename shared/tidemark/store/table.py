@@ -1,0 +1,236 @@
+"""The table: its keys, and reads and transactions on its items.
+
+| item | PK | SK |
+|---|---|---|
+| project | `PROJECTS` | `{project}` |
+| class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
+| dataset state, schema | `D#{uid}` | `META`, `SCHEMA` |
+| version | `D#{uid}` | `V#{number}` |
+| upload | `D#{uid}` | `U#{upload}` |
+| shard head | `D#{uid}#{shard}` | `HEAD` |
+| commit | `D#{uid}#{shard}` | `C#{n}` |
+| window marker | `D#{uid}#{shard}` | `W#{window}` |
+| frame version | `D#{uid}#{shard}` | `F#{frame_id}#{n}` |
+
+Numbers in keys are zero-padded so that their order is that of the keys; ids cannot contain `#` (R5).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from tidemark.domain.errors import Unavailable
+from tidemark.store.backend import Backend
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+Item = dict[str, Any]
+
+NUMBER_DIGITS = 12
+BATCH_GET_ITEMS = 100
+"""Items in one BatchGetItem: DynamoDB's limit."""
+ATTEMPTS = 8
+"""Tries at a transaction, or at the rest of a batch, that met a conflict or throttling."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Key(NamedTuple):
+    """The primary key of an item."""
+
+    pk: str
+    sk: str
+
+    def attributes(self) -> dict[str, Any]:
+        """The key as DynamoDB takes it."""
+        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
+
+
+class TransactionRefused(Exception):  # noqa: N818 - a refusal is an outcome that callers expect
+    """A transaction whose conditions did not hold. `failed` tells, for each of its writes, whether its own did not."""
+
+    def __init__(self, failed: Sequence[bool]) -> None:
+        super().__init__(f"conditions failed: {failed}")
+        self.failed = failed
+
+
+class Contended(Unavailable):
+    """Another transaction, or throttling, was in the way until the last try."""
+
+    def __init__(self) -> None:
+        super().__init__("The store is busy; send the same request again in a moment.")
+
+
+def padded(number: int) -> str:
+    """A number as part of a key."""
+    return f"{number:0{NUMBER_DIGITS}d}"
+
+
+def project_pk(project: str) -> str:
+    """Partition of a project's definitions."""
+    return f"P#{project}"
+
+
+def dataset_pk(uid: str) -> str:
+    """Partition of a dataset's state, versions and uploads."""
+    return f"D#{uid}"
+
+
+def shard_pk(uid: str, shard: int) -> str:
+    """Partition of one shard's log."""
+    return f"D#{uid}#{shard}"
+
+
+def marshal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item as DynamoDB takes it; attributes that are None are left out."""
+    return {name: _serialize(value) for name, value in item.items() if value is not None}
+
+
+def unmarshal(attributes: Mapping[str, Any]) -> Item:
+    """An item as Python values."""
+    return {name: _deserialize(value) for name, value in attributes.items()}
+
+
+def put(key: Key, item: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of an item to be written under `key`."""
+    return key.attributes() | marshal(item)
+
+
+def get(backend: Backend, key: Key, *, consistent: bool = True) -> Item | None:
+    """The item under `key`, or None. One read."""
+    answer = backend.dynamodb.get_item(
+        TableName=backend.table, Key=key.attributes(), ConsistentRead=consistent
+    )
+    return unmarshal(answer["Item"]) if "Item" in answer else None
+
+
+def get_many(backend: Backend, keys: Iterable[Key]) -> dict[Key, Item]:
+    """The items under `keys` that exist, read consistently: one request for each hundred."""
+    wanted = list(keys)
+    found: dict[Key, Item] = {}
+    for start in range(0, len(wanted), BATCH_GET_ITEMS):
+        remaining: Any = {
+            backend.table: {
+                "Keys": [key.attributes() for key in wanted[start : start + BATCH_GET_ITEMS]],
+                "ConsistentRead": True,
+            }
+        }
+        for attempt in contention(backend):
+            with attempt:
+                answer = backend.dynamodb.batch_get_item(RequestItems=remaining)
+                for attributes in answer["Responses"].get(backend.table, []):
+                    item = unmarshal(attributes)
+                    found[Key(item["PK"], item["SK"])] = item
+                remaining = answer.get("UnprocessedKeys")
+                if remaining:
+                    raise Contended
+    return found
+
+
+def query(
+    backend: Backend,
+    pk: str,
+    low: str,
+    high: str,
+    *,
+    forward: bool = True,
+    limit: int | None = None,
+) -> tuple[list[Item], str | None]:
+    """Items of a partition with `low` ≤ SK ≤ `high`, read consistently, in one request.
+
+    Answers the items and, where the request stopped at `limit` or at DynamoDB's 1 MB before the end of the range,
+    the SK that it stopped at. An empty range costs no request.
+    """
+    if low > high:
+        return [], None
+    request: dict[str, Any] = {
+        "TableName": backend.table,
+        "KeyConditionExpression": "PK = :pk AND SK BETWEEN :low AND :high",
+        "ExpressionAttributeValues": {":pk": {"S": pk}, ":low": {"S": low}, ":high": {"S": high}},
+        "ConsistentRead": True,
+        "ScanIndexForward": forward,
+    }
+    if limit is not None:
+        request["Limit"] = limit
+    answer = backend.dynamodb.query(**request)
+    last = answer.get("LastEvaluatedKey")
+    return [unmarshal(item) for item in answer["Items"]], last["SK"]["S"] if last else None
+
+
+def query_index(
+    backend: Backend,
+    index: Literal["pending", "uploads"],
+    partition: tuple[str, str],
+    *,
+    limit: int,
+    start: Mapping[str, Any] | None = None,
+) -> tuple[list[Item], Mapping[str, Any] | None]:
+    """The newest entries of a partition of an index (eventually consistent), and where the request stopped."""
+    name, value = partition
+    request: dict[str, Any] = {
+        "TableName": backend.table,
+        "IndexName": index,
+        "KeyConditionExpression": "#partition = :value",
+        "ExpressionAttributeNames": {"#partition": name},
+        "ExpressionAttributeValues": {":value": {"S": value}},
+        "ScanIndexForward": False,
+        "Limit": limit,
+    }
+    if start is not None:
+        request["ExclusiveStartKey"] = marshal(start)
+    answer = backend.dynamodb.query(**request)
+    last = answer.get("LastEvaluatedKey")
+    return [unmarshal(item) for item in answer["Items"]], unmarshal(last) if last else None
+
+
+def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
+    """Write an item unless one exists under its key; tells whether it was written."""
+    try:
+        backend.dynamodb.put_item(
+            TableName=backend.table, Item=put(key, item), ConditionExpression="attribute_not_exists(PK)"
+        )
+    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def transact(backend: Backend, writes: "Sequence[TransactWriteItemTypeDef]") -> None:
+    """All of `writes`, or none. Waits, with jitter, for conflicting transactions and throttling to pass.
+
+    Raises TransactionRefused where a condition does not hold.
+    """
+    for attempt in contention(backend):
+        with attempt:
+            try:
+                backend.dynamodb.transact_write_items(TransactItems=writes)
+            except backend.dynamodb.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
+                if "ConditionalCheckFailed" in codes:
+                    raise TransactionRefused([code == "ConditionalCheckFailed" for code in codes]) from None
+                if TRANSIENT.isdisjoint(codes):
+                    raise
+                raise Contended from error
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionInProgressException":
+                    raise
+                raise Contended from error
+
+
+TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later."""
+
+
+def contention(backend: Backend) -> Retrying:
+    """Tries at something that others may be in the way of; the last try's error is raised."""
+    return Retrying(
+        retry=retry_if_exception_type(Contended),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.02, max=1),
+        sleep=backend.sleep,
+        reraise=True,
+    )

@@ -1,0 +1,79 @@
+"""Version records: written once, dense, and remembered for ever because they never change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.versions import Version, empty_version
+from tidemark.store import table, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.table import Key, dataset_pk, padded
+from tidemark.store.uploads import UploadRecord
+
+
+def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
+    """A version of a dataset by its number, or None. No request where this process has read it before."""
+    if number == 0:
+        return empty_version(dataset.created_at, dataset.shards)
+    known = backend.memory.versions.get((dataset.uid, number))
+    if known is not None:
+        return known
+    item = table.get(backend, _key(dataset.uid, number))
+    if item is None:
+        return None
+    version = Version.model_validate_json(item["version"])
+    backend.memory.versions[dataset.uid, number] = version
+    return version
+
+
+def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
+    """Up to `limit` versions with numbers less than `below`, newest first."""
+    found: list[Version] = []
+    high: int | None = below - 1
+    while high and len(found) < limit:
+        items, stopped = table.query(
+            backend,
+            dataset_pk(uid),
+            f"V#{padded(1)}",
+            f"V#{padded(high)}",
+            forward=False,
+            limit=limit - len(found),
+        )
+        found.extend(Version.model_validate_json(item["version"]) for item in items)
+        high = found[-1].number - 1 if stopped else None
+    return found
+
+
+def publish(backend: Backend, uid: str, version: Version, settled: Sequence[UploadRecord]) -> None:
+    """Write the next version, make it the latest, and bring the uploads that settle into it up to date: all or nothing.
+
+    Raises TransactionRefused when another publication was first.
+    """
+    writes: list[Any] = [
+        {
+            "Put": {
+                "TableName": backend.table,
+                "Item": table.put(_key(uid, version.number), {"version": version.model_dump_json()}),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        },
+        {
+            "Update": {
+                "TableName": backend.table,
+                "Key": Key(dataset_pk(uid), "META").attributes(),
+                "UpdateExpression": "SET latest = :number, latest_at = :at",
+                "ConditionExpression": "latest = :previous",
+                "ExpressionAttributeValues": {
+                    ":number": {"N": str(version.number)},
+                    ":previous": {"N": str(version.number - 1)},
+                    ":at": {"S": version.created_at.isoformat()},
+                },
+            }
+        },
+        *({"Put": uploads.replacement(backend, record)} for record in settled),
+    ]
+    table.transact(backend, writes)
+
+
+def _key(uid: str, number: int) -> Key:
+    return Key(dataset_pk(uid), f"V#{padded(number)}")
