@@ -1,0 +1,199 @@
+"""Values that the models share: numbers, text, URLs, instants, and the values of metadata.
+
+JSON is taken strictly: a string is no number and `true` is not 1. A whole number is accepted where a real one is asked
+for. One value has one form, so that equal states have equal canonical JSON: geometry is always real (`10` becomes
+`10.0`), a whole number in metadata is always an integer (`2.0` becomes `2`), zero has no sign, an instant is in UTC.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, Strict
+from pydantic_core import PydanticCustomError
+
+from tidemark.domain.limits import (
+    MAX_ID_CHARACTERS,
+    MAX_LIST_ITEMS,
+    MAX_METADATA_FIELDS,
+    MAX_SAFE_INTEGER,
+    MAX_STRING,
+    MAX_TEXT,
+    MAX_URL,
+)
+
+SHAPE = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+"""Of every model of a frame: it does not change, and has no field that is not documented."""
+
+# A bound method in C rather than a function: a polygon calls it for each of up to 20,000 coordinates.
+_unsigned_zero = AfterValidator((0.0).__add__)
+
+Number = Annotated[
+    float, Field(strict=True, allow_inf_nan=False, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER), _unsigned_zero
+]
+"""A finite real number. The bound keeps whole numbers exact and sums of a few of them finite."""
+Size = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_SAFE_INTEGER), _unsigned_zero]
+"""A finite number that is not negative: a width, a height."""
+Latitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-90, le=90), _unsigned_zero]
+"""Degrees north, WGS 84."""
+Longitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-180, le=180), _unsigned_zero]
+"""Degrees east, WGS 84."""
+Index = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
+"""A whole number from 0."""
+Count = Annotated[int, Field(strict=True, ge=1, le=MAX_SAFE_INTEGER)]
+"""A whole number from 1."""
+Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Field(strict=True, max_length=MAX_STRING)]
+LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
+
+_PLAIN_NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+def _check_name(value: str) -> str:
+    if _PLAIN_NAME.fullmatch(value):
+        return value
+    if not value.strip(" ") or value != value.strip(" "):
+        raise PydanticCustomError("invalid_name", "A name cannot be empty, nor begin or end with a space.")
+    hidden = next((c for c in value if unicodedata.category(c)[0] in "CZ" and c != " "), None)
+    if hidden is not None:
+        raise PydanticCustomError(
+            "invalid_name", "A name cannot contain the character {seen}.", {"seen": f"U+{ord(hidden):04X}"}
+        )
+    if not unicodedata.is_normalized("NFC", value):
+        raise PydanticCustomError("invalid_name", "A name must be in Unicode normalization form C (NFC).")
+    return value
+
+
+Name = Annotated[str, Field(strict=True, max_length=MAX_ID_CHARACTERS), AfterValidator(_check_name)]
+"""Name of a class, a metadata field, an attribute or a keypoint: visible text of any script."""
+
+_URL = re.compile(r"(?:https?|s3|gs|abfss?)://[^\s\x00-\x1f\x7f]+")
+
+
+def _check_url(value: str) -> str:
+    if _URL.fullmatch(value):
+        return value
+    raise PydanticCustomError(
+        "invalid_url", "A URL begins with https://, http://, s3://, gs://, abfs:// or abfss:// and has no spaces."
+    )
+
+
+Url = Annotated[str, Field(strict=True, max_length=MAX_URL), AfterValidator(_check_url)]
+"""Where an asset lies. The service keeps it and does not follow it."""
+
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _check_instant(value: str) -> str:
+    try:
+        if _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        problem = "There is no such time in the calendar."
+    else:
+        problem = "A time is written like 2024-05-17T09:30:00Z: with seconds, up to six decimals, and Z or an offset."
+    raise PydanticCustomError("invalid_time", "{problem}", {"problem": problem})
+
+
+Instant = Annotated[
+    str, Field(strict=True, max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_check_instant)
+]
+"""A moment in RFC 3339 text, normalised to UTC."""
+
+Scalar = bool | int | float | str
+
+
+def json_type(value: object) -> str:
+    """The type of a parsed JSON value, in the words of a user."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "null" if value is None else "an object"
+
+
+def _check_scalar(value: object) -> Scalar:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _check_text(value)
+    if isinstance(value, int):
+        return _check_whole(value)
+    if isinstance(value, float):
+        return _check_real(value)
+    raise PydanticCustomError(
+        "wrong_type",
+        "A value is text, a number, true or false, or a list of these; this is {seen}.",
+        {"seen": json_type(value)},
+    )
+
+
+def _check_text(value: str) -> str:
+    if len(value) > MAX_STRING:
+        raise PydanticCustomError(
+            "too_long",
+            "Text has at most {limit} characters; this one has {length}.",
+            {"limit": MAX_STRING, "length": len(value)},
+        )
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise PydanticCustomError("invalid_text", "Text cannot contain half of a surrogate pair.")
+    return value
+
+
+def _check_whole(value: int) -> int:
+    if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        return value
+    raise PydanticCustomError(
+        "out_of_range",
+        "A whole number lies between -{limit} and {limit}; send a larger one as text.",
+        {"limit": MAX_SAFE_INTEGER},
+    )
+
+
+def _check_real(value: float) -> int | float:
+    if not isfinite(value):
+        raise PydanticCustomError("not_finite", "A number must be finite: NaN and infinity cannot be stored.")
+    if value.is_integer() and -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        return int(value)
+    return value
+
+
+def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
+    if not isinstance(value, list | tuple):
+        return _check_scalar(value)
+    if len(value) > MAX_LIST_ITEMS:
+        raise PydanticCustomError(
+            "too_long",
+            "A list has at most {limit} items; this one has {length}.",
+            {"limit": MAX_LIST_ITEMS, "length": len(value)},
+        )
+    items = tuple([_check_scalar(item) for item in value])
+    if len({json_type(item) for item in items}) > 1:
+        raise PydanticCustomError("mixed_list", "The items of a list are all text, all numbers, or all true or false.")
+    return items
+
+
+MetadataValue = Annotated[
+    Scalar | tuple[Scalar, ...],
+    PlainValidator(_check_value, json_schema_input_type=Scalar | list[str] | list[float] | list[bool]),
+]
+"""A value of user metadata: a scalar, or a list of scalars of one type. Null is not a value."""
+
+Metadata = Annotated[dict[Name, MetadataValue], Field(max_length=MAX_METADATA_FIELDS)]
+"""User metadata, or the attributes of a label: field to value."""
+
+
+def _given(value: object) -> object:
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+MetadataPatch = Annotated[Metadata, BeforeValidator(_given)]
+"""User metadata in a MODIFY, where null means that the field is not given (R17)."""

@@ -1,0 +1,67 @@
+"""The limits of the service, each with the reason for its size. Documented for users in `docs/limits.md`."""
+
+# One request
+MAX_REQUEST_BYTES = 5 * 1024 * 1024
+"""Body of one request. A synchronous Lambda call carries 6 MB; the rest is headers and the envelope."""
+MAX_REQUEST_ROWS = 1000
+"""Mutations in one request; larger loads go in several requests."""
+MAX_ROW_ERRORS = 20
+"""Errors reported for one row; whoever mends twenty will see the next twenty."""
+MAX_BATCH_GET = 100
+"""Frames read by one batch request."""
+MAX_PAGE = 1000
+"""Items on one page of a list, at most."""
+DEFAULT_PAGE = 100
+"""Items on one page of a list when the request does not say."""
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Payload on one page of frames; a page ends early when it is reached. Leaves room under Lambda's 6 MB answer."""
+
+# One frame
+MAX_FRAME_BYTES = 1024 * 1024
+"""A frame in canonical JSON. Pixels and points are referenced by URL, so a megabyte is all annotation."""
+MAX_LABELS_PER_FRAME = 5000
+"""Labels of one frame."""
+MAX_SENSORS = 64
+"""Sensors of one frame, and coordinate frames of one frame."""
+MAX_METADATA_FIELDS = 500
+"""Metadata fields of one frame, metadata fields of one sensor, and attributes of one label."""
+MAX_LIST_ITEMS = 1000
+"""Items of a list in metadata, keypoints and polygons of a label."""
+MAX_POLYGON_VERTICES = 10_000
+"""Vertices of one polygon."""
+MAX_INSTANCES = 5000
+"""Instances of one instance mask."""
+MAX_NESTING = 16
+"""Objects and arrays inside each other in a row. The deepest valid row has 8."""
+MAX_STRING = 8192
+"""Characters of a string in metadata and attributes."""
+MAX_TEXT = 65_536
+"""Characters of the body of a text sensor."""
+MAX_URL = 2048
+"""Characters of a URL."""
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Largest magnitude of a whole number that every JSON reader keeps exactly."""
+MAX_EMBEDDING_DIMENSION = 65_536
+"""Numbers in one embedding."""
+
+# Ids and names
+MAX_ID_CHARACTERS = 128
+"""Characters of an id or a name."""
+MAX_ID_BYTES = 256
+"""UTF-8 bytes of an id: it is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow threefold."""
+
+# One project and one dataset
+MAX_CLASSES = 10_000
+"""Classes of one project."""
+MAX_SCHEMA_FIELDS = 1000
+"""Distinct metadata fields of one dataset."""
+DEFAULT_SHARDS = 16
+"""Shards of a dataset when its creation does not say."""
+MAX_SHARDS = 64
+"""Shards of a dataset; the heads of all of them must fit the item of a version."""
+
+# One window
+MAX_WINDOW_FRAMES = 96
+"""Frames of one window: DynamoDB takes 100 items in a transaction, four of which are the window's own."""
+MAX_WINDOW_BYTES = 128 * 1024
+"""One window's message; SQS takes 256 KiB."""

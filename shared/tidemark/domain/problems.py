@@ -1,0 +1,104 @@
+"""What is wrong with a row, in the words of its sender: a stable code, a JSON pointer and a sentence."""
+
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+MAX_SHOWN = 128
+"""Characters of the sender's own text that a pointer or a sentence repeats."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+_WORDS = {
+    "missing": ("missing_field", "{name} is required."),
+    "extra_forbidden": ("unknown_field", "{name} is not a field here."),
+    "string_type": ("wrong_type", "{name} must be text."),
+    "string_unicode": ("invalid_text", "{name} contains half of a surrogate pair, which is not text."),
+    "string_too_long": ("too_long", "{name} has at most {max_length} characters."),
+    "string_too_short": ("too_short", "{name} has at least {min_length} characters."),
+    "float_type": ("wrong_type", "{name} must be a number."),
+    "int_type": ("wrong_type", "{name} must be a whole number."),
+    "bool_type": ("wrong_type", "{name} must be true or false."),
+    "finite_number": ("not_finite", "{name} must be a finite number: NaN and infinity cannot be stored."),
+    "greater_than_equal": ("out_of_range", "{name} must be at least {ge}."),
+    "less_than_equal": ("out_of_range", "{name} must be at most {le}."),
+    "model_type": ("wrong_type", "{name} must be an object."),
+    "dict_type": ("wrong_type", "{name} must be an object."),
+    "tuple_type": ("wrong_type", "{name} must be a list."),
+    "too_long": ("too_long", "{name} has at most {max_length} items; this one has {actual_length}."),
+    "too_short": ("too_short", "{name} has at least {min_length} items; this one has {actual_length}."),
+    "literal_error": ("unknown_value", "{name} must be {expected}."),
+    "union_tag_invalid": ("unknown_type", "There is no type '{tag}' here; the types are {expected_tags}."),
+    "union_tag_not_found": ("missing_field", "'type' is required."),
+}
+
+
+def pointer(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901). Long keys are cut, since a key may be anything that its sender made up."""
+    return "".join("/" + shown(str(part)).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def shown(text: str) -> str:
+    """The sender's own text, cut to what a person will read, and free of what UTF-8 cannot hold."""
+    cut = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+    return cut.encode("utf-8", "replace").decode()
+
+
+def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
+    """All that pydantic found wrong in the value that lies at `at`, in its order."""
+    problems: list[Problem] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        found = detail.get("ctx", {}).get("problems")
+        if found is None:
+            problems.append(_problem(detail, at))
+        else:
+            prefix = pointer(*at, *_path(detail["loc"]))
+            problems.extend(Problem(code, prefix + place, message) for code, place, message in found)
+    return problems
+
+
+def _problem(detail: ErrorDetails, at: tuple[str | int, ...]) -> Problem:
+    path = _path(detail["loc"])
+    if detail["type"] not in _WORDS:
+        return Problem(detail["type"], pointer(*at, *path), detail["msg"])
+    code, words = _WORDS[detail["type"]]
+    context: dict[str, Any] = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
+    return Problem(code, pointer(*at, *path), words.format(name=_name((*at, *path)), **context))
+
+
+def _plain(value: object) -> object:
+    """A limit as a person writes it: 0 for 0.0; anything of the sender's, cut."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return shown(value) if isinstance(value, str) and len(value) > 2 * MAX_SHOWN else value
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    if not path:
+        return "The row"
+    last = path[-1]
+    return f"Item {last} of the list" if isinstance(last, int) else f"'{shown(last)}'"
+
+
+def _path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """A place in the sender's JSON: pydantic's, without the type that it notes for a member of a union.
+
+    Such a note follows a list index and is in capitals, which no field of ours is.
+    """
+    return tuple(
+        part
+        for position, part in enumerate(loc)
+        if part != "[key]" and not (isinstance(part, str) and part.isupper() and _after_index(loc, position))
+    )
+
+
+def _after_index(loc: tuple[str | int, ...], position: int) -> bool:
+    return position > 0 and isinstance(loc[position - 1], int)
