@@ -1,0 +1,1 @@
+"""What the bill shows: the CDK application, and the same template on one machine (`infra.local`)."""

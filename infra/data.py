@@ -1,0 +1,85 @@
+"""What holds users' data: the table of versions, the bucket of payloads, the keys and the memory of small writes.
+
+Nothing here is deleted with the stack, but for the memory of small writes, which forgets by itself.
+"""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+RECOVERY_DAYS = 35
+"""The days to which the tables can be put back, DynamoDB's most. A replaced or deleted object is kept as long, so that
+a table put back to any of them finds the packs it points at."""
+
+STRING = dynamodb.AttributeType.STRING
+
+
+def _attribute(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=STRING)
+
+
+class Data(Construct):
+    """Tables and bucket, encrypted at rest with keys that AWS owns."""
+
+    def __init__(self, scope: Construct, name: str) -> None:
+        super().__init__(scope, name)
+        self.table = self._retained_table("Table")
+        self.table.add_global_secondary_index(
+            index_name="pending",
+            partition_key=_attribute("pending"),
+            sort_key=_attribute("accepted_at"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["deletes"],
+        )
+        self.table.add_global_secondary_index(
+            index_name="uploads",
+            partition_key=_attribute("dataset"),
+            sort_key=_attribute("accepted_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.keys = self._retained_table("Keys")
+        self.idempotency = dynamodb.Table(
+            self,
+            "Idempotency",
+            partition_key=_attribute("id"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expiration",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="end-what-was-not-finished-or-not-kept",
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    noncurrent_version_expiration=Duration.days(RECOVERY_DAYS),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _retained_table(self, name: str) -> dynamodb.Table:
+        """A PK/SK table that survives its stack and can be put back to any second of the last 35 days."""
+        return dynamodb.Table(
+            self,
+            name,
+            partition_key=_attribute("PK"),
+            sort_key=_attribute("SK"),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS
+            ),
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )

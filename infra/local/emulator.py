@@ -1,0 +1,54 @@
+"""The emulator's process: `python -m infra.local.emulator HOME PORT`. Settings first, then adaptations, then it serves.
+
+Its settings are environment variables that it reads when imported, so they are set here before that import.
+"""
+
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+ADAPTED_VERSION = "1.5.33"
+"""The emulator's version whose internals `execution` and `gateway` adapt."""
+
+REGION = "us-east-1"
+
+
+def settings(home: Path, port: int) -> dict[str, str]:
+    """The emulator's environment: this machine only, roles enforced, state kept under `home`."""
+    return {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(home / "state"),
+        "S3_DATA_DIR": str(home / "objects"),
+        "TMPDIR": str(home / "tmp"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def main(home: Path, port: int) -> None:
+    """Serve on `port` until SIGTERM, which saves the state under `home`."""
+    if (found := version("ministack")) != ADAPTED_VERSION:
+        raise SystemExit(f"infra.local adapts ministack {ADAPTED_VERSION}, but {found} is installed")
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    os.environ.update(settings(home, port))
+
+    from ministack import app
+
+    from infra.local import execution, gateway
+
+    execution.adapt(home, f"http://127.0.0.1:{port}")
+    gateway.adapt()
+    sys.argv = sys.argv[:1]
+    app.main()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), int(sys.argv[2]))

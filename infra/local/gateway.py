@@ -1,0 +1,81 @@
+"""Where the emulator's API Gateway and SQS differ from AWS in what a client can see, and how they are brought in line."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ministack import app as emulator
+from ministack.services import apigateway, lambda_svc
+
+from infra.local.execution import ENVIRONMENTS_PER_FUNCTION, TOO_LARGE
+
+MAX_BODY = 10 * 1024 * 1024
+"""Bytes of a request's body that API Gateway accepts."""
+
+Response = tuple[int, dict[str, str], bytes]
+Scope = dict[str, Any]
+Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
+
+_JSON = {"Content-Type": "application/json"}
+_REQUEST_TOO_LARGE = json.dumps({"message": "Request Entity Too Large"})
+_FAILED = json.dumps({"message": "Internal Server Error"})
+
+
+def _limit_bodies() -> None:
+    """A body above 10 MB is answered by the gateway and reaches no function."""
+    execute = apigateway.handle_execute
+
+    async def limited(
+        api_id: str, stage: str, path: str, method: str, headers: dict[str, str], body: bytes, *rest: Any, **named: Any
+    ) -> Response:
+        if len(body) > MAX_BODY:
+            return 413, dict(_JSON), _REQUEST_TOO_LARGE.encode()
+        response: Response = await execute(api_id, stage, path, method, headers, body, *rest, **named)
+        return response
+
+    apigateway.handle_execute = limited
+
+
+def _hide_function_errors() -> None:
+    """A function that fails is a 500 without its words; an event too large for Lambda is a 413."""
+    shape = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+    def shaped(result: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+        if result.get("error"):
+            too_large = result["body"].get("errorType") == TOO_LARGE
+            status, body = (413, _REQUEST_TOO_LARGE) if too_large else (500, _FAILED)
+            return {"statusCode": status, "headers": dict(_JSON), "body": body}, None
+        response: tuple[dict[str, Any] | None, str | None] = shape(result)
+        return response
+
+    lambda_svc.lambda_execute_result_to_api_proxy_response = shaped
+
+
+def _run_message_groups_in_parallel() -> None:
+    """Several batches of a FIFO queue at once. Order holds: a group with a message in flight is not received from."""
+
+    def concurrency(mapping: dict[str, Any], *_: object) -> int:
+        limit: int = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", ENVIRONMENTS_PER_FUNCTION)
+        return min(limit, ENVIRONMENTS_PER_FUNCTION)
+
+    lambda_svc._sqs_esm_concurrency = concurrency
+
+
+def _stand_behind_tls() -> None:
+    """Requests count as made over TLS, so that policies which deny anything else can be enforced as written."""
+    serve: Asgi = emulator.app
+
+    async def over_tls(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        await serve(scope, receive, send)
+
+    emulator.app = over_tls
+
+
+def adapt() -> None:
+    """Bring the emulator's gateway and queue polling in line with AWS."""
+    _limit_bodies()
+    _hide_function_errors()
+    _run_message_groups_in_parallel()
+    _stand_behind_tls()

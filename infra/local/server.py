@@ -1,0 +1,135 @@
+"""Starts the emulator as a process of its own, waits until it serves, and ends it with all that it started."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.sdk import link_sdk
+
+DEFAULT_PORT = 4566
+START_SECONDS = 30
+STOP_SECONDS = 60
+"""Ending saves the state of every table and queue, which takes a while for a large one."""
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
+"""What this process itself started: only a parent learns that its child has ended."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running emulator."""
+
+    pid: int
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """Where AWS's APIs are served."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        """Whether it serves requests now."""
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+
+def _record(home: Path) -> Path:
+    return home / "server.json"
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process of that id runs."""
+    if pid in _children:
+        return _children[pid].poll() is None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _last(home: Path) -> Server | None:
+    """The emulator last started with `home`, running or not."""
+    record = _record(home)
+    return Server(**json.loads(record.read_text())) if record.exists() else None
+
+
+def running(home: Path) -> Server | None:
+    """The emulator that runs with `home`, or None."""
+    server = _last(home)
+    return server if server and _lives(server.pid) and server.answers() else None
+
+
+def free_port(first: int) -> int:
+    """`first`, or the next port above it that nothing on this machine listens on."""
+    for port in range(first, first + 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port from {first} on")
+
+
+def start(home: Path, port: int | None = None) -> Server:
+    """The emulator for `home`, started if it does not run. Its output goes to `home/emulator.log`.
+
+    Without `port` it takes the one it had last, or the first free one from 4566 on. Raises RuntimeError with the
+    end of the log if it does not come up.
+    """
+    if server := running(home):
+        return server
+    last = _last(home)
+    port = port or free_port(last.port if last else DEFAULT_PORT)
+    home.mkdir(parents=True, exist_ok=True)
+    link_sdk(home / "sdk")
+    log = home / "emulator.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local.emulator", str(home), str(port)],
+            cwd=ROOT,
+            env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    server = Server(process.pid, port)
+    _record(home).write_text(json.dumps({"pid": server.pid, "port": server.port}))
+    give_up = time.monotonic() + START_SECONDS
+    while not server.answers():
+        if process.poll() is not None or time.monotonic() > give_up:
+            stop(home)
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            raise RuntimeError(f"the emulator did not start; the end of {log}:\n{tail}")
+        time.sleep(0.1)
+    return server
+
+
+def stop(home: Path) -> bool:
+    """End the emulator of `home`, giving it time to save its state, and its functions' processes; False if none ran."""
+    server = _last(home)
+    if server is None or not _lives(server.pid):
+        return False
+    os.kill(server.pid, signal.SIGTERM)
+    give_up = time.monotonic() + STOP_SECONDS
+    while _lives(server.pid):
+        if time.monotonic() > give_up:
+            os.killpg(server.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    return True

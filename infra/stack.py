@@ -1,0 +1,34 @@
+"""The one stack: its parts, wired, and the names that a client or an operator needs."""
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.api import Api
+from infra.data import Data
+from infra.functions import Functions
+from infra.ingest import Ingest
+
+
+class Tidemark(Stack):
+    """Everything that Tidemark needs in an account. `bundle` is the folder of the functions' code."""
+
+    def __init__(self, scope: Construct, name: str, *, bundle: Path) -> None:
+        super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
+        self.data = Data(self, "Data")
+        self.ingest = Ingest(self, "Ingest")
+        self.functions = Functions(
+            self, "Functions", code=lambda_.Code.from_asset(str(bundle)), data=self.data, ingest=self.ingest
+        )
+        self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
+        self._output("ApiUrl", self.api.url)
+        self._output("TableName", self.data.table.table_name)
+        self._output("BucketName", self.data.bucket.bucket_name)
+        self._output("KeysTableName", self.data.keys.table_name)
+        self._output("WindowsQueueUrl", self.ingest.windows.queue_url)
+        self._output("SettledQueueUrl", self.ingest.settled.queue_url)
+
+    def _output(self, name: str, value: str) -> None:
+        CfnOutput(self, name, value=value)
