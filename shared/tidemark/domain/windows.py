@@ -54,6 +54,8 @@ class Window(BaseModel):
     actor: str
     accepted_at: datetime
     plan: WindowPlan
+    again: bool = False
+    """Whether it is sent once more, long after others may have overtaken it: its rows give way to later uploads."""
 
     @property
     def id(self) -> str:

@@ -12,9 +12,7 @@ from tidemark.store import api_keys as store
 from tidemark.store.api_keys import KeysTable
 
 
-def create_key(
-    table: KeysTable, *, name: str, role: Role, projects: Sequence[str] | None
-) -> tuple[ApiKey, Token]:
+def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[str] | None) -> tuple[ApiKey, Token]:
     """Make a key for `projects` (None: all, also those to come) and the token that proves it.
 
     The token is in this answer and nowhere else. Raises Conflict for a name used before, also by a revoked key,

@@ -82,12 +82,13 @@ def _commit(backend: Backend, window: Window, head: Head) -> Marker:
 
 
 def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
-    """The live frames that a window touches, by id. An id above the highest that the shard ever held is new: no read."""
+    """The newest versions of the frames that a window touches. An id above all that the shard ever held has none: no
+    read."""
     known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
     found = backend.parallel(
         lambda frame_id: shards.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
     )
-    return {version.frame_id: version for version in found if version and version.op is not Op.DELETE}
+    return {version.frame_id: version for version in found if version}
 
 
 def _resolve(
@@ -97,9 +98,12 @@ def _resolve(
     outcomes: list[RowOutcome] = []
     merges: list[WindowRow] = []
     for row in window.plan.rows:
-        if row.op is Op.ADD:
+        newest = current.get(row.frame_id)
+        if window.again and newest and newest.at > window.accepted_at:
+            outcomes.append(_superseded(row, newest))
+        elif row.op is Op.ADD:
             writes.append(_Write(row, _payload(window, row), row.labels, row.classes))
-        elif row.frame_id not in current:
+        elif newest is None or newest.op is Op.DELETE:
             outcomes.append(_unknown_frame(row))
         elif row.op is Op.DELETE:
             writes.append(_Write(row, None, 0, {}))
@@ -116,12 +120,12 @@ def _merge(
     backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
 ) -> tuple[list[_Write], list[RowOutcome]]:
     """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
-    states = [pointer for row in rows if (pointer := current[row.frame_id].pointer)]
+    states = [current[row.frame_id].stored for row in rows]
     payloads = packs.read_payloads(backend, [*states, *(_payload(window, row) for row in rows)])
     pack = PackWriter(window.dataset)
     writes: list[_Write] = []
     refused: list[RowOutcome] = []
-    for row, state, patch in zip(rows, payloads, payloads[len(states) :], strict=False):
+    for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
         try:
             merged = merge(parse_frame(state), parse_patch(patch))
         except MergeRefused as refusal:
@@ -144,7 +148,7 @@ def _advanced(head: Head, writes: list[_Write], current: dict[str, FrameVersion]
     frames, labels = head.frames, head.labels
     for write in writes:
         replaced = current.get(write.row.frame_id)
-        frames += (write.pointer is not None) - (replaced is not None)
+        frames += (write.pointer is not None) - bool(replaced and replaced.pointer)
         labels += write.labels - (replaced.labels if replaced else 0)
     highest = max([head.highest, *(write.row.frame_id for write in writes)])
     return Head(head.n + 1, frames, labels, highest)
@@ -152,6 +156,15 @@ def _advanced(head: Head, writes: list[_Write], current: dict[str, FrameVersion]
 
 def _payload(window: Window, row: WindowRow) -> Pointer:
     return Pointer(window.pack, row.offset, row.length, row.digest)
+
+
+def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:
+    return _outcome(
+        row,
+        "dropped",
+        "superseded",
+        f"Upload {newest.upload}, accepted later, has changed frame {row.frame_id!r} meanwhile; its change stands.",
+    )
 
 
 def _unknown_frame(row: WindowRow) -> RowOutcome:
@@ -164,6 +177,4 @@ def _unknown_frame(row: WindowRow) -> RowOutcome:
 
 
 def _outcome(row: WindowRow, outcome: Literal["dropped", "failed"], code: str, message: str) -> RowOutcome:
-    return RowOutcome(
-        row=row.row, frame_id=row.frame_id, code=code, pointer="", message=message, outcome=outcome
-    )
+    return RowOutcome(row=row.row, frame_id=row.frame_id, code=code, pointer="", message=message, outcome=outcome)

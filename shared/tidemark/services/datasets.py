@@ -12,9 +12,7 @@ from tidemark.store.backend import Backend
 UID_BYTES = 8
 
 
-def create_dataset(
-    backend: Backend, *, project: str, name: str, description: str, shards: int, actor: str
-) -> Dataset:
+def create_dataset(backend: Backend, *, project: str, name: str, description: str, shards: int, actor: str) -> Dataset:
     """Create an empty dataset, at version 0. Raises NotFound (project) and Conflict (name taken)."""
     catalog.project(backend, project)
     dataset = Dataset(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.datasets import Dataset
@@ -63,15 +64,11 @@ def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, ve
     at = resolve(backend, found, version)
     frame = _frame_version(backend, found, at, frame_id)
     if frame is None:
-        raise NotFound(
-            f"Version {at.number} of dataset {dataset!r} has no frame {frame_id!r}.", code="unknown_frame"
-        )
+        raise NotFound(f"Version {at.number} of dataset {dataset!r} has no frame {frame_id!r}.", code="unknown_frame")
     return _read(backend, at, [frame])[0]
 
 
-def batch_get(
-    backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str
-) -> FrameBatch:
+def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
     """The frames of those ids as of a version, in the order asked for, as many as fit an answer."""
     found = catalog.dataset(backend, project, dataset)
     at = resolve(backend, found, version)
@@ -132,9 +129,7 @@ def _alive(backend: Backend, dataset: Dataset, at: Version, after: str, limit: i
 
     def read(part: tuple[int, str]) -> list[FrameVersion]:
         number, start = part
-        return shards.frames_after(
-            backend, dataset.uid, number, at.shards[number].head, start, limit=limit
-        )
+        return shards.frames_after(backend, dataset.uid, number, at.shards[number].head, start, limit=limit)
 
     first = shard_of(after, dataset.shards) if after else 0
     todo = [

@@ -21,7 +21,7 @@ from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
 from tidemark.domain.validation import AcceptedRow, RowValidator
-from tidemark.domain.windows import WindowPlan, WindowRow, cut
+from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut
 from tidemark.store import catalog, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.packs import PackWriter
@@ -36,6 +36,14 @@ class Checked(NamedTuple):
 
     total: int
     accepted: list[AcceptedRow]
+    errors: list[RowError]
+
+
+class Accepted(NamedTuple):
+    """An upload that is written to a pack, its windows, and the errors of its rejected rows."""
+
+    record: UploadRecord
+    windows: list[Window]
     errors: list[RowError]
 
 
@@ -56,7 +64,16 @@ def submit(
     upload_id = _upload_id(found.uid, actor, idempotency_key)
     record = uploads.find(backend, found.uid, upload_id) if idempotency_key else None
     if record is None:
-        record = _accept(backend, found, body, actor, upload_id)
+        accepted = _accept(backend, found, body, actor, upload_id)
+        if uploads.create(backend, accepted.record):
+            queues.send_windows(backend, accepted.windows)
+            return _receipt(accepted.record, accepted.errors)
+        record = uploads.get(backend, found.uid, upload_id)
+    return _repeat(backend, record, body)
+
+
+def _repeat(backend: Backend, record: UploadRecord, body: bytes) -> Receipt:
+    """Answer for an upload that was recorded before, and send again what its first sender may not have sent."""
     if record.body_digest != digest(body):
         raise IdempotencyMismatch(
             "This Idempotency-Key was used before with another body; use a new key for a new request.",
@@ -64,19 +81,45 @@ def submit(
         )
     if record.upload.status is UploadStatus.PENDING:
         queues.send_windows(backend, uploads.unsettled_windows(backend, record))
-    return _receipt(backend, record)
+    return _receipt(record, uploads.rejected_rows(backend, record))
 
 
-def _accept(backend: Backend, dataset: Dataset, body: bytes, actor: str, upload_id: str) -> UploadRecord:
-    """Validate, write the pack and the record; answers the record that counts: of two at once, the first one's."""
+def _accept(backend: Backend, dataset: Dataset, body: bytes, actor: str, upload_id: str) -> Accepted:
+    """Validate the rows of a request and write them to a pack; nothing refers to it yet."""
     checked = _check(backend, dataset, _rows(body))
-    record = _write_pack(backend, dataset, checked, upload_id, digest(body), actor, backend.clock())
-    if uploads.create(backend, record):
-        return record
-    first = uploads.find(backend, dataset.uid, upload_id)
-    if first is None:
-        raise LookupError(f"upload {upload_id} both exists and does not")
-    return first
+    pack = PackWriter(dataset.uid)
+    plans = [
+        WindowPlan(number=number, shard=shard, rows=[_window_row(pack, row) for row in rows])
+        for number, (shard, rows) in enumerate(cut(checked.accepted, dataset.shards))
+    ]
+    errors = pack.add(to_json(checked.errors)) if checked.errors else None
+    index = pack.add(to_json(plans))
+    pack.write(backend)
+    record = UploadRecord(
+        uid=dataset.uid,
+        upload=_upload(checked, len(plans), upload_id, actor, backend.clock()),
+        body_digest=digest(body),
+        pack=pack.name,
+        index=index,
+        errors=errors,
+        deletes=any(row.op is Op.DELETE for row in checked.accepted),
+    )
+    return Accepted(record, [uploads.window(record, plan) for plan in plans], checked.errors)
+
+
+def _upload(checked: Checked, windows: int, upload_id: str, actor: str, now: datetime) -> Upload:
+    nothing = not checked.accepted
+    return Upload(
+        id=upload_id,
+        status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
+        actor=actor,
+        accepted_at=now,
+        settled_at=now if nothing else None,
+        rows=checked.total,
+        rejected=checked.total - len(checked.accepted),
+        labels=sum(row.labels for row in checked.accepted),
+        windows=windows,
+    )
 
 
 def _upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
@@ -91,9 +134,7 @@ def _rows(body: bytes) -> list[Any]:
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply to be read.", code="malformed_json") from None
     except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"The body is not UTF-8 at byte {error.start}.", code="malformed_json"
-        ) from None
+        raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code="malformed_json") from None
     except ValueError as error:
         raise InvalidRequest(f"The body is not JSON: {error}.", code="malformed_json") from None
     if not isinstance(envelope, dict) or envelope.keys() != {"mutations"}:
@@ -110,7 +151,7 @@ def _rows(body: bytes) -> list[Any]:
 
 
 def _check(backend: Backend, dataset: Dataset, rows: list[Any]) -> Checked:
-    """Validate rows against the class map and the schema, and teach the dataset the fields that are new (R1, R3, R4)."""
+    """Validate rows against class map and schema, and teach the dataset the fields that are new (R1, R3, R4)."""
     fresh = False
     for _ in range(RACES):
         class_map = catalog.class_map(backend, dataset.project, fresh=fresh)
@@ -119,9 +160,7 @@ def _check(backend: Backend, dataset: Dataset, rows: list[Any]) -> Checked:
         if not fresh and any(error.code == "unknown_class" for error in checked.errors):
             fresh = True
             continue
-        if validator.schema == schema or catalog.replace_schema(
-            backend, dataset.uid, validator.schema, revision
-        ):
+        if validator.schema == schema or catalog.replace_schema(backend, dataset.uid, validator.schema, revision):
             return checked
         fresh = True
     raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
@@ -140,60 +179,18 @@ def _validate(rows: list[Any], class_map: ClassMap, schema: Any) -> tuple[RowVal
     return validator, Checked(len(rows), accepted, errors)
 
 
-def _write_pack(
-    backend: Backend,
-    dataset: Dataset,
-    checked: Checked,
-    upload_id: str,
-    body_digest: str,
-    actor: str,
-    now: datetime,
-) -> UploadRecord:
-    pack = PackWriter(dataset.uid)
-    plans = [
-        WindowPlan(number=number, shard=shard, rows=[_window_row(pack, row) for row in rows])
-        for number, (shard, rows) in enumerate(cut(checked.accepted, dataset.shards))
-    ]
-    errors = pack.add(to_json(checked.errors)) if checked.errors else None
-    index = pack.add(to_json(plans))
-    pack.write(backend)
-    nothing = not checked.accepted
-    upload = Upload(
-        id=upload_id,
-        status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
-        actor=actor,
-        accepted_at=now,
-        settled_at=now if nothing else None,
-        rows=checked.total,
-        rejected=checked.total - len(checked.accepted),
-        labels=sum(row.labels for row in checked.accepted),
-        windows=len(plans),
-    )
-    return UploadRecord(
-        uid=dataset.uid,
-        upload=upload,
-        body_digest=body_digest,
-        pack=pack.name,
-        index=index,
-        errors=errors,
-        deletes=any(row.op is Op.DELETE for row in checked.accepted),
-    )
-
-
 def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:
     offset = length = 0
     if row.op is not Op.DELETE:
         offset, length = pack.add(row.payload)
-    return WindowRow(
-        row.row, row.op, row.frame_id, offset, length, digest(row.payload), row.labels, row.classes
-    )
+    return WindowRow(row.row, row.op, row.frame_id, offset, length, digest(row.payload), row.labels, row.classes)
 
 
-def _receipt(backend: Backend, record: UploadRecord) -> Receipt:
+def _receipt(record: UploadRecord, errors: list[RowError]) -> Receipt:
     upload = record.upload
     return Receipt(
         upload=upload.id,
         accepted=upload.rows - upload.rejected,
         rejected=upload.rejected,
-        errors=uploads.rejected_rows(backend, record)[:MAX_RECEIPT_ERRORS],
+        errors=errors[:MAX_RECEIPT_ERRORS],
     )

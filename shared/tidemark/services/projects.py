@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tidemark.domain.class_map import ClassEntry, ClassMap, replaced
+from tidemark.domain.class_map import ClassInput, ClassMap
 from tidemark.domain.errors import Conflict
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.projects import Project
@@ -11,11 +11,15 @@ from tidemark.store.backend import Backend
 
 
 def create_project(
-    backend: Backend, *, name: str, description: str, classes: Sequence[ClassEntry], actor: str
+    backend: Backend, *, name: str, description: str, classes: Sequence[ClassInput], actor: str
 ) -> Project:
-    """Create a project with its class map (R1). Raises Conflict where the name is taken."""
+    """Create a project with its class map (R1).
+
+    Raises Conflict where the name is taken, InvalidRequest and TooLarge for a class map that cannot be.
+    """
+    class_map = ClassMap().append(classes)
     project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
-    if not catalog.create_project(backend, project, ClassMap(classes=tuple(classes))):
+    if not catalog.create_project(backend, project, class_map):
         raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
     return project
 
@@ -25,9 +29,7 @@ def get_project(backend: Backend, name: str) -> Project:
     return catalog.project(backend, name)
 
 
-def list_projects(
-    backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
-) -> Page[Project]:
+def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None) -> Page[Project]:
     """Projects in order of their names: all, or those named in `only`."""
     after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
     found = catalog.projects(backend, after, limit) if only is None else _named(backend, only, after, limit)
@@ -40,13 +42,13 @@ def get_class_map(backend: Backend, project: str) -> ClassMap:
     return catalog.class_map(backend, project, fresh=True)
 
 
-def put_class_map(backend: Backend, project: str, classes: Sequence[ClassEntry]) -> ClassMap:
+def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput]) -> ClassMap:
     """Append classes and change colours, by giving the whole map (R2).
 
     Raises Conflict where an existing class would change or go, and where someone else changed the map meanwhile.
     """
     before = catalog.class_map(backend, project, fresh=True)
-    after = replaced(before, classes)
+    after = before.replace(classes)
     if after != before and not catalog.replace_class_map(backend, project, before, after):
         raise Conflict(
             "The class map was changed by someone else at the same moment; read it and send your change again.",

@@ -65,9 +65,7 @@ def _publish(backend: Backend, uid: str, complete: list[UploadRecord]) -> list[U
         number=state.latest + 1,
         # Readers find a version by its time, so times never go back, whatever this machine's clock says.
         created_at=max(now, state.latest_at or now),
-        uploads=tuple(
-            VersionUpload(id=record.upload.id, actor=record.upload.actor) for record in complete
-        ),
+        uploads=tuple(VersionUpload(id=record.upload.id, actor=record.upload.actor) for record in complete),
         shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
     )
     finished = [_finished(record, version.number, version.created_at) for record in complete]
@@ -92,8 +90,6 @@ def _published(backend: Backend, uid: str, records: list[UploadRecord]) -> list[
         return []
     state = catalog.state(backend, uid)
     return [
-        VersionPublished(
-            project=state.project, dataset=state.name, uid=uid, version=version, uploads=names
-        )
+        VersionPublished(project=state.project, dataset=state.name, uid=uid, version=version, uploads=names)
         for version, names in sorted(into.items())
     ]

@@ -19,9 +19,7 @@ def get_version(backend: Backend, *, project: str, dataset: str, version: str) -
     return resolve(backend, catalog.dataset(backend, project, dataset), version)
 
 
-def list_versions(
-    backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None
-) -> Page[Version]:
+def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Version]:
     """The versions of a dataset, newest first (R8)."""
     found = catalog.dataset(backend, project, dataset)
     scope = f"versions:{found.uid}"
@@ -90,8 +88,7 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidRequest(
-            f"{text[:80]!r} names no version: give a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, "
-            "or LATEST.",
+            f"{text[:80]!r} names no version: give a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST.",
             code="unknown_version",
             pointer="version",
         ) from None

@@ -41,9 +41,7 @@ class KeysTable:
 def add(table: KeysTable, key: ApiKey) -> bool:
     """Keep a new key; False where its name has been used before."""
     try:
-        table.dynamodb.put_item(
-            TableName=table.name, Item=_item(key), ConditionExpression="attribute_not_exists(PK)"
-        )
+        table.dynamodb.put_item(TableName=table.name, Item=_item(key), ConditionExpression="attribute_not_exists(PK)")
     except table.dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True

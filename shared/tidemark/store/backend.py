@@ -50,12 +50,8 @@ class Memory:
     """What a process remembers: definitions for a while, version records (which never change) as long as they fit."""
 
     projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
-    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(
-        default_factory=lambda: TTLCache(256, CATALOG_SECONDS)
-    )
-    datasets: TTLCache[tuple[str, str], Dataset] = field(
-        default_factory=lambda: TTLCache(1024, CATALOG_SECONDS)
-    )
+    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
+    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
     schemas: TTLCache[str, tuple[Schema, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
 

@@ -56,8 +56,7 @@ def project(backend: Backend, name: str) -> Project:
 def projects(backend: Backend, after: str, limit: int) -> list[Project]:
     """Up to `limit` projects in order of their names, from the one after `after`."""
     return [
-        Project.model_validate_json(item["definition"])
-        for item in _list(backend, PROJECTS, f"{after} ", "~", limit)
+        Project.model_validate_json(item["definition"]) for item in _list(backend, PROJECTS, f"{after} ", "~", limit)
     ]
 
 
@@ -116,9 +115,7 @@ def dataset(backend: Backend, project_name: str, name: str) -> Dataset:
         item = table.get(backend, _dataset_key(project_name, name))
         if item is None:
             project(backend, project_name)
-            raise NotFound(
-                f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset"
-            )
+            raise NotFound(f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset")
         found = Dataset.model_validate_json(item["definition"])
         backend.memory.datasets[project_name, name] = found
     return found

@@ -25,7 +25,7 @@ class VersionPublished(BaseModel):
     """The uploads that settled into it."""
 
 
-class EventsRefused(Exception):  # noqa: N818 - names what happened
+class EventsRefused(Exception):
     """EventBridge did not take all events."""
 
 

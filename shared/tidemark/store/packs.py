@@ -34,7 +34,7 @@ class Pointer(NamedTuple):
     digest: str
 
 
-class PackCorrupt(Exception):  # noqa: N818 - names the state of the pack
+class PackCorrupt(Exception):
     """A payload does not have the digest it was written with."""
 
 

@@ -18,7 +18,7 @@ BATCH_BYTES = 250_000
 ATTEMPTS = 5
 
 
-class SendFailed(Exception):  # noqa: N818 - names what happened
+class SendFailed(Exception):
     """SQS took some messages of a batch and not others."""
 
 
@@ -27,10 +27,7 @@ def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
     _send(
         backend,
         backend.windows_queue_url,
-        (
-            (f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
-            for window in windows
-        ),
+        ((f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json()) for window in windows),
     )
 
 

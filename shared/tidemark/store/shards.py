@@ -106,9 +106,7 @@ def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -
     return found[0] if found else None
 
 
-def revisions(
-    backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int
-) -> list[FrameVersion]:
+def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int) -> list[FrameVersion]:
     """The newest `limit` versions of a frame at or below `head`, newest first."""
     found: list[FrameVersion] = []
     high: str | None = _frame_sk(frame_id, head)
@@ -126,9 +124,7 @@ def revisions(
     return found
 
 
-def frames_after(
-    backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
-) -> list[FrameVersion]:
+def frames_after(backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int) -> list[FrameVersion]:
     """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
 
     Reads the versions that lie between; the last one of each frame at or below `head` counts, and a frame whose
@@ -194,10 +190,7 @@ def commit(
                 "Item": table.put(Key(pk, f"C#{padded(new_head.n)}"), commit_item),
             }
         },
-        *(
-            {"Put": {"TableName": backend.table, "Item": _frame_put(pk, version)}}
-            for version in versions
-        ),
+        *({"Put": {"TableName": backend.table, "Item": _frame_put(pk, version)}} for version in versions),
     ]
     table.transact(backend, writes)
 

@@ -51,7 +51,7 @@ class Key(NamedTuple):
         return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
 
 
-class TransactionRefused(Exception):  # noqa: N818 - a refusal is an outcome that callers expect
+class TransactionRefused(Exception):
     """A transaction whose conditions did not hold. `failed` tells, for each of its writes, whether its own did not."""
 
     def __init__(self, failed: Sequence[bool]) -> None:
@@ -103,9 +103,7 @@ def put(key: Key, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def get(backend: Backend, key: Key, *, consistent: bool = True) -> Item | None:
     """The item under `key`, or None. One read."""
-    answer = backend.dynamodb.get_item(
-        TableName=backend.table, Key=key.attributes(), ConsistentRead=consistent
-    )
+    answer = backend.dynamodb.get_item(TableName=backend.table, Key=key.attributes(), ConsistentRead=consistent)
     return unmarshal(answer["Item"]) if "Item" in answer else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tidemark.domain.errors import RowError
+from tidemark.domain.errors import NotFound, RowError
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.windows import Settled, Window, WindowPlan
 from tidemark.store import packs, table
@@ -56,6 +56,14 @@ def find(backend: Backend, uid: str, upload_id: str) -> UploadRecord | None:
     return _record(uid, item) if item else None
 
 
+def get(backend: Backend, uid: str, upload_id: str) -> UploadRecord:
+    """The record of an upload, read consistently. Raises NotFound."""
+    record = find(backend, uid, upload_id)
+    if record is None:
+        raise NotFound(f"The dataset has no upload {upload_id[:80]!r}.", code="unknown_upload")
+    return record
+
+
 def find_many(backend: Backend, uid: str, upload_ids: list[str]) -> list[UploadRecord]:
     """The records of several uploads, in the order asked for, read consistently; unknown ones are left out."""
     keys = [_key(uid, upload_id) for upload_id in upload_ids]
@@ -66,7 +74,7 @@ def find_many(backend: Backend, uid: str, upload_ids: list[str]) -> list[UploadR
 def newest(
     backend: Backend, uid: str, limit: int, after: tuple[str, str] | None
 ) -> tuple[list[UploadRecord], tuple[str, str] | None]:
-    """Uploads of a dataset, newest first, from the one after `after` = (accepted_at, upload id), and where it stopped."""
+    """Uploads, newest first, from the one after `after` = (accepted_at, upload id), and the last one if more follow."""
     start: Mapping[str, Any] | None = None
     if after is not None:
         accepted_at, upload_id = after
@@ -89,11 +97,12 @@ def plans(backend: Backend, record: UploadRecord) -> list[WindowPlan]:
 
 
 def unsettled_windows(backend: Backend, record: UploadRecord) -> list[Window]:
-    """The windows of an upload whose outcome its record does not know yet, as they were written."""
-    return [window(record, plan) for plan in plans(backend, record) if plan.number not in record.settled]
+    """The windows of an upload whose outcome its record does not know yet, as they were written, to be sent again."""
+    unsettled = (plan for plan in plans(backend, record) if plan.number not in record.settled)
+    return [window(record, plan, again=True) for plan in unsettled]
 
 
-def window(record: UploadRecord, plan: WindowPlan) -> Window:
+def window(record: UploadRecord, plan: WindowPlan, *, again: bool = False) -> Window:
     """A window of an upload, ready to be sent."""
     return Window(
         dataset=record.uid,
@@ -102,6 +111,7 @@ def window(record: UploadRecord, plan: WindowPlan) -> Window:
         actor=record.upload.actor,
         accepted_at=record.upload.accepted_at,
         plan=plan,
+        again=again,
     )
 
 
@@ -141,9 +151,7 @@ def replacement(backend: Backend, record: UploadRecord) -> Any:
     """The write that brings a record up to date, on condition that it has not changed since it was read."""
     return {
         "TableName": backend.table,
-        "Item": table.put(
-            _key(record.uid, record.upload.id), _item(replace(record, revision=record.revision + 1))
-        ),
+        "Item": table.put(_key(record.uid, record.upload.id), _item(replace(record, revision=record.revision + 1))),
         "ConditionExpression": "revision = :seen",
         "ExpressionAttributeValues": {":seen": {"N": str(record.revision)}},
     }
