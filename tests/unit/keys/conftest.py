@@ -1,0 +1,33 @@
+"""A table of API keys, in memory."""
+
+import os
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tidemark.store.api_keys import KeysTable
+
+TABLE = "keys"
+
+# Powertools reads these when a handler's module is loaded.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
+os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
+
+
+@pytest.fixture
+def keys_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "PK", "AttributeType": "S"},
+                {"AttributeName": "SK", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield KeysTable(dynamodb, TABLE)
