@@ -5,10 +5,9 @@ from pathlib import Path
 
 from aws_cdk import App
 
+from infra import STACK
 from infra.bundle import ROOT, Target, build_bundle
 from infra.stack import Tidemark
-
-STACK = "Tidemark"
 
 
 def synthesise(outdir: Path, bundle: Path) -> Path:
@@ -24,7 +23,7 @@ def synthesise(outdir: Path, bundle: Path) -> Path:
 def main() -> None:
     """Synthesise for AWS, as the command line asks: it says in the environment where to."""
     app = App()
-    Tidemark(app, STACK, bundle=build_bundle(Target.AWS))
+    Tidemark(app, STACK, bundle=build_bundle(Target.AWS, ROOT / "build" / "bundle"))
     app.synth()
 
 

@@ -26,12 +26,11 @@ def _wheels_for(target: Target) -> list[str]:
     return ["--python-platform", "aarch64-manylinux_2_28", "--python-version", PYTHON]
 
 
-def build_bundle(target: Target) -> Path:
-    """Fill `build/bundle/{target}` and return it. Raises CalledProcessError if a dependency cannot be had.
+def build_bundle(target: Target, folder: Path) -> Path:
+    """Fill `folder` and return it. Raises CalledProcessError if a dependency cannot be had.
 
     The same sources give the same bytes, so that an unchanged bundle is not uploaded again.
     """
-    folder = ROOT / "build" / "bundle" / target
     shutil.rmtree(folder, ignore_errors=True)
     # The lock file leaves out what Lambda's runtime brings, so what it lists is installed as listed: no resolution.
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]

@@ -174,9 +174,7 @@ class Functions(Construct):
             iam.PolicyStatement(actions=[*actions], resources=[*resources], conditions=conditions)
         )
 
-    def _allow_table(
-        self, function: lambda_.Function, actions: Sequence[str], indexes: Sequence[str] = ()
-    ) -> None:
+    def _allow_table(self, function: lambda_.Function, actions: Sequence[str], indexes: Sequence[str] = ()) -> None:
         table = self._data.table.table_arn
         self._allow(function, [f"dynamodb:{action}" for action in actions], [table])
         if indexes:

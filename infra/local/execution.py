@@ -129,7 +129,7 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
         end = None if until_exit else function_runtime.END_OF_LOG.format(request_id)
         lines = [line for line in iter(self._log.get, end) if line is not None]
         for line in lines:
-            print(f"[{self.func_name}] {line}")
+            print(f"[{self.func_name}] {line}", flush=True)
         return "\n".join(lines)
 
     def invoke(

@@ -72,9 +72,10 @@ def serve(channel: socket.socket) -> None:
     with channel.makefile("rb") as requests:
         try:
             handler = load_handler(os.environ["_HANDLER"])
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - a module may even exit while it is imported
+            traceback.print_exc()
             channel.sendall(json.dumps({"error": error_of(error)}).encode() + b"\n")
-            raise
+            sys.exit(1)
         channel.sendall(b'{"ready": true}\n')
         for line in requests:
             request = json.loads(line)

@@ -61,16 +61,29 @@ def _run_message_groups_in_parallel() -> None:
     lambda_svc._sqs_esm_concurrency = concurrency
 
 
-def _stand_behind_tls() -> None:
-    """Requests count as made over TLS, so that policies which deny anything else can be enforced as written."""
+def _at_api(scope: Scope) -> Scope:
+    """A request for `/api/…` as one to the only HTTP API that is deployed, as if the host name were the API's own."""
+    apis = [name for (_account, _region, name) in apigateway._apis._data]
+    if not scope["path"].startswith("/api/") or len(apis) != 1:
+        return scope
+    prefix = f"/_aws/execute-api/{apis[0]}/$default"
+    raw_path = prefix.encode() + scope["raw_path"]
+    return {**scope, "path": prefix + scope["path"], "raw_path": raw_path}
+
+
+def _serve_api_at_root() -> None:
+    """Serve the API where its links point, and count requests as made over TLS.
+
+    The second is for policies that deny anything else, so that they can be enforced as they are written.
+    """
     serve: Asgi = emulator.app
 
-    async def over_tls(scope: Scope, receive: Any, send: Any) -> None:
+    async def adapted(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+            scope = _at_api({**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]})
         await serve(scope, receive, send)
 
-    emulator.app = over_tls
+    emulator.app = adapted
 
 
 def adapt() -> None:
@@ -78,4 +91,4 @@ def adapt() -> None:
     _limit_bodies()
     _hide_function_errors()
     _run_message_groups_in_parallel()
-    _stand_behind_tls()
+    _serve_api_at_root()

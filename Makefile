@@ -1,0 +1,68 @@
+# Everything runs in .venv, which is made on first use and again when a lock file changes.
+# Needs Python 3.11 or newer and make; Node comes with the pinned requirements.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/ready
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)
+
+# The functions run with boto3 and what it needs as AWS brings them, so their lock file leaves these out.
+AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format up down deploy bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of your own that it leaves running
+	@python -m infra.local up $(if $(PORT),--port $(PORT))
+	@python -m examples.digits
+
+test: $(READY) ## all tests: units, store, template, faults, and the deployed stack on this machine
+	@python -m pytest
+
+lint: $(READY) ## check style and types
+	ruff check
+	ruff format --check
+	mypy
+
+format: $(READY) ## put the code into the style that lint checks
+	ruff check --fix
+	ruff format
+
+up: $(READY) ## run Tidemark on this machine, and print its address and an admin key (PORT=… to choose one)
+	@python -m infra.local up $(if $(PORT),--port $(PORT))
+
+down: $(READY) ## stop it; its data stays for the next up
+	@python -m infra.local down
+
+deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
+	npx --no-install cdk deploy $(ARGS)
+
+bench: $(READY) ## what common operations cost, in AWS's units and in seconds
+	@python -m tests.bench
+
+lock: $(READY) ## resolve requirements/*.in and package.json again
+	$(COMPILE) $(addprefix --no-emit-package ,$(AWS_BRINGS)) -o requirements/runtime.txt requirements/runtime.in
+	$(COMPILE) -o requirements/dev.txt requirements/dev.in
+	$(COMPILE) -o requirements/uv.txt requirements/uv.in
+	npm install --package-lock-only --no-audit --no-fund
+
+clean: $(READY) ## stop the local stack and remove its data and everything else that was made
+	@python -m infra.local down
+	rm -rf build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache $(VENV)
+
+$(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules: package.json package-lock.json $(READY)
+	npm ci --no-audit --no-fund
+	@touch $@
