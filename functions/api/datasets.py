@@ -1,0 +1,93 @@
+"""Datasets: creating, listing and describing them."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.access import allow
+from functions.api.deployment import backend
+from functions.api.idempotency import Answer, once
+from functions.api.parameters import (
+    DEFAULT_LIMIT,
+    Cursor,
+    DatasetPath,
+    Description,
+    IdempotencyKey,
+    Limit,
+    ProjectPath,
+)
+from functions.api.routes import Routes
+from tidemark.domain.api_keys import Role
+from tidemark.domain.datasets import Dataset, DatasetDetails
+from tidemark.domain.ids import DatasetName
+from tidemark.domain.limits import DEFAULT_SHARDS, MAX_SHARDS
+from tidemark.domain.pages import Page
+from tidemark.services import datasets
+
+router = Routes()
+
+
+class NewDataset(BaseModel):
+    """A dataset to be created."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "2026-spring", "description": "Rainy days"}]}
+    )
+
+    name: DatasetName
+    description: Description = ""
+    shards: int = Field(
+        DEFAULT_SHARDS,
+        ge=1,
+        le=MAX_SHARDS,
+        strict=True,
+        description="How many writers the dataset can have at once. It stays as it is for ever.",
+    )
+
+
+@router.post(
+    "/projects/<project>/datasets",
+    operation_id="createDataset",
+    summary="Create a dataset",
+    tags=["datasets"],
+    status_code=201,
+)
+@allow(Role.ADMIN)
+def create_dataset(
+    project: ProjectPath, body: Annotated[NewDataset, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[Dataset]:
+    """Create an empty dataset; it is at version 0."""
+
+    def create() -> Answer:
+        dataset = datasets.create_dataset(
+            backend(),
+            project=project,
+            name=body.name,
+            description=body.description,
+            shards=body.shards,
+            actor=router.caller.name,
+        )
+        return Answer.of(dataset, status=201, location=f"datasets/{dataset.name}")
+
+    return once(router, idempotency_key, create)
+
+
+@router.get("/projects/<project>/datasets", operation_id="listDatasets", summary="List datasets", tags=["datasets"])
+@allow(Role.READ)
+def list_datasets(project: ProjectPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[Dataset]:
+    """The datasets of a project in order of their names."""
+    return datasets.list_datasets(backend(), project=project, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>",
+    operation_id="getDataset",
+    summary="Read a dataset",
+    tags=["datasets"],
+)
+@allow(Role.READ)
+def get_dataset(project: ProjectPath, dataset: DatasetPath) -> DatasetDetails:
+    """A dataset with its latest version, counts and metadata schema, and whether uploads are on their way (R18)."""
+    return datasets.get_dataset(backend(), project, dataset)

@@ -1,0 +1,51 @@
+"""The API function: takes an HTTP API event, answers it. All resources of `/api/v2` are wired here."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import (
+    access,
+    class_map,
+    datasets,
+    frames,
+    history,
+    mutations,
+    openapi,
+    projects,
+    uploads,
+    versions,
+)
+from functions.api.resolver import Resolver
+
+BASE_PATH = "/api/v2"
+RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history, versions, uploads)
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+def build() -> Resolver:
+    """The API with all its routes. Raises RuntimeError if one of them declares no role."""
+    resolver = Resolver()
+    for resource in RESOURCES:
+        resolver.include_router(resource.router, prefix=BASE_PATH)
+    access.require_declared(resolver.routes)
+    return resolver
+
+
+app = build()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    answer = app.resolve(event, context)
+    metrics.add_metric(f"Answers{answer['statusCode'] // 100}xx", MetricUnit.Count, 1)
+    return answer

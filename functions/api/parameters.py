@@ -1,0 +1,49 @@
+"""Parameters that many routes share, as the API's description tells them."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import Field
+
+from tidemark.domain.ids import DatasetName, FrameId, LabelId, ProjectName
+from tidemark.domain.limits import DEFAULT_PAGE, MAX_PAGE
+
+MAX_VERSION_TEXT = 64
+MAX_DESCRIPTION = 2000
+
+ProjectPath = Annotated[ProjectName, Path(description="Name of the project.")]
+DatasetPath = Annotated[DatasetName, Path(description="Name of the dataset.")]
+FramePath = Annotated[FrameId, Path(description="Id of the frame, percent-encoded.")]
+LabelPath = Annotated[LabelId, Path(description="Id of the label, percent-encoded.")]
+
+UploadPath = Annotated[str, Path(max_length=64, description="Id of the upload, from its receipt.")]
+
+VersionPath = Annotated[
+    str, Path(max_length=MAX_VERSION_TEXT, description="Number of the version, an ISO 8601 time, or `LATEST`.")
+]
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on the page, at most.")]
+DEFAULT_LIMIT = DEFAULT_PAGE
+Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the page before, to get the one after it.")]
+VersionRead = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=MAX_VERSION_TEXT,
+        description="The version to read: its number, an ISO 8601 time with its zone (the version current then; "
+        "`+` is written `%2B`), or `LATEST`. The answer says which number was read.",
+    ),
+]
+LATEST = "LATEST"
+IDEMPOTENCY_KEY = "Idempotency-Key"
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=IDEMPOTENCY_KEY,
+        pattern=r"^[\x20-\x7e]{1,128}$",
+        description="Makes the request safe to repeat: the same key with the same body gets the same answer and "
+        "changes nothing; with another body it is refused (422). 1 to 128 printable ASCII characters. Keys belong to "
+        "the API key that sent them.",
+    ),
+]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)]

@@ -1,0 +1,139 @@
+"""The resolver: Powertools' own for HTTP APIs, with this API's paths, gate, answers and refusals put in."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Route
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+    OpenAPIResponseValidationMiddleware,
+)
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+
+from functions.api import access, envelope, problem
+from functions.api.problem import HttpRefusal
+from tidemark.domain.errors import InvalidRequest, TidemarkError
+
+logger = Logger(child=True)
+
+_PARAMETER = re.compile(r"<(\w+)>")
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Routes an HTTP API event to its endpoint and makes an answer of whatever comes of it."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_validation=True)
+        self._request_validation_middleware = Gate(self)
+        self._response_validation_middleware = Serialize()
+        self.exception_handler(TidemarkError)(self._domain_error)
+        self.exception_handler(HttpRefusal)(lambda error: problem.of_refusal(error, self.request_id))
+        self.exception_handler(RequestValidationError)(
+            lambda error: problem.of_validation_errors(error, self.request_id)
+        )
+        self.exception_handler(Exception)(self._unexpected)
+
+    @property
+    def routes(self) -> list[Route]:
+        """All routes of the API."""
+        return [*self._static_routes, *self._dynamic_routes]
+
+    @property
+    def request_id(self) -> str:
+        """API Gateway's id of the request: the correlation id of everything that follows from it."""
+        return str(self.current_event.request_context.request_id)
+
+    def methods_of(self, path: str) -> list[str]:
+        """The methods that have a route for `path`."""
+        return sorted({route.method for route in self.routes if route.rule.match(path)})
+
+    @staticmethod
+    def _compile_regex(rule: str, base_regex: str = r"^{}$") -> re.Pattern[str]:
+        # Powertools' own pattern knows only some characters, so that an id in another script, or one with a refused
+        # character, would be an unknown route instead of an id to look at.
+        return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
+
+    def _domain_error(self, error: TidemarkError) -> Response[Any]:
+        logger.info("refused", code=error.code)
+        return problem.of_domain_error(error, self.request_id)
+
+    def _unexpected(self, error: Exception) -> Response[Any]:
+        if problem.is_passing(error):
+            logger.warning("a service is busy", exc_info=error)
+            return problem.of_unavailability(self.request_id)
+        logger.error("unexpected", exc_info=error)
+        return problem.of_unexpected(self.request_id)
+
+
+class Gate(OpenAPIRequestValidationMiddleware):
+    """First in every request's way: is there such a route, may the caller use it, are its parameters sound?"""
+
+    def __init__(self, resolver: Resolver) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Powertools' carries no annotations
+        self._resolver = resolver
+
+    def handler(self, app: Any, next_middleware: NextMiddleware) -> Response[Any]:
+        """Refuse the request, or hand it on with its parameters validated and the caller's grant in the context."""
+        route: Route = app.context["_route"]
+        if not access.is_declared(route):
+            raise self._no_such_route(app)
+        arguments = {name: _decoded(value) for name, value in app.context["_route_args"].items()}
+        grant = access.grant_of(app.current_event.raw_event)
+        logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
+        access.check(access.role_of(route), grant, arguments.get("project"))
+        _check_query_names(route, app.current_event.query_string_parameters)
+        app.append_context(grant=grant, _route_args=arguments)
+        return super().handler(app, next_middleware)
+
+    def _get_body(self, app: Any) -> dict[str, Any]:
+        return envelope.json_object(app.current_event.raw_event)
+
+    def _no_such_route(self, app: Any) -> HttpRefusal:
+        method, path = app.current_event.http_method, app.context["_path"]
+        methods = self._resolver.methods_of(path)
+        if methods:
+            return HttpRefusal(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                f"{method} is not for this resource; it takes {', '.join(methods)}.",
+                {"Allow": ", ".join(methods)},
+            )
+        return HttpRefusal(
+            HTTPStatus.NOT_FOUND,
+            "no_such_route",
+            f"There is nothing at {path[:200]!r}; /api/v2/openapi.json lists what there is.",
+        )
+
+
+class Serialize(OpenAPIResponseValidationMiddleware):
+    """Last on an answer's way out: a model becomes JSON in one pass; its type was checked when the code was."""
+
+    def _handle_response(self, *, route: Route, response: Response[Any]) -> Response[Any]:
+        del route
+        if isinstance(response.body, BaseModel):
+            response.body = response.body.model_dump_json(by_alias=True)
+        return response
+
+
+def _decoded(segment: str) -> str:
+    # HTTP APIs decode a path before they pass it on, except for %25; other gateways do not. Since no id may contain
+    # '%', decoding what is still encoded cannot change an id that is valid.
+    return unquote(segment)
+
+
+def _check_query_names(route: Route, given: dict[str, str]) -> None:
+    known = {field.alias for field in route.dependant.query_params}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+        raise InvalidRequest(
+            f"There is no query parameter {unknown[0][:80]!r} here; {takes}.",
+            code="unknown_parameter",
+            pointer=unknown[0][:80],
+        )
