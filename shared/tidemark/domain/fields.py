@@ -11,8 +11,17 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, Strict
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tidemark.domain.limits import (
     MAX_ID_CHARACTERS,
@@ -181,10 +190,20 @@ def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
     return items
 
 
-MetadataValue = Annotated[
-    Scalar | tuple[Scalar, ...],
-    PlainValidator(_check_value, json_schema_input_type=Scalar | list[str] | list[float] | list[bool]),
-]
+class _AsMetadata:
+    """Tells pydantic how to check a metadata value. Values are written as they are: a union of six types would be
+    tried one by one for each value, both ways."""
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_check_value)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        scalars = ("string", "number", "boolean")
+        lists = [{"type": "array", "items": {"type": scalar}, "maxItems": MAX_LIST_ITEMS} for scalar in scalars]
+        return {"anyOf": [*({"type": scalar} for scalar in scalars), *lists]}
+
+
+MetadataValue = Annotated[Scalar | tuple[Scalar, ...], _AsMetadata()]
 """A value of user metadata: a scalar, or a list of scalars of one type. Null is not a value."""
 
 Metadata = Annotated[dict[Name, MetadataValue], Field(max_length=MAX_METADATA_FIELDS)]

@@ -56,22 +56,21 @@ def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
     """All that pydantic found wrong in the value that lies at `at`, in its order."""
     problems: list[Problem] = []
     for detail in error.errors(include_url=False, include_input=False):
+        path = _path((*at, *detail["loc"]))
         found = detail.get("ctx", {}).get("problems")
         if found is None:
-            problems.append(_problem(detail, at))
+            problems.append(_problem(detail, path))
         else:
-            prefix = pointer(*at, *_path(detail["loc"]))
-            problems.extend(Problem(code, prefix + place, message) for code, place, message in found)
+            problems.extend(Problem(code, pointer(*path) + place, message) for code, place, message in found)
     return problems
 
 
-def _problem(detail: ErrorDetails, at: tuple[str | int, ...]) -> Problem:
-    path = _path(detail["loc"])
+def _problem(detail: ErrorDetails, path: tuple[str | int, ...]) -> Problem:
     if detail["type"] not in _WORDS:
-        return Problem(detail["type"], pointer(*at, *path), detail["msg"])
+        return Problem(detail["type"], pointer(*path), detail["msg"])
     code, words = _WORDS[detail["type"]]
     context: dict[str, Any] = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
-    return Problem(code, pointer(*at, *path), words.format(name=_name((*at, *path)), **context))
+    return Problem(code, pointer(*path), words.format(name=_name(path), **context))
 
 
 def _plain(value: object) -> object:
@@ -89,16 +88,13 @@ def _name(path: tuple[str | int, ...]) -> str:
 
 
 def _path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """A place in the sender's JSON: pydantic's, without the type that it notes for a member of a union.
+    """A place in the sender's JSON: pydantic's, without what it notes of its own.
 
-    Such a note follows a list index and is in capitals, which no field of ours is.
+    It notes that a key is meant, and the type of a member of a union: in capitals, which no field of ours is, after
+    the member's index.
     """
     return tuple(
         part
-        for position, part in enumerate(loc)
-        if part != "[key]" and not (isinstance(part, str) and part.isupper() and _after_index(loc, position))
+        for before, part in zip((None, *loc), loc, strict=False)
+        if part != "[key]" and not (isinstance(before, int) and isinstance(part, str) and part.isupper())
     )
-
-
-def _after_index(loc: tuple[str | int, ...], position: int) -> bool:
-    return position > 0 and isinstance(loc[position - 1], int)

@@ -1,0 +1,175 @@
+"""Validation of rows as they arrive: from any JSON value to an accepted mutation, or to words that help its sender.
+
+A row is judged alone (R21), against the models, the class map (R1) and the metadata schema of its dataset (R3, R4).
+What the schema learns from accepted rows holds for the rows after them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from tidemark.domain.class_map import ClassMap
+from tidemark.domain.embeddings import Embedding
+from tidemark.domain.errors import RowError
+from tidemark.domain.fields import json_type
+from tidemark.domain.frames import Frame, class_counts
+from tidemark.domain.limits import MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
+from tidemark.domain.mutations import Add, Delete, Modify, Mutation, Op
+from tidemark.domain.patches import FramePatch, PartialFrame
+from tidemark.domain.problems import Problem, pointer, problems_of, shown
+from tidemark.domain.schema import Schema
+
+
+class AcceptedRow(NamedTuple):
+    """A row that is valid on arrival."""
+
+    row: int
+    """Position in its request, from 0."""
+    op: Op
+    frame_id: str
+    payload: bytes
+    """Canonical JSON: the frame of an ADD, the patch of a MODIFY; empty for a DELETE."""
+    labels: int
+    """Labels that the row carries."""
+    classes: dict[str, int]
+    """Labels and instances that the row carries, by class."""
+
+
+_SHAPES: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify, "DELETE": Delete}
+
+
+class RowValidator:
+    """Judges the rows of one request, in their order."""
+
+    def __init__(self, class_map: ClassMap, schema: Schema) -> None:
+        self._classes = class_map.names
+        self._schema = schema
+        self._seen: set[str] = set()
+
+    @property
+    def schema(self) -> Schema:
+        """The dataset's schema, with what the rows accepted so far have added to it."""
+        return self._schema
+
+    def check(self, row: int, value: object) -> AcceptedRow | list[RowError]:
+        """Judge one row: any parsed JSON value, NaN and infinity included. Never raises.
+
+        Of a bad row at most `MAX_ROW_ERRORS` errors are told. A row for a frame that an accepted row of the same
+        request names already is an error, because the rows of a window are for distinct frames.
+        """
+        mutation = _parse(value)
+        judged = mutation if isinstance(mutation, list) else self._judge(row, mutation)
+        if isinstance(judged, list):
+            return _errors(row, value, judged)
+        self._seen.add(judged.frame_id)
+        return judged
+
+    def _judge(self, row: int, mutation: Mutation) -> AcceptedRow | list[Problem]:
+        if isinstance(mutation, Delete):
+            accepted = AcceptedRow(row, Op.DELETE, mutation.frame_id, b"", 0, {})
+            return list(self._repeated(mutation.frame_id, "/frame_id")) or accepted
+        content = mutation.frame
+        classes = class_counts(content.labels or ())
+        payload = mutation.payload()
+        problems = [
+            *self._repeated(content.frame_id, "/frame/frame_id"),
+            *self._unknown_classes(content, classes),
+            *_oversize(payload),
+        ]
+        growth = self._schema.check(content.metadata or {}, content.embedding, _label_embeddings(content))
+        if isinstance(growth, list):
+            problems.extend(Problem(code, f"/frame{place}", message) for code, place, message in growth)
+        if problems or isinstance(growth, list):
+            return problems
+        self._schema = self._schema.grow(growth)
+        return AcceptedRow(row, Op(mutation.op), content.frame_id, payload, len(content.labels or ()), classes)
+
+    def _repeated(self, frame_id: str, place: str) -> Iterator[Problem]:
+        if frame_id in self._seen:
+            message = f"An earlier row of this request is for the frame '{frame_id}' already; send this one afterwards."
+            yield Problem("duplicate_frame_id", place, message)
+
+    def _unknown_classes(self, content: Frame | PartialFrame, classes: dict[str, int]) -> Iterator[Problem]:
+        if self._classes.issuperset(classes):
+            return
+        for position, label in enumerate(content.labels or ()):
+            at = ("frame", "labels", position)
+            if label.class_name is not None and label.class_name not in self._classes:
+                yield _unknown_class(label.class_name, pointer(*at, "class"))
+            for number, instance in enumerate(getattr(label, "instances", None) or ()):
+                if instance.class_name is not None and instance.class_name not in self._classes:
+                    yield _unknown_class(instance.class_name, pointer(*at, "instances", number, "class"))
+
+
+def parse_frame(payload: bytes) -> Frame:
+    """The frame whose canonical JSON this is."""
+    return Frame.model_validate_json(payload)
+
+
+def parse_patch(payload: bytes) -> FramePatch:
+    """The patch whose canonical JSON this is."""
+    return FramePatch.model_validate_json(payload)
+
+
+def _parse(value: object) -> Mutation | list[Problem]:
+    if not isinstance(value, dict):
+        return [Problem("wrong_type", "", f'A row is an object such as {{"op": …}}; this is {json_type(value)}.')]
+    op = value.get("op")
+    shape = _SHAPES.get(op) if isinstance(op, str) else None
+    if shape is None:
+        return [Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")]
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        return _too_deep(value) or problems_of(error)
+
+
+def _too_deep(value: object) -> list[Problem]:
+    """A problem if the row is nested beyond the limit. Only asked of bad rows: no valid one can be."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [part for outer in level for part in _parts(outer)]
+    if not any(isinstance(part, dict | list) for part in level):
+        return []
+    return [Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")]
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _oversize(payload: bytes) -> Iterator[Problem]:
+    if len(payload) > MAX_FRAME_BYTES:
+        message = f"The frame has {len(payload)} bytes in canonical JSON; it has at most {MAX_FRAME_BYTES}."
+        yield Problem("frame_too_large", "/frame", message)
+
+
+def _label_embeddings(content: Frame | PartialFrame) -> Iterator[tuple[int, Embedding]]:
+    for position, label in enumerate(content.labels or ()):
+        if label.embedding is not None:
+            yield position, label.embedding
+
+
+def _unknown_class(name: str, place: str) -> Problem:
+    message = f"The class '{name}' is not in the project's class map; append it there or use one that is."
+    return Problem("unknown_class", place, message)
+
+
+def _errors(row: int, value: object, problems: list[Problem]) -> list[RowError]:
+    frame_id = _frame_id(value)
+    return [
+        RowError(row=row, frame_id=frame_id, code=code, pointer=place, message=message)
+        for code, place, message in problems[:MAX_ROW_ERRORS]
+    ]
+
+
+def _frame_id(value: object) -> str | None:
+    """The frame that a row names, as far as a bad row names one."""
+    if not isinstance(value, dict):
+        return None
+    frame = value.get("frame")
+    named = frame.get("frame_id") if isinstance(frame, dict) else value.get("frame_id")
+    return shown(named) if isinstance(named, str) else None
