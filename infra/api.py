@@ -16,8 +16,8 @@ from constructs import Construct
 BASE_PATH = "/api/v2"
 
 REQUESTS_PER_SECOND = 500
-"""At the 50–100 ms of a usual call these are 25–50 functions at once, far below an account's usual 1,000. What is above
-is answered 429, which clients retry, rather than paid for."""
+"""At the 50 to 100 ms of a usual call these are 25 to 50 functions at once, far below an account's usual 1,000. What is
+above is answered 429, which clients retry, rather than paid for."""
 
 BURST = 1000
 
@@ -77,7 +77,7 @@ class Api(Construct):
             throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
         )
         stage = self.stage.node.default_child
-        assert isinstance(stage, apigateway.CfnStage)  # noqa: S101 - CDK types a child as any construct
+        assert isinstance(stage, apigateway.CfnStage)  # noqa: S101 - the CDK types a child as any construct
         stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=self.access_logs.log_group_arn,
             format=json.dumps({name: f"$context.{value}" for name, value in ACCESS_LOG.items()}),

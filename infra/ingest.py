@@ -21,8 +21,8 @@ WINDOW_TRIES = 4
 """Faults that pass are retried inside the function as well, so four deliveries stand for dozens of tries."""
 
 SETTLED_TRIES = 20
-"""A settled message is never wrong in itself: if it fails, DynamoDB or EventBridge does. A quarter of an hour of that is
-waited out before an operator is called, because a message set aside means an upload that never ends."""
+"""A settled message is never wrong in itself: if it fails, DynamoDB or EventBridge does. A quarter of an hour of that
+is waited out before an operator is called, because a message set aside means an upload that never ends."""
 
 KEPT_ASIDE = Duration.days(14)
 """SQS's most: the time to find the cause and send a message again."""

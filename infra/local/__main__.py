@@ -6,7 +6,6 @@ import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
-from pathlib import Path
 
 from infra.local import server
 from infra.local.server import ROOT

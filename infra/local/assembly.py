@@ -1,8 +1,8 @@
 """The synthesised template, made again only when the infrastructure changed: that takes ten seconds.
 
 Made for a bundle that stands for the real one, which `infra.local.deploy` puts in its place, so that a change of the
-functions' code is deployed without. Run as `python -m infra.local.assembly FOLDER` it makes the template; the CDK's Node
-process lives and ends with that run.
+functions' code is deployed without. Run as `python -m infra.local.assembly FOLDER` it makes the template; the CDK's
+Node process lives and ends with that run.
 """
 
 import hashlib

@@ -40,9 +40,9 @@ def main(home: Path, port: int) -> None:
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     os.environ.update(settings(home, port))
 
-    from ministack import app
+    from ministack import app  # noqa: PLC0415 - it reads its settings when it is imported
 
-    from infra.local import execution, gateway
+    from infra.local import execution, gateway  # noqa: PLC0415 - they import it
 
     execution.adapt(home, f"http://127.0.0.1:{port}")
     gateway.adapt()

@@ -1,4 +1,4 @@
-"""Where the emulator's API Gateway and SQS differ from AWS in what a client can see, and how they are brought in line."""
+"""Where the emulator's API Gateway and SQS differ from AWS in what a client can see, brought in line with it."""
 
 import json
 from collections.abc import Awaitable, Callable

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from infra.local.sdk import link_sdk
@@ -40,7 +41,7 @@ class Server:
         """Whether it serves requests now."""
         try:
             with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as response:
-                return bool(response.status == 200)
+                return bool(response.status == HTTPStatus.OK)
         except OSError:
             return False
 
