@@ -7,7 +7,9 @@ for. Numbers are written as Python writes them, so the models decide between `1`
 import json
 from hashlib import sha256
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
+)
 
 
 def canonical_json(value: object) -> bytes:

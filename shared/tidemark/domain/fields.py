@@ -7,9 +7,11 @@ for. One value has one form, so that equal states have equal canonical JSON: geo
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +62,7 @@ LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 _PLAIN_NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
+@lru_cache(maxsize=4096)  # the same few names come with every frame
 def _check_name(value: str) -> str:
     if _PLAIN_NAME.fullmatch(value):
         return value
@@ -129,22 +132,6 @@ def json_type(value: object) -> str:
     return "null" if value is None else "an object"
 
 
-def _check_scalar(value: object) -> Scalar:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _check_text(value)
-    if isinstance(value, int):
-        return _check_whole(value)
-    if isinstance(value, float):
-        return _check_real(value)
-    raise PydanticCustomError(
-        "wrong_type",
-        "A value is text, a number, true or false, or a list of these; this is {seen}.",
-        {"seen": json_type(value)},
-    )
-
-
 def _check_text(value: str) -> str:
     if len(value) > MAX_STRING:
         raise PydanticCustomError(
@@ -175,8 +162,22 @@ def _check_real(value: float) -> int | float:
     return value
 
 
+_CHECKS: dict[type, Callable[[Any], Scalar]] = {str: _check_text, bool: bool, int: _check_whole, float: _check_real}
+
+
+def _check_scalar(value: object) -> Scalar:
+    check = _CHECKS.get(type(value))
+    if check is not None:
+        return check(value)
+    raise PydanticCustomError(
+        "wrong_type",
+        "A value is text, a number, true or false, or a list of these; this is {seen}.",
+        {"seen": json_type(value)},
+    )
+
+
 def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, (list, tuple)):
         return _check_scalar(value)
     if len(value) > MAX_LIST_ITEMS:
         raise PydanticCustomError(

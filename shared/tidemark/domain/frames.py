@@ -1,6 +1,5 @@
 """Frames: one datapoint of a dataset, with its sensors, metadata and labels."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Protocol, Self
 
@@ -32,6 +31,10 @@ class _HasClass(Protocol):
     def class_name(self) -> str | None: ...
 
 
+class _HasClasses(_HasClass, Protocol):
+    def all_instances(self) -> Iterable[_HasClass]: ...
+
+
 class Geo(BaseModel):
     """A position on earth, WGS 84: degrees, and metres above the ellipsoid."""
 
@@ -53,7 +56,7 @@ class Frame(BaseModel):
     geo: Geo | None = None
     sensors: Sensors = ()
     coordinate_frames: CoordinateFrames = ()
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
     embedding: Embedding | None = None
     labels: Labels = ()
 
@@ -77,16 +80,14 @@ class Frame(BaseModel):
         return class_counts(self.labels)
 
 
-def class_counts(labels: Iterable[_HasClass]) -> dict[str, int]:
+def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
     """How many of these labels, whole or patches, and of their instances, each class has."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for label in labels:
-        if label.class_name is not None:
-            counts[label.class_name] += 1
-        for instance in getattr(label, "instances", None) or ():
-            if instance.class_name is not None:
-                counts[instance.class_name] += 1
-    return dict(counts)
+        for name in (label.class_name, *(instance.class_name for instance in label.all_instances())):
+            if name is not None:
+                counts[name] = counts.get(name, 0) + 1
+    return counts
 
 
 def duplicates(what: str, field: str, parts: Sequence[_HasId]) -> Iterator[Problem]:

@@ -22,8 +22,9 @@ REFUSED_CHARACTERS = frozenset('#/\\?*[],%"<>^|{}`')
 MAX_LISTED = 10
 """Refused characters that one error names."""
 
-_PLAIN = r"[!$&'()+\-.0-9:;=@A-Z_a-z~]"
-_PLAIN_ID = re.compile(rf"{_PLAIN}(?:[ ]|{_PLAIN})*(?<! )")
+_PLAIN = r"!$&'()+\-.0-9:;=@A-Z_a-z~"
+_PLAIN_ID = re.compile(rf"(?!\.\.?$)[{_PLAIN}](?:[ {_PLAIN}]{{0,{MAX_ID_CHARACTERS - 2}}}[{_PLAIN}])?")
+"""Ids of which no question arises: nearly all of them."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9._-]")
 
@@ -35,18 +36,13 @@ def shard_of(frame_id: str, shards: int) -> int:
 
 def _id_rule(noun: str) -> Callable[[str], str]:
     def check(value: str) -> str:
-        complaint = _id_complaint(value)
-        if complaint is not None:
-            raise PydanticCustomError("invalid_id", "{problem}", {"problem": f"A {noun} {complaint}."})
+        if not _PLAIN_ID.fullmatch(value):
+            complaint = _length_complaint(value) or _character_complaint(value) or _spelling_complaint(value)
+            if complaint is not None:
+                raise PydanticCustomError("invalid_id", "{problem}", {"problem": f"A {noun} {complaint}."})
         return value
 
     return check
-
-
-def _id_complaint(value: str) -> str | None:
-    if _PLAIN_ID.fullmatch(value) and len(value) <= MAX_ID_CHARACTERS and value not in (".", ".."):
-        return None
-    return _length_complaint(value) or _character_complaint(value) or _spelling_complaint(value)
 
 
 def _length_complaint(value: str) -> str | None:

@@ -66,7 +66,7 @@ class Instance(BaseModel):
 
     id: Index
     class_name: Name = Field(alias="class")
-    attributes: Metadata = {}
+    attributes: Metadata = Field(default_factory=dict)
 
 
 class _Label(BaseModel):
@@ -75,8 +75,12 @@ class _Label(BaseModel):
     id: LabelId
     sensor: SensorId | None = None
     """The sensor in whose data the label is to be seen."""
-    attributes: Metadata = {}
+    attributes: Metadata = Field(default_factory=dict)
     embedding: Embedding | None = None
+
+    def all_instances(self) -> tuple[Instance, ...]:
+        """The instances of an instance mask; other labels have none."""
+        return ()
 
 
 class _Classified(_Label):
@@ -153,12 +157,16 @@ class InstanceMask2D(_Label):
     resize_mode: ResizeMode | None = None
     instances: Annotated[tuple[Instance, ...], Field(max_length=MAX_INSTANCES), AfterValidator(distinct_instances)] = ()
 
+    def all_instances(self) -> tuple[Instance, ...]:
+        """Its instances."""
+        return self.instances
+
 
 class Classification2D(_Classified):
     """The class of a picture or a text as a whole, perhaps with further labels beside it."""
 
     type: Literal["CLASSIFICATION_2D"]
-    secondary_labels: Metadata = {}
+    secondary_labels: Metadata = Field(default_factory=dict)
 
 
 class Classification3D(_Classified):

@@ -124,7 +124,7 @@ def _upsert(
     """The parts of a frame, patched by id: known ones in their place, new ones after them."""
     parts = {part.id: part for part in known}
     for position, patch in enumerate(patches):
-        fields = _patched(f"{what} '{patch.id}'", parts.get(patch.id), patch, pointer("frame", field, position))
+        fields = _patched(what, parts.get(patch.id), patch, ("frame", field, position))
         try:
             parts[patch.id] = adapter.validate_python(fields)
         except ValidationError as error:
@@ -134,23 +134,23 @@ def _upsert(
     return tuple(parts.values())
 
 
-def _patched(whose: str, known: _Part | None, patch: _Part, at: str) -> dict[str, Any]:
+def _patched(what: str, known: _Part | None, patch: _Part, at: tuple[str | int, ...]) -> dict[str, Any]:
     """The fields of a part of a frame after its patch."""
     given = patch.model_dump(exclude_none=True)
     if known is None:
         if "type" not in given:
             raise MergeRefused(
-                f"The frame has no {whose}; a new one needs its 'type' and the fields of that type.",
+                f"The frame has no {what} '{patch.id}'; a new one needs its 'type' and the fields of that type.",
                 code="unknown_part",
-                pointer=at,
+                pointer=pointer(*at),
             )
         return given
     fields = known.model_dump(exclude_defaults=True)
     if given.get("type", fields["type"]) != fields["type"]:
         raise MergeRefused(
-            f"The {whose} is {fields['type']} and cannot become {given['type']}. Use another id, or remove it first.",
+            f"The {what} '{patch.id}' is {fields['type']} and cannot become {given['type']}; use another id.",
             code="type_changed",
-            pointer=f"{at}/type",
+            pointer=pointer(*at, "type"),
         )
     return _overlaid(fields, given)
 

@@ -113,6 +113,10 @@ class LabelPatch(_Patch):
     token: Text | None = None
     visible: Flag | None = None
 
+    def all_instances(self) -> tuple[InstancePatch, ...]:
+        """The instances that it gives."""
+        return self.instances or ()
+
 
 class PartialFrame(_Patch):
     """Some of a frame's fields, and patches of its parts. Labels, sensors and coordinate frames go by their ids."""

@@ -61,17 +61,16 @@ class Schema(BaseModel):
         """
         problems: list[Problem] = []
         fields = self._new_fields(metadata, problems)
-        frame_source = _agreed(self.frame_embedding, embedding, "frames", pointer("embedding"), problems)
+        frame_source = _agreed(self.frame_embedding, embedding, "frames", ("embedding",), problems)
         label_source = self.label_embedding
         for position, given in label_embeddings:
-            place = pointer("labels", position, "embedding")
-            label_source = _agreed(label_source, given, "labels", place, problems)
+            label_source = _agreed(label_source, given, "labels", ("labels", position, "embedding"), problems)
         return problems or Growth(fields, frame_source, label_source)
 
     def grow(self, growth: Growth) -> "Schema":
         """This schema with what `check` found new."""
         fields, frame_embedding, label_embedding = growth
-        if not fields and frame_embedding == self.frame_embedding and label_embedding == self.label_embedding:
+        if not fields and frame_embedding is self.frame_embedding and label_embedding is self.label_embedding:
             return self
         return Schema(
             fields={**self.fields, **fields}, frame_embedding=frame_embedding, label_embedding=label_embedding
@@ -114,7 +113,11 @@ def type_of(value: MetadataValue) -> FieldType | None:
 
 
 def _agreed(
-    known: EmbeddingSource | None, given: Embedding | None, whose: str, place: str, problems: list[Problem]
+    known: EmbeddingSource | None,
+    given: Embedding | None,
+    whose: str,
+    at: tuple[str | int, ...],
+    problems: list[Problem],
 ) -> EmbeddingSource | None:
     """The one source of embeddings, known or just seen; a second source is a problem."""
     if given is None:
@@ -125,7 +128,7 @@ def _agreed(
         problems.append(
             Problem(
                 "embedding_source",
-                place,
+                pointer(*at),
                 f"Embeddings of {whose} in this dataset come from '{known.model}' with {known.dimension} numbers; "
                 f"this one comes from '{given.model}' with {given.dimension}.",
             )

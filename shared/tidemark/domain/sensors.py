@@ -23,7 +23,7 @@ class _Sensor(BaseModel):
     captured_at: Instant | None = None
     coordinate_frame: CoordinateFrameId | None = None
     """One of the frame's coordinate frames, or `world`; the sensor's own by default."""
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
 
 
 class Image(_Sensor):

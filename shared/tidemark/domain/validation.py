@@ -14,9 +14,10 @@ from tidemark.domain.embeddings import Embedding
 from tidemark.domain.errors import RowError
 from tidemark.domain.fields import json_type
 from tidemark.domain.frames import Frame, class_counts
+from tidemark.domain.labels import Instance
 from tidemark.domain.limits import MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
 from tidemark.domain.mutations import Add, Delete, Modify, Mutation, Op
-from tidemark.domain.patches import FramePatch, PartialFrame
+from tidemark.domain.patches import FramePatch, InstancePatch, PartialFrame
 from tidemark.domain.problems import Problem, pointer, problems_of, shown
 from tidemark.domain.schema import Schema
 
@@ -94,12 +95,16 @@ class RowValidator:
         if self._classes.issuperset(classes):
             return
         for position, label in enumerate(content.labels or ()):
-            at = ("frame", "labels", position)
-            if label.class_name is not None and label.class_name not in self._classes:
-                yield _unknown_class(label.class_name, pointer(*at, "class"))
-            for number, instance in enumerate(getattr(label, "instances", None) or ()):
-                if instance.class_name is not None and instance.class_name not in self._classes:
-                    yield _unknown_class(instance.class_name, pointer(*at, "instances", number, "class"))
+            yield from self._unknown_class(label.class_name, "frame", "labels", position, "class")
+            instances: Iterable[Instance | InstancePatch] = label.all_instances()
+            for number, instance in enumerate(instances):
+                place = ("frame", "labels", position, "instances", number, "class")
+                yield from self._unknown_class(instance.class_name, *place)
+
+    def _unknown_class(self, name: str | None, *at: str | int) -> Iterator[Problem]:
+        if name is not None and name not in self._classes:
+            message = f"The class '{name}' is not in the project's class map; append it there or use one that is."
+            yield Problem("unknown_class", pointer(*at), message)
 
 
 def parse_frame(payload: bytes) -> Frame:
@@ -151,11 +156,6 @@ def _label_embeddings(content: Frame | PartialFrame) -> Iterator[tuple[int, Embe
     for position, label in enumerate(content.labels or ()):
         if label.embedding is not None:
             yield position, label.embedding
-
-
-def _unknown_class(name: str, place: str) -> Problem:
-    message = f"The class '{name}' is not in the project's class map; append it there or use one that is."
-    return Problem("unknown_class", place, message)
 
 
 def _errors(row: int, value: object, problems: list[Problem]) -> list[RowError]:
