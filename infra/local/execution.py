@@ -128,8 +128,9 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
         """What the handler printed since the last call, also shown in the emulator's own output."""
         end = None if until_exit else function_runtime.END_OF_LOG.format(request_id)
         lines = [line for line in iter(self._log.get, end) if line is not None]
+        folder = self.config["Handler"].split(".")[1]
         for line in lines:
-            print(f"[{self.func_name}] {line}", flush=True)
+            print(f"[{folder}] {line}", flush=True)
         return "\n".join(lines)
 
     def invoke(
