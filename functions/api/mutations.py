@@ -1,7 +1,7 @@
 """Mutations: taking a batch of rows that add, modify and delete frames."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
@@ -19,7 +19,7 @@ from tidemark.domain.mutations import Mutation
 from tidemark.domain.uploads import Receipt
 from tidemark.services.intake import submit
 
-MUTATION_EXAMPLES = {
+MUTATION_EXAMPLES: dict[str, dict[str, Any]] = {
     "add": {
         "mutations": [
             {

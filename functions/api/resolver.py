@@ -51,7 +51,7 @@ class Resolver(APIGatewayHttpResolver):
 
     def methods_of(self, path: str) -> list[str]:
         """The methods that have a route for `path`."""
-        return sorted({route.method for route in self.routes if route.rule.match(path)})
+        return sorted({route.method for route in self.routes if access.is_declared(route) and route.rule.match(path)})
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = r"^{}$") -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 """A table of API keys, in memory."""
 
 import os
+import uuid
 from collections.abc import Iterator
 
 import boto3
@@ -9,20 +10,18 @@ from moto import mock_aws
 
 from tidemark.store.api_keys import KeysTable
 
-TABLE = "keys"
-
 # Powertools reads these when a handler's module is loaded.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
 
 @pytest.fixture
-def keys_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+def keys_table() -> Iterator[KeysTable]:
+    name = f"keys-{uuid.uuid4()}"
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         dynamodb.create_table(
-            TableName=TABLE,
+            TableName=name,
             KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
             AttributeDefinitions=[
                 {"AttributeName": "PK", "AttributeType": "S"},
@@ -30,4 +29,4 @@ def keys_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[KeysTable]:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield KeysTable(dynamodb, TABLE)
+        yield KeysTable(dynamodb, name)

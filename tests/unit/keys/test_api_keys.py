@@ -11,57 +11,57 @@ from tidemark.services.api_keys import authenticate, create_key, list_keys, revo
 from tidemark.store.api_keys import KeysTable
 
 
-def test_a_token_proves_the_role_and_the_projects_of_its_key(keys_table: KeysTable):
+def test_a_token_proves_the_role_and_the_projects_of_its_key(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="trainer", role=Role.WRITE, projects=["street", "digits"])
     assert authenticate(keys_table, str(token)) == Grant(name="trainer", role=Role.WRITE, projects=("street", "digits"))
 
 
-def test_a_key_for_all_projects_covers_any(keys_table: KeysTable):
+def test_a_key_for_all_projects_covers_any(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="root", role=Role.ADMIN, projects=None)
     grant = authenticate(keys_table, str(token))
     assert grant is not None
     assert grant.covers("anything")
 
 
-def test_a_key_for_no_project_covers_none(keys_table: KeysTable):
+def test_a_key_for_no_project_covers_none(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="nobody", role=Role.READ, projects=[])
     grant = authenticate(keys_table, str(token))
     assert grant is not None
     assert not grant.covers("anything")
 
 
-def test_a_secret_is_not_kept(keys_table: KeysTable):
+def test_a_secret_is_not_kept(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     assert token.secret not in str(keys_table.dynamodb.scan(TableName=keys_table.name))
 
 
-def test_another_secret_proves_nothing(keys_table: KeysTable):
+def test_another_secret_proves_nothing(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     assert authenticate(keys_table, str(Token("trainer", token.secret[::-1]))) is None
 
 
-def test_a_key_that_never_was_proves_nothing(keys_table: KeysTable):
+def test_a_key_that_never_was_proves_nothing(keys_table: KeysTable) -> None:
     assert authenticate(keys_table, str(Token("ghost", "x" * 43))) is None
 
 
-def test_a_revoked_key_proves_nothing(keys_table: KeysTable):
+def test_a_revoked_key_proves_nothing(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     revoke_key(keys_table, "trainer")
     assert authenticate(keys_table, str(token)) is None
 
 
-def test_revoking_twice_keeps_the_first_time(keys_table: KeysTable):
+def test_revoking_twice_keeps_the_first_time(keys_table: KeysTable) -> None:
     create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     first = revoke_key(keys_table, "trainer")
     assert revoke_key(keys_table, "trainer").revoked_at == first.revoked_at
 
 
-def test_revoking_an_unknown_key_is_refused(keys_table: KeysTable):
+def test_revoking_an_unknown_key_is_refused(keys_table: KeysTable) -> None:
     with pytest.raises(NotFound, match="'ghost'"):
         revoke_key(keys_table, "ghost")
 
 
-def test_the_name_of_a_revoked_key_is_not_used_again(keys_table: KeysTable):
+def test_the_name_of_a_revoked_key_is_not_used_again(keys_table: KeysTable) -> None:
     create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     revoke_key(keys_table, "trainer")
     with pytest.raises(Conflict, match="not used again"):
@@ -69,18 +69,18 @@ def test_the_name_of_a_revoked_key_is_not_used_again(keys_table: KeysTable):
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "ä", "x" * 65, "name\n"])
-def test_a_name_that_could_not_be_told_from_a_secret_is_refused(keys_table: KeysTable, name: str):
+def test_a_name_that_could_not_be_told_from_a_secret_is_refused(keys_table: KeysTable, name: str) -> None:
     with pytest.raises(ValidationError):
         create_key(keys_table, name=name, role=Role.READ, projects=None)
 
 
-def test_keys_are_listed_by_name(keys_table: KeysTable):
+def test_keys_are_listed_by_name(keys_table: KeysTable) -> None:
     for name in ("b", "a", "c"):
         create_key(keys_table, name=name, role=Role.READ, projects=["street"])
     assert [key.name for key in list_keys(keys_table)] == ["a", "b", "c"]
 
 
-def test_each_role_includes_those_before_it():
+def test_each_role_includes_those_before_it() -> None:
     includes = {(role, other) for role in Role for other in Role if role.includes(other)}
     assert includes == {
         (Role.READ, Role.READ),
@@ -93,10 +93,10 @@ def test_each_role_includes_those_before_it():
 
 
 @given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True), st.from_regex(r"[A-Za-z0-9_-]{43}", fullmatch=True))
-def test_a_token_is_read_back_as_written(name: str, secret: str):
+def test_a_token_is_read_back_as_written(name: str, secret: str) -> None:
     assert parse_token(str(Token(name, secret))) == Token(name, secret)
 
 
 @given(st.text())
-def test_any_other_text_is_no_token(text: str):
+def test_any_other_text_is_no_token(text: str) -> None:
     assert parse_token(text) is None or text.startswith("tdm.")

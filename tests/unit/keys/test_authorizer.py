@@ -1,7 +1,8 @@
 """The authorizer: which requests pass, as whom, and what it remembers."""
 
+import io
 import json
-import logging
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,18 @@ def token(keys_table: KeysTable) -> str:
     return str(create_key(keys_table, name="trainer", role=Role.WRITE, projects=["street"])[1])
 
 
-def authorize(**headers: str):
+def authorize(**headers: str) -> dict[str, Any]:
     event = {
         "version": "2.0",
         "type": "REQUEST",
         "headers": {name.replace("_", "-"): value for name, value in headers.items()},
         "requestContext": {"requestId": "request-1"},
     }
-    return authorizer.handler(event, Context())
+    answer: dict[str, Any] = authorizer.handler(event, Context())
+    return answer
 
 
-def granted(answer) -> Grant:
+def granted(answer: dict[str, Any]) -> Grant:
     assert answer["isAuthorized"] is True
     return Grant.model_validate_json(answer["context"]["grant"])
 
@@ -53,7 +55,7 @@ def granted(answer) -> Grant:
         pytest.param({"authorization": "Bearer {token}", "x_api_key": "{token}"}, id="both, the same"),
     ],
 )
-def test_a_good_key_passes_with_what_it_allows(token: str, headers: dict[str, str]):
+def test_a_good_key_passes_with_what_it_allows(token: str, headers: dict[str, str]) -> None:
     answer = authorize(**{name: value.format(token=token) for name, value in headers.items()})
     assert granted(answer) == Grant(name="trainer", role=Role.WRITE, projects=("street",))
 
@@ -74,16 +76,16 @@ def test_a_good_key_passes_with_what_it_allows(token: str, headers: dict[str, st
         pytest.param({"authorization": "Basic {token}", "x_api_key": "{token}"}, id="both, one of them no key"),
     ],
 )
-def test_a_bad_key_is_turned_away(token: str, headers: dict[str, str]):
+def test_a_bad_key_is_turned_away(token: str, headers: dict[str, str]) -> None:
     answer = authorize(**{name: value.format(token=token) for name, value in headers.items()})
     assert answer == {"isAuthorized": False}
 
 
-def test_no_key_passes_as_nobody():
+def test_no_key_passes_as_nobody() -> None:
     assert authorize() == {"isAuthorized": True, "context": {}}
 
 
-def test_a_good_answer_is_remembered_for_a_minute(token: str, keys_table: KeysTable):
+def test_a_good_answer_is_remembered_for_a_minute(token: str, keys_table: KeysTable) -> None:
     granted(authorize(x_api_key=token))
     revoke_key(keys_table, "trainer")
     granted(authorize(x_api_key=token))
@@ -91,7 +93,7 @@ def test_a_good_answer_is_remembered_for_a_minute(token: str, keys_table: KeysTa
     assert authorize(x_api_key=token) == {"isAuthorized": False}
 
 
-def test_a_bad_answer_is_remembered_too(monkeypatch: pytest.MonkeyPatch):
+def test_a_bad_answer_is_remembered_too(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
 
     def authenticate(_table: KeysTable, text: str) -> None:
@@ -103,29 +105,31 @@ def test_a_bad_answer_is_remembered_too(monkeypatch: pytest.MonkeyPatch):
     assert reads == [GHOST]
 
 
-def test_memory_is_bounded():
+def test_memory_is_bounded() -> None:
     assert authorizer._answers.maxsize == authorizer.MEMORY_ENTRIES
 
 
 def test_nothing_secret_is_logged_or_measured(
-    token: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-):
-    caplog.set_level(logging.DEBUG)
+    token: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = io.StringIO()
+    monkeypatch.setattr(authorizer.logger.registered_handler, "stream", logged)
     authorize(x_api_key=token)
     authorize(authorization=f"Bearer {token}x")
     written = capsys.readouterr()
     secret = token.rpartition(".")[2]
-    assert secret not in written.out + written.err + caplog.text
+    assert "key refused" in logged.getvalue()
+    assert secret not in written.out + written.err + logged.getvalue()
 
 
-def test_a_refusal_is_counted(capsys: pytest.CaptureFixture[str]):
+def test_a_refusal_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     authorize(x_api_key="no")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     assert any(line.get("KeysRefused") == [1.0] for line in lines)
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")
-def test_a_table_out_of_reach_is_not_an_answer(token: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_table_out_of_reach_is_not_an_answer(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def out_of_reach(_table: KeysTable, _text: str) -> None:
         raise ConnectionError
 

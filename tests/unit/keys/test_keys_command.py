@@ -1,6 +1,7 @@
 """`tidemark-keys`: what an administrator types and reads."""
 
 import json
+import uuid
 
 import boto3
 import pytest
@@ -10,72 +11,71 @@ from tidemark.services.api_keys import authenticate
 from tidemark.store.api_keys import KeysTable
 
 
-def test_create_prints_the_token_once(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]):
-    assert main(["create", "trainer", "--role", "write", "--project", "street", "--table", "keys"]) == 0
+def test_create_prints_the_token_once(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["create", "trainer", "--role", "write", "--project", "street", "--table", keys_table.name]) == 0
     grant = authenticate(keys_table, capsys.readouterr().out.strip())
     assert grant is not None
     assert (grant.name, grant.role, grant.projects) == ("trainer", "write", ("street",))
 
 
-def test_json_is_for_scripts(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]):
-    assert main(["create", "root", "--role", "admin", "--all-projects", "--table", "keys", "--json"]) == 0
+def test_json_is_for_scripts(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["create", "root", "--role", "admin", "--all-projects", "--table", keys_table.name, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert made["projects"] is None
     assert authenticate(keys_table, made["token"]) is not None
 
 
-@pytest.mark.usefixtures("keys_table")
-def test_list_shows_no_secret_and_no_hash(capsys: pytest.CaptureFixture[str]):
-    main(["create", "root", "--role", "admin", "--all-projects", "--table", "keys", "--json"])
+def test_list_shows_no_secret_and_no_hash(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["create", "root", "--role", "admin", "--all-projects", "--table", keys_table.name, "--json"])
     made = json.loads(capsys.readouterr().out)
-    assert main(["list", "--table", "keys", "--json"]) == 0
+    assert main(["list", "--table", keys_table.name, "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [key.keys() for key in listed] == [made.keys() - {"token"}]
 
 
-@pytest.mark.usefixtures("keys_table")
-def test_list_tells_which_keys_are_revoked(capsys: pytest.CaptureFixture[str]):
+def test_list_tells_which_keys_are_revoked(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("gone", "here"):
-        main(["create", name, "--role", "read", "--project", "a", "--project", "b", "--table", "keys"])
-    main(["revoke", "gone", "--table", "keys"])
+        main(["create", name, "--role", "read", "--project", "a", "--project", "b", "--table", keys_table.name])
+    main(["revoke", "gone", "--table", keys_table.name])
     capsys.readouterr()
-    main(["list", "--table", "keys"])
+    main(["list", "--table", keys_table.name])
     gone, here = capsys.readouterr().out.splitlines()
     assert "revoked" in gone
     assert here.endswith("active")
 
 
-def test_a_refusal_is_a_sentence_and_a_status(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]):
+def test_a_refusal_is_a_sentence_and_a_status(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["revoke", "ghost", "--table", keys_table.name]) == 1
     assert capsys.readouterr().err == "tidemark-keys: There is no key named 'ghost'.\n"
 
 
-def test_a_bad_project_name_is_named(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]):
+def test_a_bad_project_name_is_named(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["create", "k", "--role", "read", "--project", "a/b", "--table", keys_table.name]) == 1
     assert "'/'" in capsys.readouterr().err
 
 
-def test_the_table_comes_from_the_environment(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch):
+def test_the_table_comes_from_the_environment(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEMARK_KEYS_TABLE", keys_table.name)
     assert main(["list"]) == 0
 
 
-def test_the_table_comes_from_the_stack(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch):
+def test_the_table_comes_from_the_stack(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TIDEMARK_KEYS_TABLE", raising=False)
+    stack = f"stack-{uuid.uuid4()}"
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {"KeysTableName": {"Value": keys_table.name}},
     }
-    boto3.client("cloudformation").create_stack(StackName="Tidemark", TemplateBody=json.dumps(template))
-    assert main(["list"]) == 0
+    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    assert main(["list", "--stack", stack]) == 0
 
 
 @pytest.mark.usefixtures("keys_table")
-def test_a_missing_stack_is_said(capsys: pytest.CaptureFixture[str]):
+def test_a_missing_stack_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--stack", "Nowhere"]) == 1
     assert "Nowhere" in capsys.readouterr().err
 
 
-def test_a_key_needs_its_projects_said(keys_table: KeysTable):
+def test_a_key_needs_its_projects_said(keys_table: KeysTable) -> None:
     with pytest.raises(SystemExit):
         main(["create", "k", "--role", "read", "--table", keys_table.name])

@@ -1,0 +1,227 @@
+"""Bad input: each with its own status, code and words, and nothing else harmed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.api import envelope
+from tests.unit.api.gateway import Answer, Client
+from tidemark.domain.errors import TidemarkError
+from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES
+
+TRAIN = "/projects/birds/datasets/train"
+JSON = {"content-type": "application/json"}
+WRITES = [("POST", "/projects"), ("PUT", "/projects/birds/class-map"), ("POST", f"{TRAIN}/mutations")]
+
+
+def refusal(answer: Answer) -> tuple[int, str, str]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], problem["type"]) == (answer.status, f"urn:tidemark:problem:{problem['code']}")
+    assert problem["request_id"]
+    return answer.status, problem["code"], problem["detail"]
+
+
+def nested(depth: int) -> bytes:
+    return b'{"name":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_body_over_the_limit_is_too_large(api: Client, method: str, path: str) -> None:
+    status, code, detail = refusal(api.send(method, path, b" " * (MAX_REQUEST_BYTES + 1), JSON))
+    assert (status, code) == (413, "too_large")
+    assert f"{MAX_REQUEST_BYTES:,}" in detail
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_another_content_type_is_refused(api: Client, method: str, path: str, kind: str | None) -> None:
+    answer = api.send(method, path, b"{}", {} if kind is None else {"content-type": kind})
+    status, code, detail = refusal(answer)
+    assert (status, code, answer.headers["Accept"]) == (415, "unsupported_content_type", "application/json")
+    assert repr(kind) in detail if kind else "none" in detail
+
+
+def test_another_charset_is_refused(api: Client) -> None:
+    answer = api.send("POST", "/projects", b"{}", {"content-type": "application/json; charset=latin-1"})
+    assert refusal(answer)[:2] == (415, "unsupported_content_type")
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON;charset=UTF-8;x=y"])
+def test_parameters_of_the_content_type_are_allowed(api: Client, kind: str) -> None:
+    assert api.send("POST", "/projects", b'{"name":"cars"}', {"content-type": kind}).status == 201
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_an_encoded_body_is_refused(api: Client, method: str, path: str) -> None:
+    answer = api.send(method, path, b"{}", JSON | {"content-encoding": "gzip"})
+    status, code, detail = refusal(answer)
+    assert (status, code) == (415, "unsupported_encoding")
+    assert "'gzip'" in detail
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize("body", [b"", b"{", b"{'a':1}", b'{"a":1}x', b'"\xff"', b"[" * 100_000])
+def test_what_is_not_json_is_a_bad_request(api: Client, method: str, path: str, body: bytes) -> None:
+    status, code, _ = refusal(api.send(method, path, body, JSON))
+    assert (status, code) in {(400, "malformed_json"), (422, "too_deep")}
+
+
+def test_a_body_that_is_not_utf8_is_said_to_be_so(api: Client) -> None:
+    assert refusal(api.send("POST", "/projects", b'{"name":"\xe4"}', JSON)) == (
+        400,
+        "malformed_json",
+        "The body is not UTF-8 at byte 9.",
+    )
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[{}]", b"null", b"1", b'"name"'])
+def test_a_body_that_is_no_object_is_refused(api: Client, body: bytes) -> None:
+    assert refusal(api.send("POST", "/projects", body, JSON))[2] == "The body must be a JSON object, {...}."
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+def test_a_number_that_is_not_finite_is_refused(api: Client, number: str) -> None:
+    answer = api.send("POST", "/projects/birds/datasets", b'{"shards":%s}' % number.encode(), JSON)
+    assert refusal(answer)[:2] == (422, "not_finite")
+
+
+def test_a_name_given_twice_is_refused(api: Client) -> None:
+    answer = api.send("POST", "/projects", b'{"name":"a","name":"b"}', JSON)
+    assert refusal(answer)[1:] == ("duplicate_name", "The name 'name' appears twice in one object.")
+
+
+def test_half_of_a_surrogate_pair_is_refused(api: Client) -> None:
+    answer = api.send("POST", "/projects", b'{"name":"a","description":"\\ud800"}', JSON)
+    assert refusal(answer)[:2] == (422, "invalid_text")
+
+
+@pytest.mark.parametrize("depth", [MAX_NESTING + 1, 100, 5000])
+def test_deep_json_is_refused(api: Client, depth: int) -> None:
+    assert refusal(api.send("POST", "/projects", nested(depth), JSON))[:2] == (422, "too_deep")
+
+
+def test_json_of_the_allowed_depth_is_judged_by_its_content(api: Client) -> None:
+    assert refusal(api.send("POST", "/projects", nested(MAX_NESTING), JSON))[:2] == (422, "invalid_request")
+
+
+def test_a_deep_row_is_refused_alone(api: Client) -> None:
+    good = {"op": "ADD", "frame": {"frame_id": "f1"}}
+    body = b'{"mutations":[%s,%s]}' % (json.dumps(good).encode(), nested(100))
+    answer = api.send("POST", f"{TRAIN}/mutations", body, JSON)
+    assert (answer.status, answer.json()["accepted"], answer.json()["rejected"]) == (202, 1, 1)
+
+
+def test_an_unknown_field_is_pointed_at(api: Client) -> None:
+    (error,) = api.post("/projects", {"name": "cars", "colour": 1}).json()["errors"]
+    assert error["pointer"] == "/colour"
+
+
+def test_a_fault_deep_in_the_body_is_pointed_at(api: Client) -> None:
+    (error,) = api.post("/projects", {"name": "cars", "classes": [{"name": "a"}, {"name": 7}]}).json()["errors"]
+    assert error["pointer"] == "/classes/1/name"
+
+
+def test_all_faults_of_a_body_are_listed(api: Client) -> None:
+    problem = api.post("/projects/birds/datasets", {"shards": 0, "description": 7}).json()
+    assert {error["pointer"] for error in problem["errors"]} == {"/name", "/shards", "/description"}
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1.5", "", "1&limit=2"])
+def test_an_odd_limit_is_refused(api: Client, limit: str) -> None:
+    answer = api.get(f"/projects?limit={limit}")
+    assert refusal(answer)[:2] == (422, "invalid_request")
+    assert answer.json()["errors"][0]["parameter"] == "limit"
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "====", "%00", "bnVsbA", "%C3%A4", "W10", "eA" * 5000])
+@pytest.mark.parametrize("path", ["/projects", f"{TRAIN}/frames", f"{TRAIN}/versions", f"{TRAIN}/uploads"])
+def test_a_malformed_cursor_is_refused(api: Client, path: str, cursor: str) -> None:
+    assert refusal(api.get(f"{path}?cursor={cursor}"))[:2] == (422, "malformed_cursor")
+
+
+def test_the_cursor_of_another_dataset_is_refused(api: Client) -> None:
+    api.post("/projects", {"name": "cars"})
+    for name in ("a", "b", "c"):
+        api.post("/projects/cars/datasets", {"name": name})
+    cursor = api.get("/projects/cars/datasets?limit=1").json()["cursor"]
+    assert refusal(api.get(f"/projects/birds/datasets?limit=1&cursor={cursor}"))[:2] == (422, "foreign_cursor")
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [("7", 404), ("99999999999999999999", 404), ("-1", 422), ("latest", 422), ("1.0", 422), ("2026-01-01T00:00", 422)],
+)
+@pytest.mark.parametrize("path", [f"{TRAIN}/frames?version=", f"{TRAIN}/frames/f?version=", f"{TRAIN}/versions/"])
+def test_a_version_that_is_not_there_is_said_to_be_so(api: Client, path: str, version: str, status: int) -> None:
+    assert refusal(api.get(path + version))[:2] == (status, "unknown_version")
+
+
+def test_an_unknown_query_parameter_is_named(api: Client) -> None:
+    assert refusal(api.get(f"{TRAIN}/frames?verison=1"))[1:] == (
+        "unknown_parameter",
+        "There is no query parameter 'verison' here; it takes cursor, limit, version.",
+    )
+
+
+def test_an_unknown_project_is_not_found(api: Client) -> None:
+    assert refusal(api.get("/projects/ghosts"))[0] == 404
+
+
+def test_an_unknown_dataset_is_not_found(api: Client) -> None:
+    assert refusal(api.get("/projects/birds/datasets/ghosts"))[0] == 404
+
+
+def test_an_unknown_frame_is_not_found(api: Client) -> None:
+    assert refusal(api.get(f"{TRAIN}/frames/ghost"))[:2] == (404, "unknown_frame")
+
+
+@pytest.mark.parametrize("path", ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects"])
+def test_a_path_that_leads_nowhere_is_not_found(api: Client, path: str) -> None:
+    assert refusal(api.get(path))[:2] == (404, "no_such_route")
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "HEAD", "OPTIONS"])
+def test_a_method_that_a_resource_does_not_take_is_refused(api: Client, method: str) -> None:
+    answer = api.send(method, "/projects")
+    assert (*refusal(answer)[:2], answer.headers["Allow"]) == (405, "method_not_allowed", "GET, POST")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "ä", "tab\there"])
+def test_an_odd_idempotency_key_is_refused(api: Client, key: str) -> None:
+    answer = api.post("/projects", {"name": "cars"}, Idempotency_Key=key)
+    assert refusal(answer)[:2] == (422, "invalid_request")
+    assert answer.json()["errors"][0]["parameter"].lower() == "idempotency-key"
+
+
+def test_a_refused_request_changes_nothing(api: Client) -> None:
+    before = api.get(f"{TRAIN}").text, api.get("/projects").text
+    api.send("POST", f"{TRAIN}/mutations", b"{", JSON)
+    api.send("POST", "/projects", b'{"name":"cars","shards":NaN}', JSON)
+    assert (api.get(f"{TRAIN}").text, api.get("/projects").text) == before
+
+
+def read(body: bytes) -> object:
+    try:
+        return envelope.json_object(Client().event("POST", "/projects", body, JSON))
+    except TidemarkError as error:
+        return error.code
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
+    assert isinstance(read(body), dict | str)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES, max_size=4))
+def test_sound_json_is_read_as_it_is(document: dict[str, object]) -> None:
+    assert read(json.dumps(document).encode()) in (document, "too_deep", "not_finite")

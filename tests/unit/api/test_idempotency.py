@@ -1,0 +1,140 @@
+"""A write that is sent again with its Idempotency-Key gets the answer of the first time and changes nothing."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.api import idempotency
+from tests.faults.world import World
+from tests.unit.api.gateway import Answer, Client
+from tidemark.domain.api_keys import Grant, Role
+from tidemark.services import projects
+
+TRAIN = "/projects/birds/datasets/train"
+Write = Callable[[Client, str], Answer]
+
+
+def create_project(client: Client, key: str) -> Answer:
+    return client.post("/projects", {"name": "cars", "classes": [{"name": "car"}]}, Idempotency_Key=key)
+
+
+def create_dataset(client: Client, key: str) -> Answer:
+    return client.post("/projects/birds/datasets", {"name": "test"}, Idempotency_Key=key)
+
+
+def put_class_map(client: Client, key: str) -> Answer:
+    classes = [{"name": "heron"}, {"name": "stork"}, {"name": "crane"}]
+    return client.put("/projects/birds/class-map", {"classes": classes}, Idempotency_Key=key)
+
+
+def submit_mutations(client: Client, key: str) -> Answer:
+    row = {"op": "ADD", "frame": {"frame_id": "f1"}}
+    return client.post(f"{TRAIN}/mutations", {"mutations": [row]}, Idempotency_Key=key)
+
+
+WRITES = [create_project, create_dataset, put_class_map, submit_mutations]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_repeat_is_answered_byte_for_byte_as_the_first_time(api: Client, write: Write) -> None:
+    first = write(api, "once")
+    assert first.status < 300
+    assert write(api, "once") == first
+
+
+def test_a_repeat_is_answered_as_then_though_the_object_changed_since(api: Client) -> None:
+    first = put_class_map(api, "once")
+    classes = [{"name": name} for name in ("heron", "stork", "crane", "egret")]
+    api.put("/projects/birds/class-map", {"classes": classes})
+    assert put_class_map(api, "once") == first
+    assert len(api.get("/projects/birds/class-map").json()["classes"]) == 4
+
+
+def test_a_repeat_of_mutations_makes_no_second_upload(api: Client) -> None:
+    submit_mutations(api, "once")
+    submit_mutations(api, "once")
+    assert len(api.get(f"{TRAIN}/uploads").json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "path", "body"),
+    [
+        (create_project, "/projects", {"name": "boats"}),
+        (create_dataset, "/projects/birds/datasets", {"name": "other"}),
+        (submit_mutations, f"{TRAIN}/mutations", {"mutations": [{"op": "DELETE", "frame_id": "f2"}]}),
+    ],
+)
+def test_the_same_key_with_another_body_is_refused(api: Client, first: Write, path: str, body: Any) -> None:
+    first(api, "once")
+    answer = api.post(path, body, Idempotency_Key="once")
+    assert (answer.status, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
+
+
+def test_the_order_of_names_in_a_body_is_no_difference(api: Client) -> None:
+    first = api.post("/projects", {"name": "cars", "description": "x"}, Idempotency_Key="once")
+    assert api.post("/projects", {"description": "x", "name": "cars"}, Idempotency_Key="once") == first
+
+
+def test_a_key_is_good_for_one_path(api: Client) -> None:
+    assert create_project(api, "once").status == 201
+    assert create_dataset(api, "once").status == 201
+
+
+def test_idempotency_keys_of_two_api_keys_are_apart(api: Client) -> None:
+    create_project(api, "once")
+    other = Client(Grant(name="olga", role=Role.ADMIN, projects=None))
+    assert create_project(other, "once").status == 409
+
+
+def test_a_kept_answer_is_not_given_to_a_key_that_lost_its_role(api: Client) -> None:
+    create_project(api, "once")
+    demoted = Client(Grant(name="ann", role=Role.READ, projects=None))
+    assert create_project(demoted, "once").status == 403
+
+
+def test_a_refusal_is_not_kept(api: Client) -> None:
+    body = {"classes": [{"name": "stork"}]}
+    for _ in range(2):
+        assert api.put("/projects/birds/class-map", body, Idempotency_Key="once").json()["code"] == (
+            "class_map_append_only"
+        )
+
+
+def test_without_a_key_a_repeat_is_a_request_of_its_own(api: Client) -> None:
+    body = {"name": "cars"}
+    assert [api.post("/projects", body).status for _ in range(2)] == [201, 409]
+
+
+def test_a_repeat_while_the_first_is_running_is_a_conflict(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    during: list[Answer] = []
+    create = projects.create_project
+
+    def slow(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(projects, "create_project", create)
+        during.append(create_project(api, "once"))
+        return create(*given, **named)
+
+    monkeypatch.setattr(projects, "create_project", slow)
+    first = create_project(api, "once")
+    assert (during[0].status, during[0].json()["code"]) == (409, "idempotency_key_in_use")
+    assert create_project(api, "once") == first
+
+
+def test_a_store_of_answers_out_of_reach_refuses_before_anything_is_done(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEMARK_IDEMPOTENCY_TABLE", "no-such-table")
+    idempotency._remembered.cache_clear()
+    answer = create_project(api, "once")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert api.get("/projects/cars").status == 404
+
+
+def test_answers_are_kept_for_a_day(api: Client, world: World) -> None:
+    create_project(api, "once")
+    (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
+    kept = int(item["expiration"]["N"]) - int(item["in_progress_expiration"]["N"]) / 1000
+    assert 24 * 3600 - 60 < kept < 24 * 3600

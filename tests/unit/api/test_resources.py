@@ -1,0 +1,185 @@
+"""Each resource answers what its service knows, with the status and headers that HTTP has for it."""
+
+import pytest
+
+from tests.faults.world import World
+from tests.unit.api.gateway import Answer, Client
+
+TRAIN = "/projects/birds/datasets/train"
+
+
+def add(frame_id: str, **frame: object) -> dict[str, object]:
+    return {"op": "ADD", "frame": {"frame_id": frame_id, **frame}}
+
+
+def label(class_name: str) -> dict[str, object]:
+    return {"id": "l1", "type": "CLASSIFICATION_2D", "class": class_name}
+
+
+def submit(client: Client, *rows: object, **headers: str) -> Answer:
+    return client.post(f"{TRAIN}/mutations", {"mutations": rows}, **headers)
+
+
+@pytest.fixture
+def history(api: Client, world: World) -> Client:
+    """A dataset at version 2: frame `f1` was added, then its label changed."""
+    assert submit(api, add("f1", labels=[label("heron")])).status == 202
+    world.drain()
+    relabel = {"op": "MODIFY", "frame": {"frame_id": "f1", "labels": [{"id": "l1", "class": "stork"}]}}
+    assert submit(api, relabel).status == 202
+    world.drain()
+    return api
+
+
+def test_creating_a_project_answers_where_it_is(api: Client) -> None:
+    answer = api.post("/projects", {"name": "cars", "description": "Cars"})
+    assert (answer.status, answer.headers["Location"]) == (201, "projects/cars")
+    assert api.get("/projects/cars").json() == answer.json()
+
+
+def test_a_project_is_made_by_the_key_that_asked(api: Client) -> None:
+    assert api.get("/projects/birds").json()["created_by"] == "ann"
+
+
+def test_a_second_project_of_the_same_name_is_a_conflict(api: Client) -> None:
+    answer = api.post("/projects", {"name": "birds"})
+    assert (answer.status, answer.json()["code"]) == (409, "project_exists")
+
+
+def test_projects_are_listed_in_pages(api: Client) -> None:
+    api.post("/projects", {"name": "cars"})
+    first = api.get("/projects?limit=1").json()
+    second = api.get(f"/projects?limit=1&cursor={first['cursor']}").json()
+    assert [page["items"][0]["name"] for page in (first, second)] == ["birds", "cars"]
+
+
+def test_a_list_shows_only_the_projects_of_the_key(api: Client, reader: Client) -> None:
+    api.post("/projects", {"name": "cars"})
+    assert [project["name"] for project in reader.get("/projects").json()["items"]] == ["birds"]
+
+
+def test_the_class_map_can_be_read(api: Client) -> None:
+    classes = api.get("/projects/birds/class-map").json()["classes"]
+    assert [(entry["name"], entry["id"]) for entry in classes] == [("heron", 0), ("stork", 1)]
+
+
+def test_the_class_map_can_be_appended_to(api: Client) -> None:
+    longer = [{"name": "heron"}, {"name": "stork"}, {"name": "crane"}]
+    assert api.put("/projects/birds/class-map", {"classes": longer}).status == 200
+    assert len(api.get("/projects/birds/class-map").json()["classes"]) == 3
+
+
+def test_dropping_a_class_is_a_conflict_that_names_its_place(api: Client) -> None:
+    answer = api.put("/projects/birds/class-map", {"classes": [{"name": "stork"}]})
+    assert (answer.status, answer.json()["errors"][0]["pointer"]) == (409, "/classes/0")
+
+
+def test_a_new_dataset_is_at_version_0(api: Client) -> None:
+    dataset = api.get(TRAIN).json()
+    assert (dataset["latest"], dataset["frames"], dataset["shards"]) == (0, 0, 2)
+
+
+def test_datasets_are_listed(api: Client) -> None:
+    assert [dataset["name"] for dataset in api.get("/projects/birds/datasets").json()["items"]] == ["train"]
+
+
+def test_accepted_mutations_are_followed_by_their_location(api: Client, world: World) -> None:
+    answer = submit(api, add("f1"))
+    assert (answer.status, answer.json()["accepted"]) == (202, 1)
+    followed = f"{TRAIN}/{answer.headers['Location']}"
+    assert api.get(followed).json()["status"] == "PENDING"
+    world.drain()
+    assert api.get(followed).json()["status"] == "SETTLED"
+
+
+def test_a_bad_row_among_good_ones_is_in_the_receipt(api: Client) -> None:
+    answer = submit(api, add("f1"), add("f2", labels=[label("dodo")]))
+    assert (answer.status, answer.json()["rejected"]) == (202, 1)
+    assert answer.json()["errors"][0]["code"] == "unknown_class"
+
+
+def test_mutations_of_which_none_is_good_are_refused_and_stay_on_record(api: Client) -> None:
+    answer = submit(api, add("f1", labels=[label("dodo")]))
+    problem = answer.json()
+    assert (answer.status, problem["code"]) == (422, "nothing_accepted")
+    assert problem["errors"][0]["pointer"] == "/mutations/0/frame/labels/0/class"
+    assert api.get(f"{TRAIN}/uploads/{problem['upload']}").json()["status"] == "FAILED"
+
+
+def test_errors_of_an_upload_are_listed(api: Client) -> None:
+    upload = submit(api, add("f1", labels=[label("dodo")])).json()["upload"]
+    (error,) = api.get(f"{TRAIN}/uploads/{upload}/errors").json()["items"]
+    assert (error["outcome"], error["frame_id"]) == ("rejected", "f1")
+
+
+def test_uploads_are_listed_newest_first(history: Client) -> None:
+    uploads = history.get(f"{TRAIN}/uploads").json()["items"]
+    assert [upload["version"] for upload in uploads] == [2, 1]
+
+
+def test_an_unknown_upload_is_not_found(api: Client) -> None:
+    assert api.get(f"{TRAIN}/uploads/ffff").json()["code"] == "unknown_upload"
+
+
+def test_a_frame_is_read_at_the_latest_version(history: Client) -> None:
+    answer = history.get(f"{TRAIN}/frames/f1")
+    assert (answer.json()["version"], answer.json()["frame"]["labels"][0]["class"]) == (2, "stork")
+
+
+def test_a_frame_is_read_at_an_earlier_version(history: Client) -> None:
+    answer = history.get(f"{TRAIN}/frames/f1?version=1")
+    assert (answer.json()["version"], answer.json()["frame"]["labels"][0]["class"]) == (1, "heron")
+
+
+def test_the_tag_of_a_frame_is_its_digest(history: Client) -> None:
+    answer = history.get(f"{TRAIN}/frames/f1")
+    assert answer.headers["ETag"] == f'W/"{answer.json()["digest"]}"'
+
+
+def test_a_frame_can_be_sent_again_as_it_was_read(history: Client) -> None:
+    frame = history.get(f"{TRAIN}/frames/f1").json()["frame"]
+    assert submit(history, {"op": "ADD", "frame": frame}).json()["accepted"] == 1
+
+
+def test_frames_are_listed_in_pages(history: Client, world: World) -> None:
+    submit(history, *(add(f"g{number}") for number in range(5)))
+    world.drain()
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = history.get(f"{TRAIN}/frames?limit=2{cursor and '&cursor='}{cursor}").json()
+        seen.extend(item["frame"]["frame_id"] for item in page["items"])
+        cursor = page["cursor"]
+    assert sorted(seen) == ["f1", "g0", "g1", "g2", "g3", "g4"]
+
+
+def test_several_frames_are_read_at_once(history: Client) -> None:
+    batch = history.post(f"{TRAIN}/frames/batch-get", {"frame_ids": ["f1", "nope"], "version": "1"}).json()
+    assert (batch["version"], [item["frame"]["frame_id"] for item in batch["items"]]) == (1, ["f1"])
+    assert batch["missing"] == ["nope"]
+
+
+def test_a_frame_has_a_history(history: Client) -> None:
+    revisions = history.get(f"{TRAIN}/frames/f1/history").json()["items"]
+    assert [(revision["op"], revision["actor"]) for revision in revisions] == [("MODIFY", "ann"), ("ADD", "ann")]
+
+
+def test_a_label_has_a_history(history: Client) -> None:
+    revisions = history.get(f"{TRAIN}/frames/f1/labels/l1/history").json()["items"]
+    assert [revision["change"] for revision in revisions] == ["modified", "added"]
+
+
+def test_versions_are_listed_newest_first(history: Client) -> None:
+    versions = history.get(f"{TRAIN}/versions").json()["items"]
+    assert [(version["number"], version["frames"], version["labels"]) for version in versions] == [(2, 1, 1), (1, 1, 1)]
+
+
+def test_a_version_says_whose_uploads_it_holds(history: Client) -> None:
+    version = history.get(f"{TRAIN}/versions/1").json()
+    assert [upload["actor"] for upload in version["uploads"]] == ["ann"]
+
+
+def test_a_version_can_be_named_by_a_time(history: Client) -> None:
+    first = history.get(f"{TRAIN}/versions/1").json()
+    at = first["created_at"].replace("+", "%2B")
+    assert history.get(f"{TRAIN}/versions/{at}").json() == first
