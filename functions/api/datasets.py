@@ -18,7 +18,7 @@ from functions.api.parameters import (
     Limit,
     ProjectPath,
 )
-from functions.api.routes import Routes
+from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Dataset, DatasetDetails
 from tidemark.domain.ids import DatasetName
@@ -69,7 +69,7 @@ def create_dataset(
             shards=body.shards,
             actor=router.caller.name,
         )
-        return Answer.of(dataset, status=201, location=f"datasets/{dataset.name}")
+        return Answer.of(dataset, status=201, location=path_of("projects", project, "datasets", dataset.name))
 
     return once(router, idempotency_key, create)
 

@@ -20,8 +20,8 @@ from functions.api import (
     versions,
 )
 from functions.api.resolver import Resolver
+from functions.api.routes import BASE_PATH
 
-BASE_PATH = "/api/v2"
 RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history, versions, uploads)
 
 logger = Logger()

@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, model: BaseModel, *, status: int, location: str | None = None) -> "Answer":
-        """An answer whose body is `model`. `location` is relative to the path of the request."""
+        """An answer whose body is `model`, which is found at `location`."""
         return cls(status, model.model_dump_json(by_alias=True), location)
 
     def response(self) -> Response[Any]:

@@ -12,7 +12,7 @@ from functions.api import envelope, problem
 from functions.api.access import allow
 from functions.api.deployment import backend
 from functions.api.parameters import DatasetPath, IdempotencyKey, ProjectPath
-from functions.api.routes import Routes
+from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
 from tidemark.domain.limits import MAX_REQUEST_ROWS
 from tidemark.domain.mutations import Mutation
@@ -107,7 +107,7 @@ def submit_mutations(
     logger.info("upload accepted", upload=receipt.upload, accepted=receipt.accepted, rejected=receipt.rejected)
     metrics.add_metric("RowsAccepted", MetricUnit.Count, receipt.accepted)
     metrics.add_metric("RowsRejected", MetricUnit.Count, receipt.rejected)
-    location = {"Location": f"uploads/{receipt.upload}"}
+    location = {"Location": path_of("projects", project, "datasets", dataset, "uploads", receipt.upload)}
     if receipt.accepted == 0:
         return problem.of_rejected_upload(receipt, location, router.request_id)
     return Response(HTTPStatus.ACCEPTED, content_type=envelope.JSON_TYPE, body=receipt, headers=location)

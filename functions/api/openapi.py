@@ -31,9 +31,8 @@ Versioned datasets for machine learning: frames and their labels are added, chan
 earlier state stays readable.
 
 Writes take JSON of at most 5 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
-next, and is null on the last. `Location` headers are relative to the path of the request. Every error is a problem
-document (RFC 9457) with a stable `code`. Requests beyond the account's rate are answered by the gateway itself, with
-429.
+next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
+gateway itself: 403 for an unknown or revoked key, 413 for a body above 10 MB, 429 for too many requests at once.
 """
 TAGS = ["projects", "class map", "datasets", "mutations", "frames", "history", "versions", "uploads", "description"]
 
@@ -145,7 +144,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
 
 
 def _complete_answer(operation: dict[str, Any], responses: dict[str, Any]) -> None:
-    location = {"Location": _header("Where what was made is found, relative to the path of this request.")}
+    location = {"Location": _header("Path of what was made.")}
     for status in ("201", "202"):
         if status in responses:
             responses[status]["headers"] = location

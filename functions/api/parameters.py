@@ -1,9 +1,11 @@
 """Parameters that many routes share, as the API's description tells them."""
 
+import re
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from tidemark.domain.ids import DatasetName, FrameId, LabelId, ProjectName
 from tidemark.domain.limits import DEFAULT_PAGE, MAX_PAGE
@@ -36,11 +38,22 @@ VersionRead = Annotated[
 ]
 LATEST = "LATEST"
 IDEMPOTENCY_KEY = "Idempotency-Key"
+_KEY = re.compile(r"[ -~]{1,128}")
+
+
+def _printable(key: str | None) -> str | None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise PydanticCustomError(
+            "invalid_idempotency_key", "An Idempotency-Key has 1 to 128 printable ASCII characters."
+        )
+    return key
+
+
 IdempotencyKey = Annotated[
     str | None,
+    AfterValidator(_printable),
     Header(
         alias=IDEMPOTENCY_KEY,
-        pattern=r"^[\x20-\x7e]{1,128}$",
         description="Makes the request safe to repeat: the same key with the same body gets the same answer and "
         "changes nothing; with another body it is refused (422). 1 to 128 printable ASCII characters. Keys belong to "
         "the API key that sent them.",

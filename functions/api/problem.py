@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 from tidemark.domain.errors import (
     Conflict,
@@ -20,6 +21,7 @@ from tidemark.domain.errors import (
     TooLarge,
     Unavailable,
 )
+from tidemark.domain.problems import problem_of
 from tidemark.domain.uploads import Receipt
 
 MEDIA_TYPE = "application/problem+json"
@@ -179,11 +181,9 @@ def _located(place: str, code: str, detail: str) -> ProblemDetail:
     return ProblemDetail(code=code, detail=detail, parameter=place)
 
 
-def _validation_detail(fault: Mapping[str, Any]) -> ProblemDetail:
+def _validation_detail(fault: ErrorDetails) -> ProblemDetail:
     source, *path = fault["loc"]
-    # pydantic puts a class name before the message of an error that a validator raised.
-    detail = str(fault["msg"]).removeprefix("Value error, ")
+    problem = problem_of(fault, tuple(path))
     if source == "body":
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-        return ProblemDetail(code=fault["type"], detail=detail, pointer=pointer)
-    return ProblemDetail(code=fault["type"], detail=f"{path[0]}: {detail}", parameter=str(path[0]))
+        return ProblemDetail(code=problem.code, detail=problem.message, pointer=problem.pointer)
+    return ProblemDetail(code=problem.code, detail=problem.message, parameter=str(path[0]))

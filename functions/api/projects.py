@@ -11,7 +11,7 @@ from functions.api.class_map import NewClasses
 from functions.api.deployment import backend
 from functions.api.idempotency import Answer, once
 from functions.api.parameters import DEFAULT_LIMIT, Cursor, Description, IdempotencyKey, Limit, ProjectPath
-from functions.api.routes import Routes
+from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
 from tidemark.domain.ids import ProjectName
 from tidemark.domain.pages import Page
@@ -49,7 +49,7 @@ def create_project(body: Annotated[NewProject, Body()], idempotency_key: Idempot
         project = projects.create_project(
             backend(), name=body.name, description=body.description, classes=body.classes, actor=grant.name
         )
-        return Answer.of(project, status=201, location=f"projects/{project.name}")
+        return Answer.of(project, status=201, location=path_of("projects", project.name))
 
     return once(router, idempotency_key, create)
 

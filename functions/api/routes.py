@@ -4,6 +4,13 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from tidemark.domain.api_keys import Grant
 
+BASE_PATH = "/api/v2"
+
+
+def path_of(*segments: str) -> str:
+    """Where a resource is found. Projects, datasets and uploads have names that need no encoding."""
+    return "/".join((BASE_PATH, *segments))
+
 
 class Routes(APIGatewayHttpRouter):
     """Powertools' router, with typed answers to what endpoints ask."""

@@ -59,13 +59,14 @@ def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
         path = _path((*at, *detail["loc"]))
         found = detail.get("ctx", {}).get("problems")
         if found is None:
-            problems.append(_problem(detail, path))
+            problems.append(problem_of(detail, path))
         else:
             problems.extend(Problem(code, pointer(*path) + place, message) for code, place, message in found)
     return problems
 
 
-def _problem(detail: ErrorDetails, path: tuple[str | int, ...]) -> Problem:
+def problem_of(detail: ErrorDetails, path: tuple[str | int, ...]) -> Problem:
+    """One thing that pydantic found wrong in the value at `path`."""
     if detail["type"] not in _WORDS:
         return Problem(detail["type"], pointer(*path), detail["msg"])
     code, words = _WORDS[detail["type"]]

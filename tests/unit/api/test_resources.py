@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.world import World
-from tests.unit.api.gateway import Answer, Client
+from tests.unit.api.gateway import BASE, Answer, Client
 
 TRAIN = "/projects/birds/datasets/train"
 
@@ -33,7 +33,7 @@ def history(api: Client, world: World) -> Client:
 
 def test_creating_a_project_answers_where_it_is(api: Client) -> None:
     answer = api.post("/projects", {"name": "cars", "description": "Cars"})
-    assert (answer.status, answer.headers["Location"]) == (201, "projects/cars")
+    assert (answer.status, answer.headers["Location"]) == (201, "/api/v2/projects/cars")
     assert api.get("/projects/cars").json() == answer.json()
 
 
@@ -86,7 +86,7 @@ def test_datasets_are_listed(api: Client) -> None:
 def test_accepted_mutations_are_followed_by_their_location(api: Client, world: World) -> None:
     answer = submit(api, add("f1"))
     assert (answer.status, answer.json()["accepted"]) == (202, 1)
-    followed = f"{TRAIN}/{answer.headers['Location']}"
+    followed = answer.headers["Location"].removeprefix(BASE)
     assert api.get(followed).json()["status"] == "PENDING"
     world.drain()
     assert api.get(followed).json()["status"] == "SETTLED"
