@@ -61,7 +61,7 @@ def submit(
         raise TooLarge(
             f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send the rows in several."
         )
-    upload_id = _upload_id(found.uid, actor, idempotency_key)
+    upload_id = derived_upload_id(found.uid, actor, idempotency_key)
     record = uploads.find(backend, found.uid, upload_id) if idempotency_key else None
     if record is None:
         accepted = _accept(backend, found, body, actor, upload_id)
@@ -122,7 +122,8 @@ def _upload(checked: Checked, windows: int, upload_id: str, actor: str, now: dat
     )
 
 
-def _upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
+def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
+    """The id of the upload that a sender's idempotency key stands for in a dataset; without a key, a new one."""
     if idempotency_key is None:
         return uuid.uuid4().hex
     return hashlib.sha256(json.dumps([uid, actor, idempotency_key]).encode()).hexdigest()[:32]

@@ -1,0 +1,237 @@
+"""The eight invariants of the design, checked against the oracle on what a world holds at any moment."""
+
+import json
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults import oracle
+from tests.faults.oracle import Row, State
+from tests.faults.world import Invocation, World
+from tidemark.domain.uploads import Receipt, Upload, UploadStatus
+from tidemark.domain.versions import Version
+from tidemark.domain.windows import Window
+from tidemark.services import datasets, frames, intake, projects, uploads, versions
+from tidemark.services.intake import derived_upload_id
+from tidemark.store import shards
+from tidemark.store import uploads as store
+from tidemark.store.backend import Backend
+
+ACTOR = "annotator"
+PAGE = 3
+"""Frames to a page when a version is read: small, so that versions have several."""
+
+
+@dataclass
+class Submission:
+    """What a client sent, and what it was told."""
+
+    rows: list[Row]
+    key: str
+    receipt: Receipt | None = None
+
+    @property
+    def body(self) -> bytes:
+        """What the client sends, the same every time."""
+        return json.dumps({"mutations": self.rows}).encode()
+
+
+@dataclass
+class DatasetModel:
+    """A dataset, what was submitted to it, and every answer it gave for a version."""
+
+    project: str
+    name: str
+    uid: str
+    shards: int
+    submissions: dict[str, Submission] = field(default_factory=dict)
+    """By upload id."""
+    snapshots: dict[int, State] = field(default_factory=dict)
+
+    def where(self) -> dict[str, str]:
+        """The dataset as arguments of a service."""
+        return {"project": self.project, "dataset": self.name}
+
+
+def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
+    """A client sends rows, or sends them again: it waits for its receipt, and remembers it."""
+    upload_id = derived_upload_id(model.uid, ACTOR, key)
+    submission = model.submissions.setdefault(upload_id, Submission(rows, key))
+    backend = world.process()
+
+    def operation() -> Receipt:
+        receipt = intake.submit(
+            backend, **model.where(), body=submission.body, actor=ACTOR, idempotency_key=submission.key
+        )
+        assert receipt.upload == upload_id
+        assert submission.receipt in (None, receipt), "a repeat was answered differently (3)"
+        submission.receipt = receipt
+        return receipt
+
+    return Invocation(f"submit {key}", operation)
+
+
+def create_dataset(world: World, project: str, name: str, count: int) -> DatasetModel:
+    """A project with the oracle's class map, and an empty dataset in it."""
+    backend = world.process()
+    classes = [projects.ClassInput(name=name) for name in oracle.CLASSES]
+    projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
+    dataset = datasets.create_dataset(backend, project=project, name=name, description="", shards=count, actor="admin")
+    return DatasetModel(project, name, dataset.uid, count)
+
+
+@dataclass(frozen=True)
+class _Commit:
+    window: Window
+    n: int
+
+
+def check(world: World, model: DatasetModel) -> None:
+    """Hold a dataset to the invariants (their numbers are the design's)."""
+    backend = world.process()
+    log = {shard: _commits(world, backend, model, shard) for shard in range(model.shards)}
+    for commits in log.values():
+        _exactly_once(commits)
+        _in_order(world, commits)
+    latest = versions.get_version(backend, **model.where(), version="LATEST").number
+    heads: dict[int, Version] = {}
+    for number in range(latest + 1):
+        heads[number] = versions.get_version(backend, **model.where(), version=str(number))
+        _version(backend, model, heads[number], log)
+    for upload_id, submission in model.submissions.items():
+        record = store.find(backend, model.uid, upload_id)
+        if record is not None:
+            _upload(backend, model, record.upload, heads, log)
+        else:
+            assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
+
+
+def check_all_settled(world: World, model: DatasetModel) -> None:
+    """Nothing lost (6): when nothing is under way any more, every upload has settled and every row has an outcome."""
+    backend = world.process()
+    for upload_id in model.submissions:
+        upload = uploads.get_upload(backend, **model.where(), upload=upload_id)
+        assert upload.status is not UploadStatus.PENDING, f"{upload} never settled"
+        assert upload.windows_settled == upload.windows
+    assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
+
+
+def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) -> list[_Commit]:
+    answer = backend.dynamodb.query(
+        TableName=backend.table,
+        KeyConditionExpression="PK = :pk AND begins_with(SK, :c)",
+        ExpressionAttributeValues={":pk": {"S": f"D#{model.uid}#{shard}"}, ":c": {"S": "C#"}},
+        ConsistentRead=True,
+    )
+    sent = {
+        message.deduplication_id: Window.model_validate_json(message.body)
+        for message in world.windows.taken[f"{model.uid}#{shard}"]
+    }
+    found = [_Commit(sent[item["window"]["S"]], int(item["SK"]["S"][2:])) for item in answer["Items"]]
+    assert [commit.n for commit in found] == list(range(1, len(found) + 1)), "the log of a shard has a gap"
+    assert {commit.window.dataset for commit in found} <= {model.uid}, "a window of another dataset (8)"
+    return found
+
+
+def _exactly_once(commits: list[_Commit]) -> None:
+    applied = [commit.window.id for commit in commits]
+    assert len(applied) == len(set(applied)), f"a window was applied twice (3): {applied}"
+
+
+def _in_order(world: World, commits: list[_Commit]) -> None:
+    """Order (4): what changes a frame was sent to its shard after everything that changed the frame before."""
+    last: dict[str, tuple[int, str]] = {}
+    for commit in commits:
+        window = commit.window
+        group = world.windows.taken[f"{window.dataset}#{window.plan.shard}"]
+        position = [message.deduplication_id for message in group].index(window.id)
+        superseded = _outcomes(world.process(), window, "superseded")
+        for row in window.plan.rows:
+            before, earlier = last.get(row.frame_id, (-1, ""))
+            if row.row in superseded:
+                assert before > position, f"{window.id} gave way to {earlier}, which was sent before it"
+            else:
+                assert before < position, f"{window.id} undid {earlier} on frame {row.frame_id}, sent after it (4)"
+                last[row.frame_id] = (position, window.id)
+
+
+def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:
+    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
+    assert marker is not None, f"window {window.id} was applied and has no marker (3)"
+    return {outcome.row for outcome in marker.outcomes if outcome.code == code}
+
+
+def _version(backend: Backend, model: DatasetModel, version: Version, log: dict[int, list[_Commit]]) -> None:
+    """Snapshot (1), whole windows (2) and counts (7) of one version, read page by page."""
+    content = read(backend, model, version.number)
+    if version.number in model.snapshots:
+        assert content == model.snapshots[version.number], f"version {version.number} changed (1)"
+    else:
+        expected: State = {}
+        for shard, commits in log.items():
+            assert version.shards[shard].head <= len(commits)
+            for commit in commits[: version.shards[shard].head]:
+                _replay(backend, model, commit, expected)
+        assert content == expected, f"version {version.number} is not what its windows make (2)"
+        model.snapshots[version.number] = content
+    assert version.frames == len(content), "live frames (7)"
+    assert version.labels == sum(len(frame["labels"]) for frame in content.values()), "live labels (7)"
+
+
+def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State) -> None:
+    window = commit.window
+    rows = model.submissions[window.upload].rows
+    superseded = _outcomes(backend, window, "superseded")
+    seen = {"applied": 0, "dropped": len(superseded), "failed": 0}
+    for row in window.plan.rows:
+        if row.row not in superseded:
+            seen[oracle.apply(state, deepcopy(rows[row.row]))] += 1
+    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
+    assert marker is not None
+    assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
+
+
+def read(backend: Backend, model: DatasetModel, version: int) -> State:
+    """A version as its readers see it, page by page."""
+    content: State = {}
+    cursor: str | None = None
+    while True:
+        page = frames.list_frames(backend, **model.where(), version=str(version), limit=PAGE, cursor=cursor)
+        for item in page.items:
+            dumped: dict[str, Any] = item.frame.model_dump(mode="json", by_alias=True, exclude_none=True)
+            assert item.frame.frame_id not in content, "a frame twice in one version"
+            content[item.frame.frame_id] = oracle.plain(dumped)
+        cursor = page.cursor
+        if cursor is None:
+            return content
+
+
+def _upload(
+    backend: Backend,
+    model: DatasetModel,
+    upload: Upload,
+    heads: dict[int, Version],
+    log: dict[int, list[_Commit]],
+) -> None:
+    """Dense versions (5) and nothing lost (6) for one upload."""
+    rows = model.submissions[upload.id].rows
+    assert upload.rows == len(rows)
+    assert upload.rejected == len(oracle.rejected(rows))
+    if upload.status is UploadStatus.PENDING:
+        return
+    assert upload.rejected + upload.applied + upload.dropped + upload.failed == upload.rows, "a row is lost (6)"
+    outcomes = uploads.list_errors(backend, **model.where(), upload=upload.id, limit=1000, cursor=None).items
+    assert len({outcome.row for outcome in outcomes}) == upload.rows - upload.applied, "a row without a reason (6)"
+    if upload.version is None:
+        assert upload.status is UploadStatus.FAILED
+        assert upload.rejected == upload.rows
+        return
+    assert upload.version in heads, f"upload {upload.id} settled into a version that is not there (5)"
+    contained = sum(
+        len(commit.window.plan.rows)
+        for shard, commits in log.items()
+        for commit in commits[: heads[upload.version].shards[shard].head]
+        if commit.window.upload == upload.id
+    )
+    given_up = sum(outcome.code == "window_failed" for outcome in outcomes)
+    assert contained + given_up + upload.rejected == upload.rows, "its version does not contain it (5)"

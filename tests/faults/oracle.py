@@ -1,0 +1,74 @@
+"""What a dataset must contain, said in plain dictionaries, without a line of the product.
+
+A state maps frame ids to `{"metadata": {...}, "labels": {label id: {"class": ..., "attributes": {...}}}}`.
+"""
+
+from copy import deepcopy
+from typing import Any, Literal
+
+Row = dict[str, Any]
+State = dict[str, dict[str, Any]]
+Outcome = Literal["applied", "dropped", "failed"]
+
+CLASSES = ("car", "dog")
+
+
+def rejected(rows: list[Row]) -> set[int]:
+    """The rows that intake must refuse: those with a class that is not in the class map, and repeated frames."""
+    refused: set[int] = set()
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        labels = row.get("frame", {}).get("labels", [])
+        if any(label.get("class", CLASSES[0]) not in CLASSES for label in labels) or frame_id(row) in seen:
+            refused.add(number)
+        else:
+            seen.add(frame_id(row))
+    return refused
+
+
+def frame_id(row: Row) -> str:
+    """The frame that a row names."""
+    return str(row["frame_id"] if row["op"] == "DELETE" else row["frame"]["frame_id"])
+
+
+def apply(state: State, row: Row) -> Outcome:
+    """Change `state` as a row asks (R16-R19)."""
+    name = frame_id(row)
+    if row["op"] == "ADD":
+        state[name] = {"metadata": {}, "labels": {}}
+        return _merge(state[name], row)
+    if name not in state:
+        return "dropped"
+    if row["op"] == "DELETE":
+        del state[name]
+        return "applied"
+    merged = deepcopy(state[name])
+    outcome = _merge(merged, row)
+    if outcome == "applied":
+        state[name] = merged
+    return outcome
+
+
+def _merge(frame: dict[str, Any], row: Row) -> Outcome:
+    given = row["frame"]
+    frame["metadata"].update(given.get("metadata", {}))
+    for label in given.get("labels", []):
+        known = frame["labels"].setdefault(label["id"], {"class": None, "attributes": {}})
+        known["class"] = label.get("class", known["class"])
+        known["attributes"].update(label.get("attributes", {}))
+        if known["class"] is None:
+            return "failed"
+    for label_id in row.get("remove_labels", []):
+        frame["labels"].pop(label_id, None)
+    return "applied"
+
+
+def plain(frame: dict[str, Any]) -> dict[str, Any]:
+    """A frame as the service answers it, as a frame of a state."""
+    return {
+        "metadata": frame.get("metadata") or {},
+        "labels": {
+            label["id"]: {"class": label["class"], "attributes": label.get("attributes") or {}}
+            for label in frame.get("labels") or []
+        },
+    }

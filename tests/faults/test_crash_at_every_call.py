@@ -1,0 +1,91 @@
+"""One crash, at every AWS call of every operation in turn, before it and after it took effect."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults import model
+from tests.faults.model import DatasetModel
+from tests.faults.oracle import Row
+from tests.faults.world import Invocation, World, new_world
+
+FRAMES = [f"f{number}" for number in range(6)]
+
+
+def _add(frame_id: str, class_name: str = "car") -> Row:
+    label = {"id": "l0", "type": "CLASSIFICATION_2D", "class": class_name}
+    return {"op": "ADD", "frame": {"frame_id": frame_id, "metadata": {"city": "Oslo"}, "labels": [label]}}
+
+
+FIRST = [_add(frame_id) for frame_id in FRAMES]
+SECOND: list[Row] = [
+    {"op": "MODIFY", "frame": {"frame_id": "f0", "labels": [{"id": "l0", "class": "dog"}]}},
+    {"op": "MODIFY", "frame": {"frame_id": "f1", "metadata": {"weather": "rain"}}, "remove_labels": ["l0"]},
+    {"op": "DELETE", "frame_id": "f2"},
+    {"op": "DELETE", "frame_id": "nowhere"},
+    _add("f3", "dog"),
+    _add("f4", "unicorn"),
+]
+
+
+def _submit(world: World, dataset: DatasetModel) -> Invocation:
+    return model.start_submit(world, dataset, SECOND, "second")
+
+
+def _apply(world: World, dataset: DatasetModel) -> Invocation:
+    _submit(world, dataset).run()
+    return world.start_apply(world.windows.groups()[0])
+
+
+def _publish(world: World, dataset: DatasetModel) -> Invocation:
+    _apply(world, dataset).run()
+    return world.start_publish(dataset.uid, 10)
+
+
+def _give_up(world: World, dataset: DatasetModel) -> Invocation:
+    _submit(world, dataset).run()
+    world.bury(world.windows.groups()[0])
+    return world.start_give_up(world.dead[0])
+
+
+OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
+    "submit": _submit,
+    "apply": _apply,
+    "publish": _publish,
+    "give up": _give_up,
+}
+"""Each brings a dataset that holds `FIRST` to the moment of the operation, and starts it."""
+
+
+def _dataset(world: World) -> DatasetModel:
+    dataset = model.create_dataset(world, "ours", "train", 1)
+    model.start_submit(world, dataset, FIRST, "first").run()
+    world.drain()
+    return dataset
+
+
+def _calls(operation: str) -> list[str]:
+    with new_world() as world:
+        invocation = OPERATIONS[operation](world, _dataset(world)).run()
+        assert invocation.error is None
+        return invocation.calls
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str, after: bool) -> None:
+    calls = _calls(operation)
+    assert calls, "an operation that calls nothing proves nothing"
+    for position, call in enumerate(calls):
+        with new_world() as world:
+            dataset = _dataset(world)
+            invocation = OPERATIONS[operation](world, dataset)
+            for _ in range(position):
+                invocation.step()
+            invocation.crash(after=after)
+            assert invocation.crashed, f"no crash at call {position}, {call}"
+            model.check(world, dataset)
+            _submit(world, dataset).run()
+            world.drain()
+            model.check(world, dataset)
+            model.check_all_settled(world, dataset)

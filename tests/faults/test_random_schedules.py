@@ -1,0 +1,144 @@
+"""Random uploads under random schedules: any interleaving, repetition, delay and crash keeps the eight invariants.
+
+Every action of the machine is one move of the world's scheduler. Hypothesis prints the moves of a failure and shrinks
+them; the same example replays exactly.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.faults import model
+from tests.faults.model import DatasetModel
+from tests.faults.rows import UPLOADS
+from tests.faults.world import Invocation, Message, new_world
+
+PICK = st.integers(min_value=0, max_value=1000)
+"""Picks one of however many there are."""
+AT_ONCE = 3
+"""Invocations under way at the same time."""
+
+
+class Schedules(RuleBasedStateMachine):
+    """Two datasets of the same frame ids in two projects, and everything that can happen to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self.world = self._stack.enter_context(new_world())
+        self.datasets: list[DatasetModel] = []
+        self.running: list[Invocation] = []
+        self.moves = 0
+
+    @initialize(shards=st.integers(min_value=1, max_value=2))
+    def create(self, shards: int) -> None:
+        self.datasets = [model.create_dataset(self.world, name, "train", shards) for name in ("ours", "theirs")]
+
+    @precondition(lambda self: len(self.running) < AT_ONCE)
+    @rule(which=PICK, rows=UPLOADS)
+    def submit(self, which: int, rows: list[dict[str, Any]]) -> None:
+        dataset = self.datasets[which % 2]
+        key = f"key-{len(dataset.submissions)}"
+        self.running.append(model.start_submit(self.world, dataset, rows, key))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and any(one.submissions for one in self.datasets))
+    @rule(which=PICK)
+    def submit_again(self, which: int) -> None:
+        known = [(one, sent) for one in self.datasets for sent in one.submissions.values()]
+        dataset, sent = known[which % len(known)]
+        self.running.append(model.start_submit(self.world, dataset, sent.rows, sent.key))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.windows.groups())
+    @rule(which=PICK)
+    def deliver(self, which: int) -> None:
+        groups = self.world.windows.groups()
+        self.running.append(self.world.start_apply(groups[which % len(groups)]))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self._delivered())
+    @rule(which=PICK)
+    def deliver_again(self, which: int) -> None:
+        delivered = self._delivered()
+        self.running.append(self.world.redeliver(delivered[which % len(delivered)]))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.settled.groups())
+    @rule(which=PICK, count=st.integers(min_value=1, max_value=3))
+    def publish(self, which: int, count: int) -> None:
+        groups = self.world.settled.groups()
+        self.running.append(self.world.start_publish(groups[which % len(groups)], count))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and any(self.world.settled.taken.values()))
+    @rule(which=PICK)
+    def publish_again(self, which: int) -> None:
+        taken = [message for group in self.world.settled.taken.values() for message in group]
+        self.running.append(self.world.republish([taken[which % len(taken)]]))
+
+    @precondition(lambda self: self._failing())
+    @rule(which=PICK)
+    def bury(self, which: int) -> None:
+        failing = self._failing()
+        self.world.bury(failing[which % len(failing)])
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.dead)
+    @rule(which=PICK)
+    def give_up(self, which: int) -> None:
+        self.running.append(self.world.start_give_up(self.world.dead[which % len(self.world.dead)]))
+
+    @rule()
+    def let_five_minutes_pass(self) -> None:
+        self.world.windows.seen.clear()
+        self.world.settled.seen.clear()
+
+    @precondition(lambda self: self.running)
+    @rule(which=PICK, calls=st.integers(min_value=1, max_value=4))
+    def advance(self, which: int, calls: int) -> None:
+        invocation = self.running[which % len(self.running)]
+        for _ in range(calls):
+            if not invocation.finished:
+                invocation.step()
+
+    @precondition(lambda self: self.running)
+    @rule(which=PICK)
+    def finish(self, which: int) -> None:
+        self.running[which % len(self.running)].run()
+
+    @precondition(lambda self: self.running)
+    @rule(which=PICK, after=st.booleans())
+    def crash(self, which: int, after: bool) -> None:
+        self.running[which % len(self.running)].crash(after=after)
+
+    @invariant()
+    def holds(self) -> None:
+        for invocation in [one for one in self.running if one.finished]:
+            self.running.remove(invocation)
+            if invocation.error is not None and not invocation.crashed:
+                raise AssertionError(f"{invocation.name} failed") from invocation.error
+        for dataset in self.datasets:
+            model.check(self.world, dataset)
+
+    def teardown(self) -> None:
+        try:
+            for invocation in self.running:
+                invocation.run()
+            for dataset in self.datasets:
+                for sent in list(dataset.submissions.values()):
+                    if sent.receipt is None:
+                        model.start_submit(self.world, dataset, sent.rows, sent.key).run()
+            self.world.drain()
+            for dataset in self.datasets:
+                model.check(self.world, dataset)
+                model.check_all_settled(self.world, dataset)
+        finally:
+            self._stack.close()
+
+    def _delivered(self) -> list[Message]:
+        taken = self.world.windows.taken.values()
+        return [message for group in taken for message in group if message.receives]
+
+    def _failing(self) -> list[str]:
+        """Groups whose first window was received, and may now be given up."""
+        return [group for group in self.world.windows.groups() if self.world.windows.waiting[group][0].receives]
+
+
+TestSchedules = Schedules.TestCase

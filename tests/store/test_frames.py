@@ -1,0 +1,116 @@
+"""Reading frames as of a version."""
+
+import pytest
+
+from tests.faults.world import World
+from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
+from tidemark.domain.errors import InvalidRequest, NotFound
+from tidemark.services import datasets, frames
+from tidemark.services.frames import FrameAt, FramePage
+
+
+def _get(world: World, frame_id: str, version: str = "LATEST") -> FrameAt:
+    return frames.get_frame(world.process(), project=PROJECT, dataset=DATASET, frame_id=frame_id, version=version)
+
+
+def _list(world: World, *, limit: int, version: str = "LATEST", cursor: str | None = None) -> FramePage:
+    return frames.list_frames(
+        world.process(), project=PROJECT, dataset=DATASET, version=version, limit=limit, cursor=cursor
+    )
+
+
+def test_a_frame_reads_as_it_was_at_each_version(world: World) -> None:
+    for city in ("Oslo", "Rome", "Lima"):
+        upload(world, add("f1", "l1", city=city))
+    assert [_get(world, "f1", str(number)).frame.metadata["city"] for number in (1, 2, 3)] == ["Oslo", "Rome", "Lima"]
+
+
+def test_a_deleted_frame_is_gone_from_later_versions_only(world: World) -> None:
+    upload(world, add("f1"))
+    upload(world, delete("f1"))
+    assert _get(world, "f1", "1").frame.frame_id == "f1"
+    with pytest.raises(NotFound, match="Version 2 of dataset 'train' has no frame 'f1'"):
+        _get(world, "f1", "2")
+
+
+def test_equal_frames_have_equal_digests_however_they_came_to_be(world: World) -> None:
+    upload(world, add("f1", "l1", city="Oslo"))
+    upload(world, modify("f1", metadata={"city": "Rome"}))
+    first = _get(world, "f1").digest
+    upload(world, add("f1", "l1", city="Rome"))
+    assert _get(world, "f1").digest == first
+
+
+def test_pages_hold_every_frame_once(world: World) -> None:
+    names = {f"frame {number}" for number in range(23)}
+    upload(world, *(add(name) for name in names))
+    for limit in (1, 5, 23, 100):
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = _list(world, limit=limit, cursor=cursor)
+            assert len(page.items) <= limit
+            seen.extend(item.frame.frame_id for item in page.items)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert len(seen) == len(names)
+        assert set(seen) == names
+
+
+def test_a_cursor_stays_with_its_version_while_writers_go_on(world: World) -> None:
+    upload(world, *(add(f"f{number}") for number in range(6)))
+    first = _list(world, limit=3)
+    upload(world, *(delete(f"f{number}") for number in range(6)))
+    second = _list(world, limit=3, cursor=first.cursor)
+    assert second.version == 1
+    assert len({item.frame.frame_id for item in (*first.items, *second.items)}) == 6
+
+
+def test_a_cursor_is_refused_for_another_version(world: World) -> None:
+    upload(world, add("f1"), add("f2"))
+    upload(world, add("f3"))
+    cursor = _list(world, limit=1, version="1").cursor
+    with pytest.raises(InvalidRequest, match="continues version 1"):
+        _list(world, limit=1, version="2", cursor=cursor)
+
+
+def test_a_cursor_of_another_dataset_is_refused(world: World) -> None:
+    datasets.create_dataset(world.process(), project=PROJECT, name="other", description="", shards=4, actor="admin")
+    upload(world, add("f1"), add("f2"), dataset="other")
+    cursor = frames.list_frames(
+        world.process(), project=PROJECT, dataset="other", version="LATEST", limit=1, cursor=None
+    ).cursor
+    with pytest.raises(InvalidRequest) as refusal:
+        _list(world, limit=1, cursor=cursor)
+    assert refusal.value.code == "foreign_cursor"
+
+
+def test_a_batch_tells_which_frames_are_missing(world: World) -> None:
+    upload(world, add("f1"), add("f2"))
+    batch = frames.batch_get(
+        world.process(), project=PROJECT, dataset=DATASET, frame_ids=["f2", "f9", "f1", "f2"], version="1"
+    )
+    assert [item.frame.frame_id for item in batch.items] == ["f2", "f1"]
+    assert batch.missing == ["f9"]
+
+
+def test_frames_that_do_not_fit_an_answer_are_left_for_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(world, *(add(f"f{number}") for number in range(4)))
+    monkeypatch.setattr(frames, "MAX_PAGE_BYTES", 40)
+    batch = frames.batch_get(
+        world.process(), project=PROJECT, dataset=DATASET, frame_ids=[f"f{n}" for n in range(4)], version="1"
+    )
+    assert batch.items
+    assert {item.frame.frame_id for item in batch.items} | set(batch.unread) == {f"f{n}" for n in range(4)}
+    assert batch.unread
+    page = _list(world, limit=4)
+    assert 0 < len(page.items) < 4
+    assert page.cursor is not None
+
+
+@pytest.mark.parametrize("frame_id", ["a", "a b", "a!", "a$", "a.b", "ä", "雪", "z" * 128, "~", "é" * 60])
+def test_ids_that_sort_around_the_separator_are_kept_apart(world: World, frame_id: str) -> None:
+    upload(world, add(frame_id), add("a-neighbour"), add("a$$"))
+    assert _get(world, frame_id).frame.frame_id == frame_id
+    assert {item.frame.frame_id for item in _list(world, limit=10).items} == {frame_id, "a-neighbour", "a$$"}

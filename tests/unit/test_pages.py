@@ -1,0 +1,42 @@
+"""Cursors: opaque, bound to their list, and harmless when made up."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemark.domain.errors import InvalidRequest
+from tidemark.domain.pages import decode_cursor, encode_cursor
+
+PRINTABLE = st.text(min_size=1, max_size=128).filter(str.isprintable)
+
+
+@given(scope=PRINTABLE, text=PRINTABLE, number=st.integers(min_value=0, max_value=10**12 - 1))
+def test_a_cursor_gives_back_its_position(scope: str, text: str, number: int) -> None:
+    assert decode_cursor(scope, encode_cursor(scope, text, number), str, int) == [text, number]
+
+
+@given(cursor=st.text(max_size=200))
+def test_what_is_no_cursor_is_refused_as_malformed(cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        decode_cursor("frames:d1", cursor, str)
+    assert refusal.value.code == "malformed_cursor"
+
+
+def test_a_cursor_of_another_list_is_refused_as_such() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        decode_cursor("frames:d2", encode_cursor("frames:d1", "f7"), str)
+    assert refusal.value.code == "foreign_cursor"
+
+
+@pytest.mark.parametrize(
+    "position", [[-1], [10**12], [True], [""], ["a\x00b"], ["\ud800"], ["x" * 300], [1.5], [], [1, 2]]
+)
+def test_a_made_up_position_is_refused(position: list[object]) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(["list", *position]).encode()).decode()
+    kind = str if position and isinstance(position[0], str) else int
+    with pytest.raises(InvalidRequest) as refusal:
+        decode_cursor("list", cursor, kind)
+    assert refusal.value.code == "malformed_cursor"
