@@ -26,6 +26,8 @@ from tidemark.domain.uploads import Receipt
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+MAX_DETAILS = 20
+"""Faults that one answer tells; whoever mends twenty will see the next twenty."""
 
 STATUSES: Mapping[type[Exception], HTTPStatus] = {
     TidemarkError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -131,8 +133,9 @@ def of_rejected_upload(receipt: Receipt, headers: Mapping[str, str], request_id:
 
 def of_validation_errors(error: RequestValidationError, request_id: str) -> Response[Any]:
     """The answer to a request whose parameters or body are not of the documented types."""
-    errors = [_validation_detail(fault) for fault in error.errors()]
-    detail = errors[0].detail if len(errors) == 1 else f"{len(errors)} parts of the request are not valid."
+    faults = error.errors()
+    errors = [_validation_detail(fault) for fault in faults[:MAX_DETAILS]]
+    detail = errors[0].detail if len(errors) == 1 else f"{len(faults):,} parts of the request are not valid."
     core = _core(HTTPStatus.UNPROCESSABLE_ENTITY, InvalidRequest.code, request_id)
     return _response(Problem(**core, detail=detail, errors=errors), {})
 

@@ -129,6 +129,11 @@ def test_all_faults_of_a_body_are_listed(api: Client) -> None:
     assert {error["pointer"] for error in problem["errors"]} == {"/name", "/shards", "/description"}
 
 
+def test_of_very_many_faults_twenty_are_told(api: Client) -> None:
+    problem = api.post("/projects", {"name": "cars", "classes": [{"name": 7}] * 1000}).json()
+    assert (problem["detail"], len(problem["errors"])) == ("1,000 parts of the request are not valid.", 20)
+
+
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1.5", "", "1&limit=2"])
 def test_an_odd_limit_is_refused(api: Client, limit: str) -> None:
     answer = api.get(f"/projects?limit={limit}")
