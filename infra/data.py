@@ -8,6 +8,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.review import accept
+
 RECOVERY_DAYS = 35
 """The days to which the tables can be put back, DynamoDB's most. A replaced or deleted object is kept as long, so that
 a table put back to any of them finds the packs it points at."""
@@ -67,6 +69,12 @@ class Data(Construct):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN,
+        )
+        accept(
+            self.bucket,
+            "S1",
+            reason="Only the functions read packs, for requests that the API's access log holds; another log of each "
+            "read would cost more than the reads. CloudTrail records them where an account wants that.",
         )
 
     def _retained_table(self, name: str) -> dynamodb.Table:

@@ -10,6 +10,7 @@ from infra.api import Api
 from infra.data import Data
 from infra.functions import Functions
 from infra.ingest import Ingest
+from infra.observability import Observability
 
 
 class Tidemark(Stack):
@@ -23,6 +24,7 @@ class Tidemark(Stack):
             self, "Functions", code=lambda_.Code.from_asset(str(bundle)), data=self.data, ingest=self.ingest
         )
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
+        Observability(self, "Observability", api=self.api, functions=self.functions, ingest=self.ingest, data=self.data)
         self._output("ApiUrl", self.api.url)
         self._output("TableName", self.data.table.table_name)
         self._output("BucketName", self.data.bucket.bucket_name)

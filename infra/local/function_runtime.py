@@ -8,8 +8,10 @@ goes to standard output, and a line holding the request id in `END_OF_LOG` close
 import importlib
 import json
 import os
+import select
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -67,8 +69,17 @@ def answer(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> b
         return json.dumps({"error": error_of(error)}).encode() + b"\n"
 
 
+def end_with(channel: socket.socket) -> None:
+    """End this process, whatever its handler is doing, when the emulator's end of the channel is gone."""
+    gone = select.poll()
+    gone.register(channel, 0)
+    gone.poll()
+    os._exit(1)
+
+
 def serve(channel: socket.socket) -> None:
     """Answer invocations until the emulator closes its end, which it also does by dying."""
+    threading.Thread(target=end_with, args=(channel,), daemon=True).start()
     with channel.makefile("rb") as requests:
         try:
             handler = load_handler(os.environ["_HANDLER"])

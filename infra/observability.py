@@ -1,0 +1,174 @@
+"""What tells an operator that something is wrong, and a dashboard to see what.
+
+Alarms have no action of their own: CloudWatch puts every change of state on the account's event bus, from where a rule
+sends it where the operator wants it.
+"""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.api import Api
+from infra.data import Data
+from infra.functions import METRICS, Functions
+from infra.ingest import VISIBLE_AGAIN, WINDOW_TRIES, Ingest
+
+MINUTE = Duration.minutes(1)
+WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
+
+LATE_SECONDS = 2 * WINDOW_TRIES * int(VISIBLE_AGAIN.to_seconds())
+"""Age at which a message is late: twice as long as one window that cannot be applied may hold up its shard."""
+
+
+class Observability(Construct):
+    """Alarms on what users would notice sooner or later, and a dashboard."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, api: Api, functions: Functions, ingest: Ingest, data: Data
+    ) -> None:
+        super().__init__(scope, name)
+        self._parts = (api, functions, ingest, data)
+        self.alarms = [
+            *self._queue_alarms(ingest),
+            *(alarm for function in functions.all for alarm in self._function_alarms(function)),
+            self._given_up_alarm(),
+            self._api_alarm(api),
+            self._table_alarm(data),
+        ]
+        self._draw()
+
+    def _alarm(
+        self, name: str, metric: cloudwatch.IMetric, meaning: str, *, above: float = 0, minutes: int = 1
+    ) -> cloudwatch.Alarm:
+        """Alarms when `metric` is above a value for `minutes` minutes on end. No data means that nothing happened."""
+        return cloudwatch.Alarm(
+            self,
+            name,
+            alarm_description=meaning,
+            metric=metric,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=minutes,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _queue_alarms(self, ingest: Ingest) -> list[cloudwatch.Alarm]:
+        late = [
+            self._alarm(
+                f"{name}Late",
+                queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic=WORST),
+                f"The oldest message of {name} waits for more than {LATE_SECONDS} s: {meaning}.",
+                above=LATE_SECONDS,
+            )
+            for name, queue, meaning in (
+                ("Windows", ingest.windows, "uploads are applied late; is apply failing or throttled?"),
+                ("Settled", ingest.settled, "versions are published late; is publish failing or throttled?"),
+                ("WindowsDead", ingest.windows_dead, "windows given up are not reported; is dead_letter failing?"),
+            )
+        ]
+        set_aside = self._alarm(
+            "SettledDeadNotEmpty",
+            ingest.settled_dead.metric_approximate_number_of_messages_visible(period=MINUTE, statistic=WORST),
+            "Settled messages were set aside: their uploads stay unfinished until the messages are sent again.",
+        )
+        return [*late, set_aside]
+
+    def _function_alarms(self, function: lambda_.Function) -> list[cloudwatch.Alarm]:
+        name = function.node.id
+        return [
+            self._alarm(
+                f"{name}Errors",
+                function.metric_errors(period=MINUTE, statistic=TOTAL),
+                f"{name} failed, timed out or ran out of memory; its log says why.",
+            ),
+            self._alarm(
+                f"{name}Throttled",
+                function.metric_throttles(period=MINUTE, statistic=TOTAL),
+                f"{name} is throttled: the account's limit of concurrent executions is too low for the load.",
+                minutes=3,
+            ),
+        ]
+
+    def _given_up_alarm(self) -> cloudwatch.Alarm:
+        """The dead letter queue is emptied as soon as it fills, so what it held is counted where it is read."""
+        return self._alarm(
+            "WindowsGivenUp",
+            _own("dead_letter", "WindowsGivenUp"),
+            "Windows could not be applied and were reported as failed in their uploads; the log of apply says why.",
+        )
+
+    def _api_alarm(self, api: Api) -> cloudwatch.Alarm:
+        return self._alarm(
+            "ApiServerErrors",
+            api.stage.metric_server_error(period=MINUTE, statistic=TOTAL),
+            "The API answered 5xx; the log of api says why.",
+        )
+
+    def _table_alarm(self, data: Data) -> cloudwatch.Alarm:
+        return self._alarm(
+            "TableThrottled",
+            data.table.metric("WriteThrottleEvents", period=MINUTE, statistic=TOTAL),
+            "The table throttles writes: shards take more than a partition's throughput. Windows are tried again.",
+            minutes=5,
+        )
+
+    def _draw(self) -> None:
+        api, functions, ingest, data = self._parts
+        stack = Stack.of(self)
+        dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", dashboard_name=f"{stack.stack_name}-{stack.region}", default_interval=Duration.hours(3)
+        )
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=24))
+        dashboard.add_widgets(
+            _graph("Requests a minute", [api.stage.metric_count(period=MINUTE, statistic=TOTAL)]),
+            _graph(
+                "Refused and failed requests",
+                [
+                    api.stage.metric_client_error(period=MINUTE, statistic=TOTAL),
+                    api.stage.metric_server_error(period=MINUTE, statistic=TOTAL),
+                ],
+            ),
+            _graph("Answer time, ms", [api.stage.metric_latency(period=MINUTE, statistic=MOST)]),
+        )
+        rows = [
+            _own("api", "RowsAccepted"),
+            _own("api", "RowsRejected"),
+            *(_own("apply", name) for name in ("RowsApplied", "RowsDropped", "RowsFailed")),
+        ]
+        dashboard.add_widgets(
+            _graph("Rows a minute", rows),
+            _graph("Versions published a minute", [_own("publish", "VersionsPublished")]),
+            _graph("Age of the oldest message, s", [_age(ingest.windows, "windows"), _age(ingest.settled, "settled")]),
+        )
+        dashboard.add_widgets(
+            _graph(
+                "Duration of functions, ms", [f.metric_duration(statistic=MOST, period=MINUTE) for f in functions.all]
+            ),
+            _graph("Errors of functions", [f.metric_errors(statistic=TOTAL, period=MINUTE) for f in functions.all]),
+            _graph(
+                "Capacity units of the table",
+                [
+                    data.table.metric_consumed_write_capacity_units(period=MINUTE, statistic=TOTAL),
+                    data.table.metric_consumed_read_capacity_units(period=MINUTE, statistic=TOTAL),
+                ],
+            ),
+        )
+
+
+def _own(service: str, name: str) -> cloudwatch.Metric:
+    """A metric that a function counts itself."""
+    return cloudwatch.Metric(
+        namespace=METRICS, metric_name=name, dimensions_map={"service": service}, period=MINUTE, statistic=TOTAL
+    )
+
+
+def _age(queue: sqs.Queue, label: str) -> cloudwatch.IMetric:
+    return queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic=WORST, label=label)
+
+
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=[*metrics], width=8)
