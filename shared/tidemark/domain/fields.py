@@ -23,7 +23,7 @@ from pydantic import (
     Strict,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from tidemark.domain.limits import (
     MAX_ID_CHARACTERS,
@@ -134,11 +134,7 @@ def json_type(value: object) -> str:
 
 def _check_text(value: str) -> str:
     if len(value) > MAX_STRING:
-        raise PydanticCustomError(
-            "too_long",
-            "Text has at most {limit} characters; this one has {length}.",
-            {"limit": MAX_STRING, "length": len(value)},
-        )
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_STRING})
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise PydanticCustomError("invalid_text", "Text cannot contain half of a surrogate pair.")
     return value
@@ -180,11 +176,8 @@ def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
     if not isinstance(value, (list, tuple)):
         return _check_scalar(value)
     if len(value) > MAX_LIST_ITEMS:
-        raise PydanticCustomError(
-            "too_long",
-            "A list has at most {limit} items; this one has {length}.",
-            {"limit": MAX_LIST_ITEMS, "length": len(value)},
-        )
+        limit = {"field_type": "List", "max_length": MAX_LIST_ITEMS, "actual_length": len(value)}
+        raise PydanticKnownError("too_long", limit)
     items = tuple([_check_scalar(item) for item in value])
     if len({json_type(item) for item in items}) > 1:
         raise PydanticCustomError("mixed_list", "The items of a list are all text, all numbers, or all true or false.")

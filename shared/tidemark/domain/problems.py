@@ -57,7 +57,11 @@ def shown(text: str) -> str:
 def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
     """All that pydantic found wrong in the value that lies at `at`, in its order."""
     problems: list[Problem] = []
-    for detail in error.errors(include_url=False, include_input=False):
+    details = error.errors(include_url=False, include_input=False)
+    within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+    for detail in details:
+        if detail["type"] == "too_short" and detail["loc"] in within:
+            continue  # pydantic counts the valid items alone; those that are not are told already
         path = _path((*at, *detail["loc"]))
         found = detail.get("ctx", {}).get("problems")
         if found is None:

@@ -5,7 +5,7 @@ What the schema learns from accepted rows holds for the rows after them.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -124,26 +124,26 @@ def _parse(value: object) -> Mutation | list[Problem]:
     shape = _SHAPES.get(op) if isinstance(op, str) else None
     if shape is None:
         return [Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")]
+    if _is_too_deep(value):
+        return [Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")]
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        return _too_deep(value) or problems_of(error)
+        return problems_of(error)
 
 
-def _too_deep(value: object) -> list[Problem]:
-    """A problem if the row is nested beyond the limit. Only asked of bad rows: no valid one can be."""
-    level = [value]
+def _is_too_deep(row: dict[str, object]) -> bool:
+    """Whether objects and lists lie deeper in each other than any valid row's. Counts levels, and does not recurse."""
+    level: list[Any] = [row]
     for _ in range(MAX_NESTING):
-        level = [part for outer in level for part in _parts(outer)]
-    if not any(isinstance(part, dict | list) for part in level):
-        return []
-    return [Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")]
+        parts = (part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer))
+        level = [part for part in parts if isinstance(part, _CONTAINERS)]
+        if not level:
+            return False
+    return True
 
 
-def _parts(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+_CONTAINERS = (dict, list)
 
 
 def _oversize(payload: bytes) -> Iterator[Problem]:

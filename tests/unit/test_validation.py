@@ -1,0 +1,298 @@
+"""What becomes of a row as it arrives, good or bad: a good one is normalised, a bad one fails alone (R21)."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import CLASS_MAP, Json, any_json, frames, mutations, patches, small_mutations, spoiled
+from tidemark.domain.errors import RowError
+from tidemark.domain.frames import Frame
+from tidemark.domain.mutations import Op
+from tidemark.domain.patches import FramePatch
+from tidemark.domain.schema import FieldType, Schema
+from tidemark.domain.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
+
+BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}
+
+
+def validator(**schema: Any) -> RowValidator:
+    return RowValidator(CLASS_MAP, Schema(**schema))
+
+
+def added(**fields: object) -> Json:
+    return {"op": "ADD", "frame": {"frame_id": "f", **fields}}
+
+
+def accepted(row: object, by: RowValidator | None = None) -> AcceptedRow:
+    outcome = (by or validator()).check(0, row)
+    assert isinstance(outcome, AcceptedRow), outcome
+    return outcome
+
+
+def errors(row: object, by: RowValidator | None = None) -> list[RowError]:
+    outcome = (by or validator()).check(3, row)
+    assert isinstance(outcome, list)
+    assert outcome
+    return outcome
+
+
+def only_error(row: object, by: RowValidator | None = None) -> RowError:
+    (error,) = errors(row, by)
+    return error
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+# Good rows
+
+
+@given(mutations() | small_mutations)
+def test_a_valid_row_is_accepted(row: Json) -> None:
+    assert accepted(row).op == row["op"]
+
+
+@given(frames())
+def test_the_payload_of_an_add_is_its_frame(frame: Json) -> None:
+    row = accepted({"op": "ADD", "frame": frame})
+    assert parse_frame(row.payload) == Frame.model_validate(frame)
+    assert (row.frame_id, row.labels) == (frame["frame_id"], len(frame.get("labels", [])))
+
+
+@given(patches())
+def test_the_payload_of_a_modify_is_its_patch_without_nulls(patch: Json) -> None:
+    row = accepted({"op": "MODIFY", **patch})
+    assert b":null" not in row.payload
+    assert parse_patch(row.payload).canonical() == FramePatch.model_validate(patch).canonical()
+
+
+def test_the_payload_of_a_delete_is_empty() -> None:
+    assert accepted({"op": "DELETE", "frame_id": "f"}) == AcceptedRow(0, Op.DELETE, "f", b"", 0, {})
+
+
+def test_a_row_counts_its_labels_and_their_classes() -> None:
+    row = accepted(added(labels=[BOX, {**BOX, "id": "2"}, {**BOX, "id": "3", "class": "person"}]))
+    assert (row.labels, row.classes) == (3, {"car": 2, "person": 1})
+
+
+# Anything at all
+
+
+@given(any_json | spoiled(mutations()))
+def test_any_json_value_is_accepted_or_explained(value: object) -> None:
+    outcome = validator().check(7, value)
+    if isinstance(outcome, list):
+        assert 1 <= len(outcome) <= 20
+        for error in outcome:
+            assert error.row == 7
+            assert error.code
+            assert len(error.message) < 2000
+            assert RowError.model_validate_json(error.model_dump_json()) == error
+
+
+@given(small_mutations, spoiled(small_mutations))
+def test_a_bad_row_teaches_the_schema_nothing(good: Json, row: Json) -> None:
+    by = validator()
+    accepted(good, by)
+    before = by.schema
+    if isinstance(by.check(1, row), list):
+        assert by.schema is before
+
+
+@pytest.mark.parametrize(
+    "row",
+    [nested(100_000), added(metadata={"a": nested(100_000)}), added(labels=[{"id": "1", "type": nested(100_000)}])],
+)
+def test_a_row_nested_without_end_is_explained(row: object) -> None:
+    assert errors(row)[0].code in ("too_deep", "wrong_type")
+
+
+# Bad rows
+
+
+def test_a_row_nested_100_deep_is_told_so() -> None:
+    error = only_error(added(metadata={"a": nested(100)}))
+    assert (error.code, error.message) == ("too_deep", "The row is nested more than 16 deep; no valid row is.")
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "pointer"),
+    [
+        (None, "wrong_type", ""),
+        ([], "wrong_type", ""),
+        ({}, "unknown_op", "/op"),
+        ({"op": "UPSERT"}, "unknown_op", "/op"),
+        ({"op": ["ADD"]}, "unknown_op", "/op"),
+        ({"op": "ADD"}, "missing_field", "/frame"),
+        ({"op": "ADD", "frame": 1}, "wrong_type", "/frame"),
+        ({"op": "DELETE"}, "missing_field", "/frame_id"),
+        ({"op": "DELETE", "frame_id": "f", "frame": {}}, "unknown_field", "/frame"),
+        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "unknown_field", "/remove_labels"),
+        (added(frame_ids=1), "unknown_field", "/frame/frame_ids"),
+    ],
+)
+def test_a_row_of_another_shape_is_told_what_is_expected(row: object, code: str, pointer: str) -> None:
+    error = only_error(row)
+    assert (error.code, error.pointer) == (code, pointer)
+
+
+def test_an_unknown_class_is_named() -> None:
+    error = only_error(added(labels=[BOX, {**BOX, "id": "2", "class": "dragon"}]))
+    assert (error.row, error.frame_id, error.code) == (3, "f", "unknown_class")
+    assert error.pointer == "/frame/labels/1/class"
+    assert error.message == "The class 'dragon' is not in the project's class map; append it there or use one that is."
+
+
+def test_an_unknown_class_of_an_instance_is_named() -> None:
+    mask = {"id": "m", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m", "instances": [{"id": 4, "class": "dragon"}]}
+    assert only_error(added(labels=[mask])).pointer == "/frame/labels/0/instances/0/class"
+
+
+def test_an_unknown_class_in_a_modify_is_named() -> None:
+    error = only_error({"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1", "class": "dragon"}]}})
+    assert (error.code, error.pointer) == ("unknown_class", "/frame/labels/0/class")
+
+
+def test_metadata_of_another_type_is_told_field_known_and_seen_type() -> None:
+    error = only_error(added(metadata={"speed": "fast"}), validator(fields={"speed": FieldType.NUMBER}))
+    assert (error.code, error.pointer) == ("metadata_type", "/frame/metadata/speed")
+    assert error.message == "Metadata field 'speed' is number in this dataset; this value is string."
+
+
+def test_the_rows_before_fix_the_types_for_the_rows_after() -> None:
+    by = validator()
+    accepted(added(metadata={"speed": 1}), by)
+    assert (
+        only_error({"op": "MODIFY", "frame": {"frame_id": "g", "metadata": {"speed": "x"}}}, by).code == "metadata_type"
+    )
+    assert by.schema.fields == {"speed": FieldType.NUMBER}
+
+
+@pytest.mark.parametrize(("text", "number"), [("NaN", "a"), ("Infinity", "b"), ("-Infinity", "c"), ("1e999", "d")])
+def test_nan_and_infinity_are_an_error_of_their_row(text: str, number: str) -> None:
+    row = json.loads(f'{{"op":"ADD","frame":{{"frame_id":"{number}","metadata":{{"speed":{text}}}}}}}')
+    error = only_error(row)
+    assert (error.frame_id, error.code, error.pointer) == (number, "not_finite", "/frame/metadata/speed")
+    assert error.message == "A number must be finite: NaN and infinity cannot be stored."
+
+
+def test_a_negative_box_is_told_its_side() -> None:
+    error = only_error(added(labels=[{**BOX, "width": -3}]))
+    assert (error.code, error.pointer, error.message) == (
+        "out_of_range",
+        "/frame/labels/0/width",
+        "'width' must be at least 0.",
+    )
+
+
+def test_a_label_id_given_twice_is_told() -> None:
+    error = only_error(added(labels=[BOX, {**BOX, "id": "2"}, BOX]))
+    assert (error.code, error.pointer, error.message) == (
+        "duplicate_label_id",
+        "/frame/labels/2/id",
+        "The label id '1' is in the list twice.",
+    )
+
+
+def test_a_label_id_given_twice_in_a_modify_is_told() -> None:
+    row = {"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1"}, {"id": "1"}]}}
+    assert only_error(row).pointer == "/frame/labels/1/id"
+
+
+def test_a_label_that_is_given_and_removed_is_told() -> None:
+    row = {"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1"}]}, "remove_labels": ["1"]}
+    error = only_error(row)
+    assert (error.code, error.pointer) == ("label_given_and_removed", "/frame/labels/0/id")
+
+
+@pytest.mark.parametrize(
+    "row", [added(), {"op": "DELETE", "frame_id": "f"}, {"op": "MODIFY", "frame": {"frame_id": "f"}}]
+)
+def test_the_second_row_of_a_frame_in_a_request_is_an_error(row: Json) -> None:
+    by = validator()
+    accepted(added(), by)
+    error = only_error(row, by)
+    assert (error.code, error.frame_id) == ("duplicate_frame_id", "f")
+    assert error.pointer.endswith("/frame_id")
+
+
+def test_a_good_row_after_a_bad_one_of_the_same_frame_is_accepted() -> None:
+    by = validator()
+    errors(added(labels=[{**BOX, "width": -1}]), by)
+    accepted(added(labels=[BOX]), by)
+
+
+def test_forbidden_characters_are_named() -> None:
+    error = only_error({"op": "DELETE", "frame_id": "a/b"})
+    assert (error.code, error.pointer, error.message) == (
+        "invalid_id",
+        "/frame_id",
+        "A frame id cannot contain '/'.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"device_id": "x" * 1_000_000}, "/frame/device_id"),
+        ({"metadata": {"note": "x" * 1_000_000}}, "/frame/metadata/note"),
+        ({"frame_id": "x" * 1_000_000}, "/frame/frame_id"),
+        ({"labels": [{**BOX, "class": "x" * 1_000_000}]}, "/frame/labels/0/class"),
+    ],
+)
+def test_a_string_of_a_megabyte_is_told_its_limit_and_not_repeated(fields: Json, pointer: str) -> None:
+    error = only_error(added(**fields))
+    assert error.pointer == pointer
+    assert "at most" in error.message
+    assert len(error.model_dump_json()) < 500
+
+
+@pytest.mark.parametrize("spoil", [{"x" * 1_000_000: 1}, {"labels": [{"id": "1", "type": "x" * 1_000_000}]}])
+def test_long_keys_and_types_are_not_repeated(spoil: Json) -> None:
+    assert len(only_error(added(**spoil)).model_dump_json()) < 1500
+
+
+def test_a_frame_above_a_megabyte_is_told_its_size() -> None:
+    error = only_error(added(metadata={f"field {number}": "x" * 8000 for number in range(140)}))
+    assert (error.code, error.pointer) == ("frame_too_large", "/frame")
+    assert "it has at most 1048576" in error.message
+
+
+def test_a_second_source_of_embeddings_is_told_both() -> None:
+    by = validator()
+    accepted(added(embedding={"url": "s3://b/1", "model": "resnet", "dimension": 8}), by)
+    row = {
+        "op": "MODIFY",
+        "frame": {"frame_id": "g", "embedding": {"url": "s3://b/2", "model": "clip", "dimension": 8}},
+    }
+    error = only_error(row, by)
+    assert (error.code, error.pointer) == ("embedding_source", "/frame/embedding")
+    assert "come from 'resnet' with 8 numbers; this one comes from 'clip' with 8" in error.message
+
+
+def test_of_very_many_errors_twenty_are_told() -> None:
+    assert len(errors(added(labels=[{**BOX, "id": str(n), "width": -1} for n in range(100)]))) == 20
+
+
+def test_all_kinds_of_errors_of_a_row_are_told_together() -> None:
+    row = added(metadata={"speed": "x"}, labels=[{**BOX, "class": "dragon"}])
+    codes = {error.code for error in errors(row, validator(fields={"speed": FieldType.NUMBER}))}
+    assert codes == {"unknown_class", "metadata_type"}
+
+
+@given(st.data())
+def test_rows_are_judged_in_their_order_and_each_alone(data: st.DataObject) -> None:
+    rows = data.draw(st.lists(small_mutations | spoiled(small_mutations), max_size=5))
+    by = validator()
+    outcomes = [by.check(number, row) for number, row in enumerate(rows)]
+    good = [row for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, AcceptedRow)]
+    again = validator()
+    assert all(isinstance(again.check(number, row), AcceptedRow) for number, row in enumerate(good))
+    assert again.schema == by.schema
