@@ -26,7 +26,8 @@ backend = Backend.from_environment()
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
     """Apply the windows of a batch, each shard's in order; a shard stops at its first failure, the others go on."""
     settled: list[Settled] = []
-    processor = SqsFifoPartialProcessor(skip_group_on_error=True, raise_on_entire_batch_failure=False)
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+    processor.raise_on_entire_batch_failure = False
     with processor(event["Records"], handler=lambda record: settled.append(_apply(record))):
         processor.process()
     # A window counts as done only once its dataset knows: if this fails, the batch comes back and finds its markers.
