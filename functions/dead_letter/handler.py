@@ -25,7 +25,8 @@ backend = Backend.from_environment()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
     """Give up the windows of a batch; one that cannot be recorded as failed stays in the dead letter queue."""
-    processor = SqsFifoPartialProcessor(skip_group_on_error=True, raise_on_entire_batch_failure=False)
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+    processor.raise_on_entire_batch_failure = False
     with processor(event["Records"], handler=_give_up):
         processor.process()
     return processor.response()
