@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from functions.api import envelope
 from functions.api.access import allow
@@ -28,6 +27,8 @@ from tidemark.services import frames
 from tidemark.services.frames import FrameAt, FrameBatch, FramePage
 
 router = Routes()
+
+_AS_GIVEN: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 class WantedFrames(BaseModel):
@@ -98,7 +99,6 @@ def get_frame(
 
 
 def _answer(read: FrameAt | FramePage | FrameBatch, **headers: str) -> Response[Any]:
-    """Frames with nothing in them that was not given, so that what is read can be changed and sent again."""
-    return Response(
-        200, content_type=envelope.JSON_TYPE, body=to_json(dict(read), exclude_none=True).decode(), headers=headers
-    )
+    """Frames as they are kept: what was not given is not written, so that what is read can be sent again."""
+    body = _AS_GIVEN.dump_json(dict(read), exclude_defaults=True)
+    return Response(200, content_type=envelope.JSON_TYPE, body=body, headers=headers)

@@ -22,6 +22,9 @@ from tidemark.domain.errors import InvalidRequest, TidemarkError
 
 logger = Logger(child=True)
 
+MAX_ANSWER_BYTES = 4_600_000
+"""Bytes of an answer's body. Lambda carries 6 MiB, in which base64 makes four of every three."""
+
 _PARAMETER = re.compile(r"<(\w+)>")
 
 
@@ -29,7 +32,7 @@ class Resolver(APIGatewayHttpResolver):
     """Routes an HTTP API event to its endpoint and makes an answer of whatever comes of it."""
 
     def __init__(self) -> None:
-        super().__init__(enable_validation=True)
+        super().__init__(enable_validation=True, serializer=_as_it_is)
         self._request_validation_middleware = Gate(self)
         self._response_validation_middleware = Serialize()
         self.exception_handler(TidemarkError)(self._domain_error)
@@ -112,13 +115,29 @@ class Gate(OpenAPIRequestValidationMiddleware):
 
 
 class Serialize(OpenAPIResponseValidationMiddleware):
-    """Last on an answer's way out: a model becomes JSON in one pass; its type was checked when the code was."""
+    """Last on an answer's way out: a model becomes JSON in one pass; its type was checked when the code was.
+
+    The JSON travels as bytes, in base64: a string would be escaped again in the function's own answer, and how much
+    larger that makes it depends on what is in it.
+    """
 
     def _handle_response(self, *, route: Route, response: Response[Any]) -> Response[Any]:
         del route
         if isinstance(response.body, BaseModel):
-            response.body = response.body.model_dump_json(by_alias=True)
+            response.body = response.body.model_dump_json(by_alias=True).encode()
+        if response.body is not None and len(response.body) > MAX_ANSWER_BYTES:
+            raise InvalidRequest(
+                f"The answer would have {len(response.body):,} bytes, more than a function may answer; ask for fewer "
+                "items with `limit`.",
+                code="answer_too_large",
+                pointer="limit",
+            )
         return response
+
+
+def _as_it_is(body: Any) -> Any:
+    """The resolver's serializer: what comes to it is JSON already."""
+    return body
 
 
 def _decoded(segment: str) -> str:

@@ -60,7 +60,8 @@ class Client:
         """Send a request; `path` is below the API's base, percent-encoded, perhaps with a query."""
         event = self.event(method, path, body, {name.replace("_", "-"): v for name, v in (headers or {}).items()})
         answer = handler.handler(event, Context())
-        return Answer(answer["statusCode"], dict(answer.get("headers", {})), answer["body"])
+        text = base64.b64decode(answer["body"]).decode() if answer["isBase64Encoded"] else answer["body"]
+        return Answer(answer["statusCode"], dict(answer.get("headers", {})), text)
 
     def event(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
         """The event of payload format 2.0."""

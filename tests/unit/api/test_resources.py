@@ -2,8 +2,10 @@
 
 import pytest
 
+from functions.api import resolver
 from tests.faults.world import World
 from tests.unit.api.gateway import BASE, Answer, Client
+from tidemark.domain.canonical import canonical_json, digest
 
 TRAIN = "/projects/birds/datasets/train"
 
@@ -183,3 +185,17 @@ def test_a_version_can_be_named_by_a_time(history: Client) -> None:
     first = history.get(f"{TRAIN}/versions/1").json()
     at = first["created_at"].replace("+", "%2B")
     assert history.get(f"{TRAIN}/versions/{at}").json() == first
+
+
+def test_an_answer_that_no_function_could_give_is_refused_with_advice(
+    history: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "MAX_ANSWER_BYTES", 300)
+    answer = history.get(f"{TRAIN}/frames/f1/history")
+    assert (answer.status, answer.json()["code"]) == (422, "answer_too_large")
+    assert "`limit`" in answer.json()["detail"]
+
+
+def test_a_frame_reads_as_its_digest_says(history: Client) -> None:
+    read = history.get(f"{TRAIN}/frames/f1").json()
+    assert digest(canonical_json(read["frame"])) == read["digest"]
