@@ -18,13 +18,14 @@ def _check_batches_as_single_messages() -> None:
 
 
 def _tell_event_sources() -> None:
-    """A condition on `events:source` sees the sources of the events that are put."""
+    """A condition on `events:source` sees the source that the events put together share."""
     read_context = iam_actions.request_tag_context
 
     def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
         keys: dict[str, Any] = read_context(service, action, body, parameters)
         if action == "events:PutEvents":
-            keys["events:source"] = sorted({entry.get("Source", "") for entry in json.loads(body).get("Entries", [])})
+            sources = {entry.get("Source") for entry in json.loads(body).get("Entries", [])}
+            keys["events:source"] = sources.pop() if len(sources) == 1 else None
         return keys
 
     iam_actions.request_tag_context = context
