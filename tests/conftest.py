@@ -9,8 +9,8 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
 # Schedules and large models are slow to make on a busy machine; that is no fault of theirs.
-_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("fast", max_examples=40, derandomize=True, **_PATIENT)
-settings.register_profile("nightly", max_examples=500, print_blob=True, **_PATIENT)
+settings.register_profile("fast", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("nightly", max_examples=500, print_blob=True, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("fast")

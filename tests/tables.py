@@ -1,4 +1,4 @@
-"""The table and the bucket as the stack makes them, for tests on moto. `tests/infra` holds the stack to the same keys."""
+"""The table and the bucket as the stack makes them, for tests on moto."""
 
 from typing import Any
 

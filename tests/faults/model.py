@@ -8,6 +8,7 @@ from typing import Any
 from tests.faults import oracle
 from tests.faults.oracle import Row, State
 from tests.faults.world import Invocation, World
+from tidemark.domain.class_map import ClassInput
 from tidemark.domain.uploads import Receipt, Upload, UploadStatus
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
@@ -74,7 +75,7 @@ def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -
 def create_dataset(world: World, project: str, name: str, count: int) -> DatasetModel:
     """A project with the oracle's class map, and an empty dataset in it."""
     backend = world.process()
-    classes = [projects.ClassInput(name=name) for name in oracle.CLASSES]
+    classes = [ClassInput(name=name) for name in oracle.CLASSES]
     projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
     dataset = datasets.create_dataset(backend, project=project, name=name, description="", shards=count, actor="admin")
     return DatasetModel(project, name, dataset.uid, count)
@@ -95,7 +96,7 @@ def check(world: World, model: DatasetModel) -> None:
         _in_order(world, commits)
     latest = versions.get_version(backend, **model.where(), version="LATEST").number
     heads: dict[int, Version] = {}
-    for number in range(latest + 1):
+    for number in range(1, latest + 1):
         heads[number] = versions.get_version(backend, **model.where(), version=str(number))
         _version(backend, model, heads[number], log)
     for upload_id, submission in model.submissions.items():

@@ -27,11 +27,12 @@ from tidemark.store import queues
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend, Memory
 
 WINDOWS, SETTLED = "windows.fifo", "settled.fifo"
+READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
 PATIENCE = 30
 """Seconds that a thread may take from one AWS call to the next before the test is given up."""
 
 
-class Crash(BaseException):  # noqa: N818 - not an error: the end of a process
+class Crash(BaseException):
     """The process dies here. Not an Exception, so that nothing in the product can catch it."""
 
 
@@ -130,8 +131,8 @@ class Queue:
         self.taken[message.group].append(message)
 
     def groups(self) -> list[str]:
-        """The groups that have messages waiting."""
-        return sorted(group for group, messages in self.waiting.items() if messages)
+        """The groups that have messages waiting, in the order of their first message, so that schedules replay."""
+        return [group for group, messages in self.waiting.items() if messages]
 
     def delete(self, message: Message) -> None:
         """Forget a message; one that is gone already, as after a late answer, is no error."""
@@ -148,6 +149,8 @@ class World:
         self.settled = Queue()
         self.dead: list[Message] = []
         self.events: list[dict[str, Any]] = []
+        self.writes = 0
+        """Calls so far that may have changed what the deployment holds."""
         self._backend = backend
 
     def process(self) -> Backend:
@@ -277,6 +280,8 @@ class _Clients:
         return SimpleNamespace(status_code=200, headers={}), answer
 
     def _after(self, model: Any, **_: Any) -> None:
+        if self.world is not None and model.name not in READS:
+            self.world.writes += 1
         invocation = getattr(Invocation.current, "value", None)
         if invocation is not None:
             invocation.after_call(f"{model.service_model.service_name}.{model.name}")

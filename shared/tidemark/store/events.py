@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.store.backend import Backend
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "tidemark"
 ENTRIES = 10
@@ -31,7 +35,7 @@ class EventsRefused(Exception):
 
 def announce(backend: Backend, published: Iterable[VersionPublished]) -> None:
     """Put an event for each version. Raises EventsRefused if one was not taken."""
-    entries = [
+    entries: list[PutEventsRequestEntryTypeDef] = [
         {"Source": SOURCE, "DetailType": "version published", "Detail": json.dumps(event.model_dump())}
         for event in published
     ]

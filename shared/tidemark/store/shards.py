@@ -190,7 +190,7 @@ def commit(
                 "Item": table.put(Key(pk, f"C#{padded(new_head.n)}"), commit_item),
             }
         },
-        *({"Put": {"TableName": backend.table, "Item": _frame_put(pk, version)}} for version in versions),
+        *(_frame_write(backend, pk, version) for version in versions),
     ]
     table.transact(backend, writes)
 
@@ -239,7 +239,7 @@ def _frame_sk(frame_id: str, n: int) -> str:
     return f"F#{frame_id}#{padded(n)}"
 
 
-def _frame_put(pk: str, version: FrameVersion) -> dict[str, Any]:
+def _frame_write(backend: Backend, pk: str, version: FrameVersion) -> "TransactWriteItemTypeDef":
     # Written by hand, not through the general serializer: this is the hot path, one for every frame of an upload.
     item: dict[str, Any] = {
         "PK": {"S": pk},
@@ -259,7 +259,7 @@ def _frame_put(pk: str, version: FrameVersion) -> dict[str, Any]:
         }
         if version.classes:
             item["classes"] = {"M": {name: {"N": str(count)} for name, count in version.classes.items()}}
-    return item
+    return {"Put": {"TableName": backend.table, "Item": item}}
 
 
 def _frame_version(item: Item) -> FrameVersion:
