@@ -64,7 +64,7 @@ class Frame(BaseModel):
     def _is_whole(self) -> Self:
         problems = [*_duplicates(self), *_dangling(self)]
         if problems:
-            raise PydanticCustomError("frame", "{problems}", {"problems": problems})
+            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
         return self
 
     def canonical(self) -> bytes:

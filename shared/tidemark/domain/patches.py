@@ -139,7 +139,7 @@ class PartialFrame(_Patch):
             *duplicates("label", "labels", self.labels or ()),
         ]
         if problems:
-            raise PydanticCustomError("frame", "{problems}", {"problems": problems})
+            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
         return self
 
 
@@ -162,7 +162,7 @@ class FramePatch(_Patch):
             if label.id in removed
         ]
         if problems:
-            raise PydanticCustomError("frame", "{problems}", {"problems": problems})
+            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
         return self
 
     def canonical(self) -> bytes:
