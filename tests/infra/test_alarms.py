@@ -1,0 +1,53 @@
+"""What goes wrong is noticed."""
+
+import pytest
+
+from tests.infra.template import Template, without_hash
+
+
+def _watched(template: Template, metric: str, dimension: str) -> set[str]:
+    """Logical ids, without hashes, of what an alarm watches by a metric."""
+    alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
+    values = [
+        each["Value"]
+        for alarm in alarms
+        if alarm["MetricName"] == metric
+        for each in alarm.get("Dimensions", [])
+        if each["Name"] == dimension
+    ]
+    return {without_hash(value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]) for value in values}
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_has_an_alarm(template: Template, metric: str) -> None:
+    functions = {without_hash(name) for name in template.of_type("Lambda::Function")}
+    assert _watched(template, metric, "FunctionName") == functions
+
+
+def test_every_queue_that_is_read_has_an_alarm_on_its_oldest_message(template: Template) -> None:
+    read = {"IngestWindows", "IngestWindowsDead", "IngestSettled"}
+    assert _watched(template, "ApproximateAgeOfOldestMessage", "QueueName") == read
+
+
+def test_the_queue_that_nothing_reads_has_an_alarm_on_its_depth(template: Template) -> None:
+    assert _watched(template, "ApproximateNumberOfMessagesVisible", "QueueName") == {"IngestSettledDead"}
+
+
+def test_windows_that_were_given_up_raise_an_alarm(template: Template) -> None:
+    alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
+    (alarm,) = [each for each in alarms if each["MetricName"] == "WindowsGivenUp"]
+    assert (alarm["Namespace"], alarm["Threshold"]) == ("Tidemark", 0)
+
+
+def test_every_alarm_says_what_it_means(template: Template) -> None:
+    alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
+    assert all(len(alarm["AlarmDescription"]) > 30 for alarm in alarms)
+
+
+def test_silence_is_no_alarm(template: Template) -> None:
+    alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+
+
+def test_there_is_a_dashboard(template: Template) -> None:
+    assert len(template.of_type("CloudWatch::Dashboard")) == 1

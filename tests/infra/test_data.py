@@ -1,0 +1,77 @@
+"""Users' data is encrypted, reachable over TLS only, recoverable, and outlives the stack."""
+
+import pytest
+
+from tests.infra.template import Template
+
+KEPT_TABLES = ["DataTable", "DataKeys"]
+
+
+@pytest.mark.parametrize("table", [*KEPT_TABLES, "DataIdempotency"])
+def test_every_table_can_be_put_back_in_time(template: Template, table: str) -> None:
+    recovery = template.properties("DynamoDB::Table", table)["PointInTimeRecoverySpecification"]
+    assert recovery["PointInTimeRecoveryEnabled"] is True
+
+
+@pytest.mark.parametrize("table", KEPT_TABLES)
+def test_deleting_the_stack_deletes_no_table_with_users_data(template: Template, table: str) -> None:
+    resource = template.one("DynamoDB::Table", table)[1]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["Properties"]["DeletionProtectionEnabled"] is True
+
+
+def test_tables_are_paid_by_request(template: Template) -> None:
+    modes = {table["Properties"]["BillingMode"] for table in template.of_type("DynamoDB::Table").values()}
+    assert modes == {"PAY_PER_REQUEST"}
+
+
+def test_the_table_has_the_two_indexes_that_the_store_queries(template: Template) -> None:
+    indexes = template.properties("DynamoDB::Table", "DataTable")["GlobalSecondaryIndexes"]
+    shapes = {
+        index["IndexName"]: ([key["AttributeName"] for key in index["KeySchema"]], index["Projection"])
+        for index in indexes
+    }
+    assert shapes == {
+        "pending": (["pending", "accepted_at"], {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]}),
+        "uploads": (["dataset", "accepted_at"], {"ProjectionType": "KEYS_ONLY"}),
+    }
+
+
+def test_the_memory_of_small_writes_forgets_by_itself(template: Template) -> None:
+    properties = template.properties("DynamoDB::Table", "DataIdempotency")
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+
+
+def test_deleting_the_stack_does_not_delete_the_bucket(template: Template) -> None:
+    bucket = template.one("S3::Bucket", "DataBucket")[1]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+
+
+def test_nothing_in_the_bucket_can_be_made_public(template: Template) -> None:
+    blocked = template.properties("S3::Bucket", "DataBucket")["PublicAccessBlockConfiguration"]
+    assert set(blocked.values()) == {True}
+    assert len(blocked) == 4
+
+
+def test_the_bucket_is_encrypted(template: Template) -> None:
+    (rule,) = template.properties("S3::Bucket", "DataBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def test_the_bucket_refuses_requests_without_tls(template: Template) -> None:
+    statements = template.properties("S3::BucketPolicy", "DataBucketPolicy")["PolicyDocument"]["Statement"]
+    refused = [each for each in statements if each["Effect"] == "Deny" and each["Action"] == "s3:*"]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [each["Condition"] for each in refused]
+
+
+def test_unfinished_multipart_uploads_are_ended(template: Template) -> None:
+    (rule,) = template.properties("S3::Bucket", "DataBucket")["LifecycleConfiguration"]["Rules"]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_replaced_objects_are_kept_as_long_as_the_table_can_be_put_back(template: Template) -> None:
+    bucket = template.properties("S3::Bucket", "DataBucket")
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    recovery = template.properties("DynamoDB::Table", "DataTable")["PointInTimeRecoverySpecification"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == recovery["RecoveryPeriodInDays"]

@@ -1,0 +1,100 @@
+"""What each function may do: the reviewed list. A new action or resource has to be written down here."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.template import Template, as_list, without_hash
+
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+CONSUME = {
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+}
+READ = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+PACKS = {"s3:GetObject", "s3:PutObject"}
+BUS = "arn:AWS::Partition:events:AWS::Region:AWS::AccountId:event-bus/default"
+
+REVIEWED: dict[str, dict[str, set[str]]] = {
+    "Api": {
+        "FunctionsApiLogs": LOGS,
+        "*": TRACES,
+        "DataTable": READ | WRITE,
+        "DataTable/index/pending": {"dynamodb:Query"},
+        "DataTable/index/uploads": {"dynamodb:Query"},
+        "DataBucket/packs/*": PACKS,
+        "IngestWindows": {"sqs:SendMessage"},
+        "DataIdempotency": {"dynamodb:GetItem", "dynamodb:DeleteItem", *WRITE},
+    },
+    "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {"dynamodb:GetItem"}},
+    "Apply": {
+        "FunctionsApplyLogs": LOGS,
+        "*": TRACES,
+        "DataTable": READ | WRITE,
+        "DataBucket/packs/*": PACKS,
+        "IngestWindows": CONSUME,
+        "IngestSettled": {"sqs:SendMessage"},
+    },
+    "Publish": {
+        "FunctionsPublishLogs": LOGS,
+        "*": TRACES,
+        "DataTable": READ | WRITE,
+        "IngestSettled": CONSUME,
+        BUS: {"events:PutEvents"},
+    },
+    "DeadLetter": {
+        "FunctionsDeadLetterLogs": LOGS,
+        "*": TRACES,
+        "DataTable": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "IngestWindowsDead": CONSUME,
+        "IngestSettled": {"sqs:SendMessage"},
+    },
+}
+
+
+def _written(resource: Any) -> str:
+    """A resource as a person would write it: logical ids without their hashes, joins joined."""
+    if isinstance(resource, str):
+        return resource
+    if "Fn::GetAtt" in resource:
+        return without_hash(resource["Fn::GetAtt"][0])
+    if "Fn::Join" in resource:
+        separator, parts = resource["Fn::Join"]
+        return str(separator).join(_written(part) for part in parts)
+    return str(resource["Ref"])
+
+
+def _allowed(template: Template, role: str) -> dict[str, set[str]]:
+    allowed: dict[str, set[str]] = {}
+    for statement in template.statements(role):
+        assert statement["Effect"] == "Allow"
+        for resource in as_list(statement["Resource"]):
+            allowed.setdefault(_written(resource), set()).update(as_list(statement["Action"]))
+    return allowed
+
+
+@pytest.mark.parametrize("function", REVIEWED)
+def test_a_function_may_do_what_was_reviewed_and_nothing_else(template: Template, function: str) -> None:
+    role, _ = template.one("IAM::Role", f"Functions{function}Role")
+    assert _allowed(template, role) == REVIEWED[function]
+
+
+def test_no_role_carries_a_managed_policy(template: Template) -> None:
+    assert not [
+        name for name, role in template.of_type("IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]
+    ]
+
+
+def test_only_functions_have_roles(template: Template) -> None:
+    assert len(template.of_type("IAM::Role")) == len(REVIEWED)
+
+
+def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> None:
+    role, _ = template.one("IAM::Role", "FunctionsPublishRole")
+    (statement,) = [each for each in template.statements(role) if each["Action"] == "events:PutEvents"]
+    assert statement["Condition"] == {"StringEquals": {"events:source": "tidemark"}}

@@ -1,0 +1,68 @@
+"""Queues keep order, lose nothing, and do not let one message hold up its group for long."""
+
+import pytest
+
+from tests.infra.template import Template
+
+QUEUES = ["IngestWindows", "IngestWindowsDead", "IngestSettled", "IngestSettledDead"]
+CONSUMED = [
+    ("IngestWindows", "FunctionsApply"),
+    ("IngestSettled", "FunctionsPublish"),
+    ("IngestWindowsDead", "FunctionsDeadLetter"),
+]
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_fifo_with_throughput_of_its_own_for_each_group(template: Template, queue: str) -> None:
+    properties = template.properties("SQS::Queue", queue)
+    assert properties["FifoQueue"] is True
+    assert properties["DeduplicationScope"] == "messageGroup"
+    assert properties["FifoThroughputLimit"] == "perMessageGroupId"
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_encrypted(template: Template, queue: str) -> None:
+    assert template.properties("SQS::Queue", queue)["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_refuses_requests_without_tls(template: Template, queue: str) -> None:
+    (statement,) = template.properties("SQS::QueuePolicy", f"{queue}Policy")["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("queue", ["IngestWindows", "IngestSettled"])
+def test_what_cannot_be_processed_is_set_aside(template: Template, queue: str) -> None:
+    dead, _ = template.one("SQS::Queue", f"{queue}Dead")
+    redrive = template.properties("SQS::Queue", queue)["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [dead, "Arn"]}
+
+
+def test_a_window_that_cannot_be_applied_holds_its_shard_for_three_minutes_at_most(template: Template) -> None:
+    windows = template.properties("SQS::Queue", "IngestWindows")
+    assert windows["VisibilityTimeout"] * windows["RedrivePolicy"]["maxReceiveCount"] <= 180
+
+
+@pytest.mark.parametrize(("queue", "function"), CONSUMED)
+def test_a_message_stays_hidden_for_longer_than_its_function_may_take(
+    template: Template, queue: str, function: str
+) -> None:
+    hidden = template.properties("SQS::Queue", queue)["VisibilityTimeout"]
+    assert hidden > template.properties("Lambda::Function", function)["Timeout"]
+
+
+@pytest.mark.parametrize(("queue", "function"), CONSUMED)
+def test_a_function_reports_which_messages_failed(template: Template, queue: str, function: str) -> None:
+    source, target = template.one("SQS::Queue", queue)[0], template.one("Lambda::Function", function)[0]
+    mappings = [each["Properties"] for each in template.of_type("Lambda::EventSourceMapping").values()]
+    (mapping,) = [each for each in mappings if each["EventSourceArn"] == {"Fn::GetAtt": [source, "Arn"]}]
+    assert mapping["FunctionName"] == {"Ref": target}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_windows_are_applied_one_a_call_so_that_none_is_set_aside_for_anothers_failure(template: Template) -> None:
+    source, _ = template.one("SQS::Queue", "IngestWindows")
+    mappings = [each["Properties"] for each in template.of_type("Lambda::EventSourceMapping").values()]
+    (mapping,) = [each for each in mappings if each["EventSourceArn"] == {"Fn::GetAtt": [source, "Arn"]}]
+    assert mapping["BatchSize"] == 1
