@@ -1,0 +1,20 @@
+"""A class map grows while its datasets live, and nothing of it is taken back (R1, R2)."""
+
+from tests.stack.client import CLASSES, Dataset, path
+from tests.stack.rows import add, box
+
+
+def test_a_label_may_use_a_class_as_soon_as_it_is_appended(dataset: Dataset) -> None:
+    dataset.upload(add("before", box("a")))  # by now functions remember the map without the new class
+    classes = [{"name": name} for name in (*CLASSES, "bicycle")]
+    where = path("projects", dataset.project, "class-map")
+    assert dataset.caller.http.put(where, json={"classes": classes}).status_code == 200
+    assert dataset.upload(add("after", box("a", "bicycle")))["status"] == "SETTLED"
+
+
+def test_a_class_cannot_be_renamed(dataset: Dataset) -> None:
+    where = path("projects", dataset.project, "class-map")
+    before = dataset.caller.read(where)
+    renamed = [{"name": name} for name in ("lorry", *CLASSES[1:])]
+    assert dataset.caller.http.put(where, json={"classes": renamed}).status_code == 409
+    assert dataset.caller.read(where) == before
