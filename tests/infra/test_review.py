@@ -38,8 +38,8 @@ def test_accepted_findings_are_the_known_ones_each_with_a_reason(report: dict[st
 
 
 def test_cfn_lint_finds_nothing(template_file: Path) -> None:
-    command = Path(sys.executable).with_name("cfn-lint")
-    lint = [command, "--ignore-checks", WRITTEN_BY_THE_CDK, "--template", template_file]
+    command = str(Path(sys.executable).with_name("cfn-lint"))
+    lint = [command, "--ignore-checks", WRITTEN_BY_THE_CDK, "--template", str(template_file)]
     found = subprocess.run(lint, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     assert found.stdout == ""
     assert found.returncode == 0
