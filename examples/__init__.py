@@ -1,0 +1,1 @@
+"""Programs that use Tidemark as its users do: through its HTTPS API, with nothing of `tidemark` imported."""

@@ -1,0 +1,1 @@
+"""The handwritten digits of scikit-learn as a dataset that keeps changing: what `make demo` runs."""

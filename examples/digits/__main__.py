@@ -1,0 +1,64 @@
+"""`python -m examples.digits`: tells the story and ends with 1 if anything is other than it should be."""
+
+import argparse
+import sys
+import time
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from examples.digits.client import Api, Refused
+from examples.digits.deployment import API, BUCKET, KEY, find_deployment
+from examples.digits.next_steps import tell_next_steps
+from examples.digits.reading import compare_picture, compare_versions, tell_histories
+from examples.digits.story import Story
+
+MOST_TOLD = 20
+
+
+def run(story: Story) -> int:
+    """Tell it all; answers the process's exit status."""
+    began = time.monotonic()
+    console, api = story.console, story.api
+    story.open_dataset()
+    story.put_images()
+    story.mutate()
+    wrong = story.wrong + compare_versions(api, story.path, story.ledger, console)
+    frame_id, relabelled = story.relabelled_frame()
+    png = next(scan.png for scan in story.scans if scan.frame_id == frame_id)
+    wrong += filter(None, [compare_picture(api, story.path, frame_id, png, story.deployment, console)])
+    tell_histories(api, story.path, frame_id, story.version_of, console)
+    took = f"{time.monotonic() - began:.1f} s"
+    if wrong:
+        for difference in wrong[:MOST_TOLD]:
+            console.print(difference, soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{len(wrong)} things are other than they should be ({took}).", highlight=False)
+        return 1
+    console.print(f"\nEverything is as it should be ({took}).", highlight=False)
+    tell_next_steps(story.deployment, story.path, frame_id, relabelled, console)
+    return 0
+
+
+def main() -> int:
+    """Run against the deployment that arguments or environment name, else the stack on this machine."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.digits",
+        description=f"The handwritten digits as a changing dataset. The API key is read from {KEY}. "
+        "With neither argument nor environment, the stack that `make up` started on this machine is used.",
+    )
+    parser.add_argument("--api", help=f"address of the API, the stack's ApiUrl (default: {API})")
+    parser.add_argument("--bucket", help=f"the stack's BucketName (default: {BUCKET})")
+    options = parser.parse_args()
+    deployment = find_deployment(options.api, options.bucket)
+    console = Console(highlight=False)
+    console.print(f"Handwritten digits, a dataset that changes, at {deployment.api}\n", soft_wrap=True)
+    try:
+        return run(Story(deployment, Api.at(deployment.api, deployment.key), console))
+    except (Refused, httpx.TransportError, TimeoutError, BotoCoreError, ClientError) as failure:
+        console.print(f"Stopped: {failure}", soft_wrap=True, markup=False)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

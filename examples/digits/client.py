@@ -1,0 +1,81 @@
+"""Tidemark's HTTPS API as a script calls it: JSON in and out, problems raised, busy moments waited out."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+Json = dict[str, Any]
+
+BUSY = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+ATTEMPTS = 6
+PENDING = "PENDING"
+
+
+class Refused(Exception):
+    """The API refused a request; `status` and `problem` (RFC 9457) say why."""
+
+    def __init__(self, status: int, problem: Json) -> None:
+        super().__init__(f"{status}: {problem.get('detail') or problem.get('message')}")
+        self.status = status
+        self.problem = problem
+
+
+class Api:
+    """The API at one address with one key."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    @classmethod
+    def at(cls, address: str, key: str) -> "Api":
+        """For the API whose resources begin at `address`."""
+        # The first requests after a deployment wait for functions to start.
+        return cls(httpx.Client(base_url=address, headers={"x-api-key": key}, timeout=60))
+
+    def get(self, path: str, **parameters: str | int | None) -> Json:
+        """What lies at `path`. Raises Refused, and httpx.TransportError where nobody answers."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self._call("GET", path, params=given)
+
+    def post(self, path: str, body: Json) -> Json:
+        """Send `body` to `path`, once, however often it has to be tried. Raises as `get`."""
+        return self._call("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def items(self, path: str, **parameters: str | int | None) -> Iterator[Json]:
+        """All items of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, cursor=cursor, **parameters)
+            yield from page["items"]
+            cursor = page.get("cursor")
+            if cursor is None:
+                return
+
+    def _call(self, method: str, path: str, **request: Any) -> Json:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._http.request(method, path, **request)
+            except httpx.TransportError:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                if answer.status_code not in BUSY or attempt == ATTEMPTS:
+                    return _content(answer)
+            time.sleep(0.25 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _content(answer: httpx.Response) -> Json:
+    content: Json = answer.json()
+    if answer.is_error:
+        raise Refused(answer.status_code, content)
+    return content

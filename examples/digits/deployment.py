@@ -1,0 +1,70 @@
+"""Which deployment the demo talks to: its API, a key for it, and the bucket that holds its images."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / "build" / "local"
+"""Where `make up` keeps what it knows of the stack on this machine."""
+
+STACK = "Tidemark"
+API, KEY, BUCKET = "TIDEMARK_API", "TIDEMARK_KEY", "TIDEMARK_BUCKET"
+CONNECTIONS = 8
+"""Images that are put at once."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running Tidemark. `s3` has the AWS credentials of whoever runs the demo."""
+
+    api: str
+    key: str
+    bucket: str
+    s3: "S3Client"
+    local: bool
+
+
+def find_deployment(api: str | None = None, bucket: str | None = None) -> Deployment:
+    """The deployment that is named, by argument or in the environment, else the stack on this machine.
+
+    The key comes from the environment only: arguments are for everybody on a machine to see. Raises SystemExit with
+    what to do where something is missing.
+    """
+    api = api or os.environ.get(API)
+    bucket = bucket or os.environ.get(BUCKET)
+    if api is None:
+        if bucket:
+            raise SystemExit(f"{BUCKET} is given but not {API}; give both, or neither for the stack on this machine.")
+        return _on_this_machine()
+    key = os.environ.get(KEY)
+    if not (bucket and key):
+        raise SystemExit(f"With {API}, set {BUCKET} and {KEY} too: the stack's BucketName and an admin key.")
+    s3 = boto3.client("s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "adaptive"}))
+    return Deployment(api.rstrip("/"), key, bucket, s3, local=False)
+
+
+def _on_this_machine() -> Deployment:
+    try:
+        endpoint = f"http://127.0.0.1:{json.loads((LOCAL / 'server.json').read_text())['port']}"
+        key = (LOCAL / "admin.key").read_text().strip()
+    except FileNotFoundError as missing:
+        raise SystemExit("No stack has been started here; `make up` starts one.") from missing
+    session = boto3.Session("test", "test", region_name="us-east-1")  # the emulator's root user
+    try:
+        stacks = session.client("cloudformation", endpoint_url=endpoint).describe_stacks(StackName=STACK)["Stacks"]
+    except EndpointConnectionError as silence:
+        raise SystemExit(f"Nothing answers at {endpoint}; `make up` starts the stack again.") from silence
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    config = Config(max_pool_connections=CONNECTIONS, s3={"addressing_style": "path"})
+    s3 = session.client("s3", endpoint_url=endpoint, config=config)
+    return Deployment(f"{endpoint}/api/v2", key, outputs["BucketName"], s3, local=True)

@@ -1,0 +1,112 @@
+"""Reading everything back: each version page by page, one picture, and how one frame and its label came to be."""
+
+import io
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from examples.digits.client import Api, Json
+from examples.digits.deployment import Deployment
+from examples.digits.ledger import Expected, Ledger, differences
+from examples.digits.story import tell, tell_detail
+from examples.digits.uploads import bars
+
+PAGE = 500
+SHADES = "@#*+=-. "
+"""From black to white."""
+
+
+def compare_versions(api: Api, dataset: str, ledger: Ledger, console: Console) -> list[str]:
+    """Read all that the dataset held at every version, and answer how it differs from the ledger."""
+    records = {record["number"]: record for record in api.items(f"{dataset}/versions")}
+    wrong = []
+    if set(records) | {0} != set(ledger.versions):
+        wrong.append(f"the versions are {sorted(records)}, expected {sorted(ledger.versions)}")
+    began = time.monotonic()
+    read = 0
+    for number, expected in sorted(ledger.versions.items()):
+        with bars(console) as progress:
+            task = progress.add_task(f"version {number} read", total=len(expected.frames))
+            seen = list(_frames(api, dataset, number, progress, task))
+        found = [*differences(expected, seen), *_miscounted(records.get(number), seen)]
+        wrong += [f"version {number}: {difference}" for difference in found]
+        read += len(seen)
+        labels = sum(len(frame["labels"]) for frame in seen)
+        verdict = f"{len(found)} differences" if found else _agreement(expected, len(seen))
+        tell(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
+    took = time.monotonic() - began
+    tell(console, "Read", f"{read:>5,} frames in pages of {PAGE}", "", f"{took:.1f} s, {read / took:,.0f} frames/s")
+    return wrong
+
+
+def _frames(api: Api, dataset: str, version: int, progress: Progress, task: TaskID) -> Iterator[Json]:
+    for item in api.items(f"{dataset}/frames", version=version, limit=PAGE):
+        progress.advance(task)
+        yield item["frame"]
+
+
+def _miscounted(record: Json | None, seen: list[Json]) -> list[str]:
+    """Whether a version's own counts are those of what it holds; the empty version 0 has no record in the list."""
+    if record is None:
+        return []
+    said = (record["frames"], record["labels"])
+    counted = (len(seen), sum(len(frame["labels"]) for frame in seen))
+    return [] if said == counted else [f"its frames and labels are said to be {said}, and are {counted}"]
+
+
+def _agreement(expected: Expected, seen: int) -> str:
+    early = seen - len(expected.frames)
+    return f"as expected; {early:,} of them are of the upload that settled next" if early else "as expected"
+
+
+def compare_picture(api: Api, dataset: str, frame_id: str, png: bytes, deployment: Deployment, console: Console) -> str:
+    """Fetch the picture that a frame refers to, show it, and answer how it differs from `png`; empty if it does not."""
+    frame = api.get(f"{dataset}/frames/{frame_id}")["frame"]
+    place = urlsplit(frame["sensors"][0]["url"])
+    fetched = deployment.s3.get_object(Bucket=place.netloc, Key=place.path[1:])["Body"].read()
+    same = fetched == png
+    tell(console, "Picture", f"of {frame_id}, from S3: {len(fetched)} bytes", "as expected" if same else "another one")
+    with Image.open(io.BytesIO(fetched)) as picture:
+        rows = np.asarray(picture, dtype=np.uint8).tolist()
+    for row in rows:
+        tell_detail(console, "".join(2 * SHADES[grey * len(SHADES) // 256] for grey in row))
+    return "" if same else f"the picture of {frame_id} is another than the one that was put"
+
+
+def tell_histories(api: Api, dataset: str, frame_id: str, version_of: dict[str, int], console: Console) -> None:
+    """Print the history of a frame, and of its label, newest first as the API gives them."""
+    frame = f"{dataset}/frames/{frame_id}"
+    tell(console, "History", f"of frame {frame_id}, newest first")
+    for revision in api.items(f"{frame}/history"):
+        tell_detail(console, f"{_when(revision, version_of)}  {revision['op']:<8}  {_change(revision['changes'])}")
+    (label,) = api.get(frame)["frame"]["labels"]
+    tell(console, "", f"of its label {label['id']}, newest first")
+    for revision in api.items(f"{frame}/labels/{label['id']}/history"):
+        before, after = (_label(revision[side]) for side in ("before", "after"))
+        tell_detail(console, f"{_when(revision, version_of)}  {revision['change']:<8}  {before} -> {after}")
+
+
+def _when(revision: Json, version_of: dict[str, int]) -> str:
+    return f"{revision['at'][11:19]}  version {version_of[revision['upload']]}  {revision['actor']}"
+
+
+def _change(change: Json) -> str:
+    if change["change"] != "modified":
+        return str(change["change"])
+    values = [f"{name}: {value['before']} -> {value['after']}" for name, value in change["metadata"].items()]
+    labels = [
+        f"label {part['id']}: {_label(part['before'])} -> {_label(part['after'])}"
+        for part in change["labels"]["modified"]
+    ]
+    return ", ".join([*values, *labels])
+
+
+def _label(label: Json | None) -> str:
+    if label is None:
+        return "nothing"
+    return f"{label['class']} ({', '.join(f'{name}: {value}' for name, value in label['attributes'].items())})"

@@ -1,0 +1,153 @@
+"""The story: pictures into the bucket, five rounds of mutations, each told in a line with what it took."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+
+from rich.console import Console
+
+from examples.digits import steps
+from examples.digits.client import Api, Refused
+from examples.digits.deployment import CONNECTIONS, Deployment
+from examples.digits.ledger import Ledger
+from examples.digits.scans import CLASSES, Scan, hurried_labels, read_scans
+from examples.digits.uploads import REQUEST_ROWS, Sent, Step, bars, send
+
+PROJECT, DATASET = "digits", "scans"
+SEED = 20
+WRONG_SHARE = 0.08
+FAINTEST = 40
+TEST_EVERY = 5
+CHECKED = 25
+
+
+def tell(console: Console, title: str, what: str, outcome: str = "", took: str = "") -> None:
+    """One line of the story."""
+    line = f"  {title:<9}  {what:<42}  {outcome:<25}  {took}"
+    console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
+
+
+def tell_detail(console: Console, line: str) -> None:
+    """A line that belongs to the one before it."""
+    console.print(f"    {line}".rstrip(), soft_wrap=True, highlight=False, markup=False)
+
+
+class Story:
+    """One run: a dataset of its own, what it should hold at each version, and what did not come out so."""
+
+    def __init__(self, deployment: Deployment, api: Api, console: Console) -> None:
+        self.deployment = deployment
+        self.api = api
+        self.console = console
+        self.scans = read_scans()
+        self.truth = {scan.frame_id: scan.digit for scan in self.scans}
+        self.ledger = Ledger()
+        self.wrong: list[str] = []
+        self.version_of: dict[str, int] = {}
+        """The version that each upload names, by the upload's id."""
+
+    def open_dataset(self) -> None:
+        """The project, made by the first run, and a new dataset in it: `scans`, `scans-2` and so on."""
+        body = {"name": PROJECT, "description": "Handwritten digits", "classes": [{"name": name} for name in CLASSES]}
+        try:
+            self.api.post("/projects", body)
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.CONFLICT:
+                raise
+        taken = {dataset["name"] for dataset in self.api.items(f"/projects/{PROJECT}/datasets")}
+        names = [DATASET, *(f"{DATASET}-{number}" for number in range(2, len(taken) + 2))]
+        self.dataset = next(name for name in names if name not in taken)
+        self.path = f"/projects/{PROJECT}/datasets/{self.dataset}"
+        self.api.post(f"/projects/{PROJECT}/datasets", {"name": self.dataset, "description": "8x8 scans"})
+        tell(self.console, "Dataset", f"{self.dataset}, in project {PROJECT}", "empty, version 0")
+
+    def put_images(self) -> None:
+        """Every scan as a PNG under `assets/` of the stack's own bucket, with the user's AWS credentials."""
+        folder = f"assets/{PROJECT}/{self.dataset}"
+        self.assets = f"s3://{self.deployment.bucket}/{folder}"
+        began = time.monotonic()
+
+        def put(scan: Scan) -> None:
+            self.deployment.s3.put_object(
+                Bucket=self.deployment.bucket,
+                Key=f"{folder}/{scan.frame_id}.png",
+                Body=scan.png,
+                ContentType="image/png",
+            )
+
+        with ThreadPoolExecutor(CONNECTIONS) as threads, bars(self.console) as progress:
+            for _ in progress.track(threads.map(put, self.scans), total=len(self.scans), description="images put"):
+                pass
+        took = time.monotonic() - began
+        count = len(self.scans)
+        tell(
+            self.console,
+            "Images",
+            f"{count:>5,} PNGs put into the bucket",
+            f"under {folder}/",
+            f"{took:.1f} s, {count / took:,.0f} images/s",
+        )
+
+    def mutate(self) -> None:
+        """The five rounds."""
+        labels = hurried_labels(self.scans, share=WRONG_SHARE, seed=SEED)
+        parts = [self.scans[start : start + REQUEST_ROWS] for start in range(0, len(self.scans), REQUEST_ROWS)]
+        self._send("Add", "frames, labelled in a hurry", *(steps.add(part, labels, self.assets) for part in parts))
+        self._send("Relabel", "labels were wrong: second annotator", steps.relabel(self.ledger.now, self.truth))
+        self._send("Delete", "faintest scans go", steps.delete(self._faintest()))
+        self._send("Metadata", "frames move from train to test", steps.hold_out(self.ledger.now, self._every_fifth()))
+        zeros = self._zeros()
+        slip = zeros[len(zeros) // 3]
+        sent = self._send(
+            "Confirm", "zeros checked, one typed as O", steps.confirm(self.ledger.now, zeros, slip), bad=1
+        )
+        self._tell_errors(sent)
+
+    def _send(self, title: str, what: str, *parts: Step, bad: int = 0) -> Sent:
+        """Send the parts as uploads on their way together, enter them in the ledger, and check their outcome."""
+        sent = send(self.api, self.path, [part.rows for part in parts], self.console)
+        self.version_of |= {upload["id"]: upload["version"] for upload in sent.uploads}
+        self.ledger.settled([(u["version"], part.changes) for u, part in zip(sent.uploads, parts, strict=True)])
+        versions = sorted({upload["version"] for upload in sent.uploads})
+        status = "PARTIAL" if bad else "SETTLED"
+        self._hold(title, "status", {upload["status"] for upload in sent.uploads}, {status})
+        self._hold(title, "rows applied", [u["applied"] for u in sent.uploads], [len(p.changes) for p in parts])
+        self._hold(title, "rows rejected", sum(upload["rejected"] for upload in sent.uploads), bad)
+        tell(
+            self.console,
+            title,
+            f"{sent.rows:>5,} {what}",
+            f"{status}, version{'s' if len(versions) > 1 else ''} {' and '.join(map(str, versions))}",
+            f"accepted {sent.accepted_after:.1f} s, settled {sent.settled_after:.1f} s, "
+            f"{sent.rows / sent.settled_after:,.0f} frames/s",
+        )
+        return sent
+
+    def _tell_errors(self, sent: Sent) -> None:
+        for upload in sent.uploads:
+            for error in self.api.items(f"{self.path}/uploads/{upload['id']}/errors"):
+                where = f"row {error['row']}, {error['frame_id']}, is {error['outcome']}"
+                tell_detail(self.console, f"{where}: {error['code']} at {error['pointer']}")
+                tell_detail(self.console, error["message"])
+
+    def _hold(self, title: str, what: str, seen: object, expected: object) -> None:
+        if seen != expected:
+            self.wrong.append(f"{title}: {what} {seen}, expected {expected}")
+
+    def _faintest(self) -> list[str]:
+        return [scan.frame_id for scan in sorted(self.scans, key=lambda scan: scan.contrast)[:FAINTEST]]
+
+    def _every_fifth(self) -> list[str]:
+        return sorted(self.ledger.now)[::TEST_EVERY]
+
+    def _zeros(self) -> list[str]:
+        return [frame_id for frame_id in sorted(self.ledger.now) if self.truth[frame_id] == "0"][:CHECKED]
+
+    def relabelled_frame(self) -> tuple[str, int]:
+        """A frame that was relabelled and then held out, and the version that it was relabelled in."""
+        for version, expected in sorted(self.ledger.versions.items()):
+            for frame_id, frame in expected.frames.items():
+                late = self.ledger.now.get(frame_id, {}).get("metadata", {}).get("split") == "test"
+                if late and frame["labels"][0]["attributes"]["annotator"] == "second":
+                    return frame_id, version
+        raise AssertionError("the story relabels frames that it later holds out")

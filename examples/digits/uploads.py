@@ -1,0 +1,85 @@
+"""Sending mutations: requests that become uploads, followed until they settle."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from examples.digits.client import PENDING, Api, Json
+from examples.digits.ledger import Changes
+
+REQUEST_ROWS = 1000
+"""The API's limit."""
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Step:
+    """Mutations for one request, one a frame, and the frames that they touch as they have to be afterwards."""
+
+    rows: Sequence[Json]
+    changes: Changes
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Uploads after they have settled, with the seconds until all were accepted, and until all had settled."""
+
+    uploads: list[Json]
+    accepted_after: float
+    settled_after: float
+
+    @property
+    def rows(self) -> int:
+        """Rows in all requests."""
+        return sum(upload["rows"] for upload in self.uploads)
+
+
+def bars(console: Console) -> Progress:
+    """Progress that goes away when it is done: what stays is the line that sums it up."""
+    return Progress(
+        TextColumn("  {task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def send(api: Api, dataset: str, requests: Sequence[Sequence[Json]], console: Console) -> Sent:
+    """Send requests of mutations, at most `REQUEST_ROWS` each, then wait until every upload has settled.
+
+    Raises client.Refused, and TimeoutError for uploads that do not settle.
+    """
+    began = time.monotonic()
+    receipts: list[Json] = []
+    with bars(console) as progress:
+        task = progress.add_task("rows accepted", total=sum(map(len, requests)))
+        for rows in requests:
+            receipts.append(api.post(f"{dataset}/mutations", {"mutations": rows}))
+            progress.advance(task, len(rows))
+        accepted_after = time.monotonic() - began
+        task = progress.add_task("windows settled", total=None)
+        uploads = _settle(api, dataset, [receipt["upload"] for receipt in receipts], progress, task)
+    return Sent(uploads, accepted_after, time.monotonic() - began)
+
+
+def _settle(api: Api, dataset: str, ids: list[str], progress: Progress, task: TaskID) -> list[Json]:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        uploads = [api.get(f"{dataset}/uploads/{upload}") for upload in ids]
+        progress.update(
+            task,
+            completed=sum(upload["windows_settled"] for upload in uploads),
+            total=sum(upload["windows"] for upload in uploads),
+        )
+        if all(upload["status"] != PENDING for upload in uploads):
+            return uploads
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"The uploads {', '.join(ids)} have not settled after {PATIENCE_SECONDS} s.")
+        time.sleep(POLL_SECONDS)
