@@ -33,7 +33,7 @@ def run(story: Story) -> int:
     if wrong:
         for difference in wrong[:MOST_TOLD]:
             console.print(difference, soft_wrap=True, highlight=False, markup=False)
-        console.print(f"{len(wrong)} things are other than they should be ({took}).", highlight=False)
+        console.print(f"Not as it should be; differences: {len(wrong)} ({took}).", highlight=False)
         return 1
     console.print(f"\nEverything is as it should be ({took}).", highlight=False)
     tell_next_steps(story.deployment, story.path, frame_id, relabelled, console)

@@ -37,7 +37,7 @@ def compare_versions(api: Api, dataset: str, ledger: Ledger, console: Console) -
         wrong += [f"version {number}: {difference}" for difference in found]
         read += len(seen)
         labels = sum(len(frame["labels"]) for frame in seen)
-        verdict = f"{len(found)} differences" if found else _agreement(expected, len(seen))
+        verdict = f"differences: {len(found)}" if found else _agreement(expected, len(seen))
         tell(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
     took = time.monotonic() - began
     tell(console, "Read", f"{read:>5,} frames in pages of {PAGE}", "", f"{took:.1f} s, {read / took:,.0f} frames/s")
