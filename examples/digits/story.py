@@ -23,7 +23,7 @@ CHECKED = 25
 
 def tell(console: Console, title: str, what: str, outcome: str = "", took: str = "") -> None:
     """One line of the story."""
-    line = f"  {title:<9}  {what:<42}  {outcome:<25}  {took}"
+    line = f"  {title:<9}  {what:<42}  {outcome:<26}  {took}"
     console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
