@@ -16,15 +16,18 @@ Json = dict[str, Any]
 CLASSES = ("car", "person", "tram")
 SECONDS = 90.0
 """How long a test waits for what should take a second: a machine that is busy with something else is no defect."""
-PAUSE = 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between two looks at what is waited for; longer ones as time passes, since every look is work too."""
 
 
 def wait_until(met: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
     """Return as soon as `met`. Fails the test, naming `what` it waited for, when `seconds` are over."""
     give_up = time.monotonic() + seconds
+    pause = FIRST_PAUSE
     while not met():
         assert time.monotonic() < give_up, f"waited {seconds:.0f} s for {what}"
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_PAUSE)
 
 
 def path(*parts: str) -> str:

@@ -13,12 +13,12 @@ def box(label_id: str, class_name: str = "car", **given: Any) -> Json:
 
 def add(frame_id: str, *labels: Json, **metadata: Any) -> Json:
     """An ADD of a frame."""
-    return {"op": "ADD", "frame": {"frame_id": frame_id, "metadata": metadata, "labels": labels}}
+    return {"op": "ADD", "frame": {"frame_id": frame_id, "metadata": metadata, "labels": list(labels)}}
 
 
 def modify(frame_id: str, *labels: Json, **metadata: Any) -> Json:
     """A MODIFY of a frame's metadata and labels."""
-    return {"op": "MODIFY", "frame": {"frame_id": frame_id, "metadata": metadata, "labels": labels}}
+    return {"op": "MODIFY", "frame": {"frame_id": frame_id, "metadata": metadata, "labels": list(labels)}}
 
 
 def delete(frame_id: str) -> Json:
