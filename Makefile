@@ -7,6 +7,9 @@ READY := $(VENV)/ready
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
+# A proxy for the world is none for this machine.
+export NO_PROXY := 127.0.0.1,$(NO_PROXY)
+export no_proxy := $(NO_PROXY)
 
 # The functions run with boto3 and what it needs as AWS brings them, so their lock file leaves these out.
 AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3

@@ -1,5 +1,6 @@
 """Starts the emulator as a process of its own, waits until it serves, and ends it with all that it started."""
 
+import fcntl
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO
 
 from infra.local.sdk import link_sdk
 
@@ -22,7 +24,7 @@ STOP_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
-"""What this process itself started: only a parent learns that its child has ended."""
+"""What this process itself started, and so has to collect when it ends."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,25 @@ def _record(home: Path) -> Path:
     return home / "server.json"
 
 
-def _lives(pid: int) -> bool:
-    """Whether a process of that id runs."""
-    if pid in _children:
-        return _children[pid].poll() is None
+def _lock(home: Path) -> IO[bytes] | None:
+    """The lock that an emulator holds on `home` as long as it lives, however it ends; None if one holds it now."""
+    home.mkdir(parents=True, exist_ok=True)
+    file = (home / "lock").open("ab")
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _held(home: Path) -> bool:
+    """Whether an emulator lives with `home`."""
+    lock = _lock(home)
+    if lock is None:
+        return True
+    lock.close()
+    return False
 
 
 def _last(home: Path) -> Server | None:
@@ -70,7 +82,7 @@ def _last(home: Path) -> Server | None:
 def running(home: Path) -> Server | None:
     """The emulator that runs with `home`, or None."""
     server = _last(home)
-    return server if server and _lives(server.pid) and server.answers() else None
+    return server if server and _held(home) and server.answers() else None
 
 
 def free_port(first: int) -> int:
@@ -87,19 +99,21 @@ def free_port(first: int) -> int:
 
 
 def start(home: Path, port: int | None = None) -> Server:
-    """The emulator for `home`, started if it does not run. Its output goes to `home/emulator.log`.
+    """The emulator for `home`, started if it does not run. Its output goes to `home/emulator.log`, from its start on.
 
     Without `port` it takes the one it had last, or the first free one from 4566 on. Raises RuntimeError with the
-    end of the log if it does not come up.
+    end of the log if it does not come up, or if one that does not answer is in the way.
     """
     if server := running(home):
         return server
     last = _last(home)
     port = port or free_port(last.port if last else DEFAULT_PORT)
-    home.mkdir(parents=True, exist_ok=True)
+    lock = _lock(home)
+    if lock is None:
+        raise RuntimeError(f"an emulator that does not answer uses {home}; stop it first")
     link_sdk(home / "sdk")
     log = home / "emulator.log"
-    with log.open("ab") as output:
+    with lock, log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.local.emulator", str(home), str(port)],
             cwd=ROOT,
@@ -108,6 +122,7 @@ def start(home: Path, port: int | None = None) -> Server:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[lock.fileno()],
         )
     _children[process.pid] = process
     server = Server(process.pid, port)
@@ -125,12 +140,14 @@ def start(home: Path, port: int | None = None) -> Server:
 def stop(home: Path) -> bool:
     """End the emulator of `home`, giving it time to save its state, and its functions' processes; False if none ran."""
     server = _last(home)
-    if server is None or not _lives(server.pid):
+    if server is None or not _held(home):
         return False
     os.kill(server.pid, signal.SIGTERM)
     give_up = time.monotonic() + STOP_SECONDS
-    while _lives(server.pid):
+    while _held(home):
         if time.monotonic() > give_up:
             os.killpg(server.pid, signal.SIGKILL)
         time.sleep(0.05)
+    if child := _children.pop(server.pid, None):
+        child.wait()
     return True
