@@ -16,10 +16,10 @@ AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format up down deploy bench lock clean
+.PHONY: help demo test lint format up down bootstrap deploy bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of your own that it leaves running
 	@python -m infra.local up $(if $(PORT),--port $(PORT))
@@ -43,6 +43,9 @@ up: $(READY) ## run Tidemark on this machine, and print its address and an admin
 down: $(READY) ## stop it; its data stays for the next up
 	@python -m infra.local down
 
+bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CDK, once, before the first deploy
+	npx --no-install cdk bootstrap $(ARGS)
+
 deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
 	npx --no-install cdk deploy $(ARGS)
 
@@ -60,6 +63,7 @@ clean: $(READY) ## stop the local stack and remove its data and everything else 
 	rm -rf build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache $(VENV)
 
 $(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
