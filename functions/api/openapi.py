@@ -30,7 +30,7 @@ DESCRIPTION = """\
 Versioned datasets for machine learning: frames and their labels are added, changed and deleted all the time, and every
 earlier state stays readable.
 
-Writes take JSON of at most 5 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
+Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
 next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
 gateway itself: 403 for an unknown or revoked key, 413 for a body above 10 MB, 429 for too many requests at once.
 """

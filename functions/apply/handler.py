@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.domain.windows import Settled, Window
+from tidemark.domain.windows import Settled, Turn, Window
 from tidemark.services.apply import apply_window
 from tidemark.store import queues
 from tidemark.store.backend import Backend
@@ -37,9 +37,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def _apply(record: SQSRecord) -> Settled:
     window = Window.model_validate_json(record.body)
+    attributes = record["attributes"]
+    turn = Turn(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
     with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):
         try:
-            settled = apply_window(backend, window)
+            settled = apply_window(backend, window, turn)
         except Exception:
             logger.exception("window not applied")
             raise

@@ -33,7 +33,7 @@ def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureRespon
         with logger.append_context_keys(dataset=uid):
             try:
                 _publish(uid, bodies.values())
-            except Exception:  # noqa: BLE001 - whatever it was, it is logged and its messages are reported as failed
+            except Exception:  # whatever it was: it is logged, and its messages are reported as failed
                 logger.exception("dataset not published")
                 failed.extend(bodies)
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

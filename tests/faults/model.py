@@ -141,19 +141,19 @@ def _exactly_once(commits: list[_Commit]) -> None:
 
 def _in_order(world: World, commits: list[_Commit]) -> None:
     """Order (4): what changes a frame was sent to its shard after everything that changed the frame before."""
-    last: dict[str, tuple[int, str]] = {}
+    last: dict[str, tuple[int, Window]] = {}
     for commit in commits:
         window = commit.window
         group = world.windows.taken[f"{window.dataset}#{window.plan.shard}"]
         position = [message.deduplication_id for message in group].index(window.id)
         superseded = _outcomes(world.process(), window, "superseded")
         for row in window.plan.rows:
-            before, earlier = last.get(row.frame_id, (-1, ""))
+            before, earlier = last.get(row.frame_id, (-1, window))
             if row.row in superseded:
-                assert before > position, f"{window.id} gave way to {earlier}, which was sent before it"
+                assert earlier.accepted_at > window.accepted_at, f"{window.id} gave way to {earlier.id} without need"
             else:
-                assert before < position, f"{window.id} undid {earlier} on frame {row.frame_id}, sent after it (4)"
-                last[row.frame_id] = (position, window.id)
+                assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
+                last[row.frame_id] = (position, window)
 
 
 def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:

@@ -44,8 +44,9 @@ def _publish(world: World, dataset: DatasetModel) -> Invocation:
 
 def _give_up(world: World, dataset: DatasetModel) -> Invocation:
     _submit(world, dataset).run()
-    world.bury(world.windows.groups()[0])
-    return world.start_give_up(world.dead[0])
+    message = world.first_window(world.windows.groups()[0])
+    world.bury(message)
+    return world.start_give_up(message)
 
 
 OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.faults import model
 from tests.faults.model import DatasetModel
 from tests.faults.rows import UPLOADS
-from tests.faults.world import Invocation, Message, new_world
+from tests.faults.world import Crash, Invocation, Message, new_world
+from tidemark.services.apply import OutOfTurn
 
 PICK = st.integers(min_value=0, max_value=1000)
 """Picks one of however many there are."""
@@ -113,7 +114,7 @@ class Schedules(RuleBasedStateMachine):
         """After every move that may have changed something; what has not changed holds as it did."""
         for invocation in [one for one in self.running if one.finished]:
             self.running.remove(invocation)
-            if invocation.error is not None and not invocation.crashed:
+            if invocation.error is not None and not isinstance(invocation.error, Crash | OutOfTurn):
                 raise AssertionError(f"{invocation.name} failed") from invocation.error
         if self.world.writes > self.checked:
             for dataset in self.datasets:
@@ -139,9 +140,10 @@ class Schedules(RuleBasedStateMachine):
         taken = self.world.windows.taken.values()
         return [message for group in taken for message in group if message.receives]
 
-    def _failing(self) -> list[str]:
-        """Groups whose first window was received, and may now be given up."""
-        return [group for group in self.world.windows.groups() if self.world.windows.waiting[group][0].receives]
+    def _failing(self) -> list[Message]:
+        """First windows of their groups that were received, and may now be given up."""
+        first = map(self.world.first_window, self.world.windows.groups())
+        return [message for message in first if message.receives]
 
 
 TestSchedules = Schedules.TestCase

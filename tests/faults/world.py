@@ -19,7 +19,7 @@ import boto3
 from moto import mock_aws
 
 from tests.tables import create_bucket, create_table
-from tidemark.domain.windows import Settled, Window
+from tidemark.domain.windows import FIRST_TURN, Settled, Turn, Window
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
 from tidemark.services.publish import publish
@@ -111,6 +111,7 @@ class Message:
     group: str
     deduplication_id: str
     body: str
+    turn: Turn = FIRST_TURN
     receives: int = 0
 
 
@@ -127,6 +128,8 @@ class Queue:
         if message.deduplication_id in self.seen:
             return
         self.seen.add(message.deduplication_id)
+        position = len(self.taken[message.group]) + 1
+        message.turn = Turn(position, position)
         self.waiting[message.group].append(message)
         self.taken[message.group].append(message)
 
@@ -188,8 +191,7 @@ class World:
 
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
-        message = self.windows.waiting[group][0]
-        return self.redeliver(message)
+        return self.redeliver(self.first_window(group))
 
     def redeliver(self, message: Message) -> Invocation:
         """Deliver a window that was taken from the queue before, whether or not it is still waiting."""
@@ -197,7 +199,7 @@ class World:
         backend = self.process()
 
         def operation() -> Settled:
-            settled = apply_window(backend, Window.model_validate_json(message.body))
+            settled = apply_window(backend, Window.model_validate_json(message.body), message.turn)
             queues.send_settled(backend, [settled])
             self.windows.delete(message)
             return settled
@@ -220,9 +222,14 @@ class World:
 
         return Invocation(f"publish {[one.deduplication_id for one in messages]}", operation)
 
-    def bury(self, group: str) -> None:
-        """Move the first window of a group to the dead letters."""
-        self.dead.append(self.windows.waiting[group].pop(0))
+    def first_window(self, group: str) -> Message:
+        """The window that the queue would deliver next to a group."""
+        return self.windows.waiting[group][0]
+
+    def bury(self, message: Message) -> None:
+        """Move a window to the dead letters."""
+        self.windows.delete(message)
+        self.dead.append(message)
 
     def start_give_up(self, message: Message) -> Invocation:
         """Deliver a dead letter."""

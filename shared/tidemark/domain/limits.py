@@ -1,8 +1,9 @@
 """The limits of the service, each with the reason for its size. Documented for users in `docs/limits.md`."""
 
 # One request
-MAX_REQUEST_BYTES = 5 * 1024 * 1024
-"""Body of one request. A synchronous Lambda call carries 6 MB; the rest is headers and the envelope."""
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""Body of one request. A synchronous Lambda call carries 6 MB, in which the body is JSON text inside JSON text: every
+quotation mark takes two bytes."""
 MAX_REQUEST_ROWS = 1000
 """Mutations in one request; larger loads go in several requests."""
 MAX_ROW_ERRORS = 20

@@ -19,6 +19,25 @@ ROW_OVERHEAD_BYTES = 160
 """Upper bound of what a row takes in a message beside its frame id and its classes."""
 
 
+class Turn(NamedTuple):
+    """When a window's message was sent, as its queue counts: both numbers only grow within a shard's message group.
+
+    A queue that is made anew may count from the start again, and clocks may step back, but never both for one message.
+    """
+
+    sequence: int = 0
+    sent_at: int = 0
+    """Milliseconds since 1970."""
+
+    def is_before(self, other: "Turn") -> bool:
+        """Whether this message was sent before the other, beyond doubt."""
+        return self.sequence < other.sequence and self.sent_at <= other.sent_at
+
+
+FIRST_TURN = Turn()
+"""Before all messages: what a shard starts from."""
+
+
 class WindowRow(NamedTuple):
     """One accepted mutation: what it does to which frame, and where in the upload's pack its payload lies."""
 

@@ -15,7 +15,7 @@ from tidemark.domain.merge import MergeRefused, merge
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.validation import parse_frame, parse_patch
-from tidemark.domain.windows import Settled, Window, WindowRow
+from tidemark.domain.windows import Settled, Turn, Window, WindowRow
 from tidemark.store import packs, shards
 from tidemark.store.backend import Backend
 from tidemark.store.packs import PackWriter, Pointer
@@ -36,23 +36,33 @@ class _Write:
     classes: dict[str, int]
 
 
-def apply_window(backend: Backend, window: Window) -> Settled:
+class OutOfTurn(Exception):
+    """A window was delivered to an invocation so slow that later windows of its shard have been applied meanwhile.
+
+    Its message has been given to another invocation, or to the dead letters; it is decided there.
+    """
+
+
+def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
     """Apply a window to its shard, or find that this was done before; answers what became of its rows.
 
-    Raises Unavailable where other invocations were faster again and again; the window may then be applied later.
+    `turn` is that of the window's message. Raises OutOfTurn, and Unavailable where other invocations were faster again
+    and again; the window may then be applied later.
     """
     for _ in range(RACES):
         head, marker = shards.head_and_marker(backend, window)
+        if marker is None and turn.is_before(head.turn):
+            raise OutOfTurn(f"window {window.id}, {turn}, comes after {head.turn}")
         if marker is None:
             try:
-                marker = _commit(backend, window, head)
+                marker = _commit(backend, window, turn, head)
             except TransactionRefused:
                 continue
         return marker.settled(window)
     raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
 
 
-def _commit(backend: Backend, window: Window, head: Head) -> Marker:
+def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
     current = _current_versions(backend, window, head)
     writes, outcomes = _resolve(backend, window, current)
     n = head.n + 1
@@ -76,7 +86,7 @@ def _commit(backend: Backend, window: Window, head: Head) -> Marker:
         failed=sum(outcome.outcome == "failed" for outcome in outcomes),
         outcomes=tuple(outcomes),
     )
-    new_head = _advanced(head, writes, current)
+    new_head = _advanced(head, turn, writes, current)
     shards.commit(backend, window, head, new_head, versions, marker, backend.clock())
     return marker
 
@@ -129,7 +139,7 @@ def _merge(
         try:
             merged = merge(parse_frame(state), parse_patch(patch))
         except MergeRefused as refusal:
-            refused.append(_outcome(row, "failed", refusal.code, refusal.message))
+            refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
             continue
         writes.append(_stored(pack, row, merged))
     if writes:
@@ -144,14 +154,14 @@ def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
     return _Write(row, pointer, frame.label_count(), frame.class_counts())
 
 
-def _advanced(head: Head, writes: list[_Write], current: dict[str, FrameVersion]) -> Head:
+def _advanced(head: Head, turn: Turn, writes: list[_Write], current: dict[str, FrameVersion]) -> Head:
     frames, labels = head.frames, head.labels
     for write in writes:
         replaced = current.get(write.row.frame_id)
         frames += (write.pointer is not None) - bool(replaced and replaced.pointer)
         labels += write.labels - (replaced.labels if replaced else 0)
     highest = max([head.highest, *(write.row.frame_id for write in writes)])
-    return Head(head.n + 1, frames, labels, highest)
+    return Head(head.n + 1, frames, labels, highest, turn)
 
 
 def _payload(window: Window, row: WindowRow) -> Pointer:
@@ -176,5 +186,7 @@ def _unknown_frame(row: WindowRow) -> RowOutcome:
     )
 
 
-def _outcome(row: WindowRow, outcome: Literal["dropped", "failed"], code: str, message: str) -> RowOutcome:
-    return RowOutcome(row=row.row, frame_id=row.frame_id, code=code, pointer="", message=message, outcome=outcome)
+def _outcome(
+    row: WindowRow, outcome: Literal["dropped", "failed"], code: str, message: str, *, pointer: str = ""
+) -> RowOutcome:
+    return RowOutcome(row=row.row, frame_id=row.frame_id, code=code, pointer=pointer, message=message, outcome=outcome)

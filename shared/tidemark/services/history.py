@@ -1,5 +1,6 @@
 """The history of one frame, and of one label in it (R9)."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from tidemark.domain.changes import FrameChange, changes
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames import Frame
 from tidemark.domain.ids import shard_of
+from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.mutations import Op
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.validation import parse_frame
@@ -16,6 +18,9 @@ from tidemark.services.versions import latest_version
 from tidemark.store import catalog, packs, shards
 from tidemark.store.backend import Backend
 from tidemark.store.shards import FrameVersion
+
+Json = dict[str, Any]
+LabelChange = Literal["added", "modified", "removed"]
 
 
 class FrameRevision(BaseModel):
@@ -38,14 +43,14 @@ class LabelRevision(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     revision: int
-    change: Literal["added", "modified", "removed"]
+    change: LabelChange
     op: Op
     """What was done to its frame."""
     at: datetime
     actor: str
     upload: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Json | None
+    after: Json | None
 
 
 def frame_history(
@@ -80,23 +85,20 @@ def label_history(
     """The changes of one label, newest first, among the next `limit` changes of its frame; a page may be empty while
     its cursor goes on. Raises NotFound for a frame that never was."""
     page, more = _revisions(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}")
-    items: list[LabelRevision] = []
-    for version, frame_before, frame_after in page:
-        before, after = _label(frame_before, label_id), _label(frame_after, label_id)
-        if before == after:
-            continue
-        items.append(
-            LabelRevision(
-                revision=version.n,
-                change="added" if before is None else "removed" if after is None else "modified",
-                op=version.op,
-                at=version.at,
-                actor=version.actor,
-                upload=version.upload,
-                before=before,
-                after=after,
-            )
+    items = [
+        LabelRevision(
+            revision=version.n,
+            change=change,
+            op=version.op,
+            at=version.at,
+            actor=version.actor,
+            upload=version.upload,
+            before=old,
+            after=new,
         )
+        for version, before, after in page
+        for change, old, new in _label_changes(changes(before, after), label_id)
+    ]
     return Page(items=items, cursor=more)
 
 
@@ -123,10 +125,22 @@ def _revisions(
     versions = shards.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
-    states = _states(backend, versions)
-    page = list(zip(versions[:limit], [*states[1:], None], states, strict=False))
-    more = encode_cursor(scope, versions[limit].n) if len(versions) > limit else None
+    count = min(limit, _fitting(versions))
+    states = _states(backend, versions[: count + 1])
+    page = list(zip(versions[:count], [*states[1:], None], states, strict=False))
+    more = encode_cursor(scope, versions[count].n) if len(versions) > count else None
     return page, more
+
+
+def _fitting(versions: list[FrameVersion]) -> int:
+    """How many of `versions`, at least one, fit an answer that tells each with its state before and after."""
+    lengths = [version.pointer.length if version.pointer else 0 for version in versions]
+    total = 0
+    for count, length in enumerate(map(sum, zip(lengths, [*lengths[1:], 0], strict=True))):
+        total += length
+        if total > MAX_PAGE_BYTES and count:
+            return count
+    return len(versions)
 
 
 def _states(backend: Backend, versions: list[FrameVersion]) -> list[Frame | None]:
@@ -137,8 +151,13 @@ def _states(backend: Backend, versions: list[FrameVersion]) -> list[Frame | None
     return [frames.get(version.n) for version in versions]
 
 
-def _label(frame: Frame | None, label_id: str) -> dict[str, Any] | None:
-    if frame is None:
-        return None
-    found = next((label for label in frame.labels if label.id == label_id), None)
-    return found.model_dump(mode="json", by_alias=True, exclude_none=True) if found else None
+def _label_changes(change: FrameChange, label_id: str) -> Iterator[tuple[LabelChange, Json | None, Json | None]]:
+    for label in change.labels.added:
+        if label["id"] == label_id:
+            yield "added", None, label
+    for label in change.labels.removed:
+        if label["id"] == label_id:
+            yield "removed", label, None
+    for modified in change.labels.modified:
+        if modified.id == label_id:
+            yield "modified", modified.before, modified.after

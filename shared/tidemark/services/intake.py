@@ -27,6 +27,7 @@ from tidemark.store.backend import Backend
 from tidemark.store.packs import PackWriter
 from tidemark.store.uploads import UploadRecord
 
+MAX_DIGITS = 100
 RACES = 8
 """Times that rows are checked again because another request taught the dataset new metadata fields meanwhile."""
 
@@ -131,7 +132,7 @@ def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
 
 def _rows(body: bytes) -> list[Any]:
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(body.decode(), parse_int=_whole_number)
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply to be read.", code="malformed_json") from None
     except UnicodeDecodeError as error:
@@ -149,6 +150,12 @@ def _rows(body: bytes) -> list[Any]:
             pointer="/mutations",
         )
     return rows
+
+
+def _whole_number(text: str) -> int | float:
+    # Python refuses to parse thousands of digits, and with them the whole body. As a real number, one that is so long
+    # is out of every range, which its row is then told.
+    return int(text) if len(text) <= MAX_DIGITS else float(text)
 
 
 def _check(backend: Backend, dataset: Dataset, rows: list[Any]) -> Checked:

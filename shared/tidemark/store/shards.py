@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import Settled, Window
+from tidemark.domain.windows import FIRST_TURN, Settled, Turn, Window
 from tidemark.store import table
 from tidemark.store.backend import Backend
 from tidemark.store.packs import Pointer
@@ -47,12 +47,15 @@ class FrameVersion:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a shard's log has come, what is alive in it, and the highest frame id it ever held."""
+    """How far a shard's log has come, and what is alive in it."""
 
     n: int = 0
     frames: int = 0
     labels: int = 0
     highest: str = ""
+    """The highest frame id that the shard ever held."""
+    turn: Turn = FIRST_TURN
+    """The turn of the window applied last; a window whose turn was before it comes too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,8 @@ def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
 def _head(item: Item | None) -> Head:
     if item is None:
         return Head()
-    return Head(int(item["n"]), int(item["frames"]), int(item["labels"]), item["highest"])
+    turn = Turn(*map(int, item["turn"]))
+    return Head(int(item["n"]), int(item["frames"]), int(item["labels"]), item["highest"], turn)
 
 
 def _marker_key(pk: str, window_id: str) -> Key:
