@@ -1,4 +1,4 @@
-"""Many senders at once: every accepted mutation takes effect exactly once, and each sender's own order is kept (R20)."""
+"""Many senders at once: every accepted mutation takes effect once, and each sender's own order is kept (R20)."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -47,10 +47,8 @@ def test_senders_to_many_frames_lose_and_double_nothing(dataset: Dataset) -> Non
     assert {(upload["status"], upload["applied"]) for upload in settled} == {("SETTLED", frames_each + 1)}
     frames = dataset.frames()
     assert len(frames) == SENDERS * uploads_each * frames_each + 1
-    assert Counter(frame["metadata"].get("turn") for frame in frames.values()) == {
-        None: 1,
-        **dict.fromkeys(range(uploads_each), SENDERS * frames_each),
-    }
+    turns = Counter(frame["metadata"]["turn"] for frame_id, frame in frames.items() if frame_id != "shared")
+    assert turns == dict.fromkeys(range(uploads_each), SENDERS * frames_each)
     assert sorted(change["upload"] for change in dataset.history("shared")[1:]) == sorted(sent)
     details = dataset.read()
     assert (details["frames"], details["labels"]) == (len(frames), len(frames) - 1)

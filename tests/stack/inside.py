@@ -1,0 +1,98 @@
+"""Behind the public doors, for what no client can do: handing a queue a message that the service did not mean to send,
+losing an object, and waiting less than a queue would.
+
+Every function says why it has to reach inside. All else in these tests goes through the API.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import boto3
+
+from infra.local.stack import LocalStack
+from tests.stack.client import wait_until
+from tidemark.domain.windows import Window
+from tidemark.store import packs, uploads
+from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend
+
+
+def backend_of(stack: LocalStack) -> Backend:
+    """The deployment as its own functions see it."""
+    account: dict[str, Any] = {
+        "endpoint_url": stack.server.endpoint,
+        "region_name": stack.aws["AWS_DEFAULT_REGION"],
+        "aws_access_key_id": stack.aws["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": stack.aws["AWS_SECRET_ACCESS_KEY"],
+    }
+    return Backend(
+        dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG, **account),
+        s3=boto3.client("s3", config=S3_CONFIG, **account),
+        sqs=boto3.client("sqs", config=CLIENT_CONFIG, **account),
+        events=boto3.client("events", config=CLIENT_CONFIG, **account),
+        table=stack.outputs["TableName"],
+        bucket=stack.outputs["BucketName"],
+        windows_queue_url=stack.outputs["WindowsQueueUrl"],
+        settled_queue_url=stack.outputs["SettledQueueUrl"],
+    )
+
+
+def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
+    """The windows of an upload as they were sent: nobody outside is shown them."""
+    record = uploads.get(backend, uid, upload)
+    return [uploads.window(record, plan) for plan in uploads.plans(backend, record)]
+
+
+def put(backend: Backend, queue_url: str, group: str, body: str, deduplication_id: str) -> None:
+    """Put a message on a queue under a deduplication id of the caller's, as a sender that stumbled might."""
+    backend.sqs.send_message(
+        QueueUrl=queue_url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=deduplication_id
+    )
+
+
+def messages_in(backend: Backend, queue_url: str) -> int:
+    """How many messages a queue holds, those included that are being worked on."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
+def is_empty(backend: Backend, queue_url: str) -> bool:
+    """Whether a queue holds no message, nor one that is being worked on."""
+    return messages_in(backend, queue_url) == 0
+
+
+def wait_until_drained(backend: Backend) -> None:
+    """Return when both queues are empty: a message that changes nothing leaves no other trace of its end."""
+    for queue_url in (backend.windows_queue_url, backend.settled_queue_url):
+        wait_until(partial(is_empty, backend, queue_url), f"{queue_url} to be empty")
+
+
+def dead_letter_queue_of(backend: Backend, queue_url: str) -> str:
+    """Where a queue puts what could not be processed."""
+    attributes = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])["Attributes"]
+    _, _, name = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")
+    return backend.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+
+
+@contextmanager
+def impatient(backend: Backend, queue_url: str, seconds: int) -> Iterator[None]:
+    """A queue that delivers a failed message again after `seconds`, and as it was set up afterwards.
+
+    The deployed 45 s times four deliveries are three minutes. An operator may turn this knob in a running deployment;
+    how often a message is tried, and what becomes of it then, is as deployed.
+    """
+    name: Any = "VisibilityTimeout"
+    deployed = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])["Attributes"][name]
+    backend.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={name: str(seconds)})
+    try:
+        yield
+    finally:
+        backend.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={name: deployed})
+
+
+def lose_pack(backend: Backend, pack: str) -> None:
+    """Remove a pack from the bucket: no function may, so no request can make one do it."""
+    backend.s3.delete_object(Bucket=backend.bucket, Key=packs.object_key(pack))

@@ -1,0 +1,66 @@
+"""A window that cannot be applied fails alone: it is given up after its tries, and its shard goes on (R21).
+
+No request makes such a window, so these tests make it: by a message that intake never writes, and by losing a pack.
+"""
+
+import pytest
+
+from infra.local.stack import LocalStack
+from tests.stack import inside
+from tests.stack.client import Caller, Dataset
+from tests.stack.rows import add, modify
+from tidemark.domain.ids import shard_of
+from tidemark.store.backend import Backend
+
+SHARDS = 2
+AGAIN_AFTER = 3
+"""Seconds from one delivery of a failing window to the next; see `inside.impatient`."""
+
+
+@pytest.fixture(scope="module")
+def backend(stack: LocalStack) -> Backend:
+    return inside.backend_of(stack)
+
+
+@pytest.fixture
+def dataset(admin: Caller) -> Dataset:
+    return admin.new_dataset(shards=SHARDS)
+
+
+def frame_of(shard: int, number: int) -> str:
+    """The `number`-th frame id that falls to a shard."""
+    found = [name for name in (f"cam-{candidate}" for candidate in range(100)) if shard_of(name, SHARDS) == shard]
+    return found[number]
+
+
+def test_a_message_that_is_no_window_is_set_aside_and_its_shard_goes_on(dataset: Dataset, backend: Backend) -> None:
+    dead = inside.dead_letter_queue_of(backend, backend.windows_queue_url)
+    before = inside.messages_in(backend, dead)
+    uid = dataset.read()["uid"]
+    with inside.impatient(backend, backend.windows_queue_url, AGAIN_AFTER):
+        inside.put(backend, backend.windows_queue_url, f"{uid}#0", "not a window", f"poison-{uid}")
+        upload = dataset.upload(add(frame_of(0, 0)), add(frame_of(1, 0)))
+    assert upload["status"] == "SETTLED"
+    assert inside.messages_in(backend, dead) == before + 1
+
+
+def test_a_window_whose_frames_cannot_be_read_fails_alone_and_its_shard_goes_on(
+    dataset: Dataset, backend: Backend
+) -> None:
+    lost, sound, later = frame_of(0, 0), frame_of(1, 0), frame_of(0, 1)
+    first = dataset.upload(add(lost, clicks=1))
+    (window,) = inside.windows_of(backend, dataset.read()["uid"], first["id"])
+    inside.lose_pack(backend, window.pack)
+
+    with inside.impatient(backend, backend.windows_queue_url, AGAIN_AFTER):
+        partial = dataset.send(modify(lost, clicks=2), add(sound))
+        behind = dataset.send(add(later))
+        settled = dataset.settled(partial)
+        assert dataset.settled(behind)["status"] == "SETTLED"
+
+    counts = {name: settled[name] for name in ("status", "applied", "dropped", "failed")}
+    assert counts == {"status": "PARTIAL", "applied": 1, "dropped": 0, "failed": 1}
+    (error,) = dataset.items("uploads", partial, "errors")
+    assert (error["row"], error["frame_id"], error["code"], error["outcome"]) == (0, lost, "window_failed", "failed")
+    assert [dataset.read("frames", name)["frame"]["frame_id"] for name in (sound, later)] == [sound, later]
+    assert dataset.read()["frames"] == 3
