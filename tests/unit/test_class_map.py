@@ -62,3 +62,9 @@ def test_a_class_map_has_a_size() -> None:
         ClassMap().append(
             [ClassInput.model_construct(name=str(n), id=None, color=None) for n in range(MAX_CLASSES + 1)]
         )
+
+
+def test_a_class_map_fits_the_item_that_keeps_it() -> None:
+    long_names = [ClassInput(name=f"{number:x>128}") for number in range(2500)]
+    with pytest.raises(TooLarge, match="it may have 393,216"):
+        ClassMap().append(long_names)

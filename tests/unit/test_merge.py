@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.strategies import Json, frames, small_frames, small_mutations, small_patches
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames import Frame
-from tidemark.domain.limits import MAX_LABELS_PER_FRAME
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_LABELS_PER_FRAME
 from tidemark.domain.merge import Applied, Dropped, Failed, MergeRefused, apply_mutation, merge
 from tidemark.domain.mutations import Add, Delete, Modify, Mutation
 from tidemark.domain.patches import FramePatch
@@ -227,6 +227,12 @@ def test_a_merged_frame_has_a_limit_of_bytes() -> None:
     big = frame_of(metadata={f"field {number}": "x" * 8000 for number in range(100)})
     refused = refusal(big, metadata={f"more {number}": "x" * 8000 for number in range(100)})
     assert (refused.code, refused.pointer) == ("frame_too_large", "/frame")
+
+
+def test_a_merged_frame_has_a_limit_of_classes() -> None:
+    full = frame_of(labels=[{**BOX, "id": str(n), "class": f"class {n}"} for n in range(MAX_CLASSES_PER_FRAME)])
+    refused = refusal(full, labels=[{**BOX, "id": "one more", "class": "one more"}])
+    assert (refused.code, refused.pointer) == ("too_many_classes_in_frame", "/frame/labels")
 
 
 def test_a_refused_merge_fails_with_its_reason() -> None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import CLASS_MAP, Json, any_json, frames, mutations, patches, small_mutations, spoiled
+from tidemark.domain.class_map import ClassInput, ClassMap
 from tidemark.domain.errors import RowError
 from tidemark.domain.frames import Frame
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME
 from tidemark.domain.mutations import Op
 from tidemark.domain.patches import FramePatch
 from tidemark.domain.schema import FieldType, Schema
@@ -263,6 +265,19 @@ def test_a_frame_above_a_megabyte_is_told_its_size() -> None:
     error = only_error(added(metadata={f"field {number}": "x" * 8000 for number in range(140)}))
     assert (error.code, error.pointer) == ("frame_too_large", "/frame")
     assert "it has at most 1048576" in error.message
+
+
+def test_labels_of_too_many_classes_are_told_their_limit() -> None:
+    names = [f"class {number}" for number in range(MAX_CLASSES_PER_FRAME + 1)]
+    by = RowValidator(ClassMap().append([ClassInput(name=name) for name in names]), Schema())
+    error = only_error(added(labels=[{**BOX, "id": name, "class": name} for name in names]), by)
+    assert (error.code, error.pointer) == ("too_many_classes_in_frame", "/frame/labels")
+    assert error.message == "The labels are of 129 classes; those of a frame are of at most 128."
+
+
+def test_a_name_is_told_its_limit_of_bytes() -> None:
+    error = only_error(added(metadata={"雨" * 100: 1}))
+    assert (error.code, error.message) == ("invalid_name", "A name has at most 256 bytes in UTF-8.")
 
 
 def test_a_second_source_of_embeddings_is_told_both() -> None:

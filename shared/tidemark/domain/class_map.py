@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
 from tidemark.domain.fields import Index, Name
-from tidemark.domain.limits import MAX_CLASSES
+from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_CLASSES
 
 Color = Annotated[str, Field(strict=True, pattern=r"^#[0-9a-f]{6}$")]
 """Red, green and blue in lower-case hexadecimal, such as `#1f77b4`."""
@@ -65,7 +65,8 @@ class ClassMap(BaseModel):
     def append(self, added: Sequence[ClassInput]) -> "ClassMap":
         """This map with more classes at its end.
 
-        Raises InvalidRequest when a name or an id is in it already, TooLarge above `MAX_CLASSES`.
+        Raises InvalidRequest when a name or an id is in it already, TooLarge above `MAX_CLASSES` or
+        `MAX_CLASS_MAP_BYTES`.
         """
         if len(self.classes) + len(added) > MAX_CLASSES:
             raise TooLarge(
@@ -92,7 +93,16 @@ class ClassMap(BaseModel):
             entries.append(entry)
             names.add(entry.name)
             ids.add(entry.id)
-        return ClassMap(classes=tuple(entries))
+        return ClassMap(classes=tuple(entries))._within_bytes()
+
+    def _within_bytes(self) -> "ClassMap":
+        size = len(self.model_dump_json().encode())
+        if size > MAX_CLASS_MAP_BYTES:
+            raise TooLarge(
+                f"The class map has {size:,} bytes in JSON; it may have {MAX_CLASS_MAP_BYTES:,}. Use shorter names.",
+                pointer="/classes",
+            )
+        return self
 
     def replace(self, classes: Sequence[ClassInput]) -> "ClassMap":
         """The map that a whole new list of classes makes: these classes, perhaps in other colours, then new ones.

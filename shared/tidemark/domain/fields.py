@@ -26,6 +26,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from tidemark.domain.limits import (
+    MAX_ID_BYTES,
     MAX_ID_CHARACTERS,
     MAX_LIST_ITEMS,
     MAX_METADATA_FIELDS,
@@ -73,6 +74,8 @@ def _check_name(value: str) -> str:
         raise PydanticCustomError(
             "invalid_name", "A name cannot contain the character {seen}.", {"seen": f"U+{ord(hidden):04X}"}
         )
+    if len(value.encode()) > MAX_ID_BYTES:
+        raise PydanticCustomError("invalid_name", "A name has at most {limit} bytes in UTF-8.", {"limit": MAX_ID_BYTES})
     if not unicodedata.is_normalized("NFC", value):
         raise PydanticCustomError("invalid_name", "A name must be in Unicode normalization form C (NFC).")
     return value

@@ -22,6 +22,9 @@ MAX_FRAME_BYTES = 1024 * 1024
 """A frame in canonical JSON. Pixels and points are referenced by URL, so a megabyte is all annotation."""
 MAX_LABELS_PER_FRAME = 5000
 """Labels of one frame."""
+MAX_CLASSES_PER_FRAME = 128
+"""Different classes in one frame. Each frame version carries its counts by class, and the versions of one window share
+a DynamoDB transaction of 4 MB."""
 MAX_SENSORS = 64
 """Sensors of one frame, and coordinate frames of one frame."""
 MAX_METADATA_FIELDS = 500
@@ -49,11 +52,14 @@ MAX_EMBEDDING_DIMENSION = 65_536
 MAX_ID_CHARACTERS = 128
 """Characters of an id or a name."""
 MAX_ID_BYTES = 256
-"""UTF-8 bytes of an id: it is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow threefold."""
+"""UTF-8 bytes of an id or a name. An id is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow
+threefold."""
 
 # One project and one dataset
 MAX_CLASSES = 10_000
 """Classes of one project."""
+MAX_CLASS_MAP_BYTES = 384 * 1024
+"""One class map in JSON; a DynamoDB item takes 400 KB."""
 MAX_SCHEMA_FIELDS = 1000
 """Distinct metadata fields of one dataset."""
 DEFAULT_SHARDS = 16

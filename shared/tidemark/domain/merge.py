@@ -25,7 +25,7 @@ from tidemark.domain.coordinate_frames import CoordinateFrame
 from tidemark.domain.errors import TidemarkError
 from tidemark.domain.frames import Frame
 from tidemark.domain.labels import Label
-from tidemark.domain.limits import MAX_FRAME_BYTES
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES
 from tidemark.domain.mutations import Add, Delete, Mutation
 from tidemark.domain.patches import FramePatch
 from tidemark.domain.problems import Problem, pointer, problems_of
@@ -101,6 +101,12 @@ def merge(frame: Frame, patch: FramePatch) -> Frame:
             f"The merged frame would have {size} bytes; a frame has at most {MAX_FRAME_BYTES}.",
             code="frame_too_large",
             pointer="/frame",
+        )
+    if len(merged.class_counts()) > MAX_CLASSES_PER_FRAME:
+        raise MergeRefused(
+            f"The merged frame would have labels of more than {MAX_CLASSES_PER_FRAME} classes.",
+            code="too_many_classes_in_frame",
+            pointer="/frame/labels",
         )
     return merged
 

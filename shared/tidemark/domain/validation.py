@@ -15,7 +15,7 @@ from tidemark.domain.errors import RowError
 from tidemark.domain.fields import json_type
 from tidemark.domain.frames import Frame, class_counts
 from tidemark.domain.labels import Instance
-from tidemark.domain.limits import MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
 from tidemark.domain.mutations import Add, Delete, Modify, Mutation, Op
 from tidemark.domain.patches import FramePatch, InstancePatch, PartialFrame
 from tidemark.domain.problems import Problem, pointer, problems_of, shown
@@ -77,6 +77,7 @@ class RowValidator:
             *self._repeated(content.frame_id, "/frame/frame_id"),
             *self._unknown_classes(content, classes),
             *_oversize(payload),
+            *_too_varied(classes),
         ]
         growth = self._schema.check(content.metadata or {}, content.embedding, _label_embeddings(content))
         if isinstance(growth, list):
@@ -150,6 +151,12 @@ def _oversize(payload: bytes) -> Iterator[Problem]:
     if len(payload) > MAX_FRAME_BYTES:
         message = f"The frame has {len(payload)} bytes in canonical JSON; it has at most {MAX_FRAME_BYTES}."
         yield Problem("frame_too_large", "/frame", message)
+
+
+def _too_varied(classes: dict[str, int]) -> Iterator[Problem]:
+    if len(classes) > MAX_CLASSES_PER_FRAME:
+        message = f"The labels are of {len(classes)} classes; those of a frame are of at most {MAX_CLASSES_PER_FRAME}."
+        yield Problem("too_many_classes_in_frame", "/frame/labels", message)
 
 
 def _label_embeddings(content: Frame | PartialFrame) -> Iterator[tuple[int, Embedding]]:
