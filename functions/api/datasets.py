@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.access import allow
 from functions.api.deployment import backend
-from functions.api.idempotency import Answer, once
+from functions.api.idempotency import Answer, once, request_name
 from functions.api.parameters import (
     DEFAULT_LIMIT,
     Cursor,
@@ -68,6 +68,7 @@ def create_dataset(
             description=body.description,
             shards=body.shards,
             actor=router.caller.name,
+            request=request_name(router, idempotency_key),
         )
         return Answer.of(dataset, status=201, location=path_of("projects", project, "datasets", dataset.name))
 

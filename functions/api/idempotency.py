@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from functions.api import envelope
 from functions.api.routes import Routes
+from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.errors import Conflict, IdempotencyMismatch, Unavailable
 
 KEPT_SECONDS = 24 * 60 * 60
@@ -56,11 +57,7 @@ def once(router: Routes, key: str | None, write: Callable[[], Answer]) -> Respon
     """
     if key is None:
         return write().response()
-    event = router.current_event
-    request = {
-        "key": [router.caller.name, event.http_method, event.path, key],
-        "body": envelope.json_object(event.raw_event),
-    }
+    request = _request(router, key)
     _config().register_lambda_context(router.lambda_context)
     try:
         return Answer(**_remembered()(request=request, write=write)).response()
@@ -77,6 +74,23 @@ def once(router: Routes, key: str | None, write: Callable[[], Answer]) -> Respon
         ) from None
     except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError) as error:
         raise Unavailable("The request could not be made safe to repeat; send it again.") from error
+
+
+def request_name(router: Routes, key: str | None) -> str | None:
+    """Names the router's current request, the same for its repeats; None for one without an idempotency key.
+
+    What it creates is kept with this name, so that a repeat finds it even where the first answer was lost before it was
+    kept.
+    """
+    return None if key is None else digest(canonical_json(_request(router, key)))
+
+
+def _request(router: Routes, key: str) -> dict[str, Any]:
+    event = router.current_event
+    return {
+        "key": [router.caller.name, event.http_method, event.path, key],
+        "body": envelope.json_object(event.raw_event),
+    }
 
 
 @cache

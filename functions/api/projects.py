@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from functions.api.access import allow, check
 from functions.api.class_map import NewClasses
 from functions.api.deployment import backend
-from functions.api.idempotency import Answer, once
+from functions.api.idempotency import Answer, once, request_name
 from functions.api.parameters import DEFAULT_LIMIT, Cursor, Description, IdempotencyKey, Limit, ProjectPath
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
@@ -47,7 +47,12 @@ def create_project(body: Annotated[NewProject, Body()], idempotency_key: Idempot
 
     def create() -> Answer:
         project = projects.create_project(
-            backend(), name=body.name, description=body.description, classes=body.classes, actor=grant.name
+            backend(),
+            name=body.name,
+            description=body.description,
+            classes=body.classes,
+            actor=grant.name,
+            request=request_name(router, idempotency_key),
         )
         return Answer.of(project, status=201, location=path_of("projects", project.name))
 

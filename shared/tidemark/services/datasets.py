@@ -12,8 +12,20 @@ from tidemark.store.backend import Backend
 UID_BYTES = 8
 
 
-def create_dataset(backend: Backend, *, project: str, name: str, description: str, shards: int, actor: str) -> Dataset:
-    """Create an empty dataset, at version 0. Raises NotFound (project) and Conflict (name taken)."""
+def create_dataset(
+    backend: Backend,
+    *,
+    project: str,
+    name: str,
+    description: str,
+    shards: int,
+    actor: str,
+    request: str | None = None,
+) -> Dataset:
+    """Create an empty dataset, at version 0. A repeat of the same `request` gets what it made the first time.
+
+    Raises NotFound (project) and Conflict (name taken).
+    """
     catalog.project(backend, project)
     dataset = Dataset(
         project=project,
@@ -25,13 +37,14 @@ def create_dataset(backend: Backend, *, project: str, name: str, description: st
         created_at=backend.clock(),
         created_by=actor,
     )
-    if not catalog.create_dataset(backend, dataset):
+    created = catalog.create_dataset(backend, dataset, request)
+    if created is None:
         raise Conflict(
             f"There is a dataset {name!r} in project {project!r} already.",
             code="dataset_exists",
             pointer="/name",
         )
-    return dataset
+    return created
 
 
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:

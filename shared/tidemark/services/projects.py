@@ -11,17 +11,24 @@ from tidemark.store.backend import Backend
 
 
 def create_project(
-    backend: Backend, *, name: str, description: str, classes: Sequence[ClassInput], actor: str
+    backend: Backend,
+    *,
+    name: str,
+    description: str,
+    classes: Sequence[ClassInput],
+    actor: str,
+    request: str | None = None,
 ) -> Project:
-    """Create a project with its class map (R1).
+    """Create a project with its class map (R1). A repeat of the same `request` gets what it made the first time.
 
     Raises Conflict where the name is taken, InvalidRequest and TooLarge for a class map that cannot be.
     """
     class_map = ClassMap().append(classes)
     project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
-    if not catalog.create_project(backend, project, class_map):
+    created = catalog.create_project(backend, project, class_map, request)
+    if created is None:
         raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
-    return project
+    return created
 
 
 def get_project(backend: Backend, name: str) -> Project:

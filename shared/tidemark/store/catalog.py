@@ -27,19 +27,14 @@ class DatasetState(NamedTuple):
     latest_at: datetime | None
 
 
-def create_project(backend: Backend, project: Project, class_map: ClassMap) -> bool:
-    """Write a new project and its class map; False if the name is taken."""
-    try:
-        table.transact(
-            backend,
-            [
-                _put_new(backend, _project_key(project.name), _definition(project)),
-                _put_new(backend, _class_map_key(project.name), _class_map_item(class_map, 1)),
-            ],
-        )
-    except table.TransactionRefused:
-        return False
-    return True
+def create_project(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
+    """Write a new project and its class map, for a request that is named if it may be repeated.
+
+    Answers the project, the one from before if the same request made it; None if the name is taken.
+    """
+    class_map_write = _put_new(backend, _class_map_key(project.name), _class_map_item(class_map, 1))
+    kept = _create(backend, _project_key(project.name), project.model_dump_json(), request, [class_map_write])
+    return Project.model_validate_json(kept) if kept else None
 
 
 def project(backend: Backend, name: str) -> Project:
@@ -90,22 +85,20 @@ def replace_class_map(backend: Backend, project_name: str, before: ClassMap, aft
     return True
 
 
-def create_dataset(backend: Backend, dataset: Dataset) -> bool:
-    """Write a new dataset, empty, at version 0; False if the name is taken."""
+def create_dataset(backend: Backend, dataset: Dataset, request: str | None) -> Dataset | None:
+    """Write a new dataset, empty, at version 0, for a request that is named if it may be repeated.
+
+    Answers the dataset, the one from before if the same request made it; None if the name is taken.
+    """
     pk = dataset_pk(dataset.uid)
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
-    try:
-        table.transact(
-            backend,
-            [
-                _put_new(backend, _dataset_key(dataset.project, dataset.name), _definition(dataset)),
-                _put_new(backend, Key(pk, "META"), state),
-                _put_new(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
-            ],
-        )
-    except table.TransactionRefused:
-        return False
-    return True
+    state_writes = [
+        _put_new(backend, Key(pk, "META"), state),
+        _put_new(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
+    ]
+    key = _dataset_key(dataset.project, dataset.name)
+    kept = _create(backend, key, dataset.model_dump_json(), request, state_writes)
+    return Dataset.model_validate_json(kept) if kept else None
 
 
 def dataset(backend: Backend, project_name: str, name: str) -> Dataset:
@@ -192,6 +185,17 @@ def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[ta
     return items
 
 
+def _create(backend: Backend, key: Key, definition: str, request: str | None, others: list[Any]) -> str | None:
+    """Write a definition and `others` that belong to it; answers the definition that `request` has made, if it has."""
+    try:
+        table.transact(backend, [_put_new(backend, key, {"definition": definition, "request": request}), *others])
+    except table.TransactionRefused:
+        existing = table.get(backend, key) or {}
+        made_by_this = request is not None and existing.get("request") == request
+        return str(existing["definition"]) if made_by_this else None
+    return definition
+
+
 def _put_new(backend: Backend, key: Key, item: dict[str, Any]) -> Any:
     return {
         "Put": {
@@ -200,10 +204,6 @@ def _put_new(backend: Backend, key: Key, item: dict[str, Any]) -> Any:
             "ConditionExpression": "attribute_not_exists(PK)",
         }
     }
-
-
-def _definition(thing: Project | Dataset) -> dict[str, Any]:
-    return {"definition": thing.model_dump_json()}
 
 
 def _class_map_item(classes: ClassMap, revision: int) -> dict[str, Any]:

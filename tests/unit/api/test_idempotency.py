@@ -73,6 +73,26 @@ def test_the_same_key_with_another_body_is_refused(api: Client, first: Write, pa
     assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
+@pytest.mark.parametrize("write", WRITES)
+def test_a_repeat_finds_what_was_made_though_its_answer_was_lost(api: Client, world: World, write: Write) -> None:
+    first = write(api, "once")
+    _lose_kept_answers(world)
+    assert write(api, "once") == first
+
+
+def test_a_lost_answer_is_not_found_with_another_key(api: Client, world: World) -> None:
+    create_project(api, "once")
+    _lose_kept_answers(world)
+    assert create_project(api, "another").status == 409
+
+
+def _lose_kept_answers(world: World) -> None:
+    """As where a function was killed after it had written, before it had kept its answer."""
+    dynamodb, table = world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"]
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+
+
 def test_the_order_of_names_in_a_body_is_no_difference(api: Client) -> None:
     first = api.post("/projects", {"name": "cars", "description": "x"}, Idempotency_Key="once")
     assert api.post("/projects", {"description": "x", "name": "cars"}, Idempotency_Key="once") == first
