@@ -2,20 +2,17 @@
 
 import base64
 import binascii
-import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from functions.api.problem import MALFORMED_JSON, HttpRefusal
 from tidemark.domain.errors import InvalidRequest, TooLarge
+from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES
 
 JSON_TYPE = "application/json"
-MAX_DIGITS = 400
-"""Digits of a whole number; a longer one is larger than any float."""
 
 
 def body(event: Mapping[str, Any]) -> bytes:
@@ -39,14 +36,14 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON object in the body of a write, read strictly: no name twice, finite numbers, no deep nesting.
+    """The JSON object in the body of a write: no name twice, finite numbers, Unicode text, no deep nesting.
 
-    Raises what `body` raises, and InvalidRequest.
+    Raises what `body` and `read_json` raise, and InvalidRequest.
     """
-    document = _parse(body(event))
+    document = read_json(body(event))
     if not isinstance(document, dict):
         raise InvalidRequest("The body must be a JSON object, {...}.")
-    _check_depth(document)
+    _check(document)
     return document
 
 
@@ -73,61 +70,25 @@ def _raw(event: Mapping[str, Any]) -> bytes:
         raise InvalidRequest("The body did not arrive whole; send it again.", code=MALFORMED_JSON) from None
 
 
-def _parse(raw: bytes) -> Any:
-    try:
-        return json.loads(
-            raw.decode(),
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_int,
-        )
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code=MALFORMED_JSON) from None
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.", code=MALFORMED_JSON) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        raise InvalidRequest(f"The name {twice[:80]!r} appears twice in one object.", code="duplicate_name")
-    return members
-
-
-def _constant(name: str) -> float:
-    raise InvalidRequest(f"{name} is not a JSON number.", code="not_finite")
-
-
-def _float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise InvalidRequest(f"The number {digits[:40]} is too large.", code="not_finite")
-    return number
-
-
-def _int(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise InvalidRequest(f"The number {digits[:40]}... is too large.", code="not_finite")
-    return int(digits)
-
-
-def _check_depth(document: dict[str, Any]) -> None:
-    """Raise for nesting over the limit, and for text that is not Unicode: half of a surrogate pair."""
+def _check(document: dict[str, Any]) -> None:
+    """Raise for what JSON cannot say or says twice: see `json_object`. Goes by levels, and does not recurse."""
     level: list[Any] = [document]
     for _ in range(MAX_NESTING):
         inner: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
-                inner.extend(value)
-                inner.extend(value.values())
-            elif isinstance(value, list):
-                inner.extend(value)
-            elif isinstance(value, str) and not value.isascii():
-                _check_text(value)
+            match value:
+                case RepeatingObject():
+                    name = repr(value.repeated[:80])
+                    raise InvalidRequest(f"The name {name} appears twice in one object.", code="duplicate_name")
+                case dict():
+                    inner.extend(value)
+                    inner.extend(value.values())
+                case list():
+                    inner.extend(value)
+                case str() if not value.isascii():
+                    _check_text(value)
+                case float() if not math.isfinite(value):
+                    raise InvalidRequest("The body has a number that is not finite, or too large.", code="not_finite")
         level = inner
     if any(isinstance(value, dict | list) for value in level):
         raise _too_deep()

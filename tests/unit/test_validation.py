@@ -11,6 +11,7 @@ from tests.strategies import CLASS_MAP, Json, any_json, frames, mutations, patch
 from tidemark.domain.class_map import ClassInput, ClassMap
 from tidemark.domain.errors import RowError
 from tidemark.domain.frames import Frame
+from tidemark.domain.json_input import read_json
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME
 from tidemark.domain.mutations import Op
 from tidemark.domain.patches import FramePatch
@@ -265,6 +266,19 @@ def test_a_frame_above_a_megabyte_is_told_its_size() -> None:
     error = only_error(added(metadata={f"field {number}": "x" * 8000 for number in range(140)}))
     assert (error.code, error.pointer) == ("frame_too_large", "/frame")
     assert "it has at most 1048576" in error.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"op": "ADD", "op": "ADD", "frame": {"frame_id": "f"}}',
+        '{"op": "ADD", "frame": {"frame_id": "f", "metadata": {"op": 1, "op": 2}}}',
+        '{"op": "ADD", "frame": {"frame_id": "f", "labels": [{"id": "1", "attributes": {"op": 1, "op": 1}}]}}',
+    ],
+)
+def test_a_name_that_is_twice_in_an_object_is_told(text: str) -> None:
+    error = only_error(read_json(text.encode()))
+    assert (error.code, error.message) == ("duplicate_name", "The name 'op' is twice in one object.")
 
 
 def test_labels_of_too_many_classes_are_told_their_limit() -> None:

@@ -14,6 +14,7 @@ from tidemark.domain.embeddings import Embedding
 from tidemark.domain.errors import RowError
 from tidemark.domain.fields import json_type
 from tidemark.domain.frames import Frame, class_counts
+from tidemark.domain.json_input import RepeatingObject
 from tidemark.domain.labels import Instance
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
 from tidemark.domain.mutations import Add, Delete, Modify, Mutation, Op
@@ -125,23 +126,30 @@ def _parse(value: object) -> Mutation | list[Problem]:
     shape = _SHAPES.get(op) if isinstance(op, str) else None
     if shape is None:
         return [Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")]
-    if _is_too_deep(value):
-        return [Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")]
+    ill_formed = _ill_formed(value)
+    if ill_formed:
+        return [ill_formed]
     try:
         return shape.model_validate(value)
     except ValidationError as error:
         return problems_of(error)
 
 
-def _is_too_deep(row: dict[str, object]) -> bool:
-    """Whether objects and lists lie deeper in each other than any valid row's. Counts levels, and does not recurse."""
+def _ill_formed(row: dict[str, object]) -> Problem | None:
+    """What no valid row has: objects that repeat a name, and objects and lists too deep in each other.
+
+    Goes by levels, and does not recurse.
+    """
     level: list[Any] = [row]
     for _ in range(MAX_NESTING):
+        for outer in level:
+            if isinstance(outer, RepeatingObject):
+                return Problem("duplicate_name", "", f"The name '{shown(outer.repeated)}' is twice in one object.")
         parts = (part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer))
         level = [part for part in parts if isinstance(part, _CONTAINERS)]
         if not level:
-            return False
-    return True
+            return None
+    return Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")
 
 
 _CONTAINERS = (dict, list)

@@ -17,6 +17,7 @@ from tidemark.domain.canonical import digest
 from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge, Unavailable
+from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
@@ -27,7 +28,6 @@ from tidemark.store.backend import Backend
 from tidemark.store.packs import PackWriter
 from tidemark.store.uploads import UploadRecord
 
-MAX_DIGITS = 100
 RACES = 8
 """Times that rows are checked again because another request taught the dataset new metadata fields meanwhile."""
 
@@ -131,14 +131,9 @@ def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
 
 
 def _rows(body: bytes) -> list[Any]:
-    try:
-        envelope = json.loads(body.decode(), parse_int=_whole_number)
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply to be read.", code="malformed_json") from None
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code="malformed_json") from None
-    except ValueError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.", code="malformed_json") from None
+    envelope = read_json(body)
+    if isinstance(envelope, RepeatingObject):
+        raise InvalidRequest('The body has "mutations" twice.')
     if not isinstance(envelope, dict) or envelope.keys() != {"mutations"}:
         raise InvalidRequest('The body must be {"mutations": [...]} and nothing else.')
     rows = envelope["mutations"]
@@ -150,12 +145,6 @@ def _rows(body: bytes) -> list[Any]:
             pointer="/mutations",
         )
     return rows
-
-
-def _whole_number(text: str) -> int | float:
-    # Python refuses to parse thousands of digits, and with them the whole body. As a real number, one that is so long
-    # is out of every range, which its row is then told.
-    return int(text) if len(text) <= MAX_DIGITS else float(text)
 
 
 def _check(backend: Backend, dataset: Dataset, rows: list[Any]) -> Checked:

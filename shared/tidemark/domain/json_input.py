@@ -1,0 +1,44 @@
+"""JSON as users send it, read strictly: in UTF-8, and with nothing in it lost without a word."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from tidemark.domain.errors import InvalidRequest
+
+MAX_DIGITS = 100
+
+
+class RepeatingObject(dict[str, Any]):
+    """An object in which a name stands twice: JSON keeps the last of its values, and so would lose one unseen."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        ((self.repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
+        """A name that stands twice, or more often."""
+
+
+def read_json(data: bytes) -> Any:
+    """The value that `data` holds; an object that repeats a name is a RepeatingObject, NaN and infinity are numbers.
+
+    Raises InvalidRequest (`malformed_json`, `too_deep`).
+    """
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_object, parse_int=_whole_number)
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply to be read.", code="too_deep") from None
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code="malformed_json") from None
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not JSON: {error}.", code="malformed_json") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else RepeatingObject(pairs)
+
+
+def _whole_number(text: str) -> int | float:
+    # Python refuses to parse thousands of digits, and with them the whole text. As a real number, one that is so long
+    # is out of every range, which its row is then told.
+    return int(text) if len(text) <= MAX_DIGITS else float(text)
