@@ -6,6 +6,7 @@ from typing import Any
 from tests.faults.world import World
 from tidemark.domain.uploads import Receipt
 from tidemark.services import intake
+from tidemark.store.backend import Backend
 
 PROJECT, DATASET = "birds", "train"
 
@@ -32,20 +33,40 @@ def delete(frame_id: str) -> dict[str, Any]:
     return {"op": "DELETE", "frame_id": frame_id}
 
 
-def send(world: World, *rows: Any, key: str | None = None, dataset: str = DATASET, actor: str = "ann") -> Receipt:
-    """Submit rows without applying them."""
+def body_of(*rows: Any) -> bytes:
+    """The body of a request that carries these rows."""
+    return json.dumps({"mutations": rows}).encode()
+
+
+def submit(
+    world: World,
+    body: bytes,
+    *,
+    key: str | None = None,
+    dataset: str = DATASET,
+    actor: str = "ann",
+    by: Backend | None = None,
+) -> Receipt:
+    """Submit a body, to the process `by` or to a fresh one."""
     return intake.submit(
-        world.process(),
-        project=PROJECT,
-        dataset=dataset,
-        body=json.dumps({"mutations": rows}).encode(),
-        actor=actor,
-        idempotency_key=key,
+        by or world.process(), project=PROJECT, dataset=dataset, body=body, actor=actor, idempotency_key=key
     )
 
 
-def upload(world: World, *rows: Any, key: str | None = None, dataset: str = DATASET) -> Receipt:
+def send(
+    world: World,
+    *rows: Any,
+    key: str | None = None,
+    dataset: str = DATASET,
+    actor: str = "ann",
+    by: Backend | None = None,
+) -> Receipt:
+    """Submit rows without applying them."""
+    return submit(world, body_of(*rows), key=key, dataset=dataset, actor=actor, by=by)
+
+
+def upload(world: World, *rows: Any, key: str | None = None, dataset: str = DATASET, actor: str = "ann") -> Receipt:
     """Submit rows and let them settle."""
-    receipt = send(world, *rows, key=key, dataset=dataset)
+    receipt = send(world, *rows, key=key, dataset=dataset, actor=actor)
     world.drain()
     return receipt

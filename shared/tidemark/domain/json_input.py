@@ -38,7 +38,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members if len(members) == len(pairs) else RepeatingObject(pairs)
 
 
-def _whole_number(text: str) -> int | float:
-    # Python refuses to parse thousands of digits, and with them the whole text. As a real number, one that is so long
-    # is out of every range, which its row is then told.
-    return int(text) if len(text) <= MAX_DIGITS else float(text)
+def _whole_number(text: str) -> int:
+    # Python refuses to parse thousands of digits, and with them the whole text. Where a number begins with a hundred,
+    # these are out of every range as the number is, and whoever checks the range says so.
+    return int(text[:MAX_DIGITS])

@@ -82,10 +82,17 @@ def test_a_body_that_is_no_object_is_refused(api: Client, body: bytes) -> None:
     assert refusal(api.send("POST", "/projects", body, JSON))[2] == "The body must be a JSON object, {...}."
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_refused(api: Client, number: str) -> None:
     answer = api.send("POST", "/projects/birds/datasets", b'{"shards":%s}' % number.encode(), JSON)
     assert refusal(answer)[:2] == (422, "not_finite")
+
+
+@pytest.mark.parametrize("digits", [20, 101, 5000])
+def test_a_whole_number_is_told_its_range_however_long_it_is(api: Client, digits: int) -> None:
+    body = b'{"name":"many","shards":%s}' % (b"9" * digits)
+    (error,) = api.send("POST", "/projects/birds/datasets", body, JSON).json()["errors"]
+    assert (error["code"], error["pointer"]) == ("out_of_range", "/shards")
 
 
 def test_a_name_given_twice_is_refused(api: Client) -> None:
