@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import (
@@ -26,7 +25,6 @@ RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history,
 
 logger = Logger()
 tracer = Tracer()
-metrics = Metrics()
 
 
 def build() -> Resolver:
@@ -43,9 +41,6 @@ app = build()
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
-    answer = app.resolve(event, context)
-    metrics.add_metric(f"Answers{answer['statusCode'] // 100}xx", MetricUnit.Count, 1)
-    return answer
+    return app.resolve(event, context)

@@ -107,6 +107,7 @@ def submit_mutations(
     logger.info("upload accepted", upload=receipt.upload, accepted=receipt.accepted, rejected=receipt.rejected)
     metrics.add_metric("RowsAccepted", MetricUnit.Count, receipt.accepted)
     metrics.add_metric("RowsRejected", MetricUnit.Count, receipt.rejected)
+    metrics.flush_metrics()
     location = {"Location": path_of("projects", project, "datasets", dataset, "uploads", receipt.upload)}
     if receipt.accepted == 0:
         return problem.of_rejected_upload(receipt, location, router.request_id)

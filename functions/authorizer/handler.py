@@ -34,20 +34,18 @@ REFUSED: dict[str, Any] = {"isAuthorized": False}
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
-@metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """The simple answer of an HTTP API authorizer (payload format 2.0): pass or not, and what the key allows."""
     tokens = _tokens(event.get("headers") or {})
     if not tokens:
-        metrics.add_metric("KeysMissing", MetricUnit.Count, 1)
         return NOBODY
     grant = _grant(tokens.pop()) if len(tokens) == 1 else None
     if grant is None:
         logger.info("key refused")
         metrics.add_metric("KeysRefused", MetricUnit.Count, 1)
+        metrics.flush_metrics()
         return REFUSED
-    metrics.add_metric("KeysAccepted", MetricUnit.Count, 1)
     return {"isAuthorized": True, "context": {"grant": grant.model_dump_json()}}
 
 

@@ -21,7 +21,6 @@ backend = Backend.from_environment()
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
     """Publish the datasets of a batch, each as one; a dataset whose publication fails comes back whole."""
@@ -41,6 +40,9 @@ def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureRespon
 
 def _publish(uid: str, bodies: Any) -> None:
     settled = [Settled.model_validate_json(body) for body in bodies]
-    for version in publish(backend, uid, settled):
+    published = publish(backend, uid, settled)
+    for version in published:
         logger.info("version published", extra={"version": version.version, "uploads": version.uploads})
-        metrics.add_metric("VersionsPublished", MetricUnit.Count, 1)
+    if published:
+        metrics.add_metric("VersionsPublished", MetricUnit.Count, len(published))
+        metrics.flush_metrics()
