@@ -1,0 +1,86 @@
+"""`python -m tests.bench`: what `make bench` runs. Ends with an error where a target that is counted is missed.
+
+Two passes over the same operations, on a local stack of its own: the functions in this process, where their requests
+can be counted and their CPU time taken, then the deployed functions through the HTTPS API, by the clock.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from infra.local.server import ROOT, free_port, stop
+from infra.local.stack import LocalStack, up
+from tests.bench.deployed import Deployed
+from tests.bench.measured import Measured, Run, representative
+from tests.bench.process import process
+from tests.bench.report import document, text
+from tests.bench.scenario import Operation, operations
+from tests.bench.targets import targets
+
+FIRST_PORT = 15566
+"""Away from the ports of `make up` and of the tests."""
+RESULT = ROOT / "build" / "bench.json"
+
+
+def main() -> None:
+    """Measure, print, write the JSON."""
+    began = time.monotonic()
+    with _stack() as stack:
+        key = stack.make_key("admin")
+        _say("Counting requests and CPU time, the functions in this process …")
+        counted = dict(_counted(stack, key))
+        _say("Taking the time of the deployed functions …")
+        lines = [Measured(operation, counted[operation.name], took) for operation, took in _timed(stack, key)]
+    checked = list(targets({line.operation.name: line for line in lines}))
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(document(lines, checked), indent=2) + "\n")
+    print(f"\n{text(lines, checked)}\n\n{RESULT.relative_to(ROOT)} has the details. {time.monotonic() - began:.0f} s.")
+    if missed := [target.name for target in checked if target.counted and not target.met]:
+        sys.exit(f"Targets missed: {'; '.join(missed)}")
+
+
+@contextmanager
+def _stack() -> Iterator[LocalStack]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        try:
+            yield up(home, free_port(FIRST_PORT))
+        finally:
+            stop(home)
+
+
+def _counted(stack: LocalStack, key: str) -> Iterator[tuple[str, Run]]:
+    with process(stack, key) as functions:
+
+        def counted(operation: Operation, number: int) -> Run:
+            functions.take()
+            operation.run(number)
+            return functions.take()
+
+        for operation in operations(functions, "counted"):
+            yield operation.name, representative([counted(operation, number) for number in range(operation.times)])
+
+
+def _timed(stack: LocalStack, key: str) -> Iterator[tuple[Operation, float]]:
+    """The operations and the seconds that they take, the least of several runs."""
+    with closing(Deployed(stack, key)) as door:
+
+        def took(operation: Operation, number: int) -> float:
+            began = time.monotonic()
+            operation.run(number)
+            return time.monotonic() - began
+
+        for operation in operations(door, "timed"):
+            yield operation, min(took(operation, number) for number in range(operation.times))
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Counts what requests to AWS cost, from hooks of the SDK: how many of which kind, and the units that they consume.
+
+A write's units depend on what was there before, so the meter looks at the items of a write before and after it, by a
+client that it does not meter.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from tests.bench.units import (
+    STORAGE_BYTES,
+    Index,
+    Item,
+    get_units,
+    item_size,
+    query_units,
+    refused_write_units,
+    write_units,
+)
+
+INDEXES = (Index(("pending", "accepted_at"), ("deletes",)), Index(("dataset", "accepted_at")))
+"""The indexes of the main table, `pending` and `uploads`. No item of another table has their keys."""
+SQS_CHUNK = 64 * 1024
+"""SQS charges a request for each of these of its messages' bytes."""
+
+Key = tuple[str, str, str]
+"""Table, PK and SK."""
+Observe = Callable[[list[Key]], dict[Key, Item]]
+"""Reads items without being metered; those that are not there are left out."""
+
+
+@dataclass
+class Tally:
+    """What some requests have cost."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    """How many of each kind, such as `dynamodb.Query`."""
+    write_units: float = 0
+    read_units: float = 0
+    sqs_charged: int = 0
+    """Requests as SQS charges them."""
+    table_bytes: int = 0
+    """By which the table has grown, with what is charged for each item."""
+    pack_bytes: int = 0
+    """By which the bucket has grown."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.requests + other.requests,
+            self.write_units + other.write_units,
+            self.read_units + other.read_units,
+            self.sqs_charged + other.sqs_charged,
+            self.table_bytes + other.table_bytes,
+            self.pack_bytes + other.pack_bytes,
+        )
+
+
+class Meter:
+    """Tallies the requests of every client that is made from a session after `attach`."""
+
+    def __init__(self, observe: Observe) -> None:
+        self.tally = Tally()
+        self._observe = observe
+        self._lock = threading.Lock()
+
+    def attach(self, session: Any) -> None:
+        """Hook into a boto3 session."""
+        session.events.register("before-parameter-build", self._before)
+        session.events.register("after-call", self._after)
+
+    def take(self) -> Tally:
+        """The tally since it was last taken."""
+        taken, self.tally = self.tally, Tally()
+        return taken
+
+    def deliver(self, size: int) -> None:
+        """Count what Lambda does to hand a function a batch of messages of `size` bytes: receive it and delete it."""
+        self.tally.requests.update(("sqs.ReceiveMessage", "sqs.DeleteMessageBatch"))
+        self.tally.sqs_charged += chunks(size) + 1
+
+    def _before(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["metered"] = params
+        if model.name in ("PutItem", "UpdateItem", "TransactWriteItems"):
+            context["keys"] = [key_of(write) for write in writes_of(params)]
+            context["before"] = self._observe(context["keys"])
+
+    def _after(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        call = f"{model.service_model.service_name}.{model.name}"
+        cost = COSTS[call]
+        if "keys" in context:
+            refused = "Error" in parsed
+            after = context["before"] if refused else self._observe(context["keys"])
+            states = [(context["before"].get(key), after.get(key)) for key in context["keys"]]
+            added = write_cost(context["metered"], states, refused=refused)
+        else:
+            added = cost(context["metered"], parsed)
+        added.requests[call] += 1
+        with self._lock:
+            self.tally += added
+
+
+def write_cost(params: Mapping[str, Any], states: list[tuple[Item | None, Item | None]], *, refused: bool) -> Tally:
+    """The cost of a write request whose items went from one state to another."""
+    transactional = "TransactItems" in params
+    if refused and not transactional:
+        return Tally(write_units=sum(refused_write_units(before) for before, _ in states))
+    if refused:  # it was prepared, so its items count as if it had been committed; it changes no index
+        asked = [(before, write.get("Item")) for (before, _), write in zip(states, writes_of(params), strict=True)]
+        return Tally(write_units=sum(write_units(*state, transactional=True) for state in asked))
+    return Tally(
+        write_units=sum(
+            write_units(*state, transactional=transactional) + sum(index.write_units(*state) for index in INDEXES)
+            for state in states
+        ),
+        table_bytes=sum(stored_bytes(after) - stored_bytes(before) for before, after in states),
+    )
+
+
+def stored_bytes(item: Item | None) -> int:
+    """What an item and its entries in the indexes take."""
+    held = [item, *(index.entry(item) for index in INDEXES)]
+    return sum(item_size(state) + STORAGE_BYTES for state in held if state)
+
+
+def writes_of(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The writes of a request, each with its table and its item or key."""
+    for transacted in params.get("TransactItems", [{"alone": params}]):
+        yield from transacted.values()
+
+
+def key_of(write: Mapping[str, Any]) -> Key:
+    """The key that a write is for."""
+    key = write.get("Key") or write["Item"]
+    return write["TableName"], key["PK"]["S"], key["SK"]["S"]
+
+
+def chunks(size: int) -> int:
+    """The requests that SQS charges for one with messages of `size` bytes."""
+    return max(1, ceil(size / SQS_CHUNK))
+
+
+def _get_item(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
+    size = item_size(parsed.get("Item", {}))
+    return Tally(read_units=get_units([size], consistent=params.get("ConsistentRead", False)))
+
+
+def _batch_get_item(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
+    units = 0.0
+    for table, asked in params["RequestItems"].items():
+        sizes = [item_size(item) for item in parsed["Responses"].get(table, [])]
+        absent = [0] * (len(asked["Keys"]) - len(sizes))
+        units += get_units([*sizes, *absent], consistent=asked.get("ConsistentRead", False))
+    return Tally(read_units=units)
+
+
+def _query(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
+    sizes = [item_size(item) for item in parsed["Items"]]
+    return Tally(read_units=query_units(sizes, consistent=params.get("ConsistentRead", False)))
+
+
+def _put_object(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
+    return Tally(pack_bytes=params["Body"].getbuffer().nbytes)  # the SDK makes a file of the bytes
+
+
+def _send_message_batch(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
+    return Tally(sqs_charged=chunks(sum(len(entry["MessageBody"].encode()) for entry in params["Entries"])))
+
+
+def _requests_only(_params: Mapping[str, Any], _parsed: Mapping[str, Any]) -> Tally:
+    return Tally()
+
+
+COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
+    "dynamodb.GetItem": _get_item,
+    "dynamodb.BatchGetItem": _batch_get_item,
+    "dynamodb.Query": _query,
+    "dynamodb.PutItem": _requests_only,
+    "dynamodb.UpdateItem": _requests_only,
+    "dynamodb.TransactWriteItems": _requests_only,
+    "s3.PutObject": _put_object,
+    "s3.GetObject": _requests_only,
+    "sqs.SendMessageBatch": _send_message_batch,
+    "events.PutEvents": _requests_only,
+}
+"""What each kind of request costs beside the write units. A kind that is not here is not metered yet, and fails."""

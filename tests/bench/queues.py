@@ -1,0 +1,64 @@
+"""SQS and EventBridge of the benchmark: they take what the functions send, and give it out as Lambda receives it."""
+
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+WINDOWS, SETTLED = "windows.fifo", "settled.fifo"
+BATCHES = {WINDOWS: 1, SETTLED: 10}
+"""Messages in one call of the queue's function, as `infra/functions.py` has them."""
+
+Json = dict[str, Any]
+
+
+class Queues:
+    """What is waiting, by queue and message group."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, dict[str, deque[Json]]] = {queue: defaultdict(deque) for queue in BATCHES}
+        self._sequence = count(18_850_000_000_000_000_000)
+
+    def answer(self, model: Any, params: Json, **_: Any) -> Any:
+        """A hook of the SDK: the answers of SQS and EventBridge, None for other services."""
+        if model.name == "SendMessageBatch":
+            return SimpleNamespace(status_code=200, headers={}), self._send(json.loads(params["body"]))
+        if model.name == "PutEvents":
+            return SimpleNamespace(status_code=200, headers={}), {"FailedEntryCount": 0, "Entries": []}
+        return None
+
+    def batches(self, queue: str) -> Iterator[list[Json]]:
+        """The records of one call after another, the groups taking turns, until nothing is waiting."""
+        groups = self._waiting[queue]
+        while waiting := [group for group in groups.values() if group]:
+            for group in waiting:
+                yield [group.popleft() for _ in range(min(BATCHES[queue], len(group)))]
+
+    def _send(self, body: Json) -> Json:
+        queue = body["QueueUrl"]
+        for entry in body["Entries"]:
+            self._waiting[queue][entry["MessageGroupId"]].append(_record(queue, entry, next(self._sequence)))
+        return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
+
+
+def _record(queue: str, entry: Json, sequence: int) -> Json:
+    """A message as Lambda hands it to a function."""
+    return {
+        "messageId": entry["MessageDeduplicationId"],
+        "receiptHandle": "handle",
+        "body": entry["MessageBody"],
+        "attributes": {
+            "MessageGroupId": entry["MessageGroupId"],
+            "SequenceNumber": str(sequence),
+            "SentTimestamp": str(time.time_ns() // 1_000_000),
+            "ApproximateReceiveCount": "1",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+        "awsRegion": "us-east-1",
+    }

@@ -1,0 +1,59 @@
+"""The rows of the benchmark: frames of a driving camera, of 1.3 KB and with five boxes each, and changes of them."""
+
+import random
+from functools import cache
+
+from tests.stack.rows import Json, add, box, modify
+
+CLASSES = ("car", "person", "tram", "bicycle")
+BOXES = 5
+
+
+@cache
+def added(number: int) -> Json:
+    """The ADD of a frame; a higher number is a higher id."""
+    draw = random.Random(number)
+    row = add(
+        frame_id(number),
+        *(
+            box(
+                f"{number:06d}-{position}",
+                CLASSES[(number + position) % len(CLASSES)],
+                left=round(draw.uniform(0, 1900), 3),
+                top=round(draw.uniform(0, 1000), 3),
+                width=round(draw.uniform(1, 200), 3),
+                height=round(draw.uniform(1, 200), 3),
+                sensor="front",
+                attributes={"occluded": draw.random() < 0.2, "annotator": f"person-{draw.randrange(20)}"},
+            )
+            for position in range(BOXES)
+        ),
+        weather=draw.choice(["rain", "sun", "fog"]),
+        speed=round(draw.uniform(0, 40), 2),
+        tags=["night", "wet"],
+    )
+    row["frame"] |= {
+        "captured_at": f"2026-03-01T12:{number // 60 % 60:02d}:{number % 60:02d}Z",
+        "device_id": "car-07",
+        "geo": {"lat": round(draw.uniform(47, 48), 5), "lon": round(draw.uniform(8, 9), 5)},
+        "sensors": [
+            {
+                "id": "front",
+                "type": "IMAGE",
+                "url": f"s3://drives/07/cam-front/{number:06d}.jpg",
+                "metadata": {"width": 1920, "height": 1080, "exposure_ms": round(draw.uniform(1, 30), 2)},
+            }
+        ],
+    }
+    return row
+
+
+def relabelled(number: int, times: int = 1) -> Json:
+    """A MODIFY of a frame: one box gets another class and width, one metadata field another value."""
+    label = {"id": f"{number:06d}-0", "class": CLASSES[(number + times) % len(CLASSES)], "width": 10.5 + times}
+    return modify(frame_id(number), label, speed=float(times))
+
+
+def frame_id(number: int) -> str:
+    """The id of a frame."""
+    return f"drive-07_cam-front_{number:06d}"

@@ -1,0 +1,77 @@
+"""What is measured: the operations, in an order in which each finds what it needs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.bench.door import Dataset, Door
+from tests.bench.rows import CLASSES, added, frame_id, relabelled
+
+BULK, VERSIONS = 1000, 500
+BULK_TIMES, SINGLE_TIMES = 3, 10
+ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
+ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
+READ_OF_ONE, READ_OF_MANY = "read a frame, 1 version", f"read a frame, {VERSIONS} versions"
+READ_LATEST = "read a frame, LATEST"
+LIST, HISTORY = f"list {BULK:,} frames", f"history of {VERSIONS} versions"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line of the benchmark. It is run `times` times, each with a number from 0."""
+
+    name: str
+    frames: int
+    """Frames that it writes or answers."""
+    times: int
+    run: Callable[[int], object]
+
+
+def operations(door: Door, projects: str) -> Iterator[Operation]:
+    """The operations; what one needs is set up before it is handed out. Every dataset has 16 shards.
+
+    The names of their projects begin with `projects`.
+
+    Before anything is measured, a dataset has learned its schema and holds a frame, as it has but once in its life.
+    """
+    drive = _dataset(door, f"{projects}-drive")
+
+    def bulk(number: int) -> range:
+        return range(1 + BULK * number, 1 + BULK * (number + 1))
+
+    def single(number: int) -> int:
+        return bulk(BULK_TIMES).start + number
+
+    yield Operation(ADD_BULK, BULK, BULK_TIMES, lambda time: drive.upload(*map(added, bulk(time))))
+    version = drive.latest()
+    yield Operation(MODIFY_BULK, BULK, BULK_TIMES, lambda time: drive.upload(*map(relabelled, bulk(time))))
+    yield Operation(ADD_ONE, 1, SINGLE_TIMES, lambda time: drive.upload(added(single(time))))
+    yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(drive.frame(frame_id(7), version)))
+    yield Operation(READ_LATEST, 1, SINGLE_TIMES, lambda _: _only(drive.frame(frame_id(7), "LATEST")))
+    yield Operation(MODIFY_ONE, 1, SINGLE_TIMES, lambda time: drive.upload(relabelled(7, 2 + time)))
+
+    listed = _dataset(door, f"{projects}-listed")
+    listed.upload(*map(added, range(1, BULK)))
+    version_of_list = listed.latest()
+    yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(version_of_list, BULK), BULK))
+
+    changing = _dataset(door, f"{projects}-changing")
+    uploads = [changing.send(relabelled(0, time)) for time in range(1, VERSIONS)]
+    changing.settle(uploads[-1])
+    middle = changing.latest() // 2
+    yield Operation(READ_OF_MANY, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), middle)))
+    yield Operation(HISTORY, 1, BULK_TIMES, lambda _: _all([*changing.history(frame_id(0), VERSIONS)], VERSIONS))
+
+
+def _dataset(door: Door, name: str) -> Dataset:
+    dataset = Dataset(door, name, CLASSES)
+    dataset.upload(added(0))
+    return dataset
+
+
+def _all(items: list[dict[str, object]], expected: int) -> None:
+    if len(items) != expected:
+        raise AssertionError(f"{len(items)} items, not {expected}: the figures would be of something else")
+
+
+def _only(frame: dict[str, object]) -> None:
+    _all([frame] if "frame" in frame else [], 1)

@@ -1,0 +1,44 @@
+"""What common operations may cost at most."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.bench.measured import Measured
+from tests.bench.scenario import ADD_BULK, ADD_ONE, MODIFY_BULK, MODIFY_ONE, READ_OF_MANY, READ_OF_ONE
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure and the most that it may be."""
+
+    name: str
+    measured: float
+    most: float
+    counted: bool = True
+    """Counted figures are the same in every run, so that a miss is an error. CPU time depends on the machine."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is within its limit."""
+        return self.measured <= self.most
+
+
+def targets(lines: Mapping[str, Measured]) -> Iterator[Target]:
+    """All targets, for the measured operations by their names."""
+    bulk = lines[ADD_BULK]
+    frames = bulk.operation.frames
+    yield Target(f"{ADD_BULK}: write units a frame", bulk.total.tally.write_units / frames, 2.4)
+    yield Target(f"{ADD_BULK}: S3 PUTs a frame", bulk.requests("s3.PutObject") / frames, 0.02)
+    for name in (ADD_ONE, MODIFY_ONE):
+        yield Target(f"{name}: write units", lines[name].total.tally.write_units, 20)
+    for name in (READ_OF_ONE, READ_OF_MANY):
+        line = lines[name]
+        yield Target(f"{name}: DynamoDB queries", line.requests("dynamodb.Query"), 1)
+        yield Target(f"{name}: S3 GETs", line.requests("s3.GetObject"), 1)
+        yield Target(f"{name}: all requests", line.total.tally.requests.total(), 2)
+    for name in (ADD_BULK, MODIFY_BULK):
+        yield Target(f"{name}: ms of CPU a frame in api and apply", _cpu(lines[name]), 0.5, counted=False)
+
+
+def _cpu(line: Measured) -> float:
+    return sum(line.functions[name].cpu.ours for name in ("api", "apply")) / line.operation.frames
