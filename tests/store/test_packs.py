@@ -1,0 +1,48 @@
+"""Payloads come back as they were written, or not at all."""
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.faults.world import World
+from tidemark.domain.canonical import digest
+from tidemark.store import packs
+from tidemark.store.backend import Backend
+from tidemark.store.packs import PackCorrupt, PackWriter, Pointer
+
+LINES = st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=6)
+
+
+def written(backend: Backend, lines: list[bytes]) -> list[Pointer]:
+    pack = PackWriter("uid")
+    spans = [pack.add(line) for line in lines]
+    pack.write(backend)
+    return [Pointer(pack.name, *span, digest(line)) for span, line in zip(spans, lines, strict=True)]
+
+
+@given(LINES, LINES, st.randoms())
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_payloads_are_read_in_the_order_asked_for_from_any_packs(
+    world: World, one: list[bytes], other: list[bytes], order: Random
+) -> None:
+    backend = world.process()
+    payloads = dict(zip([*written(backend, one), *written(backend, other)], [*one, *other], strict=True))
+    wanted = [*payloads, *payloads]
+    order.shuffle(wanted)
+    assert packs.read_payloads(backend, wanted) == [payloads[pointer] for pointer in wanted]
+
+
+def test_a_payload_that_is_not_as_it_was_written_is_not_read(world: World) -> None:
+    backend = world.process()
+    good, bad = written(backend, [b"good", b"bad"])
+    object_key = packs.object_key(good.pack)
+    backend.s3.put_object(Bucket=backend.bucket, Key=object_key, Body=b"good\nbat\n")
+    assert packs.read_payloads(backend, [good]) == [b"good"]
+    with pytest.raises(PackCorrupt):
+        packs.read_payloads(backend, [good, bad])
+
+
+def test_no_two_packs_have_one_name() -> None:
+    assert len({PackWriter("uid").name for _ in range(100)}) == 100
