@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.api import envelope
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.errors import TidemarkError
-from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES
+from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 TRAIN = "/projects/birds/datasets/train"
 JSON = {"content-type": "application/json"}
@@ -75,6 +75,13 @@ def test_a_body_that_is_not_utf8_is_said_to_be_so(api: Client) -> None:
         "malformed_json",
         "The body is not UTF-8 at byte 9.",
     )
+
+
+def test_a_body_that_did_not_arrive_whole_is_to_be_sent_again() -> None:
+    event = Client().event("POST", "/projects", None, JSON) | {"body": "e30", "isBase64Encoded": True}
+    with pytest.raises(TidemarkError, match="send it again") as refusal:
+        envelope.body(event)
+    assert refusal.value.code == "malformed_json"
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[{}]", b"null", b"1", b'"name"'])
@@ -149,7 +156,9 @@ def test_an_odd_limit_is_refused(api: Client, limit: str) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "====", "%00", "bnVsbA", "%C3%A4", "W10", "eA" * 5000])
-@pytest.mark.parametrize("path", ["/projects", f"{TRAIN}/frames", f"{TRAIN}/versions", f"{TRAIN}/uploads"])
+@pytest.mark.parametrize(
+    "path", ["/projects", *(f"{TRAIN}/{part}" for part in ("frames", "versions", "uploads", "frames/f/history"))]
+)
 def test_a_malformed_cursor_is_refused(api: Client, path: str, cursor: str) -> None:
     assert refusal(api.get(f"{path}?cursor={cursor}"))[:2] == (422, "malformed_cursor")
 
@@ -171,6 +180,67 @@ def test_a_version_that_is_not_there_is_said_to_be_so(api: Client, path: str, ve
     assert refusal(api.get(path + version))[:2] == (status, "unknown_version")
 
 
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/projects/a%20b", "project"),
+        ("/projects/birds/datasets/-train", "dataset"),
+        (f"{TRAIN}/uploads/{'f' * 65}", "upload"),
+        (f"{TRAIN}/versions/{'1' * 65}", "version"),
+        (f"{TRAIN}/frames?version={'1' * 65}", "version"),
+        (f"{TRAIN}/frames?version=", "version"),
+        (f"{TRAIN}/frames?cursor=", "cursor"),
+        (f"{TRAIN}/frames/f/labels/a%23b/history", "label"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(api: Client, path: str, parameter: str) -> None:
+    answer = api.get(path)
+    (error,) = answer.json()["errors"]
+    assert (answer.status, error["parameter"]) == (422, parameter)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/frame_ids"),
+        ({"frame_ids": []}, "/frame_ids"),
+        ({"frame_ids": ["f"] * 101}, "/frame_ids"),
+        ({"frame_ids": ["f", "a#b"]}, "/frame_ids/1"),
+        ({"frame_ids": ["f"], "version": 7}, "/version"),
+        ({"frame_ids": ["f"], "limit": 7}, "/limit"),
+    ],
+)
+def test_a_fault_of_the_wanted_frames_is_pointed_at(api: Client, body: object, pointer: str) -> None:
+    answer = api.post(f"{TRAIN}/frames/batch-get", body)
+    (error,) = answer.json()["errors"]
+    assert (answer.status, error["pointer"]) == (422, pointer)
+
+
+@pytest.mark.parametrize("shards", [0, 65, -1, "2", 2.5, True, None])
+def test_a_number_of_shards_that_cannot_be_is_refused(api: Client, shards: object) -> None:
+    (error,) = api.post("/projects/birds/datasets", {"name": "new", "shards": shards}).json()["errors"]
+    assert error["pointer"] == "/shards"
+
+
+@pytest.mark.parametrize(
+    ("classes", "code", "pointer"),
+    [
+        ([{"name": "a"}, {"name": "a"}], "duplicate_class", "/classes/1/name"),
+        ([{"name": "a", "id": 1}, {"name": "b"}], "duplicate_class", "/classes/1/id"),
+        ([{"name": "a", "color": "red"}], "invalid_value", "/classes/0/color"),
+        ([{"name": "a", "id": -1}], "out_of_range", "/classes/0/id"),
+        ([{"name": " a"}], "invalid_name", "/classes/0/name"),
+    ],
+)
+def test_a_class_that_cannot_be_is_pointed_at(
+    api: Client, classes: list[dict[str, object]], code: str, pointer: str
+) -> None:
+    answer = api.post("/projects", {"name": "cars", "classes": classes})
+    (error,) = answer.json()["errors"]
+    assert (answer.status, error["code"], error["pointer"]) == (422, code, pointer)
+    assert api.get("/projects/cars").status == 404
+
+
 def test_an_unknown_query_parameter_is_named(api: Client) -> None:
     assert refusal(api.get(f"{TRAIN}/frames?verison=1"))[1:] == (
         "unknown_parameter",
@@ -186,8 +256,26 @@ def test_an_unknown_dataset_is_not_found(api: Client) -> None:
     assert refusal(api.get("/projects/birds/datasets/ghosts"))[0] == 404
 
 
-def test_an_unknown_frame_is_not_found(api: Client) -> None:
-    assert refusal(api.get(f"{TRAIN}/frames/ghost"))[:2] == (404, "unknown_frame")
+@pytest.mark.parametrize("part", ["", "/history", "/labels/l/history"])
+def test_an_unknown_frame_is_not_found(api: Client, part: str) -> None:
+    assert refusal(api.get(f"{TRAIN}/frames/ghost{part}"))[:2] == (404, "unknown_frame")
+
+
+def test_mutations_of_an_unknown_dataset_are_not_found(api: Client) -> None:
+    answer = api.post("/projects/birds/datasets/ghosts/mutations", {"mutations": [{}]})
+    assert refusal(answer)[:2] == (404, "unknown_dataset")
+
+
+@pytest.mark.parametrize("mutations", [[], {}, None])
+def test_mutations_that_are_no_list_of_rows_are_pointed_at(api: Client, mutations: object) -> None:
+    answer = api.post(f"{TRAIN}/mutations", {"mutations": mutations})
+    (error,) = answer.json()["errors"]
+    assert (answer.status, error["pointer"]) == (422, "/mutations")
+
+
+def test_too_many_mutations_are_too_large(api: Client) -> None:
+    answer = api.post(f"{TRAIN}/mutations", {"mutations": [{}] * (MAX_REQUEST_ROWS + 1)})
+    assert refusal(answer)[:2] == (413, "too_large")
 
 
 @pytest.mark.parametrize("path", ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects"])

@@ -105,6 +105,7 @@ def test_mutations_of_which_none_is_good_are_refused_and_stay_on_record(api: Cli
     problem = answer.json()
     assert (answer.status, problem["code"]) == (422, "nothing_accepted")
     assert problem["errors"][0]["pointer"] == "/mutations/0/frame/labels/0/class"
+    assert answer.headers["Location"].endswith(f"/uploads/{problem['upload']}")
     assert api.get(f"{TRAIN}/uploads/{problem['upload']}").json()["status"] == "FAILED"
 
 
@@ -112,6 +113,33 @@ def test_errors_of_an_upload_are_listed(api: Client) -> None:
     upload = submit(api, add("f1", labels=[label("dodo")])).json()["upload"]
     (error,) = api.get(f"{TRAIN}/uploads/{upload}/errors").json()["items"]
     assert (error["outcome"], error["frame_id"]) == ("rejected", "f1")
+
+
+def read_in_pages_of_one(client: Client, path: str) -> list[dict[str, object]]:
+    page = client.get(f"{path}?limit=1").json()
+    found = page["items"]
+    while page["cursor"] is not None:
+        assert len(page["items"]) <= 1
+        page = client.get(f"{path}?limit=1&cursor={page['cursor']}").json()
+        found += page["items"]
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    "path", ["frames", "frames/f1/history", "frames/f1/labels/l1/history", "versions", "uploads", "uploads/{}/errors"]
+)
+def test_a_list_in_pages_holds_what_it_holds_on_one(history: Client, path: str) -> None:
+    upload = submit(history, add("f2"), add(""), add("")).json()["upload"]
+    whole = history.get(f"{TRAIN}/{path.format(upload)}").json()
+    assert whole["cursor"] is None
+    assert read_in_pages_of_one(history, f"{TRAIN}/{path.format(upload)}") == whole["items"]
+
+
+def test_a_dataset_says_what_is_going_on_in_it(history: Client, world: World) -> None:
+    submit(history, {"op": "DELETE", "frame_id": "f1"})
+    assert history.get(TRAIN).json()["activity"] == {"pending_uploads": 1, "deleting": True}
+    world.drain()
+    assert history.get(TRAIN).json()["activity"] == {"pending_uploads": 0, "deleting": False}
 
 
 def test_uploads_are_listed_newest_first(history: Client) -> None:
@@ -159,6 +187,14 @@ def test_several_frames_are_read_at_once(history: Client) -> None:
     batch = history.post(f"{TRAIN}/frames/batch-get", {"frame_ids": ["f1", "nope"], "version": "1"}).json()
     assert (batch["version"], [item["frame"]["frame_id"] for item in batch["items"]]) == (1, ["f1"])
     assert batch["missing"] == ["nope"]
+
+
+@pytest.mark.parametrize("frame_id", ["batch-get", "history", "labels"])
+def test_a_frame_may_be_called_like_a_part_of_a_path(api: Client, world: World, frame_id: str) -> None:
+    submit(api, add(frame_id))
+    world.drain()
+    assert api.get(f"{TRAIN}/frames/{frame_id}").json()["frame"]["frame_id"] == frame_id
+    assert len(api.get(f"{TRAIN}/frames/{frame_id}/history").json()["items"]) == 1
 
 
 def test_a_frame_has_a_history(history: Client) -> None:
