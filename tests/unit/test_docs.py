@@ -1,4 +1,4 @@
-"""The pages point to what is there, and the page on the API names every error code that the code can answer with."""
+"""The pages point to what is there, and name every error code and every metric of the code."""
 
 import ast
 import re
@@ -97,3 +97,9 @@ def test_every_error_code_is_documented() -> None:
 @pytest.mark.parametrize("part", ["sensor", "coordinate_frame", "label"])
 def test_codes_that_name_a_part_are_documented(part: str) -> None:
     assert f"duplicate_{part}_id" in documented()
+
+
+def test_the_metrics_in_the_page_on_operations_are_those_of_the_code() -> None:
+    counted = {name for source in SOURCES for name in re.findall(r'add_metric\("(\w+)"', source.read_text())}
+    (section,) = re.findall(r"^## Metrics$(.*?)^## ", (ROOT / "docs" / "operations.md").read_text(), re.M | re.S)
+    assert set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", section)) == counted
