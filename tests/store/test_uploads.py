@@ -159,9 +159,10 @@ def test_errors_of_every_kind_are_listed_in_the_order_of_the_rows(world: World, 
     ]
 
 
-def test_a_page_of_errors_holds_as_many_as_asked_for(world: World) -> None:
-    sent = send(world, *[BAD] * 5).upload
-    assert [len(page) for page in pages(lambda cursor: list_errors(world, sent, 2, cursor))] == [2, 2, 1]
+@pytest.mark.parametrize(("limit", "sizes"), [(2, [2, 2]), (3, [3, 1]), (4, [4]), (5, [4])])
+def test_pages_of_errors_are_as_full_as_asked_for(world: World, limit: int, sizes: list[int]) -> None:
+    sent = send(world, *[BAD] * 4).upload
+    assert [len(page) for page in pages(lambda cursor: list_errors(world, sent, limit, cursor))] == sizes
 
 
 def test_rows_of_a_window_that_was_given_up_say_where_its_reason_is(world: World) -> None:

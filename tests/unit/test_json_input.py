@@ -1,0 +1,48 @@
+"""Reading JSON strictly: what is written is what is read, and what would be lost is noticed."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemark.domain.errors import InvalidRequest
+from tidemark.domain.json_input import MAX_DIGITS, RepeatingObject, read_json
+from tidemark.domain.limits import MAX_SAFE_INTEGER
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(categories=None))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_what_is_written_is_read(value: Any) -> None:
+    # By repr, because NaN is not equal to itself, and -0.0 and true are equal to other values.
+    assert repr(read_json(json.dumps(value).encode())) == repr(value)
+
+
+@given(st.integers(min_value=MAX_DIGITS + 1, max_value=10_000), st.sampled_from([1, -1]))
+def test_a_whole_number_of_any_length_is_read_and_out_of_every_range(digits: int, sign: int) -> None:
+    number = read_json(b"-"[: sign < 0] + b"9" * digits)
+    assert isinstance(number, int)
+    assert sign * number > MAX_SAFE_INTEGER
+
+
+@given(st.text(), VALUES, VALUES, st.dictionaries(st.text(), VALUES, max_size=3))
+def test_a_name_that_stands_twice_is_noticed_wherever_it_is(name: str, one: Any, two: Any, rest: Any) -> None:
+    members = [(name, one), *rest.items(), (name, two)]
+    written = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in members)
+    (found,) = read_json(f"[{{{written}}}]".encode())
+    assert isinstance(found, RepeatingObject)
+    assert found.repeated == name
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_nesting_without_end_is_refused(opening: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        read_json(opening * 100_000)
+    assert refusal.value.code == "too_deep"
