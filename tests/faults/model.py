@@ -1,6 +1,7 @@
 """The eight invariants of the design, checked against the oracle on what a world holds at any moment."""
 
 import json
+from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,8 @@ def create_dataset(world: World, project: str, name: str, count: int) -> Dataset
 class _Commit:
     window: Window
     n: int
+    late: bool
+    """Whether its window was never sent in its turn, but only again."""
 
 
 def check(world: World, model: DatasetModel) -> None:
@@ -105,6 +108,11 @@ def check(world: World, model: DatasetModel) -> None:
             _upload(backend, model, record.upload, heads, log)
         else:
             assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
+            assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not there (6)"
+
+
+def _applied(log: dict[int, list[_Commit]], upload_id: str) -> list[_Commit]:
+    return [commit for commits in log.values() for commit in commits if commit.window.upload == upload_id]
 
 
 def check_all_settled(world: World, model: DatasetModel) -> None:
@@ -124,11 +132,11 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
         ExpressionAttributeValues={":pk": {"S": f"D#{model.uid}#{shard}"}, ":c": {"S": "C#"}},
         ConsistentRead=True,
     )
-    sent = {
-        message.deduplication_id: Window.model_validate_json(message.body)
-        for message in world.windows.taken[f"{model.uid}#{shard}"]
-    }
-    found = [_Commit(sent[item["window"]["S"]], int(item["SK"]["S"][2:])) for item in answer["Items"]]
+    sent: dict[str, list[Window]] = defaultdict(list)
+    for message in world.windows.taken[f"{model.uid}#{shard}"]:
+        sent[message.deduplication_id].append(Window.model_validate_json(message.body))
+    applied = [(sent[item["window"]["S"]], int(item["SK"]["S"][2:])) for item in answer["Items"]]
+    found = [_Commit(copies[-1], n, late=all(copy.again for copy in copies)) for copies, n in applied]
     assert [commit.n for commit in found] == list(range(1, len(found) + 1)), "the log of a shard has a gap"
     assert {commit.window.dataset for commit in found} <= {model.uid}, "a window of another dataset (8)"
     return found
@@ -140,7 +148,10 @@ def _exactly_once(commits: list[_Commit]) -> None:
 
 
 def _in_order(world: World, commits: list[_Commit]) -> None:
-    """Order (4): what changes a frame was sent to its shard after everything that changed the frame before."""
+    """Order (4): what changes a frame was sent to its shard after everything that changed the frame before.
+
+    What was only sent again, after a sender died, gives way to whatever was accepted after it.
+    """
     last: dict[str, tuple[int, Window]] = {}
     for commit in commits:
         window = commit.window
@@ -152,6 +163,8 @@ def _in_order(world: World, commits: list[_Commit]) -> None:
             if row.row in superseded:
                 assert earlier.accepted_at > window.accepted_at, f"{window.id} gave way to {earlier.id} without need"
             else:
+                overruled = commit.late and earlier.accepted_at > window.accepted_at
+                assert not overruled, f"{window.id} undid {earlier.id} on {row.frame_id}, accepted after it (4)"
                 assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
                 last[row.frame_id] = (position, window)
 

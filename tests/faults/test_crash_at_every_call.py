@@ -1,6 +1,6 @@
 """One crash, at every AWS call of every operation in turn, before it and after it took effect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,19 +12,28 @@ from tests.faults.world import Invocation, World, new_world
 FRAMES = [f"f{number}" for number in range(6)]
 
 
+def _label(class_name: str) -> dict[str, str]:
+    return {"id": "l0", "type": "CLASSIFICATION_2D", "class": class_name}
+
+
 def _add(frame_id: str, class_name: str = "car") -> Row:
-    label = {"id": "l0", "type": "CLASSIFICATION_2D", "class": class_name}
-    return {"op": "ADD", "frame": {"frame_id": frame_id, "metadata": {"city": "Oslo"}, "labels": [label]}}
+    frame = {"frame_id": frame_id, "metadata": {"city": "Oslo"}, "labels": [_label(class_name)]}
+    return {"op": "ADD", "frame": frame}
 
 
 FIRST = [_add(frame_id) for frame_id in FRAMES]
 SECOND: list[Row] = [
-    {"op": "MODIFY", "frame": {"frame_id": "f0", "labels": [{"id": "l0", "class": "dog"}]}},
+    {"op": "MODIFY", "frame": {"frame_id": "f0", "labels": [_label("dog")]}},
     {"op": "MODIFY", "frame": {"frame_id": "f1", "metadata": {"weather": "rain"}}, "remove_labels": ["l0"]},
     {"op": "DELETE", "frame_id": "f2"},
     {"op": "DELETE", "frame_id": "nowhere"},
     _add("f3", "dog"),
     _add("f4", "unicorn"),
+]
+THIRD: list[Row] = [
+    {"op": "ADD", "frame": {"frame_id": "f0", "metadata": {"city": "Rome"}, "labels": []}},
+    {"op": "MODIFY", "frame": {"frame_id": "f1", "metadata": {"weather": "sun"}}},
+    {"op": "ADD", "frame": {"frame_id": "f2", "labels": []}},
 ]
 
 
@@ -72,9 +81,8 @@ def _calls(operation: str) -> list[str]:
         return invocation.calls
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str, after: bool) -> None:
+def _crashed(operation: str, after: bool) -> Iterator[tuple[World, DatasetModel]]:
+    """A world for each call of an operation, in which it crashed there."""
     calls = _calls(operation)
     assert calls, "an operation that calls nothing proves nothing"
     for position, call in enumerate(calls):
@@ -85,8 +93,28 @@ def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str, after: bo
                 invocation.step()
             invocation.crash(after=after)
             assert invocation.crashed, f"no crash at call {position}, {call}"
-            model.check(world, dataset)
-            _submit(world, dataset).run()
-            world.drain()
-            model.check(world, dataset)
-            model.check_all_settled(world, dataset)
+            yield world, dataset
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str, after: bool) -> None:
+    for world, dataset in _crashed(operation, after):
+        model.check(world, dataset)
+        _submit(world, dataset).run()
+        world.drain()
+        model.check(world, dataset)
+        model.check_all_settled(world, dataset)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_sender_that_repeats_itself_late_undoes_nothing(after: bool) -> None:
+    for world, dataset in _crashed("submit", after):
+        model.start_submit(world, dataset, THIRD, "third").run()
+        world.drain()
+        model.check(world, dataset)
+        world.let_five_minutes_pass()
+        _submit(world, dataset).run()
+        world.drain()
+        model.check(world, dataset)
+        model.check_all_settled(world, dataset)

@@ -88,8 +88,7 @@ class Schedules(RuleBasedStateMachine):
 
     @rule()
     def let_five_minutes_pass(self) -> None:
-        self.world.windows.seen.clear()
-        self.world.settled.seen.clear()
+        self.world.let_five_minutes_pass()
 
     @precondition(lambda self: self.running)
     @rule(which=PICK, calls=st.integers(min_value=1, max_value=4))

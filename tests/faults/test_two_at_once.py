@@ -10,15 +10,10 @@ import pytest
 from tests.faults import model
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
-from tests.faults.test_crash_at_every_call import FIRST, SECOND
+from tests.faults.test_crash_at_every_call import FIRST, SECOND, THIRD
 from tests.faults.world import Invocation, World, new_world
+from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.services.apply import OutOfTurn
-
-THIRD: list[Row] = [
-    {"op": "ADD", "frame": {"frame_id": "f0", "metadata": {"city": "Rome"}, "labels": []}},
-    {"op": "MODIFY", "frame": {"frame_id": "f1", "metadata": {"weather": "sun"}}},
-    {"op": "ADD", "frame": {"frame_id": "f2", "labels": []}},
-]
 
 Scenario = Callable[[World, DatasetModel], tuple[Invocation, Callable[[], None]]]
 """Starts the invocation that is overtaken; answers it and the overtaking."""
@@ -86,6 +81,15 @@ def _two_publications(world: World, dataset: DatasetModel) -> tuple[Invocation, 
     return world.republish([first]), lambda: _ended(world.republish([second]))
 
 
+def _two_windows_of_an_upload(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    rows: list[Row] = [{"op": "DELETE", "frame_id": f"nowhere-{number}"} for number in range(MAX_WINDOW_FRAMES + 1)]
+    model.start_submit(world, dataset, rows, "second").run()
+    for _ in range(2):
+        _ended(world.start_apply(_group(dataset)))
+    first, second = world.settled.waiting[dataset.uid]
+    return world.republish([first]), lambda: _ended(world.republish([second]))
+
+
 SCENARIOS: list[Scenario] = [
     _same_window_twice,
     _window_that_was_given_up_for_the_next,
@@ -94,6 +98,7 @@ SCENARIOS: list[Scenario] = [
     _same_submission_twice,
     _same_publication_twice,
     _two_publications,
+    _two_windows_of_an_upload,
 ]
 
 

@@ -244,6 +244,11 @@ class World:
 
         return Invocation(f"give up {message.deduplication_id}", operation)
 
+    def let_five_minutes_pass(self) -> None:
+        """Let the queues forget which deduplication ids they have seen."""
+        self.windows.seen.clear()
+        self.settled.seen.clear()
+
     def drain(self) -> None:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
         while self.windows.groups() or self.settled.groups() or self.dead:
