@@ -18,7 +18,7 @@ from tests.bench.deployed import Deployed
 from tests.bench.measured import Measured, Run, representative
 from tests.bench.process import process
 from tests.bench.report import document, text
-from tests.bench.scenario import Operation, operations
+from tests.bench.scenario import Operation, operations, prepare
 from tests.bench.targets import targets
 
 FIRST_PORT = 15566
@@ -61,6 +61,7 @@ def _counted(stack: LocalStack, key: str) -> Iterator[tuple[str, Run]]:
             operation.run(number)
             return functions.take()
 
+        prepare(functions)
         for operation in operations(functions, "counted"):
             yield operation.name, representative([counted(operation, number) for number in range(operation.times)])
 

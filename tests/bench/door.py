@@ -1,6 +1,6 @@
 """The API as the scenario uses it, whatever is behind: the functions in this process, or a deployed stack."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -24,28 +24,33 @@ class Door(Protocol):
 
 
 class Dataset:
-    """A dataset of the benchmark."""
+    """A dataset of the benchmark, alone in its project."""
 
-    def __init__(self, door: Door, project: str, classes: Sequence[str]) -> None:
+    def __init__(self, door: Door, project: str) -> None:
         self._door = door
-        door.post("projects", {"name": project, "classes": [{"name": name} for name in classes]})
-        door.post(f"projects/{project}/datasets", {"name": "train"})
+        self._project = project
         self._base = f"projects/{project}/datasets/train"
 
+    def create(self, classes: Sequence[str]) -> None:
+        """Make it, and its project."""
+        self._door.post("projects", {"name": self._project, "classes": [{"name": name} for name in classes]})
+        self._door.post(f"projects/{self._project}/datasets", {"name": "train"})
+
     def send(self, *rows: Json) -> str:
-        """Submit rows; answers the path of their upload."""
+        """Submit rows; answers their upload's id."""
         receipt = self._door.post(f"{self._base}/mutations", {"mutations": rows})
         if receipt["rejected"]:
             raise AssertionError(receipt["errors"])
-        return f"{self._base}/uploads/{receipt['upload']}"
-
-    def upload(self, *rows: Json) -> None:
-        """Submit rows and wait until they have settled."""
-        self._door.settle(self.send(*rows))
+        upload: str = receipt["upload"]
+        return upload
 
     def settle(self, upload: str) -> None:
         """Wait until an upload has settled."""
-        self._door.settle(upload)
+        self._door.settle(f"{self._base}/uploads/{upload}")
+
+    def upload(self, *rows: Json) -> None:
+        """Submit rows and wait until they have settled."""
+        self.settle(self.send(*rows))
 
     def latest(self) -> int:
         """The number of the latest version."""
@@ -61,6 +66,7 @@ class Dataset:
         items: list[Json] = self._door.get(f"{self._base}/frames?version={version}&limit={limit}")["items"]
         return items
 
-    def history(self, frame_id: str, limit: int) -> Iterator[Json]:
+    def history(self, frame_id: str, limit: int) -> list[Json]:
         """The newest changes of a frame."""
-        yield from self._door.get(f"{self._base}/frames/{quote(frame_id)}/history?limit={limit}")["items"]
+        items: list[Json] = self._door.get(f"{self._base}/frames/{quote(frame_id)}/history?limit={limit}")["items"]
+        return items

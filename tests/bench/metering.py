@@ -18,7 +18,6 @@ from tests.bench.units import (
     get_units,
     item_size,
     query_units,
-    refused_write_units,
     write_units,
 )
 
@@ -89,28 +88,21 @@ class Meter:
             context["before"] = self._observe(context["keys"])
 
     def _after(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        if "Error" in parsed:  # it has its price too, but nothing of the benchmark is refused
+            raise AssertionError(f"{model.name} was refused: {parsed['Error']}")
         call = f"{model.service_model.service_name}.{model.name}"
-        cost = COSTS[call]
+        added = COSTS[call](context["metered"], parsed)
         if "keys" in context:
-            refused = "Error" in parsed
-            after = context["before"] if refused else self._observe(context["keys"])
+            after = self._observe(context["keys"])
             states = [(context["before"].get(key), after.get(key)) for key in context["keys"]]
-            added = write_cost(context["metered"], states, refused=refused)
-        else:
-            added = cost(context["metered"], parsed)
+            added += write_cost(states, transactional=model.name == "TransactWriteItems")
         added.requests[call] += 1
         with self._lock:
             self.tally += added
 
 
-def write_cost(params: Mapping[str, Any], states: list[tuple[Item | None, Item | None]], *, refused: bool) -> Tally:
+def write_cost(states: list[tuple[Item | None, Item | None]], *, transactional: bool) -> Tally:
     """The cost of a write request whose items went from one state to another."""
-    transactional = "TransactItems" in params
-    if refused and not transactional:
-        return Tally(write_units=sum(refused_write_units(before) for before, _ in states))
-    if refused:  # it was prepared, so its items count as if it had been committed; it changes no index
-        asked = [(before, write.get("Item")) for (before, _), write in zip(states, writes_of(params), strict=True)]
-        return Tally(write_units=sum(write_units(*state, transactional=True) for state in asked))
     return Tally(
         write_units=sum(
             write_units(*state, transactional=transactional) + sum(index.write_units(*state) for index in INDEXES)

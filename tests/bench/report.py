@@ -11,6 +11,10 @@ from tests.bench.process import Usage
 from tests.bench.targets import Target
 
 KINDS = (*COSTS, *OF_LAMBDA)
+LEGEND = """\
+  Counts are those of warm functions; CPU time and seconds are the least of several runs. Seconds are those of the
+  deployed functions on the emulator, until the upload has settled or the answer is there. "$ a million": a million such
+  operations at the list prices of docs/costs.md."""
 Row = Sequence[str]
 
 
@@ -19,7 +23,7 @@ def text(lines: Sequence[Measured], targets: Sequence[Target]) -> str:
     return "\n\n".join(
         "\n".join(part)
         for part in (
-            ["What it costs", *_table(COST_COLUMNS, map(_costs, lines))],
+            ["What it costs", *_table(COST_COLUMNS, map(_costs, lines)), LEGEND],
             ["AWS requests by kind", *_table(_kind_columns(lines), (_kinds(line, lines) for line in lines))],
             ["Targets", *_table(("", "measured", "at most", ""), map(_target, targets))],
         )

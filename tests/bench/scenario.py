@@ -8,6 +8,7 @@ from tests.bench.rows import CLASSES, added, frame_id, relabelled
 
 BULK, VERSIONS = 1000, 500
 BULK_TIMES, SINGLE_TIMES = 3, 10
+LISTED, CHANGING = "listed", "changing"
 ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
 ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
 READ_OF_ONE, READ_OF_MANY = "read a frame, 1 version", f"read a frame, {VERSIONS} versions"
@@ -26,14 +27,18 @@ class Operation:
     run: Callable[[int], object]
 
 
-def operations(door: Door, projects: str) -> Iterator[Operation]:
-    """The operations; what one needs is set up before it is handed out. Every dataset has 16 shards.
+def prepare(door: Door) -> None:
+    """Make the datasets that the operations only read."""
+    listed = _new_dataset(door, LISTED)
+    listed.upload(*map(added, range(1, BULK)))
+    changing = _new_dataset(door, CHANGING)
+    uploads = [changing.send(relabelled(0, time)) for time in range(1, VERSIONS)]
+    changing.settle(uploads[-1])
 
-    The names of their projects begin with `projects`.
 
-    Before anything is measured, a dataset has learned its schema and holds a frame, as it has but once in its life.
-    """
-    drive = _dataset(door, f"{projects}-drive")
+def operations(door: Door, project: str) -> Iterator[Operation]:
+    """The operations, those that write on a dataset of their own in `project`, which is made here."""
+    written = _new_dataset(door, project)
 
     def bulk(number: int) -> range:
         return range(1 + BULK * number, 1 + BULK * (number + 1))
@@ -41,29 +46,24 @@ def operations(door: Door, projects: str) -> Iterator[Operation]:
     def single(number: int) -> int:
         return bulk(BULK_TIMES).start + number
 
-    yield Operation(ADD_BULK, BULK, BULK_TIMES, lambda time: drive.upload(*map(added, bulk(time))))
-    version = drive.latest()
-    yield Operation(MODIFY_BULK, BULK, BULK_TIMES, lambda time: drive.upload(*map(relabelled, bulk(time))))
-    yield Operation(ADD_ONE, 1, SINGLE_TIMES, lambda time: drive.upload(added(single(time))))
-    yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(drive.frame(frame_id(7), version)))
-    yield Operation(READ_LATEST, 1, SINGLE_TIMES, lambda _: _only(drive.frame(frame_id(7), "LATEST")))
-    yield Operation(MODIFY_ONE, 1, SINGLE_TIMES, lambda time: drive.upload(relabelled(7, 2 + time)))
+    yield Operation(ADD_BULK, BULK, BULK_TIMES, lambda time: written.upload(*map(added, bulk(time))))
+    yield Operation(MODIFY_BULK, BULK, BULK_TIMES, lambda time: written.upload(*map(relabelled, bulk(time))))
+    yield Operation(ADD_ONE, 1, SINGLE_TIMES, lambda time: written.upload(added(single(time))))
+    yield Operation(MODIFY_ONE, 1, SINGLE_TIMES, lambda time: written.upload(relabelled(7, 2 + time)))
 
-    listed = _dataset(door, f"{projects}-listed")
-    listed.upload(*map(added, range(1, BULK)))
-    version_of_list = listed.latest()
-    yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(version_of_list, BULK), BULK))
-
-    changing = _dataset(door, f"{projects}-changing")
-    uploads = [changing.send(relabelled(0, time)) for time in range(1, VERSIONS)]
-    changing.settle(uploads[-1])
-    middle = changing.latest() // 2
+    listed, changing = Dataset(door, LISTED), Dataset(door, CHANGING)
+    whole, middle = listed.latest(), changing.latest() // 2
+    yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(listed.frame(frame_id(7), whole)))
     yield Operation(READ_OF_MANY, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), middle)))
-    yield Operation(HISTORY, 1, BULK_TIMES, lambda _: _all([*changing.history(frame_id(0), VERSIONS)], VERSIONS))
+    yield Operation(READ_LATEST, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), "LATEST")))
+    yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(whole, BULK), BULK))
+    yield Operation(HISTORY, 1, BULK_TIMES, lambda _: _all(changing.history(frame_id(0), VERSIONS), VERSIONS))
 
 
-def _dataset(door: Door, name: str) -> Dataset:
-    dataset = Dataset(door, name, CLASSES)
+def _new_dataset(door: Door, project: str) -> Dataset:
+    """A dataset of 16 shards that has learned its schema and holds a frame, as every one does but once in its life."""
+    dataset = Dataset(door, project)
+    dataset.create(CLASSES)
     dataset.upload(added(0))
     return dataset
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.units import Index, get_units, item_size, query_units, refused_write_units, value_size, write_units
+from tests.bench.units import Index, get_units, item_size, query_units, value_size, write_units
 
 UPLOADS = Index(("dataset", "accepted_at"))
 PENDING = Index(("pending", "accepted_at"), ("deletes",))
@@ -59,11 +59,6 @@ def test_a_write_takes_a_unit_for_each_kilobyte(size: int, units: int) -> None:
 def test_a_replaced_item_counts_with_the_larger_of_its_two_states() -> None:
     assert write_units(_item(2048), _item(100)) == 2
     assert write_units(_item(100), _item(2049)) == 3
-
-
-def test_a_refused_write_counts_with_what_is_there() -> None:
-    assert refused_write_units(None) == 1
-    assert refused_write_units(_item(2500)) == 3
 
 
 def test_an_index_takes_a_write_for_an_entry_that_comes_or_goes() -> None:

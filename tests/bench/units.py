@@ -1,7 +1,7 @@
 """What DynamoDB charges, in request units, by the rules of its developer guide. Pure: sizes in, units out.
 
 Items are given as DynamoDB takes them, `{"PK": {"S": "…"}, …}`. The rules are those of "Item sizes and formats", "Read
-and write operations", "Conditional writes" and "Global secondary indexes". Emulators do not follow them.
+and write operations" and "Global secondary indexes". Emulators do not follow them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,11 +55,6 @@ def write_units(before: Item | None, after: Item | None, *, transactional: bool 
     """Units of a write that took effect: a unit for each KB of the larger of the two states, two in a transaction."""
     size = max(item_size(state) for state in (before or {}, after or {}))
     return _units(size, WRITE_BYTES) * (2 if transactional else 1)
-
-
-def refused_write_units(existing: Item | None) -> int:
-    """Units of a write outside a transaction whose condition did not hold: those of the item that is there."""
-    return write_units(existing, None)
 
 
 @dataclass(frozen=True)

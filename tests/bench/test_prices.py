@@ -1,0 +1,30 @@
+"""Dollars by hand-computed examples."""
+
+from collections import Counter
+
+import pytest
+
+from tests.bench.cpu import Cpu
+from tests.bench.metering import Tally
+from tests.bench.prices import dollars
+from tests.bench.process import Usage
+
+
+def test_what_is_counted_is_charged_by_the_piece() -> None:
+    tally = Tally(Counter({"s3.PutObject": 2, "s3.GetObject": 3}), write_units=10, read_units=4, sqs_charged=6)
+    costs = dollars({"api": Usage(calls=1, tally=tally, log_bytes=1000)})
+    assert costs["DynamoDB"] == pytest.approx(10 * 0.625e-6 + 4 * 0.125e-6)
+    assert costs["S3"] == pytest.approx(2 * 5e-6 + 3 * 0.4e-6)
+    assert costs["SQS"] == pytest.approx(6 * 0.5e-6)
+    assert costs["logs"] == pytest.approx(1000 * 0.5e-9)
+
+
+@pytest.mark.parametrize(("carried", "charged"), [(100, 1), (512 * 1024, 1), (512 * 1024 + 1, 2)])
+def test_the_gateway_charges_what_it_carries_in_chunks(carried: int, charged: int) -> None:
+    assert dollars({"api": Usage(calls=1, carried_bytes=carried)})["API Gateway"] == pytest.approx(charged * 1e-6)
+
+
+def test_a_function_computes_at_its_share_of_a_core_and_waits_for_its_requests() -> None:
+    usage = Usage(calls=1, tally=Tally(Counter({"dynamodb.Query": 17})), cpu=Cpu(ours=30, sdk=10))
+    computing, waiting = 0.040 * 1769 / 1024, 2 * 0.010
+    assert dollars({"api": usage})["Lambda"] == pytest.approx(0.2e-6 + (computing + waiting) * 0.0000133334)
