@@ -189,4 +189,5 @@ def _validation_detail(fault: ErrorDetails) -> ProblemDetail:
     problem = problem_of(fault, tuple(path))
     if source == "body":
         return ProblemDetail(code=problem.code, detail=problem.message, pointer=problem.pointer)
-    return ProblemDetail(code=problem.code, detail=problem.message, parameter=str(path[0]))
+    name = str(path[0]).title() if source == "header" else str(path[0])
+    return ProblemDetail(code=problem.code, detail=problem.message, parameter=name)

@@ -198,6 +198,14 @@ def test_labels_are_removed_by_their_ids() -> None:
     assert [label.id for label in modified(state, remove_labels=("1",)).labels] == ["2"]
 
 
+@pytest.mark.parametrize("nothing", [None, []])
+def test_removing_nothing_changes_nothing(nothing: object) -> None:
+    patch = FramePatch.model_validate({"frame": {"frame_id": "f"}, "remove_labels": nothing})
+    state = frame_of(labels=[BOX])
+    assert merge(state, patch) == state
+    assert patch.canonical() == FramePatch.model_validate({"frame": {"frame_id": "f"}}).canonical()
+
+
 def test_removing_an_unknown_label_changes_nothing() -> None:
     state = frame_of(labels=[BOX])
     assert modified(state, remove_labels=("9",)) == state

@@ -6,7 +6,7 @@ null means not given, everywhere. Whether a patch suits its frame is known only 
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tidemark.domain.canonical import canonical_json
@@ -147,7 +147,11 @@ class FramePatch(_Patch):
     """What a MODIFY asks for: fields to set, and labels to remove. Removing comes first."""
 
     frame: PartialFrame
-    remove_labels: Annotated[tuple[LabelId, ...], Field(max_length=MAX_LABELS_PER_FRAME)] = ()
+    remove_labels: Annotated[
+        tuple[LabelId, ...],
+        Field(max_length=MAX_LABELS_PER_FRAME),
+        BeforeValidator(lambda ids: () if ids is None else ids),
+    ] = ()
 
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> Self:

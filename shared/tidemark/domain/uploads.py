@@ -39,7 +39,7 @@ class Upload(BaseModel):
     """Rows refused on arrival."""
     applied: int = 0
     dropped: int = 0
-    """Rows that hit nothing: MODIFY or DELETE of an unknown frame (R17, R18)."""
+    """Rows that hit nothing, MODIFY or DELETE of an unknown frame (R17, R18), or gave way to a later upload."""
     failed: int = 0
     """Accepted rows that could not be applied."""
     labels: int

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from tidemark.domain.errors import Unavailable
 from tidemark.domain.windows import Settled, Window
 from tidemark.store.backend import Backend
 
@@ -18,8 +19,8 @@ BATCH_BYTES = 250_000
 ATTEMPTS = 5
 
 
-class SendFailed(Exception):
-    """SQS took some messages of a batch and not others."""
+class SendFailed(Unavailable):
+    """SQS took some messages of a batch and not others, again and again."""
 
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
@@ -52,10 +53,14 @@ def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, s
         ):
             with attempt:
                 answer = backend.sqs.send_message_batch(QueueUrl=queue_url, Entries=remaining)
-                refused = {failure["Id"] for failure in answer.get("Failed", [])}
+                refused = {failure["Id"]: failure["Code"] for failure in answer.get("Failed", [])}
                 remaining = [entry for entry in remaining if entry["Id"] in refused]
                 if remaining:
-                    raise SendFailed(f"{len(remaining)} of {len(batch)} messages: {answer['Failed']}")
+                    reasons = ", ".join(sorted(set(refused.values())))
+                    raise SendFailed(
+                        f"A queue did not take {len(remaining)} of {len(batch)} messages ({reasons}); "
+                        "send the same request again, with the same Idempotency-Key."
+                    )
 
 
 def _batches(messages: Iterable[tuple[str, str, str]]) -> "Iterator[list[Entry]]":

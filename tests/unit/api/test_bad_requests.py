@@ -138,6 +138,16 @@ def test_a_fault_deep_in_the_body_is_pointed_at(api: Client) -> None:
     assert error["pointer"] == "/classes/1/name"
 
 
+def test_a_list_that_is_none_is_told_so_in_the_words_used_for_rows(api: Client) -> None:
+    (error,) = api.post(f"{TRAIN}/frames/batch-get", {"frame_ids": "f1"}).json()["errors"]
+    assert (error["code"], error["detail"]) == ("wrong_type", "'frame_ids' must be a list.")
+
+
+def test_a_limit_of_very_many_digits_is_told_its_range(api: Client) -> None:
+    (error,) = api.get(f"{TRAIN}/frames?limit={'9' * 5000}").json()["errors"]
+    assert (error["code"], error["parameter"]) == ("out_of_range", "limit")
+
+
 def test_all_faults_of_a_body_are_listed(api: Client) -> None:
     problem = api.post("/projects/birds/datasets", {"shards": 0, "description": 7}).json()
     assert {error["pointer"] for error in problem["errors"]} == {"/name", "/shards", "/description"}
@@ -293,7 +303,7 @@ def test_a_method_that_a_resource_does_not_take_is_refused(api: Client, method: 
 def test_an_odd_idempotency_key_is_refused(api: Client, key: str) -> None:
     answer = api.post("/projects", {"name": "cars"}, Idempotency_Key=key)
     assert refusal(answer)[:2] == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"].lower() == "idempotency-key"
+    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
 def test_a_refused_request_changes_nothing(api: Client) -> None:
