@@ -1,0 +1,54 @@
+"""Publishing: complete uploads become versions, each announced, whoever is faster and whatever is lost."""
+
+import pytest
+
+from tests.faults.world import World
+from tests.store.sending import DATASET, PROJECT, add, send
+from tidemark.domain.errors import Unavailable
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.services import publish, uploads
+from tidemark.store import versions
+from tidemark.store.table import TransactionRefused
+
+
+@pytest.fixture
+def applied(world: World) -> World:
+    """An upload whose only window is applied and not published."""
+    send(world, add("f1"))
+    world.start_apply(*world.windows.groups()).run()
+    return world
+
+
+def only_upload(world: World) -> Upload:
+    (upload,) = uploads.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items
+    return upload
+
+
+def test_a_version_whose_announcement_was_lost_is_announced_by_the_repeat(applied: World) -> None:
+    (uid,) = applied.settled.groups()
+    lost = applied.start_publish(uid, 1)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    assert applied.events == []
+    applied.drain()
+    assert [event["version"] for event in applied.events] == [1]
+    assert only_upload(applied).version == 1
+
+
+def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
+    applied: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def refuse(*_: object) -> None:
+        tries.append(1)
+        raise TransactionRefused([True])
+
+    (uid,) = applied.settled.groups()
+    with monkeypatch.context() as outrun:
+        outrun.setattr(versions, "publish", refuse)
+        assert isinstance(applied.start_publish(uid, 1).run().error, Unavailable)
+    assert (len(tries), applied.events, only_upload(applied).status) == (publish.RACES, [], UploadStatus.PENDING)
+    applied.drain()
+    assert only_upload(applied).status is UploadStatus.SETTLED
