@@ -14,11 +14,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.data import Data
-from infra.ingest import CONSUMER_TIMEOUT, Ingest
+from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, Ingest
 from infra.review import accept
-
-READ = ["GetItem", "BatchGetItem", "Query"]
-WRITE = ["PutItem", "UpdateItem"]
 
 APPLY_CONCURRENCY = 100
 """Shards that are applied at once: six datasets of 16 shards loading at full speed, and a tenth of an account's usual
@@ -60,7 +57,7 @@ class Functions(Construct):
                 "TIDEMARK_IDEMPOTENCY_TABLE": self._data.idempotency.table_name,
             },
         )
-        self._allow_table(function, [*READ, *WRITE], indexes=["pending", "uploads"])
+        self._allow_table(function, ["GetItem", "BatchGetItem", "Query", "PutItem"], indexes=["pending", "uploads"])
         self._allow_packs(function)
         self._allow_send(function, self._ingest.windows)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
@@ -83,12 +80,13 @@ class Functions(Construct):
         function = self._function(
             "apply",
             "Applies a window of mutations to its shard",
-            # Merging up to 96 frames is CPU work, and reads run in parallel threads that share the core.
-            memory_mb=1024,
-            timeout=CONSUMER_TIMEOUT,
+            # A whole core. Most windows take a small part of a second; the largest that are allowed, 96 frames of a
+            # megabyte to be merged, take half a minute of it and some 300 MB.
+            memory_mb=1769,
+            timeout=APPLY_TIMEOUT,
             environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url},
         )
-        self._allow_table(function, [*READ, *WRITE])
+        self._allow_table(function, ["BatchGetItem", "Query", "PutItem"])
         self._allow_packs(function)
         self._allow_send(function, self._ingest.settled)
         # One window a call: in a larger batch, those behind a window that fails must be handed back with it, would be
@@ -104,7 +102,7 @@ class Functions(Construct):
             timeout=CONSUMER_TIMEOUT,
             environment={"TIDEMARK_TABLE": self._data.table.table_name},
         )
-        self._allow_table(function, [*READ, *WRITE])
+        self._allow_table(function, ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"])
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         self._allow(function, ["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
         # Ten at once, because uploads that settle together share one version.
@@ -122,7 +120,7 @@ class Functions(Construct):
                 "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
             },
         )
-        self._allow_table(function, ["GetItem", "PutItem"])
+        self._allow_table(function, ["BatchGetItem", "PutItem"])
         self._allow_send(function, self._ingest.settled)
         # Few at a time and rarely: nothing waits for it but the upload's last word.
         self._consume(function, self._ingest.windows_dead, batch_size=10, concurrency=2)

@@ -15,13 +15,13 @@ from constructs import Construct
 from infra.api import Api
 from infra.data import Data
 from infra.functions import METRICS, Functions
-from infra.ingest import VISIBLE_AGAIN, WINDOW_TRIES, Ingest
+from infra.ingest import Ingest
 
 MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
-LATE_SECONDS = 2 * WINDOW_TRIES * int(VISIBLE_AGAIN.to_seconds())
-"""Age at which a message is late: twice as long as one window that cannot be applied may hold up its shard."""
+LATE_SECONDS = 300
+"""Age at which a message is late: it has been tried several times, and there are ten minutes left to mend the cause."""
 
 
 class Observability(Construct):

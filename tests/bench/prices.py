@@ -22,7 +22,7 @@ LAMBDA_GIGABYTE_SECOND = 0.0000133334
 EVENT = 1.0 / MILLION
 LOG_BYTE = 0.5 / GIGABYTE
 
-MEMORY_MB = {"authorizer": 512, "api": 1024, "apply": 1024, "publish": 512}
+MEMORY_MB = {"authorizer": 512, "api": 1024, "apply": 1769, "publish": 512}
 """As `infra/functions.py` has it."""
 CORE_MB = 1769
 """The memory with which a function has a core of its own."""

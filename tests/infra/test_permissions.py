@@ -15,8 +15,8 @@ CONSUME = {
     "sqs:GetQueueUrl",
     "sqs:ReceiveMessage",
 }
-READ = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+GET, BATCH_GET, QUERY = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
+PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 PACKS = {"s3:GetObject", "s3:PutObject"}
 BUS = "arn:AWS::Partition:events:AWS::Region:AWS::AccountId:event-bus/default"
 
@@ -24,18 +24,18 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Api": {
         "FunctionsApiLogs": LOGS,
         "*": TRACES,
-        "DataTable": READ | WRITE,
-        "DataTable/index/pending": {"dynamodb:Query"},
-        "DataTable/index/uploads": {"dynamodb:Query"},
+        "DataTable": {GET, BATCH_GET, QUERY, PUT},
+        "DataTable/index/pending": {QUERY},
+        "DataTable/index/uploads": {QUERY},
         "DataBucket/packs/*": PACKS,
         "IngestWindows": {"sqs:SendMessage"},
-        "DataIdempotency": {"dynamodb:GetItem", "dynamodb:DeleteItem", *WRITE},
+        "DataIdempotency": {GET, PUT, UPDATE, DELETE},
     },
-    "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {"dynamodb:GetItem"}},
+    "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {GET}},
     "Apply": {
         "FunctionsApplyLogs": LOGS,
         "*": TRACES,
-        "DataTable": READ | WRITE,
+        "DataTable": {BATCH_GET, QUERY, PUT},
         "DataBucket/packs/*": PACKS,
         "IngestWindows": CONSUME,
         "IngestSettled": {"sqs:SendMessage"},
@@ -43,14 +43,14 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Publish": {
         "FunctionsPublishLogs": LOGS,
         "*": TRACES,
-        "DataTable": READ | WRITE,
+        "DataTable": {GET, BATCH_GET, PUT, UPDATE},
         "IngestSettled": CONSUME,
         BUS: {"events:PutEvents"},
     },
     "DeadLetter": {
         "FunctionsDeadLetterLogs": LOGS,
         "*": TRACES,
-        "DataTable": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "DataTable": {BATCH_GET, PUT},
         "IngestWindowsDead": CONSUME,
         "IngestSettled": {"sqs:SendMessage"},
     },

@@ -39,9 +39,10 @@ def test_what_cannot_be_processed_is_set_aside(template: Template, queue: str) -
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [dead, "Arn"]}
 
 
-def test_a_window_that_cannot_be_applied_holds_its_shard_for_three_minutes_at_most(template: Template) -> None:
-    windows = template.properties("SQS::Queue", "IngestWindows")
-    assert windows["VisibilityTimeout"] * windows["RedrivePolicy"]["maxReceiveCount"] <= 180
+@pytest.mark.parametrize("queue", ["IngestWindows", "IngestSettled"])
+def test_an_outage_of_a_quarter_of_an_hour_is_waited_out(template: Template, queue: str) -> None:
+    properties = template.properties("SQS::Queue", queue)
+    assert 900 <= properties["VisibilityTimeout"] * properties["RedrivePolicy"]["maxReceiveCount"] <= 1100
 
 
 @pytest.mark.parametrize(("queue", "function"), CONSUMED)

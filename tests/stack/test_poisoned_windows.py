@@ -7,13 +7,13 @@ import pytest
 
 from infra.local.stack import LocalStack
 from tests.stack import inside
-from tests.stack.client import Caller, Dataset
+from tests.stack.client import Caller, Dataset, wait_until
 from tests.stack.rows import add, modify
 from tidemark.domain.ids import shard_of
 from tidemark.store.backend import Backend
 
 SHARDS = 2
-AGAIN_AFTER = 3
+AGAIN_AFTER = 1
 """Seconds from one delivery of a failing window to the next; see `inside.impatient`."""
 
 
@@ -42,6 +42,21 @@ def test_a_message_that_is_no_window_is_set_aside_and_its_shard_goes_on(dataset:
         upload = dataset.upload(add(frame_of(0, 0)), add(frame_of(1, 0)))
     assert upload["status"] == "SETTLED"
     assert inside.messages_in(backend, dead) == before + 1
+
+
+def test_a_window_that_is_given_up_though_it_was_applied_stays_applied(dataset: Dataset, backend: Backend) -> None:
+    applied = dataset.upload(add(frame_of(0, 0), clicks=1), add(frame_of(1, 0), clicks=1))
+    before = dataset.frames()
+    dead = inside.dead_letter_queue_of(backend, backend.windows_queue_url)
+    kept = inside.messages_in(backend, dead)
+    uid = dataset.read()["uid"]
+    for window in inside.windows_of(backend, uid, applied["id"]):
+        group = f"{uid}#{window.plan.shard}"
+        inside.put(backend, dead, group, window.model_dump_json(), f"given-up-{window.id}")
+    wait_until(lambda: inside.messages_in(backend, dead) == kept, "the dead letters to be read")
+    inside.wait_until_drained(backend)
+    assert dataset.read("uploads", applied["id"]) == applied
+    assert dataset.frames() == before
 
 
 def test_a_window_whose_frames_cannot_be_read_fails_alone_and_its_shard_goes_on(
