@@ -4,7 +4,9 @@ Mutations have no need of it: their upload's id derives from the key. Only an an
 that was refused changed nothing and may be sent again.
 """
 
+import base64
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ KEPT_SECONDS = 24 * 60 * 60
 
 
 class Answer(NamedTuple):
-    """What a small write answers, as it is kept."""
+    """What a small write answers."""
 
     status: int
     body: str
@@ -42,6 +44,20 @@ class Answer(NamedTuple):
     def of(cls, model: BaseModel, *, status: int, location: str | None = None) -> "Answer":
         """An answer whose body is `model`, which is found at `location`."""
         return cls(status, model.model_dump_json(by_alias=True), location)
+
+    @classmethod
+    def of_kept(cls, kept: Mapping[str, Any]) -> "Answer":
+        """The answer that `kept` was made of."""
+        body = zlib.decompress(base64.b64decode(kept["body"])).decode()
+        return cls(kept["status"], body, kept["location"])
+
+    def kept(self) -> dict[str, Any]:
+        """The answer as JSON to be kept.
+
+        The body is compressed: as JSON inside JSON, the largest class map would outgrow the item that it is kept in.
+        """
+        body = base64.b64encode(zlib.compress(self.body.encode())).decode()
+        return {"status": self.status, "body": body, "location": self.location}
 
     def response(self) -> Response[Any]:
         """The answer as HTTP gives it."""
@@ -60,7 +76,7 @@ def once(router: Routes, key: str | None, write: Callable[[], Answer]) -> Respon
     request = _request(router, key)
     _config().register_lambda_context(router.lambda_context)
     try:
-        return Answer(**_remembered()(request=request, write=write)).response()
+        return Answer.of_kept(_remembered()(request=request, write=write)).response()
     except IdempotencyValidationError:
         raise IdempotencyMismatch(
             "This Idempotency-Key was used before with another body; use a new key for a new request.",
@@ -118,4 +134,4 @@ def _remembered() -> Callable[..., Mapping[str, Any]]:
 
 def _answer(*, request: Mapping[str, Any], write: Callable[[], Answer]) -> Mapping[str, Any]:
     del request  # it is what the kept answer is found by
-    return write()._asdict()
+    return write().kept()

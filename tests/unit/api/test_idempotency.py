@@ -1,7 +1,9 @@
 """A write that is sent again with its Idempotency-Key gets the answer of the first time and changes nothing."""
 
+import json
 import os
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from functions.api import idempotency
 from tests.faults.world import World
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.api_keys import Grant, Role
+from tidemark.domain.limits import MAX_CLASS_MAP_BYTES
 from tidemark.services import projects
 
 TRAIN = "/projects/birds/datasets/train"
@@ -50,6 +53,29 @@ def test_a_repeat_is_answered_as_then_though_the_object_changed_since(api: Clien
     api.put("/projects/birds/class-map", {"classes": classes})
     assert put_class_map(api, "once") == first
     assert len(api.get("/projects/birds/class-map").json()["classes"]) == 4
+
+
+def test_the_answer_of_the_largest_class_map_is_kept(api: Client) -> None:
+    body = {"classes": dense_classes()}
+    assert api.post("/projects", {"name": "cars"}).status == 201
+    first = api.put("/projects/cars/class-map", body, Idempotency_Key="once")
+    assert first.status == 200
+    assert len(first.text.encode()) > MAX_CLASS_MAP_BYTES - 1024
+    assert api.put("/projects/cars/class-map", body, Idempotency_Key="once") == first
+
+
+def dense_classes() -> list[dict[str, Any]]:
+    """As many classes as a map may have bytes, which say as much as text can: random characters of one to three bytes,
+    random ids and colours."""
+    random = Random(1)
+    alphabets = [[chr(code) for code in range(*codes)] for codes in ((0x23, 0x5B), (0x410, 0x482), (0x4E00, 0x9FA5))]
+    classes: list[dict[str, Any]] = []
+    size = len('{"classes":[]}')
+    while size <= MAX_CLASS_MAP_BYTES:
+        name = "".join(random.choice(random.choices(alphabets, [5, 3, 2])[0]) for _ in range(128))
+        classes.append({"name": name, "id": random.randrange(2**53), "color": f"#{random.randrange(2**24):06x}"})
+        size += len(json.dumps(classes[-1], ensure_ascii=False, separators=(",", ":")).encode()) + 1
+    return classes[:-1]
 
 
 def test_a_repeat_of_mutations_makes_no_second_upload(api: Client) -> None:
