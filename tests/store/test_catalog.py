@@ -137,6 +137,10 @@ def start_append(world: World, name: str) -> Invocation:
     return Invocation("append", lambda: projects.put_class_map(world.process(), PROJECT, longer))
 
 
+def test_a_class_map_is_read_once_to_be_changed(world: World) -> None:
+    assert start_append(world, "crane").run().calls == ["dynamodb.GetItem", "dynamodb.PutItem"]
+
+
 def test_of_two_changes_of_a_class_map_at_once_one_is_made_and_the_other_refused(world: World) -> None:
     calls = len(start_append(world, "first").run().calls)
     for position in range(1, calls):

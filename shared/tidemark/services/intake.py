@@ -151,7 +151,7 @@ def _check(backend: Backend, dataset: Dataset, rows: list[Any]) -> Checked:
     """Validate rows against class map and schema, and teach the dataset the fields that are new (R1, R3, R4)."""
     fresh = False
     for _ in range(RACES):
-        class_map = catalog.class_map(backend, dataset.project, fresh=fresh)
+        class_map, _ = catalog.class_map(backend, dataset.project, fresh=fresh)
         schema, revision = catalog.schema(backend, dataset.uid, fresh=fresh)
         validator, checked = _validate(rows, class_map, schema)
         if not fresh and any(error.code == "unknown_class" for error in checked.errors):

@@ -46,7 +46,7 @@ def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, 
 
 def get_class_map(backend: Backend, project: str) -> ClassMap:
     """A project's class map as it is now. Raises NotFound."""
-    return catalog.class_map(backend, project, fresh=True)
+    return catalog.class_map(backend, project, fresh=True)[0]
 
 
 def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput]) -> ClassMap:
@@ -54,9 +54,9 @@ def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput])
 
     Raises Conflict where an existing class would change or go, and where someone else changed the map meanwhile.
     """
-    before = catalog.class_map(backend, project, fresh=True)
+    before, revision = catalog.class_map(backend, project, fresh=True)
     after = before.replace(classes)
-    if after != before and not catalog.replace_class_map(backend, project, before, after):
+    if after != before and not catalog.replace_class_map(backend, project, after, revision):
         raise Conflict(
             "The class map was changed by someone else at the same moment; read it and send your change again.",
             code="class_map_changed",

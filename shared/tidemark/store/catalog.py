@@ -62,16 +62,23 @@ def projects_named(backend: Backend, names: list[str]) -> list[Project]:
     return [Project.model_validate_json(found[key]["definition"]) for key in keys if key in found]
 
 
-def class_map(backend: Backend, project_name: str, *, fresh: bool = False) -> ClassMap:
-    """A project's class map; `fresh` reads it anew instead of trusting what is remembered. Raises NotFound."""
-    return _class_map(backend, project_name, fresh=fresh)[0]
+def class_map(backend: Backend, project_name: str, *, fresh: bool = False) -> tuple[ClassMap, int]:
+    """A project's class map and its revision; `fresh` reads it anew instead of trusting what is remembered.
+
+    Raises NotFound.
+    """
+    found = None if fresh else backend.memory.class_maps.get(project_name)
+    if found is None:
+        item = table.get(backend, _class_map_key(project_name))
+        if item is None:
+            raise NotFound(f"There is no project {project_name!r}.", code="unknown_project")
+        found = ClassMap.model_validate_json(item["classes"]), int(item["revision"])
+        backend.memory.class_maps[project_name] = found
+    return found
 
 
-def replace_class_map(backend: Backend, project_name: str, before: ClassMap, after: ClassMap) -> bool:
-    """Replace a class map that was read as `before`; False if it has changed meanwhile."""
-    seen, revision = _class_map(backend, project_name, fresh=True)
-    if seen != before:
-        return False
+def replace_class_map(backend: Backend, project_name: str, after: ClassMap, revision: int) -> bool:
+    """Replace the class map that was read at `revision`; False if it has changed meanwhile."""
     try:
         backend.dynamodb.put_item(
             TableName=backend.table,
@@ -162,17 +169,6 @@ def state(backend: Backend, uid: str) -> DatasetState:
         latest=int(item["latest"]),
         latest_at=datetime.fromisoformat(at) if at else None,
     )
-
-
-def _class_map(backend: Backend, project_name: str, *, fresh: bool) -> tuple[ClassMap, int]:
-    found = None if fresh else backend.memory.class_maps.get(project_name)
-    if found is None:
-        item = table.get(backend, _class_map_key(project_name))
-        if item is None:
-            raise NotFound(f"There is no project {project_name!r}.", code="unknown_project")
-        found = ClassMap.model_validate_json(item["classes"]), int(item["revision"])
-        backend.memory.class_maps[project_name] = found
-    return found
 
 
 def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[table.Item]:
