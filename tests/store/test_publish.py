@@ -36,6 +36,31 @@ def test_a_version_whose_announcement_was_lost_is_announced_by_the_repeat(applie
     assert only_upload(applied).version == 1
 
 
+def test_a_version_is_announced_with_all_of_its_uploads_though_its_messages_come_back_apart(world: World) -> None:
+    sent = {send(world, add(frame_id)).upload for frame_id in ("f1", "f2")}
+    for group in world.windows.groups():
+        while world.windows.waiting[group]:
+            world.start_apply(group).run()
+    (uid,) = world.settled.groups()
+    lost = world.start_publish(uid, 2)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    for _ in range(2):
+        world.start_publish(uid, 1).run()
+    assert [(event["version"], set(event["uploads"])) for event in world.events] == [(1, sent)] * 2
+
+
+def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(applied: World) -> None:
+    (uid,) = applied.settled.groups()
+    calls = applied.start_publish(uid, 1).run().calls
+    assert calls[calls.index("dynamodb.TransactWriteItems") :] == [
+        "dynamodb.TransactWriteItems",
+        "dynamodb.GetItem",
+        "events.PutEvents",
+    ]
+
+
 def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
     applied: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.uploads import UploadStatus, settled_status
+from tidemark.domain.uploads import settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
 from tidemark.domain.windows import Settled
 from tidemark.store import catalog, shards, uploads, versions
@@ -82,14 +82,22 @@ def _finished(record: UploadRecord, version: int, at: datetime) -> UploadRecord:
 
 
 def _published(backend: Backend, uid: str, records: list[UploadRecord]) -> list[VersionPublished]:
-    into: dict[int, list[str]] = defaultdict(list)
-    for record in records:
-        if record.upload.status is not UploadStatus.PENDING and record.upload.version is not None:
-            into[record.upload.version].append(record.upload.id)
-    if not into:
+    numbers = sorted({record.upload.version for record in records if record.upload.version is not None})
+    if not numbers:
         return []
     state = catalog.state(backend, uid)
     return [
-        VersionPublished(project=state.project, dataset=state.name, uid=uid, version=version, uploads=names)
-        for version, names in sorted(into.items())
+        VersionPublished(
+            project=state.project, dataset=state.name, uid=uid, version=number, uploads=_uploads(backend, uid, number)
+        )
+        for number in numbers
     ]
+
+
+def _uploads(backend: Backend, uid: str, number: int) -> list[str]:
+    """All uploads of a version: those named in this try's messages may be a part of them, and repeats must not differ
+    from the first event."""
+    version = versions.find_published(backend, uid, number)
+    if version is None:
+        raise LookupError(f"version {number} of {uid} is missing, though uploads have settled into it")
+    return [upload.id for upload in version.uploads]

@@ -15,14 +15,19 @@ def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
     """A version of a dataset by its number, or None. No request where this process has read it before."""
     if number == 0:
         return empty_version(dataset.created_at, dataset.shards)
-    known = backend.memory.versions.get((dataset.uid, number))
+    return find_published(backend, dataset.uid, number)
+
+
+def find_published(backend: Backend, uid: str, number: int) -> Version | None:
+    """A version that was published, or None. No request where this process has read or published it before."""
+    known = backend.memory.versions.get((uid, number))
     if known is not None:
         return known
-    item = table.get(backend, _key(dataset.uid, number))
+    item = table.get(backend, _key(uid, number))
     if item is None:
         return None
     version = Version.model_validate_json(item["version"])
-    backend.memory.versions[dataset.uid, number] = version
+    backend.memory.versions[uid, number] = version
     return version
 
 
@@ -73,6 +78,7 @@ def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Uplo
         *({"Put": uploads.replacement(backend, record)} for record in settled),
     ]
     table.transact(backend, writes)
+    backend.memory.versions[uid, version.number] = version
 
 
 def _key(uid: str, number: int) -> Key:
