@@ -48,11 +48,22 @@ def test_a_time_names_the_version_that_was_current_then(world: World) -> None:
     assert _get(world, "2100-01-01T00:00:00+05:30").number == 7
 
 
-def test_times_of_versions_never_go_back_though_a_clock_does(world: World) -> None:
+def test_times_of_versions_grow_though_a_clock_steps_back(world: World) -> None:
     upload(world, add("f1"))
     world.now = datetime(2020, 1, 1, tzinfo=UTC)
     upload(world, add("f2"))
-    assert _get(world, "2").created_at >= _get(world, "1").created_at
+    assert _get(world, "2").created_at > _get(world, "1").created_at
+
+
+def test_a_time_that_named_a_version_names_it_for_ever_though_a_clock_stands_still(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "tick", lambda: world.now)
+    upload(world, add("f1"))
+    moment = _get(world, "1").created_at.isoformat()
+    for frame_id in ("f2", "f3"):
+        upload(world, add(frame_id))
+        assert _get(world, moment).number == 1
 
 
 @pytest.mark.parametrize("version", ["2", "999999999999", "9" * 400])

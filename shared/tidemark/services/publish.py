@@ -6,7 +6,7 @@ on the upload records and on the version number, and starts over from what is th
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import settled_status
@@ -20,6 +20,8 @@ from tidemark.store.uploads import UploadRecord
 
 RACES = 5
 """Times that a publication starts over because another invocation was faster."""
+TICK = timedelta(microseconds=1)
+"""The least by which times of versions differ: what a time tells apart."""
 
 
 def publish(backend: Backend, uid: str, settled: Iterable[Settled]) -> list[VersionPublished]:
@@ -63,8 +65,9 @@ def _publish(backend: Backend, uid: str, complete: list[UploadRecord]) -> list[U
     now = backend.clock()
     version = Version(
         number=state.latest + 1,
-        # Readers find a version by its time, so times never go back, whatever this machine's clock says.
-        created_at=max(now, state.latest_at or now),
+        # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one
+        # time, a read of that time would get the first until the second is there, and then the second.
+        created_at=max(now, state.latest_at + TICK) if state.latest_at else now,
         uploads=tuple(VersionUpload(id=record.upload.id, actor=record.upload.actor) for record in complete),
         shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
     )
