@@ -8,7 +8,7 @@ from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.versions import Version
-from tidemark.services import versions
+from tidemark.services import uploads, versions
 
 
 def _get(world: World, version: str) -> Version:
@@ -20,8 +20,8 @@ def test_a_new_dataset_is_at_version_0_and_empty(world: World) -> None:
 
 
 def test_each_settled_upload_makes_the_next_version(world: World) -> None:
-    uploads = [upload(world, add(f"f{number}", "l1", "l2")).upload for number in range(3)]
-    for number, upload_id in enumerate(uploads, start=1):
+    sent = [upload(world, add(f"f{number}", "l1", "l2")).upload for number in range(3)]
+    for number, upload_id in enumerate(sent, start=1):
         version = _get(world, str(number))
         assert [one.id for one in version.uploads] == [upload_id]
         assert (version.frames, version.labels) == (number, 2 * number)
@@ -64,6 +64,13 @@ def test_a_time_that_named_a_version_names_it_for_ever_though_a_clock_stands_sti
     for frame_id in ("f2", "f3"):
         upload(world, add(frame_id))
         assert _get(world, moment).number == 1
+
+
+def test_a_version_tells_who_sent_its_uploads_and_when_they_were_accepted(world: World) -> None:
+    sent = upload(world, add("f1"), actor="bob").upload
+    record = uploads.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
+    (told,) = _get(world, "1").uploads
+    assert (told.id, told.actor, told.accepted_at) == (sent, "bob", record.accepted_at)
 
 
 @pytest.mark.parametrize("version", ["2", "999999999999", "9" * 400])

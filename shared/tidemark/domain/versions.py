@@ -15,12 +15,13 @@ class ShardState(NamedTuple):
 
 
 class VersionUpload(BaseModel):
-    """An upload that settled into a version, and who sent it (R8)."""
+    """An upload that settled into a version, who sent it, and when it was accepted (R8)."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     actor: str
+    accepted_at: datetime
 
 
 class Version(BaseModel):

@@ -68,7 +68,10 @@ def _publish(backend: Backend, uid: str, complete: list[UploadRecord]) -> list[U
         # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one
         # time, a read of that time would get the first until the second is there, and then the second.
         created_at=max(now, state.latest_at + TICK) if state.latest_at else now,
-        uploads=tuple(VersionUpload(id=record.upload.id, actor=record.upload.actor) for record in complete),
+        uploads=tuple(
+            VersionUpload(id=record.upload.id, actor=record.upload.actor, accepted_at=record.upload.accepted_at)
+            for record in complete
+        ),
         shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
     )
     finished = [_finished(record, version.number, version.created_at) for record in complete]
