@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.errors import InvalidRequest
+from tidemark.domain.limits import MAX_ID_BYTES
 
 T = TypeVar("T")
 
 MAX_CURSOR = 4096
-MAX_TEXT = 256
 MAX_NUMBER = 10**12
 
 
@@ -64,7 +64,8 @@ def decode_cursor(scope: str, cursor: str, *kinds: type[str] | type[int]) -> lis
 
 
 def _possible(part: str | int) -> bool:
-    """Whether a list can have given out this part: a cursor may have been made up, and goes into keys."""
+    """Whether a list can have given out this part: a cursor may have been made up, and goes into keys, whose room is
+    counted in bytes. Its texts are ids, names and times."""
     if isinstance(part, int):
         return 0 <= part < MAX_NUMBER
-    return 0 < len(part) <= MAX_TEXT and part.isprintable()
+    return part.isprintable() and 0 < len(part.encode()) <= MAX_ID_BYTES
