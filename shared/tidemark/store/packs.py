@@ -9,13 +9,20 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
 from tidemark.domain.canonical import digest
+from tidemark.domain.errors import Unavailable
 from tidemark.store.backend import Backend
 
 MAX_GAP_BYTES = 32 * 1024
 """Payloads of a pack that lie closer than this are read by one request: bytes are cheaper than requests."""
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """Most bytes that one request reads."""
+ATTEMPTS = 2
+"""Tries at an answer that breaks off. One that stalls takes the client's read timeout of 10 s, and the API has 28 s in
+all, in which it should still answer."""
 
 
 class Span(NamedTuple):
@@ -36,6 +43,13 @@ class Pointer(NamedTuple):
 
 class PackCorrupt(Exception):
     """A payload does not have the digest it was written with."""
+
+
+class Interrupted(Unavailable):
+    """S3 answered, and its answer broke off, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__("The store's answer broke off; send the same request again in a moment.")
 
 
 class PackWriter:
@@ -69,19 +83,34 @@ def object_key(pack: str) -> str:
 
 
 def read_span(backend: Backend, pack: str, span: Span) -> bytes:
-    """A range of a pack: one ranged GET."""
+    """A range of a pack: one ranged GET, and another where the first one's answer breaks off. Raises Interrupted."""
+    attempts = Retrying(
+        retry=retry_if_exception_type(Interrupted),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        sleep=backend.sleep,
+        reraise=True,
+    )
+    return attempts(_read_span, backend, pack, span)
+
+
+def _read_span(backend: Backend, pack: str, span: Span) -> bytes:
     answer = backend.s3.get_object(
         Bucket=backend.bucket,
         Key=object_key(pack),
         Range=f"bytes={span.offset}-{span.offset + span.length - 1}",
     )
-    return answer["Body"].read()
+    try:
+        return answer["Body"].read()
+    except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
+        # The client has its answer by now, and does not try again for what happens while it is read.
+        raise Interrupted from error
 
 
 def read_payloads(backend: Backend, pointers: Sequence[Pointer]) -> list[bytes]:
     """The payloads at `pointers`, in their order; near ones share a request, requests run in parallel.
 
-    Raises PackCorrupt.
+    Raises PackCorrupt and Interrupted.
     """
     reads = coalesce(pointers)
 
