@@ -160,6 +160,8 @@ def _complete_answer(operation: dict[str, Any], responses: dict[str, Any]) -> No
                 }
             },
         }
+        # Its key names the upload, so a repeat while the first is running gets the same receipt.
+        del responses["409"]
         either = [{"$ref": SCHEMAS + model.__name__} for model in (UploadProblem, Problem)]
         responses["422"] = {
             "description": "Not one mutation is valid (then `upload` is its record), or a parameter is not.",

@@ -73,7 +73,12 @@ def test_writes_take_an_idempotency_key_and_a_body(name: str) -> None:
     parameters = {(parameter["in"], parameter["name"]) for parameter in OPERATIONS[name]["parameters"]}
     assert ("header", "Idempotency-Key") in parameters
     assert OPERATIONS[name]["requestBody"]["required"]
-    assert {"400", "409", "413", "415", "422"} <= OPERATIONS[name]["responses"].keys()
+    assert {"400", "413", "415", "422"} <= OPERATIONS[name]["responses"].keys()
+
+
+def test_a_conflict_is_described_where_there_can_be_one() -> None:
+    conflicting = {name for name, operation in OPERATIONS.items() if "409" in operation["responses"]}
+    assert conflicting == {"createProject", "createDataset", "putClassMap"}
 
 
 @pytest.mark.parametrize("name", ["createProject", "createDataset", "submitMutations"])
