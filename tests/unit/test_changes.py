@@ -47,8 +47,8 @@ def test_the_later_state_follows_from_the_earlier_one_and_the_change(before: Jso
     old = None if before is None else Frame.model_validate({**before, "frame_id": "f"})
     new = Frame.model_validate({**after, "frame_id": "f"})
     change = FrameChange.model_validate_json(changes(old, new).model_dump_json())
-    start: Json = {} if old is None else json.loads(old.canonical())
-    assert canonical_json({"frame_id": "f", **replayed(start, change)}) == new.canonical()
+    start: Json = {} if old is None else json.loads(old.canonical)
+    assert canonical_json({"frame_id": "f", **replayed(start, change)}) == new.canonical
 
 
 @given(small_frames)

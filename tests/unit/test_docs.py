@@ -17,7 +17,7 @@ CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
-CODE_AT = {"Problem": 0, "PydanticCustomError": 0, "Dropped": 0, "HttpRefusal": 1, "_core": 1, "_outcome": 2}
+CODE_AT = {"Problem": 0, "PydanticCustomError": 0, "HttpRefusal": 1, "_core": 1, "_outcome": 2}
 """Calls that take a code, and at which position."""
 NEVER_SHOWN = {"contradiction"}
 """It carries other problems, which are shown in its place."""

@@ -18,6 +18,7 @@ from tidemark.domain.patches import FramePatch
 from tidemark.domain.schema import FieldType, Schema
 from tidemark.domain.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
 
+MASK = {"id": "m", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}
 
 
@@ -73,7 +74,7 @@ def test_the_payload_of_an_add_is_its_frame(frame: Json) -> None:
 def test_the_payload_of_a_modify_is_its_patch_without_nulls(patch: Json) -> None:
     row = accepted({"op": "MODIFY", **patch})
     assert b":null" not in row.payload
-    assert parse_patch(row.payload).canonical() == FramePatch.model_validate(patch).canonical()
+    assert parse_patch(row.payload).canonical == FramePatch.model_validate(patch).canonical
 
 
 def test_the_payload_of_a_delete_is_empty() -> None:
@@ -308,6 +309,38 @@ def test_a_second_source_of_embeddings_is_told_both() -> None:
 
 def test_of_very_many_errors_twenty_are_told() -> None:
     assert len(errors(added(labels=[{**BOX, "id": str(n), "width": -1} for n in range(100)]))) == 20
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "message"),
+    [
+        (added(labels=[0] * 10_001), "too_long", "The row has 10,001 items in one list; no valid row has."),
+        (
+            added(**{f"field {number}": 0 for number in range(1001)}),
+            "too_long",
+            "The row has 1,002 items in one object; no valid row has.",
+        ),
+        (
+            added(labels=[{**BOX, "id": str(number), **dict.fromkeys("abcdef", 0)} for number in range(4000)]),
+            "too_many_faults",
+            "This has 24,000 faults, too many to look at; it is nothing that belongs here.",
+        ),
+    ],
+    ids=["list", "object", "faults"],
+)
+def test_what_is_nothing_like_a_row_is_told_so_and_not_looked_at_further(row: Json, code: str, message: str) -> None:
+    error = only_error(row)
+    assert (error.code, error.message) == (code, message)
+
+
+@pytest.mark.parametrize("part", ["polygons", "keypoints", "instances"])
+def test_of_a_label_with_very_many_faulty_points_the_first_is_told(part: str) -> None:
+    label = {
+        "polygons": {"id": "p", "type": "POLYGON_LIST_2D", "class": "car", "polygons": [[0] * 10_000] * 100},
+        "keypoints": {"id": "p", "type": "KEYPOINTS_2D", "class": "car", "keypoints": [0] * 1000},
+        "instances": {**MASK, "instances": [0] * 5000},
+    }[part]
+    assert only_error(added(labels=[label])).code == "wrong_type"
 
 
 def test_all_kinds_of_errors_of_a_row_are_told_together() -> None:

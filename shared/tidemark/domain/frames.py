@@ -1,6 +1,7 @@
 """Frames: one datapoint of a dataset, with its sensors, metadata and labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, Field, model_validator
@@ -67,6 +68,7 @@ class Frame(BaseModel):
             raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
         return self
 
+    @cached_property
     def canonical(self) -> bytes:
         """This state in canonical JSON: what is not given is not written. Equal states have equal bytes."""
         return canonical_json(self.model_dump(exclude_defaults=True))

@@ -18,9 +18,9 @@ from tidemark.domain.sensors import ResizeMode
 
 Point = tuple[Number, Number]
 """x, y."""
-Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_VERTICES)]
-"""Vertices in order; the last is joined to the first."""
-Polygons = Annotated[tuple[Polygon, ...], Field(min_length=1, max_length=MAX_LIST_ITEMS)]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_VERTICES, fail_fast=True)]
+"""Vertices in order; the last is joined to the first. Of many wrong ones the first is told: there may be a million."""
+Polygons = Annotated[tuple[Polygon, ...], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
 
 
 class Keypoint(BaseModel):
@@ -40,7 +40,9 @@ def _distinct_names(keypoints: tuple[Keypoint, ...]) -> tuple[Keypoint, ...]:
 
 
 Keypoints = Annotated[
-    tuple[Keypoint, ...], Field(min_length=1, max_length=MAX_LIST_ITEMS), AfterValidator(_distinct_names)
+    tuple[Keypoint, ...],
+    Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True),
+    AfterValidator(_distinct_names),
 ]
 
 
@@ -155,7 +157,9 @@ class InstanceMask2D(_Label):
     class_name: Name | None = Field(default=None, alias="class")
     url: Url
     resize_mode: ResizeMode | None = None
-    instances: Annotated[tuple[Instance, ...], Field(max_length=MAX_INSTANCES), AfterValidator(distinct_instances)] = ()
+    instances: Annotated[
+        tuple[Instance, ...], Field(max_length=MAX_INSTANCES, fail_fast=True), AfterValidator(distinct_instances)
+    ] = ()
 
     def all_instances(self) -> tuple[Instance, ...]:
         """Its instances."""

@@ -32,11 +32,13 @@ MAX_METADATA_FIELDS = 500
 MAX_LIST_ITEMS = 1000
 """Items of a list in metadata, keypoints and polygons of a label."""
 MAX_POLYGON_VERTICES = 10_000
-"""Vertices of one polygon."""
+"""Vertices of one polygon. No list in a row may be longer."""
 MAX_INSTANCES = 5000
 """Instances of one instance mask."""
 MAX_NESTING = 16
 """Objects and arrays inside each other in a row. The deepest valid row has 8."""
+MAX_OBJECT_FIELDS = 1000
+"""Fields of any object in a row, known or not. No valid row comes near."""
 MAX_STRING = 8192
 """Characters of a string in metadata and attributes."""
 MAX_TEXT = 65_536
@@ -70,6 +72,7 @@ MAX_SHARDS = 64
 
 # One window
 MAX_WINDOW_FRAMES = 96
-"""Frames of one window: DynamoDB takes 100 items in a transaction, four of which are the window's own."""
+"""Frames of one window: DynamoDB takes 100 items in a transaction. Three are the window's own: head, commit and
+marker; one is spare."""
 MAX_WINDOW_BYTES = 128 * 1024
 """One window's message; SQS takes 256 KiB."""

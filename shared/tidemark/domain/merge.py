@@ -17,7 +17,8 @@ like any other and leaves an equal frame.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from enum import Enum, auto
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +27,7 @@ from tidemark.domain.errors import TidemarkError
 from tidemark.domain.frames import Frame
 from tidemark.domain.labels import Label
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES
-from tidemark.domain.mutations import Add, Delete, Mutation
+from tidemark.domain.mutations import Op
 from tidemark.domain.patches import FramePatch
 from tidemark.domain.problems import Problem, pointer, problems_of
 from tidemark.domain.sensors import Sensor
@@ -38,39 +39,26 @@ class MergeRefused(TidemarkError):
     code = "merge_refused"
 
 
-class Applied(NamedTuple):
-    """The mutation took effect; `frame` is the state that it left, None after a DELETE."""
+class Effect(Enum):
+    """What a mutation does to the frame that it names."""
 
-    frame: Frame | None
-
-
-class Dropped(NamedTuple):
-    """The mutation hit nothing (R17, R18)."""
-
-    code: str
-    message: str
-
-
-class Failed(NamedTuple):
-    """The mutation cannot be applied (R21). The frame stays as it was."""
-
-    code: str
-    pointer: str
-    message: str
+    PUT = auto()
+    """The frame that it gives is the state from now on (R16)."""
+    MERGE = auto()
+    """What it gives is merged into the frame (R17, R19): see `merge`."""
+    REMOVE = auto()
+    """There is no frame from now on (R18)."""
+    NOTHING = auto()
+    """There is no such frame, so the mutation is dropped (R17, R18)."""
 
 
-def apply_mutation(state: Frame | None, mutation: Mutation) -> Applied | Dropped | Failed:
-    """What a mutation makes of the frame that it names; `state` is None when there is no such frame (R16-R19)."""
-    if isinstance(mutation, Add):
-        return Applied(mutation.frame)
-    if state is None:
-        return Dropped("unknown_frame", f"The dataset has no frame '{mutation.frame_id}'.")
-    if isinstance(mutation, Delete):
-        return Applied(None)
-    try:
-        return Applied(merge(state, mutation))
-    except MergeRefused as refusal:
-        return Failed(refusal.code, refusal.pointer or "", refusal.message)
+def effect(op: Op, *, exists: bool) -> Effect:
+    """What an operation does to a frame that is in the dataset, or is not (R16-R18)."""
+    if op is Op.ADD:
+        return Effect.PUT
+    if not exists:
+        return Effect.NOTHING
+    return Effect.MERGE if op is Op.MODIFY else Effect.REMOVE
 
 
 def merge(frame: Frame, patch: FramePatch) -> Frame:
@@ -95,7 +83,7 @@ def merge(frame: Frame, patch: FramePatch) -> Frame:
         merged = Frame.model_validate(fields)
     except ValidationError as error:
         raise _refusal(fields, patch, problems_of(error)[0]) from None
-    size = len(merged.canonical())
+    size = len(merged.canonical)
     if size > MAX_FRAME_BYTES:
         raise MergeRefused(
             f"The merged frame would have {size} bytes; a frame has at most {MAX_FRAME_BYTES}.",

@@ -34,7 +34,7 @@ class Add(BaseModel):
 
     def payload(self) -> bytes:
         """What is kept of it: the frame in canonical JSON."""
-        return self.frame.canonical()
+        return self.frame.canonical
 
 
 class Modify(FramePatch):
@@ -49,7 +49,7 @@ class Modify(FramePatch):
 
     def payload(self) -> bytes:
         """What is kept of it: the patch in canonical JSON."""
-        return self.canonical()
+        return self.canonical
 
 
 class Delete(BaseModel):

@@ -77,7 +77,9 @@ class InstancePatch(_Patch):
     attributes: MetadataPatch | None = None
 
 
-Instances = Annotated[tuple[InstancePatch, ...], Field(max_length=MAX_INSTANCES), AfterValidator(distinct_instances)]
+Instances = Annotated[
+    tuple[InstancePatch, ...], Field(max_length=MAX_INSTANCES, fail_fast=True), AfterValidator(distinct_instances)
+]
 
 
 class LabelPatch(_Patch):
@@ -169,6 +171,7 @@ class FramePatch(_Patch):
             raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
         return self
 
+    @property
     def canonical(self) -> bytes:
         """This patch in canonical JSON, without nulls; `parse_patch` reads it back."""
         return canonical_json(self.model_dump(include={"frame", "remove_labels"}, exclude_none=True))

@@ -5,8 +5,14 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tidemark.domain.limits import MAX_ROW_ERRORS
+
 MAX_SHOWN = 128
 """Characters of the sender's own text that a pointer or a sentence repeats."""
+
+
+MAX_EXPLAINED = 20_000
+"""Faults of one value up to which they are looked at: each takes some 10 µs, and there may be a million."""
 
 
 class Problem(NamedTuple):
@@ -33,6 +39,7 @@ _WORDS = {
     "finite_number": ("not_finite", "{name} must be a finite number: NaN and infinity cannot be stored."),
     "greater_than_equal": ("out_of_range", "{name} must be at least {ge}."),
     "less_than_equal": ("out_of_range", "{name} must be at most {le}."),
+    "model_attributes_type": ("wrong_type", "{name} must be an object."),
     "model_type": ("wrong_type", "{name} must be an object."),
     "dict_type": ("wrong_type", "{name} must be an object."),
     "list_type": ("wrong_type", "{name} must be a list."),
@@ -57,11 +64,16 @@ def shown(text: str) -> str:
 
 
 def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
-    """All that pydantic found wrong in the value that lies at `at`, in its order."""
+    """What pydantic found wrong in the value that lies at `at`, in its order; as much as is told of one row."""
+    if error.error_count() > MAX_EXPLAINED:
+        message = f"This has {error.error_count():,} faults, too many to look at; it is nothing that belongs here."
+        return [Problem("too_many_faults", pointer(*at), message)]
     problems: list[Problem] = []
     details = error.errors(include_url=False, include_input=False)
     within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
     for detail in details:
+        if len(problems) >= MAX_ROW_ERRORS:
+            break
         if detail["type"] == "too_short" and detail["loc"] in within:
             continue  # pydantic counts the valid items alone; those that are not are told already
         path = _path((*at, *detail["loc"]))

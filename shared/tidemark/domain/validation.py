@@ -16,7 +16,14 @@ from tidemark.domain.fields import json_type
 from tidemark.domain.frames import Frame, class_counts
 from tidemark.domain.json_input import RepeatingObject
 from tidemark.domain.labels import Instance
-from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES, MAX_NESTING, MAX_ROW_ERRORS
+from tidemark.domain.limits import (
+    MAX_CLASSES_PER_FRAME,
+    MAX_FRAME_BYTES,
+    MAX_NESTING,
+    MAX_OBJECT_FIELDS,
+    MAX_POLYGON_VERTICES,
+    MAX_ROW_ERRORS,
+)
 from tidemark.domain.mutations import Add, Delete, Modify, Mutation, Op
 from tidemark.domain.patches import FramePatch, InstancePatch, PartialFrame
 from tidemark.domain.problems import Problem, pointer, problems_of, shown
@@ -136,15 +143,18 @@ def _parse(value: object) -> Mutation | list[Problem]:
 
 
 def _ill_formed(row: dict[str, object]) -> Problem | None:
-    """What no valid row has: objects that repeat a name, and objects and lists too deep in each other.
+    """What no valid row has: objects that repeat a name, objects and lists too large, and too deep in each other.
 
-    Goes by levels, and does not recurse.
+    Goes by levels, and does not recurse. The models would find the large ones too, item by item.
     """
     level: list[Any] = [row]
     for _ in range(MAX_NESTING):
         for outer in level:
             if isinstance(outer, RepeatingObject):
                 return Problem("duplicate_name", "", f"The name '{shown(outer.repeated)}' is twice in one object.")
+            if len(outer) > (MAX_OBJECT_FIELDS if isinstance(outer, dict) else MAX_POLYGON_VERTICES):
+                kind = "object" if isinstance(outer, dict) else "list"
+                return Problem("too_long", "", f"The row has {len(outer):,} items in one {kind}; no valid row has.")
         parts = (part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer))
         level = [part for part in parts if isinstance(part, _CONTAINERS)]
         if not level:

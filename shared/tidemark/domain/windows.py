@@ -62,9 +62,13 @@ class WindowPlan(BaseModel):
 
 
 class Window(BaseModel):
-    """A window as it travels to its shard: a plan, and what all windows of its upload share."""
+    """A window as it travels to its shard: a plan, and what all windows of its upload share.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Fields that it does not know are passed over, here and in `Settled`: while a release is deployed, functions of two
+    releases run side by side.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
     dataset: str
     """The dataset's uid."""
@@ -85,7 +89,7 @@ class Window(BaseModel):
 class Settled(BaseModel):
     """What became of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     dataset: str
     upload: str

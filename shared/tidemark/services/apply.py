@@ -11,7 +11,7 @@ from typing import Literal
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.frames import Frame
-from tidemark.domain.merge import MergeRefused, merge
+from tidemark.domain.merge import Effect, MergeRefused, effect, merge
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.validation import parse_frame, parse_patch
@@ -111,14 +111,16 @@ def _resolve(
         newest = current.get(row.frame_id)
         if window.again and newest and newest.at > window.accepted_at:
             outcomes.append(_superseded(row, newest))
-        elif row.op is Op.ADD:
-            writes.append(_Write(row, _payload(window, row), row.labels, row.classes))
-        elif newest is None or newest.op is Op.DELETE:
-            outcomes.append(_unknown_frame(row))
-        elif row.op is Op.DELETE:
-            writes.append(_Write(row, None, 0, {}))
-        else:
-            merges.append(row)
+            continue
+        match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
+            case Effect.PUT:
+                writes.append(_Write(row, _payload(window, row), row.labels, row.classes))
+            case Effect.MERGE:
+                merges.append(row)
+            case Effect.REMOVE:
+                writes.append(_Write(row, None, 0, {}))
+            case Effect.NOTHING:
+                outcomes.append(_unknown_frame(row))
     if merges:
         merged, refused = _merge(backend, window, merges, current)
         writes.extend(merged)
@@ -148,7 +150,7 @@ def _merge(
 
 
 def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
-    payload = frame.canonical()
+    payload = frame.canonical
     span = pack.add(payload)
     pointer = Pointer(pack.name, span.offset, span.length, digest(payload))
     return _Write(row, pointer, frame.label_count(), frame.class_counts())
