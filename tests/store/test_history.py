@@ -87,19 +87,29 @@ def test_pages_of_a_frames_history_tell_what_the_whole_tells(seven: World, limit
 
 
 @pytest.mark.parametrize("room", [0, 1, 2.5])
-def test_a_page_ends_early_where_the_states_that_it_tells_do_not_fit(
+def test_a_page_ends_early_where_the_changes_that_it_tells_do_not_fit(
     seven: World, monkeypatch: pytest.MonkeyPatch, room: float
 ) -> None:
     whole = of_frame(seven).items
-    state = len(
-        frames.get_frame(
-            seven.process(), project=PROJECT, dataset=DATASET, frame_id="f1", version="1"
-        ).frame.canonical()
-    )
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * 2 * state)
+    change = max(len(revision.model_dump_json()) for revision in whole)
+    monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * change)
     found = pages(lambda cursor: of_frame(seven, cursor=cursor))
     assert [revision for page in found for revision in page] == whole
     assert len(found[0]) == max(1, int(room))
+
+
+def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_tell(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = {f"n{number}": number for number in range(50)}
+    for _ in range(10):
+        upload(world, add("f1", **numbers))
+        upload(world, delete("f1"))
+    whole = of_frame(world).items
+    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 5000)
+    found = pages(lambda cursor: of_frame(world, cursor=cursor))
+    assert [revision for page in found for revision in page] == whole
+    assert max(sum(len(revision.model_dump_json()) for revision in page) for page in found) <= 5000
 
 
 def test_a_change_to_or_from_a_large_state_has_a_page_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

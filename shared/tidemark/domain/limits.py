@@ -15,7 +15,8 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 """Items on one page of a list when the request does not say."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Payload on one page of frames; a page ends early when it is reached. Leaves room under Lambda's 6 MB answer."""
+"""Payload on one page of frames, changes on one of a history; a page ends early when it is reached. Leaves
+room under Lambda's 6 MB answer."""
 
 # One frame
 MAX_FRAME_BYTES = 1024 * 1024

@@ -1,8 +1,8 @@
 """The history of one frame, and of one label in it (R9)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,8 @@ from tidemark.services.versions import latest_version
 from tidemark.store import catalog, packs, shards
 from tidemark.store.backend import Backend
 from tidemark.store.shards import FrameVersion
+
+T = TypeVar("T", bound=BaseModel)
 
 Json = dict[str, Any]
 LabelChange = Literal["added", "modified", "removed"]
@@ -57,19 +59,18 @@ def frame_history(
     backend: Backend, *, project: str, dataset: str, frame_id: str, limit: int, cursor: str | None
 ) -> Page[FrameRevision]:
     """The changes of a frame up to the latest version, newest first. Raises NotFound for a frame that never was."""
-    page, more = _revisions(backend, project, dataset, frame_id, limit, cursor, "history")
-    items = [
-        FrameRevision(
+
+    def tell(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
+        yield FrameRevision(
             revision=version.n,
             op=version.op,
             at=version.at,
             actor=version.actor,
             upload=version.upload,
-            changes=changes(before, after),
+            changes=change,
         )
-        for version, before, after in page
-    ]
-    return Page(items=items, cursor=more)
+
+    return _page(backend, project, dataset, frame_id, limit, cursor, "history", tell)
 
 
 def label_history(
@@ -84,25 +85,24 @@ def label_history(
 ) -> Page[LabelRevision]:
     """The changes of one label, newest first, among the next `limit` changes of its frame; a page may be empty while
     its cursor goes on. Raises NotFound for a frame that never was."""
-    page, more = _revisions(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}")
-    items = [
-        LabelRevision(
-            revision=version.n,
-            change=change,
-            op=version.op,
-            at=version.at,
-            actor=version.actor,
-            upload=version.upload,
-            before=old,
-            after=new,
-        )
-        for version, before, after in page
-        for change, old, new in _label_changes(changes(before, after), label_id)
-    ]
-    return Page(items=items, cursor=more)
+
+    def tell(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
+        for kind, before, after in _label_changes(change, label_id):
+            yield LabelRevision(
+                revision=version.n,
+                change=kind,
+                op=version.op,
+                at=version.at,
+                actor=version.actor,
+                upload=version.upload,
+                before=before,
+                after=after,
+            )
+
+    return _page(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}", tell)
 
 
-def _revisions(
+def _page(
     backend: Backend,
     project: str,
     dataset: str,
@@ -110,8 +110,9 @@ def _revisions(
     limit: int,
     cursor: str | None,
     kind: str,
-) -> tuple[list[tuple[FrameVersion, Frame | None, Frame | None]], str | None]:
-    """Up to `limit` versions of a frame, newest first, each with the frame's state before and after it.
+    tell: Callable[[FrameVersion, FrameChange], Iterable[T]],
+) -> Page[T]:
+    """What there is to `tell` of up to `limit` versions of a frame, newest first, as much as fits an answer.
 
     One query, and ranged GETs in parallel: one for each version, fewer where payloads lie close.
     """
@@ -127,13 +128,21 @@ def _revisions(
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
     count = min(limit, _fitting(versions))
     states = _states(backend, versions[: count + 1])
-    page = list(zip(versions[:count], [*states[1:], None], states, strict=False))
-    more = encode_cursor(scope, versions[count].n) if len(versions) > count else None
-    return page, more
+    items: list[T] = []
+    size = 0
+    for version, before, after in zip(versions[:count], [*states[1:], None], states, strict=False):
+        told = list(tell(version, changes(before, after)))
+        # What is told may be several times as large as the states: a change of a number names its field and says
+        # "before" and "after".
+        size += sum(len(item.model_dump_json().encode()) for item in told)
+        if size > MAX_PAGE_BYTES and items:
+            return Page(items=items, cursor=encode_cursor(scope, version.n))
+        items.extend(told)
+    return Page(items=items, cursor=encode_cursor(scope, versions[count].n) if len(versions) > count else None)
 
 
 def _fitting(versions: list[FrameVersion]) -> int:
-    """How many of `versions`, at least one, fit an answer that tells each with its state before and after."""
+    """How many of `versions`, at least one, to read for one answer, by the size of the states before and after them."""
     lengths = [version.pointer.length if version.pointer else 0 for version in versions]
     total = 0
     for count, length in enumerate(map(sum, zip(lengths, [*lengths[1:], 0], strict=True))):

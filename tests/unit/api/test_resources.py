@@ -6,6 +6,7 @@ from functions.api import resolver
 from tests.faults.world import World
 from tests.unit.api.gateway import BASE, Answer, Client
 from tidemark.domain.canonical import canonical_json, digest
+from tidemark.domain.limits import MAX_LABELS_PER_FRAME
 
 TRAIN = "/projects/birds/datasets/train"
 
@@ -200,6 +201,17 @@ def test_a_frame_may_be_called_like_a_part_of_a_path(api: Client, world: World, 
 def test_a_frame_has_a_history(history: Client) -> None:
     revisions = history.get(f"{TRAIN}/frames/f1/history").json()["items"]
     assert [(revision["op"], revision["actor"]) for revision in revisions] == [("MODIFY", "ann"), ("ADD", "ann")]
+
+
+def test_the_history_of_a_frame_of_many_labels_fits_its_pages(api: Client, world: World) -> None:
+    for turn in range(8):
+        labels = [label(("heron", "stork")[turn % 2]) | {"id": f"l{number}"} for number in range(MAX_LABELS_PER_FRAME)]
+        assert submit(api, add("f1", labels=labels)).status == 202
+        world.drain()
+    first = api.get(f"{TRAIN}/frames/f1/history")
+    assert first.status == 200
+    second = api.get(f"{TRAIN}/frames/f1/history?cursor={first.json()['cursor']}")
+    assert [len(answer.json()["items"]) for answer in (first, second)] == [5, 3]
 
 
 def test_a_label_has_a_history(history: Client) -> None:
