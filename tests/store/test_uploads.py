@@ -1,5 +1,7 @@
 """Following uploads: where they stand, what became of their rows, what their dataset says meanwhile (R18, R29, R30)."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.faults.world import World
@@ -10,7 +12,10 @@ from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import Page
 from tidemark.domain.uploads import RowOutcome, Upload, UploadStatus
 from tidemark.services import datasets, uploads
+from tidemark.store import shards
 from tidemark.store import uploads as records
+from tidemark.store.backend import Backend
+from tidemark.store.shards import Marker
 
 BAD = add("")
 """A row that is refused on arrival."""
@@ -163,6 +168,42 @@ def test_errors_of_every_kind_are_listed_in_the_order_of_the_rows(world: World, 
 def test_pages_of_errors_are_as_full_as_asked_for(world: World, limit: int, sizes: list[int]) -> None:
     sent = send(world, *[BAD] * 4).upload
     assert [len(page) for page in pages(lambda cursor: list_errors(world, sent, limit, cursor))] == sizes
+
+
+def test_no_error_is_told_twice_though_rows_before_it_are_decided_between_two_pages(world: World) -> None:
+    rows = [modify(f"g{number}") if number % 2 else BAD for number in range(16)]
+    sent = send(world, *rows).upload
+    first = list_errors(world, sent, 4)
+    world.drain()
+    second = items(lambda cursor: list_errors(world, sent, 4, cursor or first.cursor))
+    assert [error.row for error in first.items] == [0, 2, 4, 6]
+    assert [error.row for error in second] == list(range(7, 16))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_errors_of_one_row_may_lie_on_several_pages(world: World, limit: int) -> None:
+    bad = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1, "labels": 1}}
+    sent = upload(world, bad, modify("gone"), bad).upload
+    found = pages(lambda cursor: list_errors(world, sent, limit, cursor))
+    assert [error for page in found for error in page] == list_errors(world, sent).items
+    assert [error.row for page in found for error in page] == [0, 0, 0, 1, 2, 2, 2]
+
+
+def test_a_later_page_of_errors_reads_no_windows_that_end_before_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = upload(world, *(modify(f"g{number}") for number in range(16))).upload
+    reads: list[int] = []
+    read = shards.markers
+
+    def counting(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
+        reads.append(len(windows))
+        return read(backend, uid, windows)
+
+    monkeypatch.setattr(shards, "markers", counting)
+    first = list_errors(world, sent, 15)
+    assert [error.row for error in list_errors(world, sent, 15, first.cursor).items] == [15]
+    assert reads == [4, 2]
 
 
 def test_rows_of_a_window_that_was_given_up_say_where_its_reason_is(world: World) -> None:

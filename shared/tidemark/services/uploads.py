@@ -27,22 +27,36 @@ def list_uploads(backend: Backend, *, project: str, dataset: str, limit: int, cu
 def list_errors(
     backend: Backend, *, project: str, dataset: str, upload: str, limit: int, cursor: str | None
 ) -> Page[RowOutcome]:
-    """The rows of an upload that did not take effect so far, in the order of its rows (R21, R30)."""
+    """The rows of an upload that did not take effect so far, in the order of its rows (R21, R30).
+
+    A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
+    those that come after that row. A page costs the upload's record; a ranged GET of all rejected rows, if there are
+    any; and if rows were dropped or have failed, a ranged GET of the windows and the markers of those that hold later
+    rows, a hundred a request.
+    """
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
-    start = int(decode_cursor(scope, cursor, int)[0]) if cursor else 0
-    outcomes = _outcomes(backend, uploads.get(backend, uid, upload))
-    end = start + limit
-    more = encode_cursor(scope, end) if end < len(outcomes) else None
-    return Page(items=outcomes[max(start, 0) : end], cursor=more)
+    first, told = map(int, decode_cursor(scope, cursor, int, int)) if cursor else (0, 0)
+    outcomes = _outcomes(backend, uploads.get(backend, uid, upload), first)
+    end = told + limit
+    more = None
+    if end < len(outcomes):
+        last = outcomes[end - 1].row
+        more = encode_cursor(scope, last, sum(outcome.row == last for outcome in outcomes[:end]))
+    return Page(items=outcomes[told:end], cursor=more)
 
 
-def _outcomes(backend: Backend, record: UploadRecord) -> list[RowOutcome]:
+def _outcomes(backend: Backend, record: UploadRecord, first: int) -> list[RowOutcome]:
+    """Why rows did not take effect, from row `first` on. The errors of one row are there all at once, and never change
+    or move."""
     outcomes = [
-        RowOutcome(**error.model_dump(), outcome="rejected") for error in uploads.rejected_rows(backend, record)
+        RowOutcome(**error.model_dump(), outcome="rejected")
+        for error in uploads.rejected_rows(backend, record)
+        if error.row >= first
     ]
     if record.upload.dropped + record.upload.failed:
-        windows = [uploads.window(record, plan) for plan in uploads.plans(backend, record)]
+        plans = [plan for plan in uploads.plans(backend, record) if plan.rows[-1].row >= first]
+        windows = [uploads.window(record, plan) for plan in plans]
         decided = shards.markers(backend, record.uid, [(window.plan.shard, window.id) for window in windows])
-        outcomes.extend(outcome for marker in decided if marker for outcome in marker.outcomes)
+        outcomes.extend(outcome for marker in decided if marker for outcome in marker.outcomes if outcome.row >= first)
     return sorted(outcomes, key=lambda outcome: outcome.row)
