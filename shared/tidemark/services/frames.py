@@ -1,9 +1,15 @@
 """Reading frames as of a version (R6, R7)."""
 
+import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
@@ -12,12 +18,25 @@ from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.mutations import Op
 from tidemark.domain.pages import decode_cursor, encode_cursor
-from tidemark.domain.validation import parse_frame
 from tidemark.domain.versions import Version
 from tidemark.services.versions import LATEST, resolve
 from tidemark.store import catalog, packs, shards
 from tidemark.store.backend import Backend
 from tidemark.store.shards import FrameVersion
+
+
+class _AsKept:
+    """Tells pydantic that a value is a frame's JSON as it was written, described like a frame.
+
+    It was valid when it was written, and its digest says that it still is what was written. What a version answers can
+    thus not come to depend on rules that were made later (R7).
+    """
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.dict_schema()
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(Frame.__pydantic_core_schema__)
 
 
 class FrameAt(BaseModel):
@@ -32,7 +51,7 @@ class FrameAt(BaseModel):
     upload: str
     actor: str
     at: datetime
-    frame: Frame
+    frame: Annotated[dict[str, Any], _AsKept()]
 
 
 class FramePage(BaseModel):
@@ -89,24 +108,36 @@ def list_frames(
 ) -> FramePage:
     """The frames of a version, shard by shard, in order of their ids within a shard.
 
-    A cursor stays with the version that its first page read, also where that was LATEST. Raises InvalidRequest for a
-    cursor that is not of this list, and for another version than the cursor's.
+    A page may hold fewer than `limit` frames, or none, while its cursor goes on: where frames are large, and where very
+    much has changed since the version. A cursor stays with the version that its first page read, also where that was
+    LATEST. Raises InvalidRequest for a cursor that is not of this list, and for another version than the cursor's.
     """
     found = catalog.dataset(backend, project, dataset)
-    at, after = _position(backend, found, version, cursor)
-    frames = _alive(backend, found, at, after, limit)
+    at, start = _position(backend, found, version, cursor)
+    frames, come_to = _alive(backend, found, at, start, limit)
     fitting = frames[: min(_fitting(frames), limit)]
     more = None
     if len(fitting) < len(frames) or len(fitting) == limit:
-        more = encode_cursor(_scope(found), at.number, fitting[-1].frame_id)
+        more = _cursor(found, at, start, fitting, fitting[-1].frame_id)
+    elif come_to is not None:
+        more = _cursor(found, at, start, fitting, come_to)
     return FramePage(version=at.number, items=_read(backend, at, fitting), cursor=more)
 
 
-def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | None) -> tuple[Version, str]:
-    """The version to read and the frame id to read on after."""
+class _Start(NamedTuple):
+    """Where a page of frames begins."""
+
+    after: str = ""
+    """Frame id that it comes after; empty for the first page."""
+    passed: int = 0
+    """Live frames of that frame's shard that earlier pages have told: what is left of the shard is then known."""
+
+
+def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | None) -> tuple[Version, _Start]:
+    """The version to read, and where to read on."""
     if cursor is None:
-        return resolve(backend, dataset, version), ""
-    number, after = decode_cursor(_scope(dataset), cursor, int, str)
+        return resolve(backend, dataset, version), _Start()
+    number, after, passed = decode_cursor(_scope(dataset), cursor, int, str, int)
     at = resolve(backend, dataset, str(number))
     if version != LATEST and resolve(backend, dataset, version).number != at.number:
         raise InvalidRequest(
@@ -114,47 +145,49 @@ def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | No
             code="foreign_cursor",
             pointer="cursor",
         )
-    return at, str(after)
+    return at, _Start(str(after), int(passed))
+
+
+def _cursor(dataset: Dataset, at: Version, start: _Start, told: Sequence[FrameVersion], last: str) -> str:
+    """The cursor of the page that comes after frame id `last`, where a page from `start` has told these frames."""
+    shard = shard_of(last, dataset.shards)
+    passed = sum(shard_of(frame.frame_id, dataset.shards) == shard for frame in told)
+    if start.after and shard_of(start.after, dataset.shards) == shard:
+        passed += start.passed
+    return encode_cursor(_scope(dataset), at.number, last, passed)
 
 
 def _scope(dataset: Dataset) -> str:
     return f"frames:{dataset.uid}"
 
 
-def _alive(backend: Backend, dataset: Dataset, at: Version, after: str, limit: int) -> list[FrameVersion]:
-    """At least `limit` live frames that come after frame id `after` in the list, if there are as many.
+def _alive(
+    backend: Backend, dataset: Dataset, at: Version, start: _Start, limit: int
+) -> tuple[list[FrameVersion], str | None]:
+    """Live frames from `start` on, at least `limit` if there are as many; and the frame id come to where reading broke
+    off before that.
 
     A version knows how many frames each shard holds, so that just enough shards are read, at once.
     """
 
-    def read(part: tuple[int, str]) -> list[FrameVersion]:
-        number, start = part
-        return shards.frames_after(backend, dataset.uid, number, at.shards[number].head, start, limit=limit)
+    def read(shard: int) -> tuple[list[FrameVersion], str | None]:
+        after = start.after if shard == first else ""
+        wanted = min(limit, left[shard])
+        return shards.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
 
-    first = shard_of(after, dataset.shards) if after else 0
-    todo = [
-        (number, after if number == first else "")
-        for number in range(first, dataset.shards)
-        if at.shards[number].frames
-    ]
+    first = shard_of(start.after, dataset.shards) if start.after else 0
+    left = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
+    left[first] -= start.passed
+    todo = [shard for shard, frames in left.items() if frames > 0]
     found: list[FrameVersion] = []
     while todo and len(found) < limit:
-        together = _enough(at, todo, limit - len(found))
-        for frames in backend.parallel(read, todo[:together]):
+        enough = bisect_left(list(accumulate(left[shard] for shard in todo)), limit - len(found)) + 1
+        for frames, come_to in backend.parallel(read, todo[:enough]):
             found.extend(frames)
-        todo = todo[together:]
-    return found
-
-
-def _enough(at: Version, todo: list[tuple[int, str]], wanted: int) -> int:
-    """How many of the shards in `todo` to read at once so that they hold `wanted` frames (one whose start is inside
-    the shard is counted as empty: it may be at its end)."""
-    expected = 0
-    for count, (number, start) in enumerate(todo, start=1):
-        expected += 0 if start else at.shards[number].frames
-        if expected >= wanted:
-            return count
-    return len(todo)
+            if come_to is not None:
+                return found, come_to
+        todo = todo[enough:]
+    return found, None
 
 
 def _frame_version(backend: Backend, dataset: Dataset, at: Version, frame_id: str) -> FrameVersion | None:
@@ -184,7 +217,7 @@ def _read(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list
             upload=frame.upload,
             actor=frame.actor,
             at=frame.at,
-            frame=parse_frame(payload),
+            frame=json.loads(payload),
         )
         for frame, payload in zip(frames, payloads, strict=True)
     ]

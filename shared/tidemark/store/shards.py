@@ -3,7 +3,7 @@
 Only `commit` writes here, beside `mark_failed` for windows that are given up, and a commit is one transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -127,35 +127,54 @@ def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, 
     return found
 
 
-def frames_after(backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int) -> list[FrameVersion]:
+def frames_after(
+    backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
+) -> tuple[list[FrameVersion], str | None]:
     """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
 
-    Reads the versions that lie between; the last one of each frame at or below `head` counts, and a frame whose
-    last one is a DELETE is not alive.
+    Reads what lies between, and what came after `head` lies there too. Where that is very much, it breaks off, and
+    answers also the frame id that it has come to.
     """
     alive: list[FrameVersion] = []
     newest: FrameVersion | None = None
     low = f"F#{after}$" if after else "F#"
-    for version in _versions_between(backend, shard_pk(uid, shard), low, limit):
-        if newest is not None and version.frame_id != newest.frame_id:
-            if newest.op is not Op.DELETE:
-                alive.append(newest)
+    come_to = after
+    for size in (max(limit + 1, FIRST_READ) * grown for grown in READS):
+        items, stopped = table.query(backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=size)
+        versions = [_frame_version(item) for item in items]
+        for version in versions:
+            if newest is not None and version.frame_id != newest.frame_id:
+                alive.extend(_living(newest))
+                newest = None
                 if len(alive) == limit:
-                    return alive
-            newest = None
-        if version.n <= head:
-            newest = version
-    if newest is not None and newest.op is not Op.DELETE:
-        alive.append(newest)
-    return alive
+                    return alive, None
+            if version.n <= head:
+                newest = version
+        if stopped is None:
+            return [*alive, *_living(newest)], None
+        last = versions[-1]
+        before = [version.frame_id for version in versions if version.frame_id != last.frame_id]
+        if last.n <= head and before:  # its next version may count as well
+            low, come_to = f"{stopped}!", before[-1]
+            continue
+        if last.n <= head:  # nothing but versions of one frame: go straight to the one that counts
+            newest = frame_at(backend, uid, shard, last.frame_id, head)
+        low, come_to = f"F#{last.frame_id}$", last.frame_id
+        alive.extend(_living(newest))
+        newest = None
+        if len(alive) == limit:
+            return alive, None
+    return alive, come_to
 
 
-def _versions_between(backend: Backend, pk: str, low: str, limit: int) -> Iterator[FrameVersion]:
-    start: str | None = low
-    while start is not None:
-        items, stopped = table.query(backend, pk, start, ABOVE_ALL_IDS, limit=limit + 1)
-        yield from map(_frame_version, items)
-        start = f"{stopped}!" if stopped else None
+FIRST_READ = 100
+"""Items of the first query of a list, at least; most frames have but a few versions."""
+READS = (1, 4, 16)
+"""How the queries of a list grow before it breaks off."""
+
+
+def _living(newest: FrameVersion | None) -> list[FrameVersion]:
+    return [newest] if newest is not None and newest.op is not Op.DELETE else []
 
 
 def commit(
