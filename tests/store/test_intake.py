@@ -176,7 +176,7 @@ def test_a_process_that_remembers_an_old_class_map_takes_the_classes_appended_si
     [
         pytest.param('{"mutations": []}'.encode("utf-16"), "not UTF-8 at byte 0", id="UTF-16"),
         pytest.param('{"mutations": []}'.encode("utf-16-le"), "not JSON", id="UTF-16 without a mark"),
-        pytest.param('{"mutations": []}'.encode("utf-8-sig"), "BOM", id="UTF-8 with a mark"),
+        pytest.param('{"mutations": []}'.encode("utf-8-sig"), "byte order mark", id="UTF-8 with a mark"),
         pytest.param('{"mutations": ["é"]}'.encode("latin-1"), "not UTF-8 at byte 16", id="Latin-1"),
         pytest.param('{"mutations": ["é"]}'.encode()[:17], "not UTF-8 at byte 16", id="half a character"),
         pytest.param(b"", "not JSON", id="nothing"),

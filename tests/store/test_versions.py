@@ -45,7 +45,18 @@ def test_a_time_names_the_version_that_was_current_then(world: World) -> None:
         assert _get(world, at.isoformat()).number == number
         assert _get(world, (at - timedelta(microseconds=1)).isoformat()).number == number - 1
     assert _get(world, "2000-01-01T00:00:00Z").number == 0
-    assert _get(world, "2100-01-01T00:00:00+05:30").number == 7
+    world.now += timedelta(minutes=5)
+    assert _get(world, (made[7] + timedelta(minutes=3)).isoformat()).number == 7
+
+
+@pytest.mark.parametrize("seconds", [-50, 0, 3600])
+def test_a_time_up_to_which_versions_may_still_be_published_is_refused(world: World, seconds: int) -> None:
+    upload(world, add("f1"))
+    world.now += timedelta(minutes=5)
+    moment = world.now + timedelta(seconds=seconds)
+    with pytest.raises(InvalidRequest, match="a version up to it may still be published") as refusal:
+        _get(world, moment.isoformat())
+    assert refusal.value.code == "time_not_over"
 
 
 def test_times_of_versions_grow_though_a_clock_steps_back(world: World) -> None:
@@ -80,7 +91,9 @@ def test_a_number_that_is_not_there_is_not_found_and_the_latest_is_named(world: 
         _get(world, version)
 
 
-@pytest.mark.parametrize("version", ["newest", "-1", "1.5", "", "٣", "latest", "2026-13-01T00:00:00Z", "\x00"])
+@pytest.mark.parametrize(
+    "version", ["newest", "-1", "1.5", "", "٣", "latest", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "\x00"]
+)
 def test_what_names_no_version_is_refused(world: World, version: str) -> None:
     with pytest.raises(InvalidRequest, match="names no version"):
         _get(world, version)

@@ -7,6 +7,7 @@ from typing import Any
 from tidemark.domain.errors import InvalidRequest
 
 MAX_DIGITS = 100
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RepeatingObject(dict[str, Any]):
@@ -23,12 +24,14 @@ def read_json(data: bytes) -> Any:
 
     Raises InvalidRequest (`malformed_json`, `too_deep`).
     """
+    if data.startswith(BYTE_ORDER_MARK):
+        raise InvalidRequest("The body begins with a byte order mark; send it without.", code="malformed_json")
     try:
         return json.loads(data.decode(), object_pairs_hook=_object, parse_int=_whole_number)
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply to be read.", code="too_deep") from None
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code="malformed_json") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply to be read.", code="too_deep") from None
     except ValueError as error:
         raise InvalidRequest(f"The body is not JSON: {error}.", code="malformed_json") from None
 

@@ -1,7 +1,7 @@
 """Reading versions: the list, and which one a reader means."""
 
 from bisect import bisect_right
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
@@ -12,6 +12,8 @@ from tidemark.store.backend import Backend
 
 LATEST = "LATEST"
 MAX_NUMBER_DIGITS = 12
+SETTLING = timedelta(seconds=60)
+"""Longer than a publication takes from looking at its clock to its commit, and than clocks differ."""
 
 
 def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
@@ -35,7 +37,8 @@ def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, c
 def resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
     """The version that a reader names: a number, an ISO 8601 time (the version current then), or LATEST (R7).
 
-    Raises NotFound for a number that is not there yet, InvalidRequest for what is none of the three.
+    Raises NotFound for a number that is not there yet, InvalidRequest for what is none of the three and for a time that
+    is not over.
     """
     if version == LATEST:
         return latest_version(backend, dataset)
@@ -75,7 +78,10 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
     # Times grow with numbers, so the number is found by bisection: a read for each doubling of the versions, and no
     # write, ever, for an index by time that few readers need.
     state = catalog.state(backend, dataset.uid)
-    if state.latest_at is None or state.latest_at <= moment:
+    if state.latest_at is None or state.latest_at < moment:
+        _check_is_over(backend, moment)
+        return _existing(backend, dataset, state.latest)
+    if state.latest_at == moment:
         return _existing(backend, dataset, state.latest)
     older = bisect_right(
         range(1, state.latest), moment, key=lambda number: _existing(backend, dataset, number).created_at
@@ -83,19 +89,30 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
     return _existing(backend, dataset, older)
 
 
+def _check_is_over(backend: Backend, moment: datetime) -> None:
+    """Raise InvalidRequest for a time up to which a version may still be published: its answer could change (R7)."""
+    if moment > backend.clock() - SETTLING:
+        raise InvalidRequest(
+            f"The time {moment.isoformat()} is not {SETTLING.seconds} s past, and a version up to it may still be "
+            "published; read LATEST, or that time a little later.",
+            code="time_not_over",
+            pointer="version",
+        )
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidRequest(
             f"{text[:80]!r} names no version: give a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST.",
             code="unknown_version",
             pointer="version",
         ) from None
-    if moment.tzinfo is None:
-        raise InvalidRequest(
-            f"The time {text!r} has no zone; end it with Z or an offset (a plus sign is written %2B in a URL).",
-            code="unknown_version",
-            pointer="version",
-        )
-    return moment.astimezone(UTC)
+    raise InvalidRequest(
+        f"The time {text!r} has no zone; end it with Z or an offset (a plus sign is written %2B in a URL).",
+        code="unknown_version",
+        pointer="version",
+    )
