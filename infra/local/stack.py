@@ -36,7 +36,8 @@ class LocalStack:
     @property
     def aws(self) -> dict[str, str]:
         """Environment variables that lead any AWS SDK to this stack's account."""
-        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.server.endpoint, "AWS_DEFAULT_REGION": REGION}
+        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        return {**CREDENTIALS, **region, "AWS_ENDPOINT_URL": self.server.endpoint}
 
     def make_key(self, role: str, projects: Sequence[str] | None = None) -> str:
         """A new API key's token. `role` is read, write or admin; without `projects` it is for all of them."""
