@@ -66,10 +66,11 @@ class LocalStack:
 def up(home: Path, port: int | None = None) -> LocalStack:
     """Start the emulator of `home` if it does not run and deploy the sources as they are now to it.
 
-    Raises RuntimeError if it does not start, CalledProcessError or DeploymentFailed if the sources do not deploy.
+    Raises NotStarted if it does not start as asked, CalledProcessError or DeploymentFailed if the sources do not
+    deploy.
     """
-    template = assembly()
     running = server.start(home, port)
+    template = assembly()
     with tempfile.TemporaryDirectory() as folder:
         bundle = zipped(build_bundle(Target.LOCAL, Path(folder) / "bundle"))
     return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundle))
