@@ -167,6 +167,7 @@ def test_rows_are_those_of_the_api() -> None:
     [
         (b'{"op": }', "malformed_json", "The line is not JSON: Expecting value: column 8."),
         (b'{"op": "\xe4"}', "malformed_json", "The line is not UTF-8 at byte 8."),
+        (b"\0\0", "malformed_json", "The line is not JSON: Expecting value: column 1."),
         (BOM + b"{}", "malformed_json", "The line begins with a byte order mark; send it without."),
         (b"[" * 180_000, "too_deep", "The line is nested too deeply to be read."),
         (b" " * 200_001, "line_too_long", "The line has more than 200,000 bytes; no row is as long. "
@@ -287,6 +288,15 @@ def test_gzip_that_ends_too_early_tells_the_lines_before(left: int) -> None:
     assert lines == read([text])[0][:whole]
     assert error is not None
     assert (error.line, error.code) == (whole + 1, "truncated_gzip")
+
+
+def test_of_gzip_that_ends_too_early_all_text_is_read() -> None:
+    file = gzip.compress(b"1\n" * 1000)
+    for end in range(10, len(file) - 8):
+        lines, error = read([file[:end]])
+        assert len(lines) == zlib.decompressobj(31).decompress(file[:end]).count(b"\n")
+        assert error is not None
+        assert error.code == "truncated_gzip"
 
 
 def test_damaged_gzip_tells_the_lines_before() -> None:

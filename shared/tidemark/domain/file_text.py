@@ -109,9 +109,8 @@ def inflated(gzip: Iterable[bytes]) -> Iterator[bytes]:
                     break
                 _check_begins(data, first)
                 member, first = zlib.decompressobj(_GZIP_WINDOW), False
-            room = PIECE_BYTES - given % PIECE_BYTES
             try:
-                piece = member.decompress(data, room)
+                piece = member.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 raise _corrupt(str(error).rpartition(": ")[2]) from None
             given += len(piece)
@@ -120,8 +119,8 @@ def inflated(gzip: Iterable[bytes]) -> Iterator[bytes]:
                 data, member = member.unused_data, None
             _check_ratio(taken - len(data), given)
             yield piece
-            if member and len(piece) < room:
-                break
+            if member and len(piece) < PIECE_BYTES:
+                break  # all of the block is in; a full piece may have more behind it, even if no data is left
     if member:
         raise UnreadableFile(FileFault.TRUNCATED_GZIP, "The file ends inside its gzip data; send it again, whole.")
 

@@ -152,8 +152,6 @@ def _lines(text: Iterable[bytes]) -> Iterator[tuple[bytes | None, int]]:
         size += len(piece) - begin
         if size <= MAX_LINE_BYTES:
             held += piece[begin:]
-        else:
-            held.clear()
     if size:
         yield (bytes(held) if size <= MAX_LINE_BYTES else None), size
 
