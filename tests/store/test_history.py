@@ -11,9 +11,10 @@ from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.mutations import Op
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Page, encode_cursor
 from tidemark.services import datasets, frames, history
 from tidemark.services.history import FrameRevision, LabelRevision
+from tidemark.store import catalog
 
 
 def of_frame(world: World, frame_id: str = "f1", limit: int = 100, cursor: str | None = None) -> Page[FrameRevision]:
@@ -190,6 +191,24 @@ def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         of_frame(seven, "other", cursor=of_frame(seven, limit=1).cursor)
     assert refusal.value.code == "foreign_cursor"
+
+
+def made_up(world: World, n: int, frame_id: str = "f1") -> str:
+    """A cursor that nobody was given, to go on at a commit of one's choice."""
+    uid = catalog.dataset(world.process(), PROJECT, DATASET).uid
+    return encode_cursor(f"history:{uid}:{frame_id}", n)
+
+
+@pytest.mark.parametrize(("frame_id", "n"), [("f1", 0), ("ghost", 0), ("ghost", 7)])
+def test_a_made_up_cursor_to_where_nothing_is_leads_to_an_empty_page(seven: World, frame_id: str, n: int) -> None:
+    assert of_frame(seven, frame_id, cursor=made_up(seven, n, frame_id)) == Page(items=[], cursor=None)
+
+
+def test_a_made_up_cursor_shows_nothing_that_is_in_no_version(seven: World) -> None:
+    published = of_frame(seven).items
+    send(seven, add("f1", turn=7))
+    seven.start_apply(seven.windows.groups()[0]).run()
+    assert of_frame(seven, cursor=made_up(seven, 10**11)).items == published
 
 
 # Of a label
