@@ -74,4 +74,5 @@ def _key(address: str, key_file: str | None) -> str:
 def _check(address: str, key: str) -> None:
     if not (key.isascii() and key.isprintable() and key):
         raise settings.Unusable("That is no key: a key is one line such as tdm.name.secret.")
-    Api(address, key).get("projects", limit=1)
+    with Api(address, key) as api:
+        api.get("projects", limit=1)

@@ -23,24 +23,24 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """List the changes of a frame, newest first: when, by whom, by which upload, and what changed."""
-    api = connect()
-    frame = (*dataset.path, "frames", frame_id)
-    if label is None:
+    with connect() as api:
+        frame = (*dataset.path, "frames", frame_id)
+        if label is None:
+            show_list(
+                lambda most: api.items(*frame, "history", most=most),
+                FRAME,
+                limit=limit,
+                as_json=as_json,
+                none="No changes.",
+            )
+            return
         show_list(
-            lambda most: api.items(*frame, "history", most=most),
-            FRAME,
+            lambda most: api.items(*frame, "labels", label, "history", most=most),
+            LABEL,
             limit=limit,
             as_json=as_json,
-            none="No changes.",
+            none=f"Frame {frame_id} never had a label {label}.",
         )
-        return
-    show_list(
-        lambda most: api.items(*frame, "labels", label, "history", most=most),
-        LABEL,
-        limit=limit,
-        as_json=as_json,
-        none=f"Frame {frame_id} never had a label {label}.",
-    )
 
 
 def frame_change(changes: Json) -> str:

@@ -38,14 +38,14 @@ ERRORS = View[RowError](
 
 def uploads(dataset: DatasetArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """List the uploads of a dataset, newest first. One of a moment ago may be missing."""
-    api = connect()
-    show_list(
-        lambda most: api.items(*dataset.path, "uploads", most=most),
-        UPLOADS,
-        limit=limit,
-        as_json=as_json,
-        none=f"No uploads to {dataset} yet.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items(*dataset.path, "uploads", most=most),
+            UPLOADS,
+            limit=limit,
+            as_json=as_json,
+            none=f"No uploads to {dataset} yet.",
+        )
 
 
 def errors(
@@ -55,11 +55,11 @@ def errors(
     as_json: JsonOption = False,
 ) -> None:
     """List the rows of an upload that did not take effect, with the reasons. Rows count from 0."""
-    api = connect()
-    show_list(
-        lambda most: api.items(*dataset.path, "uploads", upload, "errors", most=most),
-        ERRORS,
-        limit=limit,
-        as_json=as_json,
-        none=f"No errors in upload {upload}.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items(*dataset.path, "uploads", upload, "errors", most=most),
+            ERRORS,
+            limit=limit,
+            as_json=as_json,
+            none=f"No errors in upload {upload}.",
+        )
