@@ -54,6 +54,13 @@ def test_what_is_in_effect_is_shown_with_its_origin(tidemark: Program, monkeypat
     assert shown == {"api": ADDRESS, "api_from": kept_in, "key_name": "ann", "key_from": "TIDEMARK_KEY"}
 
 
+@pytest.mark.usefixtures("unset_service")
+def test_a_file_at_home_is_shown_as_there(tidemark: Program, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home.parent))
+    keep(tidemark)
+    assert tidemark("config").out.splitlines()[0].endswith("from ~/config/tidemark/config.json")
+
+
 def test_a_key_can_come_from_a_file(tidemark: Program, unset_service: Service, tmp_path: Path) -> None:
     (tmp_path / "admin.key").write_text(KEY + "\n")
     assert tidemark("config", "--api", ADDRESS + "/", "--key-file", tmp_path / "admin.key").status == 0

@@ -14,20 +14,20 @@ from tidemark.cli.shapes import Dataset, Json, Named
 PROJECTS = View[Named](
     Named,
     [
-        Column("PROJECT", lambda project: project.name, whole=True),
+        Column("PROJECT", lambda project: project.name),
         Column("CREATED", lambda project: project.created_at),
         Column("BY", lambda project: project.created_by),
-        Column("DESCRIPTION", lambda project: project.description),
+        Column("DESCRIPTION", lambda project: project.description, folds=True),
     ],
 )
 DATASETS = View[Dataset](
     Dataset,
     [
-        Column("DATASET", lambda dataset: dataset.name, whole=True),
+        Column("DATASET", lambda dataset: dataset.name),
         Column("SHARDS", lambda dataset: dataset.shards),
         Column("CREATED", lambda dataset: dataset.created_at),
         Column("BY", lambda dataset: dataset.created_by),
-        Column("DESCRIPTION", lambda dataset: dataset.description),
+        Column("DESCRIPTION", lambda dataset: dataset.description, folds=True),
     ],
 )
 

@@ -64,8 +64,8 @@ FRAME = View[FrameRevision](
         Column("AT", lambda revision: revision.at),
         Column("BY", lambda revision: revision.actor),
         Column("OP", lambda revision: revision.op),
-        Column("CHANGE", lambda revision: frame_change(revision.changes)),
-        Column("UPLOAD", lambda revision: revision.upload, whole=True),
+        Column("CHANGE", lambda revision: frame_change(revision.changes), folds=True),
+        Column("UPLOAD", lambda revision: revision.upload),
     ],
 )
 LABEL = View[LabelRevision](
@@ -74,8 +74,8 @@ LABEL = View[LabelRevision](
         Column("AT", lambda revision: revision.at),
         Column("BY", lambda revision: revision.actor),
         Column("OP", lambda revision: revision.op),
-        Column("CHANGE", label_change),
-        Column("UPLOAD", lambda revision: revision.upload, whole=True),
+        Column("CHANGE", label_change, folds=True),
+        Column("UPLOAD", lambda revision: revision.upload),
     ],
 )
 

@@ -36,18 +36,18 @@ VERSIONS = View[Version](
         Column("FRAMES", lambda version: version.frames),
         Column("LABELS", lambda version: version.labels),
         Column("BY", lambda version: ", ".join(dict.fromkeys(upload.actor for upload in version.uploads))),
-        Column("UPLOADS", lambda version: " ".join(upload.id for upload in version.uploads)),
+        Column("UPLOADS", lambda version: " ".join(upload.id for upload in version.uploads), folds=True),
     ],
 )
 FRAMES = View[FrameAt](
     FrameAt,
     [
-        Column("FRAME", lambda frame: str(frame.frame["frame_id"]), whole=True),
+        Column("FRAME", lambda frame: str(frame.frame["frame_id"])),
         Column("SENSORS", lambda frame: len(frame.frame.get("sensors", ()))),
         Column("LABELS", lambda frame: len(frame.frame.get("labels", ()))),
         Column("CHANGED", lambda frame: frame.at),
         Column("BY", lambda frame: frame.actor),
-        Column("METADATA", _metadata),
+        Column("METADATA", _metadata, folds=True),
     ],
 )
 

@@ -11,7 +11,7 @@ from tidemark.cli.shapes import RowError, Upload
 UPLOADS = View[Upload](
     Upload,
     [
-        Column("UPLOAD", lambda upload: upload.id, whole=True),
+        Column("UPLOAD", lambda upload: upload.id),
         Column("STATUS", lambda upload: upload.status),
         Column("ACCEPTED", lambda upload: upload.accepted_at),
         Column("BY", lambda upload: upload.actor),
@@ -30,8 +30,8 @@ ERRORS = View[RowError](
         Column("FRAME", lambda error: error.frame_id),
         Column("OUTCOME", lambda error: error.outcome),
         Column("CODE", lambda error: error.code),
-        Column("AT", lambda error: error.pointer),
-        Column("MESSAGE", lambda error: error.message),
+        Column("WHERE", lambda error: error.pointer),
+        Column("MESSAGE", lambda error: error.message, folds=True),
     ],
 )
 
