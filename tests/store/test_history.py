@@ -1,5 +1,6 @@
 """The past of one frame and of one label in it (R9)."""
 
+import json
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -297,5 +298,7 @@ def test_the_history_of_a_label_is_its_life_without_gaps_whatever_happens_to_it(
 
 def present_label(world: World, frame_id: str) -> Any:
     batch = frames.batch_get(world.process(), project=PROJECT, dataset=DATASET, frame_ids=[frame_id], version="LATEST")
-    labels = [label for item in batch.items for label in item.frame.get("labels", []) if label["id"] == "l1"]
+    labels = [
+        label for item in batch.items for label in json.loads(item.frame).get("labels", []) if label["id"] == "l1"
+    ]
     return labels[0] if labels else None
