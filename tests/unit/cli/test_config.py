@@ -10,6 +10,16 @@ import pytest
 from tests.unit.cli.conftest import ADDRESS, KEY, Program, Service
 from tidemark.cli import settings
 
+ADDRESSES_OF_NO_API = (
+    "http://tidemark.test/api/v2",
+    "http://127.0.0.1.tidemark.test/api/v2",
+    "tidemark.test",
+    "ftp://tidemark.test",
+    "https://",
+    "https://[::1",
+    "https://tide mark.test\n/",
+)
+
 
 def keep(tidemark: Program, *more: str) -> None:
     assert tidemark("config", "--api", ADDRESS, "--key-file", "-", *more, stdin=KEY.encode() + b"\n").status == 0
@@ -101,7 +111,7 @@ def test_what_is_no_key_is_not_sent(tidemark: Program, unset_service: Service, k
     assert unset_service.requests == []
 
 
-@pytest.mark.parametrize("address", ["http://tidemark.test/api/v2", "tidemark.test", "ftp://tidemark.test", "https://"])
+@pytest.mark.parametrize("address", ADDRESSES_OF_NO_API)
 def test_a_key_goes_over_https_only(tidemark: Program, unset_service: Service, address: str) -> None:
     assert tidemark("config", "--api", address, "--key-file", "-", stdin=KEY.encode()).status == 2
     assert unset_service.requests == []
