@@ -1,9 +1,10 @@
 """The resolver: Powertools' own for HTTP APIs, with this API's paths, gate, answers and refusals put in."""
 
 import re
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -95,7 +96,7 @@ class Gate(OpenAPIRequestValidationMiddleware):
         grant = access.grant_of(app.current_event.raw_event)
         logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
         access.check(access.role_of(route), grant, arguments.get("project"))
-        _check_query_names(route, app.current_event.query_string_parameters)
+        _check_query_names(route, app.current_event.raw_query_string)
         app.append_context(grant=grant, _route_args=arguments)
         return super().handler(app, next_middleware)
 
@@ -151,8 +152,9 @@ def _decoded(segment: str) -> str:
     return unquote(segment)
 
 
-def _check_query_names(route: Route, given: dict[str, str]) -> None:
+def _check_query_names(route: Route, query: str) -> None:
     known = {field.alias for field in route.dependant.query_params}
+    given = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
     unknown = sorted(given.keys() - known)
     if unknown:
         takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
@@ -160,4 +162,10 @@ def _check_query_names(route: Route, given: dict[str, str]) -> None:
             f"There is no query parameter {unknown[0][:80]!r} here; {takes}.",
             code="unknown_parameter",
             pointer=unknown[0][:80],
+        )
+    # The gateway joins the values by a comma, and a reader would be told of a value that it did not give.
+    twice = next((name for name, times in given.items() if times > 1), None)
+    if twice is not None:
+        raise InvalidRequest(
+            f"The query parameter '{twice}' is given twice; give it once.", pointer=twice, fault="duplicate_name"
         )

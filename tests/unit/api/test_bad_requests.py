@@ -299,6 +299,21 @@ def test_an_unknown_query_parameter_is_named(api: Client) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"{TRAIN}/frames/f1?version=1&version=2", "version"),
+        (f"{TRAIN}/frames?limit=5&cursor=&%6cimit=5", "limit"),
+        ("/projects?cursor=&cursor=", "cursor"),
+    ],
+)
+def test_a_query_parameter_given_twice_is_told_so(api: Client, path: str, name: str) -> None:
+    answer = api.get(path)
+    assert refusal(answer)[1:] == ("invalid_request", f"The query parameter '{name}' is given twice; give it once.")
+    (error,) = answer.json()["errors"]
+    assert (error["code"], error["parameter"]) == ("duplicate_name", name)
+
+
 def test_an_unknown_project_is_not_found(api: Client) -> None:
     assert refusal(api.get("/projects/ghosts"))[0] == 404
 
