@@ -63,9 +63,9 @@ class Resolver(APIGatewayHttpResolver):
         return bodies[0].type_ if bodies else None
 
     @staticmethod
-    def _compile_regex(rule: str, base_regex: str = r"^{}$") -> re.Pattern[str]:
+    def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
         # Powertools' own pattern knows only some characters, so that an id in another script, or one with a refused
-        # character, would be an unknown route instead of an id to look at.
+        # character, would be an unknown route instead of an id to look at; and its `$` overlooks a newline at the end.
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
     def _domain_error(self, error: TidemarkError) -> Response[Any]:

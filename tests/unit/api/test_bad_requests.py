@@ -356,7 +356,10 @@ def test_too_many_mutations_are_too_large(api: Client) -> None:
     assert refusal(answer)[:2] == (413, "too_large")
 
 
-@pytest.mark.parametrize("path", ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects", "/projects%0A", f"{TRAIN}/versions%0A"],
+)
 def test_a_path_that_leads_nowhere_is_not_found(api: Client, path: str) -> None:
     assert refusal(api.get(path))[:2] == (404, "no_such_route")
 
