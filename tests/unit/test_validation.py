@@ -298,6 +298,11 @@ def test_a_label_id_given_twice_in_a_modify_is_told() -> None:
     assert only_error(row).pointer == "/frame/labels/1/id"
 
 
+def test_of_many_bad_ids_of_labels_to_remove_the_first_is_told() -> None:
+    row = {"op": "MODIFY", "frame": {"frame_id": "f"}, "remove_labels": ["1", *(["#"] * 1000)]}
+    assert only_error(row).pointer == "/remove_labels/1"
+
+
 def test_a_label_that_is_given_and_removed_is_told() -> None:
     row = {"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1"}]}, "remove_labels": ["1"]}
     error = only_error(row)

@@ -75,7 +75,9 @@ def problems_of(error: ValidationError, shape: Any, *at: str | int) -> list[Prob
         return [Problem("too_many_faults", pointer(*at), message)]
     problems: list[Problem] = []
     details = error.errors(include_url=False, include_input=False)
-    within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+    within: set[tuple[str | int, ...]] = set()
+    if any(detail["type"] == "too_short" for detail in details):
+        within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
     for detail in details:
         if len(problems) >= MAX_ROW_ERRORS:
             break
