@@ -104,7 +104,7 @@ def check(world: World, model: DatasetModel) -> None:
     for upload_id, submission in model.submissions.items():
         record = store.find(backend, model.uid, upload_id)
         if record is not None:
-            _upload(backend, model, record.upload, heads, log)
+            _upload(backend, model, record, heads, log)
         else:
             assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
             assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not there (6)"

@@ -24,24 +24,29 @@ class SendFailed(Unavailable):
 
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
-    """Send windows, in order, each to its shard's message group."""
-    _send(
-        backend,
-        backend.windows_queue_url,
-        ((f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json()) for window in windows),
-    )
+    """Send windows, in order, each to its shard's message group.
+
+    Those of a file may hold a frame twice, so that their order within a shard matters. SQS may take a later message of a
+    batch and not an earlier one; so they do not share a batch.
+    """
+    messages = [
+        (bool(window.part), f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
+        for window in windows
+    ]
+    _send(backend, backend.windows_queue_url, messages)
 
 
 def send_settled(backend: Backend, settled: Iterable[Settled]) -> None:
     """Send what became of windows, each to its dataset's message group."""
-    _send(
-        backend,
-        backend.settled_queue_url,
-        ((one.dataset, f"{one.upload}-{one.window}", one.model_dump_json()) for one in settled),
-    )
+    messages = [(False, one.dataset, one.id, one.model_dump_json()) for one in settled]
+    _send(backend, backend.settled_queue_url, messages)
 
 
-def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, str]]) -> None:
+Message = tuple[bool, str, str, str]
+"""Whether it must not share a batch with others of its group; group, deduplication id and body."""
+
+
+def _send(backend: Backend, queue_url: str, messages: Iterable[Message]) -> None:
     for batch in _batches(messages):
         remaining = batch
         for attempt in Retrying(
@@ -63,12 +68,13 @@ def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, s
                     )
 
 
-def _batches(messages: Iterable[tuple[str, str, str]]) -> "Iterator[list[Entry]]":
+def _batches(messages: Iterable[Message]) -> "Iterator[list[Entry]]":
     batch: list[Entry] = []
     size = 0
-    for group, deduplication_id, body in messages:
+    for alone, group, deduplication_id, body in messages:
         length = len(body.encode())
-        if batch and (len(batch) == BATCH_MESSAGES or size + length > BATCH_BYTES):
+        full = len(batch) == BATCH_MESSAGES or size + length > BATCH_BYTES
+        if batch and (full or (alone and any(entry.get("MessageGroupId") == group for entry in batch))):
             yield batch
             batch, size = [], 0
         batch.append(
