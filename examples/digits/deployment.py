@@ -49,7 +49,8 @@ def find_deployment(api: str | None = None, bucket: str | None = None) -> Deploy
     key = os.environ.get(KEY)
     if not (bucket and key):
         raise SystemExit(f"With {API}, set {BUCKET} and {KEY} too: the stack's BucketName and an admin key.")
-    s3 = boto3.client("s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "adaptive"}))
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)  # boto3 knows AWS_DEFAULT_REGION only
+    s3 = session.client("s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "adaptive"}))
     return Deployment(api.rstrip("/"), key, bucket, s3, local=False)
 
 

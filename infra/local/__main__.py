@@ -8,7 +8,7 @@ import urllib.request
 from http import HTTPStatus
 
 from infra.local import server
-from infra.local.server import ROOT
+from infra.local.server import LAST_PORT, ROOT, NotStarted
 from infra.local.stack import LocalStack, up
 
 HOME = ROOT / "build" / "local"
@@ -40,7 +40,10 @@ def _admin_key(stack: LocalStack) -> str:
 
 def _up(port: int | None) -> None:
     began = time.monotonic()
-    stack = up(HOME, port)
+    try:
+        stack = up(HOME, port)
+    except NotStarted as reason:
+        raise SystemExit(str(reason)) from None
     key = _admin_key(stack)
     print(f"Tidemark runs on this machine ({time.monotonic() - began:.1f} s).")
     print(f"  API       {stack.api}")
@@ -55,12 +58,18 @@ def _down() -> None:
     print("Stopped; `make up` finds the data again." if server.stop(HOME) else "Nothing was running.")
 
 
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 1 to {LAST_PORT}, such as 4601; this is {text!r}")
+
+
 def main() -> None:
     """Run one command; its failure is the process's."""
     parser = argparse.ArgumentParser(prog="python -m infra.local")
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start the stack on this machine, or bring the running one up to date")
-    starting.add_argument("--port", type=int, help="by default the last one used, or the first free from 4566 on")
+    starting.add_argument("--port", type=_port, help="by default the last one used, or the first free from 4566 on")
     commands.add_parser("down", help="stop it and keep its data")
     options = parser.parse_args()
     if options.command == "up":

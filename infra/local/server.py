@@ -1,5 +1,6 @@
 """Starts the emulator as a process of its own, waits until it serves, and ends it with all that it started."""
 
+import errno
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ from typing import IO
 from infra.local.sdk import link_sdk
 
 DEFAULT_PORT = 4566
+LAST_PORT = 65_535
 START_SECONDS = 30
 STOP_SECONDS = 60
 """Ending saves the state of every table and queue, which takes a while for a large one."""
@@ -25,6 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 """What this process itself started, and so has to collect when it ends."""
+
+
+class NotStarted(RuntimeError):
+    """The emulator is not started as asked; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -85,32 +91,56 @@ def running(home: Path) -> Server | None:
     return server if server and _held(home) and server.answers() else None
 
 
+def _obstacle(port: int) -> OSError | None:
+    """What keeps programs of this user from listening on `port`, if anything does."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error
+    return None
+
+
 def free_port(first: int) -> int:
     """`first`, or the next port above it that nothing on this machine listens on."""
-    for port in range(first, first + 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    for port in range(first, min(first + 200, LAST_PORT + 1)):
+        if _obstacle(port) is None:
             return port
-    raise RuntimeError(f"no free port from {first} on")
+    raise NotStarted(f"There is no free port from {first} on; choose a lower one: make up PORT={DEFAULT_PORT}")
+
+
+def _check_is_free(port: int) -> None:
+    """Raise NotStarted for a port that was asked for and cannot be had."""
+    obstacle = _obstacle(port)
+    if obstacle is None:
+        return
+    used = obstacle.errno == errno.EADDRINUSE
+    why = "is in use by another program" if used else f"cannot be used ({obstacle.strerror})"
+    other = free_port(port + 1 if used and port < LAST_PORT else DEFAULT_PORT)
+    raise NotStarted(f"127.0.0.1:{port} {why}; choose a port: make up PORT={other}")
 
 
 def start(home: Path, port: int | None = None) -> Server:
     """The emulator for `home`, started if it does not run. Its output goes to `home/emulator.log`, from its start on.
 
-    Without `port` it takes the one it had last, or the first free one from 4566 on. Raises RuntimeError with the
-    end of the log if it does not come up, or if one that does not answer is in the way.
+    Without `port` it takes the one it had last, or the first free one from 4566 on. Raises NotStarted if it runs on
+    another port, if the port is taken, if one that does not answer is in the way, and with the end of the log if it
+    does not come up.
     """
     if server := running(home):
+        if port not in (None, server.port):
+            move = f"make down && make up PORT={port}"
+            raise NotStarted(f"Tidemark runs on 127.0.0.1:{server.port} already; to move it, with its data: {move}")
         return server
     last = _last(home)
-    port = port or free_port(last.port if last else DEFAULT_PORT)
+    if port is None:
+        port = free_port(last.port if last else DEFAULT_PORT)
+    else:
+        _check_is_free(port)
     lock = _lock(home)
     if lock is None:
-        raise RuntimeError(f"an emulator that does not answer uses {home}; stop it first")
+        raise NotStarted(f"An emulator that does not answer uses {home}; end it first: make down")
     link_sdk(home / "sdk")
     log = home / "emulator.log"
     with lock, log.open("wb") as output:
@@ -132,7 +162,7 @@ def start(home: Path, port: int | None = None) -> Server:
         if process.poll() is not None or time.monotonic() > give_up:
             stop(home)
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            raise RuntimeError(f"the emulator did not start; the end of {log}:\n{tail}")
+            raise NotStarted(f"The emulator did not start; the end of {log}:\n{tail}")
         time.sleep(0.1)
     return server
 

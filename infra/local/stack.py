@@ -36,7 +36,8 @@ class LocalStack:
     @property
     def aws(self) -> dict[str, str]:
         """Environment variables that lead any AWS SDK to this stack's account."""
-        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.server.endpoint, "AWS_DEFAULT_REGION": REGION}
+        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        return {**CREDENTIALS, **region, "AWS_ENDPOINT_URL": self.server.endpoint}
 
     def make_key(self, role: str, projects: Sequence[str] | None = None) -> str:
         """A new API key's token. `role` is read, write or admin; without `projects` it is for all of them."""
@@ -65,10 +66,11 @@ class LocalStack:
 def up(home: Path, port: int | None = None) -> LocalStack:
     """Start the emulator of `home` if it does not run and deploy the sources as they are now to it.
 
-    Raises RuntimeError if it does not start, CalledProcessError or DeploymentFailed if the sources do not deploy.
+    Raises NotStarted if it does not start as asked, CalledProcessError or DeploymentFailed if the sources do not
+    deploy.
     """
-    template = assembly()
     running = server.start(home, port)
+    template = assembly()
     with tempfile.TemporaryDirectory() as folder:
         bundle = zipped(build_bundle(Target.LOCAL, Path(folder) / "bundle"))
     return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundle))

@@ -46,3 +46,18 @@ def test_nesting_without_end_is_refused(opening: bytes) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         read_json(opening * 100_000)
     assert refusal.value.code == "too_deep"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": }', "The row is not JSON: Expecting value: column 7."),
+        (b'{"a":\n}', "The row is not JSON: Expecting value: line 2, column 1."),
+        (b"\xef\xbb\xbf{}", "The row begins with a byte order mark; send it without."),
+        (b'"\xff"', "The row is not UTF-8 at byte 1."),
+    ],
+)
+def test_what_cannot_be_read_is_named_as_its_sender_names_it(data: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        read_json(data, "row")
+    assert (refusal.value.message, refusal.value.code) == (message, "malformed_json")

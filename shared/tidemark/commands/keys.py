@@ -1,7 +1,8 @@
 """`tidemark-keys`: create, list and revoke API keys, with the AWS credentials of whoever runs it.
 
 The table is the one given by `--table`, else by TIDEMARK_KEYS_TABLE, else by the outputs of the CloudFormation
-stack (`--stack`, `Tidemark` by default).
+stack (`--stack`, `Tidemark` by default). The region is the one in AWS_REGION, else in AWS_DEFAULT_REGION, else the
+profile's: the order in which a deployment looks for it.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from pydantic import ValidationError
 
 from tidemark.domain.api_keys import ApiKey, Role
@@ -27,12 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; answers its exit status: 0, 1 for a refusal, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        table = KeysTable(boto3.client("dynamodb"), _table_name(options))
+        # boto3 by itself knows AWS_DEFAULT_REGION only.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        table = KeysTable(session.client("dynamodb"), _table_name(session, options))
         options.run(table, options)
     except TidemarkError as error:
         return _refuse(error.message)
     except ValidationError as error:
         return _refuse("; ".join(f"{_option(e['loc'])}: {e['msg']}" for e in error.errors()))
+    except NoRegionError:
+        return _refuse("No region is given; set AWS_REGION to the one that the stack is in.")
     except (BotoCoreError, ClientError) as error:
         return _refuse(str(error))
     return 0
@@ -63,11 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _table_name(options: argparse.Namespace) -> str:
+def _table_name(session: boto3.Session, options: argparse.Namespace) -> str:
     given: str | None = options.table or os.environ.get("TIDEMARK_KEYS_TABLE")
     if given:
         return given
-    stacks = boto3.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
+    stacks = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
     if TABLE_OUTPUT not in outputs:
         raise TidemarkError(f"The stack {options.stack!r} has no output {TABLE_OUTPUT}; give --table.")

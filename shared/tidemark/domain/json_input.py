@@ -19,21 +19,24 @@ class RepeatingObject(dict[str, Any]):
         """A name that stands twice, or more often."""
 
 
-def read_json(data: bytes) -> Any:
+def read_json(data: bytes, what: str = "body") -> Any:
     """The value that `data` holds; an object that repeats a name is a RepeatingObject, NaN and infinity are numbers.
 
+    `what` is what `data` is to its sender, and stands in the words of a refusal.
     Raises InvalidRequest (`malformed_json`, `too_deep`).
     """
     if data.startswith(BYTE_ORDER_MARK):
-        raise InvalidRequest("The body begins with a byte order mark; send it without.", code="malformed_json")
+        raise InvalidRequest(f"The {what} begins with a byte order mark; send it without.", code="malformed_json")
     try:
         return json.loads(data.decode(), object_pairs_hook=_object, parse_int=_whole_number)
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"The body is not UTF-8 at byte {error.start}.", code="malformed_json") from None
+        raise InvalidRequest(f"The {what} is not UTF-8 at byte {error.start}.", code="malformed_json") from None
     except RecursionError:
-        raise InvalidRequest("The body is nested too deeply to be read.", code="too_deep") from None
-    except ValueError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.", code="malformed_json") from None
+        raise InvalidRequest(f"The {what} is nested too deeply to be read.", code="too_deep") from None
+    except json.JSONDecodeError as error:
+        # A line of a file is line 1 to the parser, which its sender would take for a line of the file.
+        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
+        raise InvalidRequest(f"The {what} is not JSON: {error.msg}: {place}.", code="malformed_json") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

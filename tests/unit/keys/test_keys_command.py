@@ -1,6 +1,7 @@
 """`tidemark-keys`: what an administrator types and reads."""
 
 import json
+import os
 import uuid
 
 import boto3
@@ -68,6 +69,30 @@ def test_the_table_comes_from_the_stack(keys_table: KeysTable, monkeypatch: pyte
     }
     boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
     assert main(["list", "--stack", stack]) == 0
+
+
+def test_the_region_is_that_of_the_deployment(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", keys_table.dynamodb.meta.region_name)
+    assert main(["list", "--table", keys_table.name]) == 0
+
+
+def test_aws_region_goes_before_aws_default_region(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-2")
+    monkeypatch.setenv("AWS_REGION", keys_table.dynamodb.meta.region_name)
+    assert main(["list", "--table", keys_table.name]) == 0
+
+
+def test_a_missing_region_names_the_variable(
+    keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    assert main(["list", "--table", keys_table.name]) == 1
+    assert capsys.readouterr().err == (
+        "tidemark-keys: No region is given; set AWS_REGION to the one that the stack is in.\n"
+    )
 
 
 @pytest.mark.usefixtures("keys_table")
