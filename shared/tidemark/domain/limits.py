@@ -70,6 +70,12 @@ MAX_ID_BYTES = 256
 """UTF-8 bytes of an id or a name. An id is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow
 threefold."""
 
+# One upload of files
+MAX_UPLOAD_FILES = 90
+"""Files of one upload; they are announced in one DynamoDB transaction of 100 items."""
+MAX_FILE_NAME = 512
+"""Characters of a file's name."""
+
 # One project and one dataset
 MAX_CLASSES = 10_000
 """Classes of one project."""

@@ -88,6 +88,8 @@ class UploadFile(BaseModel):
     """Lines read so far, blank ones too."""
     bytes: int = 0
     """Bytes read so far, as they are after inflation."""
+    error: str | None = None
+    """Why it was read no further than that."""
 
 
 class Receipt(BaseModel):

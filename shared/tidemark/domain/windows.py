@@ -116,10 +116,15 @@ class FileRead(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["file"] = "file"
+    kind: Literal["file"]
     dataset: str
     upload: str
     file: int
+
+    @property
+    def id(self) -> str:
+        """The file's."""
+        return f"{self.upload}-file-{self.file}"
 
 
 NEWS: TypeAdapter[Settled | FileRead] = TypeAdapter(Settled | FileRead)

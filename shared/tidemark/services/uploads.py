@@ -8,6 +8,9 @@ from tidemark.store import catalog, file_uploads, parts, shards, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
 
+WHOLE = "-"
+"""Stands in a cursor for the one part of an upload that came in a request, which has no name."""
+
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """An upload as it stands. Raises NotFound."""
@@ -38,10 +41,10 @@ def list_errors(
     """
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
-    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else ("", 0, 0)
+    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
-    for part, file in _parts(backend, uid, upload, str(name)):
-        if part.name != name:
+    for part, file in _parts(backend, uid, upload, "" if name == WHOLE else str(name)):
+        if (part.name or WHOLE) != name:
             first = told = 0
         outcomes = _outcomes(backend, part, file, int(first))
         room = limit - len(items)
@@ -50,7 +53,7 @@ def list_errors(
         if end < len(outcomes):
             last = outcomes[end - 1].row if end else 0
             passed = sum(outcome.row == last for outcome in outcomes[:end])
-            return Page(items=items, cursor=encode_cursor(scope, part.name, last, passed))
+            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
     return Page(items=items, cursor=None)
 
 

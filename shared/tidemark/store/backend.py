@@ -68,6 +68,7 @@ class Backend:
     bucket: str = ""
     windows_queue_url: str = ""
     settled_queue_url: str = ""
+    files_queue_url: str = ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
@@ -85,6 +86,7 @@ class Backend:
             bucket=os.environ.get("TIDEMARK_BUCKET", ""),
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
+            files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:

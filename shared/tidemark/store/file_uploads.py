@@ -5,13 +5,16 @@ them replaces the upload's record; each adds to its totals, in the transaction t
 nothing is added twice. Only publish finishes an upload: its messages of one dataset come one after another.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidemark.domain.row_files import START, Cursor
 from tidemark.domain.uploads import FileStatus, Upload, UploadFile, UploadStatus
 from tidemark.store import parts, table, uploads
 from tidemark.store.backend import Backend
+from tidemark.store.objects import Object
 from tidemark.store.parts import Part
 from tidemark.store.table import Item, Key, dataset_pk
 
@@ -41,9 +44,11 @@ class StoredFile:
     uid: str
     upload: str
     number: int
-    key: str
+    source: Object
     """The object that holds it."""
     file: UploadFile
+    cursor: Cursor = START
+    """Where reading goes on."""
     parts: int = 0
     """Parts that were made of it."""
     told: int = 0
@@ -54,6 +59,10 @@ class StoredFile:
     def is_read(self) -> bool:
         """Whether there is no more to be read of it."""
         return self.file.status is FileStatus.READ
+
+    def at(self, source: Object) -> "StoredFile":
+        """The file in the state in which its object is."""
+        return replace(self, source=source)
 
     def part_name(self, number: int) -> str:
         """The name of a part of it."""
@@ -97,12 +106,14 @@ def files(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
     return [_file(uid, item) for item in items]
 
 
-def start(backend: Backend, upload: FileUpload) -> bool:
-    """Let a waiting upload begin; False if it has begun already."""
+def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
+    """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
     begun = replace(upload, upload=upload.upload.model_copy(update={"status": UploadStatus.PENDING}))
     condition = "attribute_not_exists(pending) AND attribute_not_exists(settled_at)"
+    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | {"ConditionExpression": condition}}]
+    writes += [{"Put": _put(backend, _file_item(file))} for file in files]
     try:
-        table.put_if(backend, _put(backend, _upload_item(begun)) | {"ConditionExpression": condition})
+        table.transact(backend, writes)
     except table.TransactionRefused:
         return False
     return True
@@ -204,7 +215,8 @@ def _file_item(file: StoredFile) -> dict[str, Any]:
         _file_key(file.uid, file.upload, file.number),
         {
             "file": file.file.model_dump_json(),
-            "key": file.key,
+            "source": json.dumps([file.source.key, file.source.version]),
+            "cursor": json.dumps(file.cursor),
             "parts": file.parts,
             "told": file.told,
             "revision": file.revision,
@@ -218,9 +230,15 @@ def _file(uid: str, item: Item) -> StoredFile:
         uid=uid,
         upload=upload_id,
         number=int(number),
-        key=item["key"],
+        source=_object(item["source"]),
+        cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
         parts=int(item["parts"]),
         told=int(item["told"]),
         revision=int(item["revision"]),
     )
+
+
+def _object(text: str) -> Object:
+    key, version = json.loads(text)
+    return Object(key=key, version=version)

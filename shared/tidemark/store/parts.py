@@ -1,5 +1,5 @@
-"""Parts of uploads: rows that intake took at once. Written before their first window is sent, kept up to date as windows
-settle. A request makes an upload of one part, which is kept as the upload's own record."""
+"""Parts of uploads: rows that intake took at once. Written before their first window is sent, kept up to date as
+windows settle. A request makes an upload of one part, which is kept as the upload's own record."""
 
 import json
 from collections.abc import Iterator, Mapping
