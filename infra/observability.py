@@ -165,7 +165,10 @@ class Observability(Construct):
         ]
         dashboard.add_widgets(
             _graph("Rows a minute", rows),
-            _graph("Versions published a minute", [_own("publish", "VersionsPublished")]),
+            _graph(
+                "Files read and versions published a minute",
+                [_own("intake", "FilesRead"), _own("publish", "VersionsPublished")],
+            ),
             _graph(
                 "Age of the oldest message, s",
                 [_age(ingest.files, "files"), _age(ingest.windows, "windows"), _age(ingest.settled, "settled")],
