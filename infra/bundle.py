@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements" / "runtime.txt"
 SOURCES = (ROOT / "shared" / "tidemark", ROOT / "functions")
+LEFT_OUT = ("__pycache__", "cli")
+"""Folders of the sources that no function imports: the command line needs packages that are not deployed."""
 
 PYTHON = "3.14"
 """The version of Lambda's Python runtime; `infra.functions` names the same."""
@@ -38,5 +40,5 @@ def build_bundle(target: Target, folder: Path) -> Path:
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
     for source in SOURCES:
-        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     return folder

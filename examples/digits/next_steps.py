@@ -2,12 +2,12 @@
 
 from rich.console import Console
 
-from examples.digits.deployment import KEY, LOCAL, ROOT, Deployment
+from examples.digits.deployment import API, KEY, LOCAL, ROOT, Deployment
 
 
 def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabelled: int, console: Console) -> None:
     """Print them. `relabelled` is the version before which the frame's label was wrong."""
-    base = f"{deployment.api}{dataset}"
+    base = f"${API}{dataset}"
     curl = f'curl -s -H "x-api-key: ${KEY}"'
     shown = "| python3 -m json.tool"
     modify = f'{{"mutations":[{{"op":"MODIFY","frame":{{"frame_id":"{frame_id}","metadata":{{"split":"train"}}}}}}]}}'
@@ -15,18 +15,19 @@ def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabel
         "",
         "To go on, from this folder:",
         "",
+        f"export {API}={deployment.api}",
         *([f"export {KEY}=$(cat {(LOCAL / 'admin.key').relative_to(ROOT)})"] if deployment.local else []),
         "# the versions: when, by which upload, how much they hold",
-        f"{curl} '{base}/versions' {shown}",
+        f'{curl} "{base}/versions" {shown}',
         f"# {frame_id} before and after it was relabelled",
-        f"{curl} '{base}/frames/{frame_id}?version={relabelled - 1}' {shown}",
-        f"{curl} '{base}/frames/{frame_id}?version={relabelled}' {shown}",
+        f'{curl} "{base}/frames/{frame_id}?version={relabelled - 1}" {shown}',
+        f'{curl} "{base}/frames/{frame_id}?version={relabelled}" {shown}',
         "# change it yourself, and see the change in its history",
-        f"{curl} -H 'content-type: application/json' '{base}/mutations' \\",
+        f'{curl} -H "content-type: application/json" "{base}/mutations" \\',
         f"  -d '{modify}' {shown}",
-        f"sleep 2; {curl} '{base}/frames/{frame_id}/history?limit=1' {shown}",
+        f'sleep 2; {curl} "{base}/frames/{frame_id}/history?limit=1" {shown}',
         "# all that the API can do",
-        f"curl -s '{deployment.api}/openapi.json' {shown} | less",
+        f'curl -s "${API}/openapi.json" {shown} | less',
     ]
     if deployment.local:
         lines.append("# stop the stack; `make up` brings it back with its data")

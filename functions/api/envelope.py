@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.api.problem import MALFORMED_JSON, HttpRefusal
 from tidemark.domain.errors import InvalidRequest, TooLarge
+from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES
 
@@ -42,7 +43,8 @@ def json_object(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     document = read_json(body(event))
     if not isinstance(document, dict):
-        raise InvalidRequest("The body must be a JSON object, {...}.")
+        seen = json_type(document)
+        raise InvalidRequest(f"The body must be an object, {{...}}; this is {seen}.", pointer="", fault="wrong_type")
     _check(document)
     return document
 

@@ -110,7 +110,7 @@ def of_domain_error(error: TidemarkError, request_id: str) -> Response[Any]:
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if error.code == MALFORMED_JSON:
         status = HTTPStatus.BAD_REQUEST
-    errors = [_located(error.pointer, error.code, error.message)] if error.pointer else []
+    errors = [] if error.pointer is None else [_located(error.pointer, error.fault or error.code, error.message)]
     problem = Problem(**_core(status, error.code, request_id), detail=error.message, errors=errors)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     return _response(problem, retry)
@@ -131,10 +131,10 @@ def of_rejected_upload(receipt: Receipt, headers: Mapping[str, str], request_id:
     return _response(problem, headers)
 
 
-def of_validation_errors(error: RequestValidationError, request_id: str) -> Response[Any]:
-    """The answer to a request whose parameters or body are not of the documented types."""
+def of_validation_errors(error: RequestValidationError, body: Any, request_id: str) -> Response[Any]:
+    """The answer to a request whose parameters or body are not of the documented types. `body` is the body's type."""
     faults = error.errors()
-    errors = [_validation_detail(fault) for fault in faults[:MAX_DETAILS]]
+    errors = [_validation_detail(fault, body) for fault in faults[:MAX_DETAILS]]
     detail = errors[0].detail if len(errors) == 1 else f"{len(faults):,} parts of the request are not valid."
     core = _core(HTTPStatus.UNPROCESSABLE_ENTITY, InvalidRequest.code, request_id)
     return _response(Problem(**core, detail=detail, errors=errors), {})
@@ -179,14 +179,14 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Any]:
 
 
 def _located(place: str, code: str, detail: str) -> ProblemDetail:
-    if place.startswith("/"):
+    if not place or place.startswith("/"):
         return ProblemDetail(code=code, detail=detail, pointer=place)
     return ProblemDetail(code=code, detail=detail, parameter=place)
 
 
-def _validation_detail(fault: ErrorDetails) -> ProblemDetail:
+def _validation_detail(fault: ErrorDetails, body: Any) -> ProblemDetail:
     source, *path = fault["loc"]
-    problem = problem_of(fault, tuple(path))
+    problem = problem_of({**fault, "loc": tuple(path)}, tuple(path), body)
     if source == "body":
         return ProblemDetail(code=problem.code, detail=problem.message, pointer=problem.pointer)
     name = str(path[0]).title() if source == "header" else str(path[0])

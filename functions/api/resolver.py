@@ -38,7 +38,7 @@ class Resolver(APIGatewayHttpResolver):
         self.exception_handler(TidemarkError)(self._domain_error)
         self.exception_handler(HttpRefusal)(lambda error: problem.of_refusal(error, self.request_id))
         self.exception_handler(RequestValidationError)(
-            lambda error: problem.of_validation_errors(error, self.request_id)
+            lambda error: problem.of_validation_errors(error, self._body_type(), self.request_id)
         )
         self.exception_handler(Exception)(self._unexpected)
 
@@ -55,6 +55,11 @@ class Resolver(APIGatewayHttpResolver):
     def methods_of(self, path: str) -> list[str]:
         """The methods that have a route for `path`."""
         return sorted({route.method for route in self.routes if access.is_declared(route) and route.rule.match(path)})
+
+    def _body_type(self) -> Any:
+        """The type of the body that the present request's route takes, or None."""
+        bodies = self.context["_route"].dependant.body_params
+        return bodies[0].type_ if bodies else None
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = r"^{}$") -> re.Pattern[str]:

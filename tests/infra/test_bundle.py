@@ -21,6 +21,11 @@ def test_it_leaves_out_the_sdk_that_lambda_brings(bundle: Path) -> None:
     assert not [name for name in ("boto3", "botocore", "s3transfer", "urllib3") if (bundle / name).exists()]
 
 
+def test_it_leaves_out_the_command_line_and_what_that_needs(bundle: Path) -> None:
+    assert (bundle / "tidemark" / "domain").is_dir()
+    assert not [name for name in ("tidemark/cli", "typer", "rich", "httpx2") if (bundle / name).exists()]
+
+
 def test_its_binaries_are_for_lambdas_arm_machines(bundle: Path) -> None:
     binaries = [file.name for file in bundle.rglob("*.so")]
     assert binaries

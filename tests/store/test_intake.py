@@ -196,12 +196,23 @@ def test_a_body_nested_without_end_is_refused_and_said_to_be_so(world: World, bo
 
 
 @pytest.mark.parametrize(
-    "document", [[], None, 7, "mutations", {}, {"mutation": []}, {"mutations": [], "dry_run": True}], ids=repr
+    ("document", "words"),
+    [
+        ([], 'The body must be an object, {"mutations": [...]}; this is a list.'),
+        (7, 'The body must be an object, {"mutations": [...]}; this is a number.'),
+        ({}, "'mutations' is required: {\"mutations\": [...]}."),
+        ({"mutation": []}, "'mutation' is not a field here; the body is {\"mutations\": [...]} and nothing else."),
+        (
+            {"mutations": [], "dry_run": True},
+            "'dry_run' is not a field here; the body is {\"mutations\": [...]} and nothing else.",
+        ),
+    ],
+    ids=repr,
 )
-def test_a_body_of_another_shape_is_told_the_shape(world: World, document: Any) -> None:
+def test_a_body_of_another_shape_is_told_the_shape_and_what_is_wrong(world: World, document: Any, words: str) -> None:
     refusal = refusal_of(world, json.dumps(document).encode())
     assert isinstance(refusal, InvalidRequest)
-    assert refusal.message == 'The body must be {"mutations": [...]} and nothing else.'
+    assert refusal.message == words
 
 
 @pytest.mark.parametrize("mutations", [[], {}, None, "ADD", 1], ids=repr)

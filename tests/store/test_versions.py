@@ -92,7 +92,19 @@ def test_a_number_that_is_not_there_is_not_found_and_the_latest_is_named(world: 
 
 
 @pytest.mark.parametrize(
-    "version", ["newest", "-1", "1.5", "", "٣", "latest", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "\x00"]
+    "version",
+    [
+        "newest",
+        "-1",
+        "1.5",
+        "",
+        "٣",
+        "latest",
+        "2026-13-01T00:00:00Z",
+        "2026-02-30",
+        "0001-01-01T00:00:00+14:00",
+        "\x00",
+    ],
 )
 def test_what_names_no_version_is_refused(world: World, version: str) -> None:
     with pytest.raises(InvalidRequest, match="names no version"):
@@ -102,6 +114,13 @@ def test_what_names_no_version_is_refused(world: World, version: str) -> None:
 def test_a_time_without_a_zone_is_refused(world: World) -> None:
     with pytest.raises(InvalidRequest, match="has no zone"):
         _get(world, "2026-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("version", ["2026-11-21", "2026-11-21Z", "2026-11-21+01:00"])
+def test_a_date_is_told_to_be_one(world: World, version: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        _get(world, version)
+    assert refusal.value.message == f"'{version}' is a date; give a time such as 2026-11-21T00:00:00Z."
 
 
 def test_versions_are_listed_newest_first_in_pages(world: World) -> None:

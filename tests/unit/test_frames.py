@@ -98,8 +98,8 @@ def test_a_state_does_not_change() -> None:
         ({**MASK, "instances": [{"id": 1, "class": "a"}] * 2}, "instances", "duplicate_instance_id"),
         ({**TOKEN, "index": -1}, "index", "out_of_range"),
         ({**TOKEN, "index": 1.0}, "index", "wrong_type"),
-        ({**BOX, "type": "BBOX_4D"}, "", "unknown_type"),
-        ({"id": "1"}, "", "missing_field"),
+        ({**BOX, "type": "BBOX_4D"}, "type", "unknown_type"),
+        ({"id": "1"}, "type", "missing_field"),
     ],
 )
 def test_a_bad_label_is_refused_where_it_is_bad(label: Json, place: str, code: str) -> None:

@@ -86,7 +86,8 @@ def test_a_name_of_plain_letters_is_taken(good: str) -> None:
     [
         ("", "cannot be empty"),
         ("-a", "begins with a letter"),
-        ("a b", "cannot contain U+0020"),
+        ("a b", "cannot contain a space"),
+        ("a b/c", "cannot contain a space, '/'"),
         ("a/é", "cannot contain '/', 'é'"),
         ("a\n", "cannot contain U+000A"),
         ("a" * 129, "at most 128 characters"),

@@ -147,6 +147,57 @@ def test_a_row_of_another_shape_is_told_what_is_expected(row: object, code: str,
     assert (error.code, error.pointer) == (code, pointer)
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"op": "DELETE", "frame_id": "f", "labels": []}, "there are op and frame_id"),
+        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "there are op and frame"),
+        ({"op": "MODIFY", "frame": {"frame_id": "f", "remove_labels": ["1"]}}, "it stands beside 'frame'"),
+        (added(geo={"lat": 1, "lon": 2, "metadata": {}}), "it stands beside 'geo'"),
+        (added(geo={"lat": 1, "lon": 2, "height": 3}), "there are lat, lon and alt"),
+        (
+            added(frame=1),
+            "there are frame_id, captured_at, device_id, geo, sensors, coordinate_frames, metadata, embedding and "
+            "labels",
+        ),
+        (
+            added(labels=[{**BOX, "x": 1}]),
+            "there are id, sensor, attributes, embedding, class, iscrowd, type, top, left, width and height",
+        ),
+        (
+            added(labels=[{**MASK, "instances": [{"id": 1, "class": "car", "x": 1}]}]),
+            "there are id, class and attributes",
+        ),
+    ],
+)
+def test_an_unknown_field_is_told_those_that_there_are(row: Json, words: str) -> None:
+    assert only_error(row).message.endswith(f" is not a field here; {words}.")
+
+
+def test_of_many_fields_none_is_listed() -> None:
+    row = {"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1", "colour": 1}]}}
+    assert only_error(row).message == "'colour' is not a field here."
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "pointer"),
+    [
+        ({"labels": [{**BOX, "type": "CIRCLE"}]}, "unknown_type", "/frame/labels/0/type"),
+        ({"labels": [{"id": "1"}]}, "missing_field", "/frame/labels/0/type"),
+        ({"sensors": [{"id": "s", "type": "LIDAR"}]}, "unknown_type", "/frame/sensors/0/type"),
+        ({"coordinate_frames": [{"id": "c", "type": "4D"}]}, "unknown_type", "/frame/coordinate_frames/0/type"),
+    ],
+)
+def test_a_type_that_there_is_not_is_pointed_at(fields: Json, code: str, pointer: str) -> None:
+    error = only_error(added(**fields))
+    assert (error.code, error.pointer) == (code, pointer)
+
+
+def test_a_list_and_a_text_that_may_not_be_empty_are_told_so() -> None:
+    label = {"id": "1", "type": "POLYGON_LIST_2D", "class": "car", "polygons": []}
+    assert only_error(added(labels=[label])).message == "'polygons' must not be empty."
+
+
 def test_an_unknown_class_is_named() -> None:
     error = only_error(added(labels=[BOX, {**BOX, "id": "2", "class": "dragon"}]))
     assert (error.row, error.frame_id, error.code) == (3, "f", "unknown_class")

@@ -9,16 +9,20 @@ from pydantic import BaseModel, ConfigDict
 class TidemarkError(Exception):
     """A request that is refused.
 
-    `code` is stable and machine-readable; `pointer` is the JSON pointer of the offending part of the body or the
-    name of the parameter, where there is one.
+    `code` is stable and machine-readable; `pointer` is the JSON pointer of the offending part of the body (empty for
+    the whole) or the name of the parameter, where there is one; `fault` is the code of what is wrong there, where the
+    refusal's own says less.
     """
 
     code = "refused"
 
-    def __init__(self, message: str, *, code: str | None = None, pointer: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, pointer: str | None = None, fault: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.pointer = pointer
+        self.fault = fault
         if code is not None:
             self.code = code
 

@@ -106,6 +106,8 @@ def _listing(characters: list[str]) -> str:
 
 
 def _shown(character: str) -> str:
+    if character == " ":
+        return "a space"
     if unicodedata.category(character)[0] in "CZM":
         return f"U+{ord(character):04X}"
     return f'"{character}"' if character == "'" else f"'{character}'"

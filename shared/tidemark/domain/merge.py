@@ -110,6 +110,7 @@ P = TypeVar("P", bound=_Part)
 _SENSOR: TypeAdapter[Sensor] = TypeAdapter(Sensor)
 _PLACE: TypeAdapter[CoordinateFrame] = TypeAdapter(CoordinateFrame)
 _LABEL: TypeAdapter[Label] = TypeAdapter(Label)
+_SHAPES = {"sensor": Sensor, "coordinate frame": CoordinateFrame, "label": Label}
 
 
 def _upsert(
@@ -122,7 +123,7 @@ def _upsert(
         try:
             parts[patch.id] = adapter.validate_python(fields)
         except ValidationError as error:
-            code, place, message = problems_of(error, "frame", field, position)[0]
+            code, place, message = problems_of(error, "frame", field, position, shape=_SHAPES[what])[0]
             whose = f"The {what} '{patch.id}' would not be valid as {fields['type']}"
             raise MergeRefused(f"{whose}: {message}", code=code, pointer=place) from None
     return tuple(parts.values())

@@ -6,10 +6,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tidemark.domain.limits import MAX_ROW_ERRORS
+from tidemark.domain.shapes import fields_at
 
 MAX_SHOWN = 128
 """Characters of the sender's own text that a pointer or a sentence repeats."""
-
+MAX_FIELDS_LISTED = 15
+"""Fields of an object that are listed to whoever gave another one; who reads more looks at the documentation."""
 
 MAX_EXPLAINED = 20_000
 """Faults of one value up to which they are looked at: each takes some 10 µs, and there may be a million."""
@@ -25,7 +27,7 @@ class Problem(NamedTuple):
 
 _WORDS = {
     "missing": ("missing_field", "{name} is required."),
-    "extra_forbidden": ("unknown_field", "{name} is not a field here."),
+    "extra_forbidden": ("unknown_field", "{name} is not a field here{instead}."),
     "string_type": ("wrong_type", "{name} must be text."),
     "string_unicode": ("invalid_text", "{name} contains half of a surrogate pair, which is not text."),
     "string_pattern_mismatch": ("invalid_value", "{name} must match {pattern}."),
@@ -50,6 +52,7 @@ _WORDS = {
     "union_tag_invalid": ("unknown_type", "There is no type '{tag}' here; the types are {expected_tags}."),
     "union_tag_not_found": ("missing_field", "'type' is required."),
 }
+_ABOUT_TYPE = ("union_tag_invalid", "union_tag_not_found")
 
 
 def pointer(*parts: str | int) -> str:
@@ -63,8 +66,11 @@ def shown(text: str) -> str:
     return cut.encode("utf-8", "replace").decode()
 
 
-def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
-    """What pydantic found wrong in the value that lies at `at`, in its order; as much as is told of one row."""
+def problems_of(error: ValidationError, *at: str | int, shape: Any = None) -> list[Problem]:
+    """What pydantic found wrong in the value that lies at `at`, in its order; as much as is told of one row.
+
+    `shape` is the type that the value should be of, if its fields are to be listed where they help.
+    """
     if error.error_count() > MAX_EXPLAINED:
         message = f"This has {error.error_count():,} faults, too many to look at; it is nothing that belongs here."
         return [Problem("too_many_faults", pointer(*at), message)]
@@ -79,19 +85,36 @@ def problems_of(error: ValidationError, *at: str | int) -> list[Problem]:
         path = _path((*at, *detail["loc"]))
         found = detail.get("ctx", {}).get("problems")
         if found is None:
-            problems.append(problem_of(detail, path))
+            problems.append(problem_of(detail, path, shape))
         else:
             problems.extend(Problem(code, pointer(*path) + place, message) for code, place, message in found)
     return problems
 
 
-def problem_of(detail: ErrorDetails, path: tuple[str | int, ...]) -> Problem:
-    """One thing that pydantic found wrong in the value at `path`."""
-    if detail["type"] not in _WORDS:
-        return Problem(detail["type"], pointer(*path), detail["msg"])
-    code, words = _WORDS[detail["type"]]
+def problem_of(detail: ErrorDetails, path: tuple[str | int, ...], shape: Any = None) -> Problem:
+    """One thing that pydantic found wrong in the value at `path`. `shape` is the type that its `loc` leads into."""
+    kind = detail["type"]
+    if kind not in _WORDS:
+        return Problem(kind, pointer(*path), detail["msg"])
+    code, words = _WORDS[kind]
     context: dict[str, Any] = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
-    return Problem(code, pointer(*path), words.format(name=_name(path), **context))
+    if kind == "extra_forbidden":
+        context["instead"] = _instead(shape, detail["loc"])
+    if context.get("min_length") == 1:
+        words = "{name} must not be empty."
+    place = pointer(*path, "type") if kind in _ABOUT_TYPE else pointer(*path)
+    return Problem(code, place, words.format(name=_name(path), **context))
+
+
+def _instead(shape: Any, loc: tuple[str | int, ...]) -> str:
+    """What helps whoever gave a field at `loc` that is none there: where it is one, or the fields if they are few."""
+    *place, name = loc
+    if place and name != place[-1] and name in fields_at(shape, tuple(place[:-1])):
+        return f"; it stands beside '{place[-1]}'"
+    fields = fields_at(shape, tuple(place))
+    if not 1 < len(fields) <= MAX_FIELDS_LISTED:
+        return ""
+    return f"; there are {', '.join(fields[:-1])} and {fields[-1]}"
 
 
 def _plain(value: object) -> object:

@@ -14,14 +14,18 @@ from typing import Any
 
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge
+from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
+from tidemark.domain.problems import pointer, shown
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
 from tidemark.services import acceptance
 from tidemark.services.acceptance import Checked
 from tidemark.store import catalog, parts, queues
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
+
+ENVELOPE = '{"mutations": [...]}'
 
 
 def submit(
@@ -30,8 +34,8 @@ def submit(
     """Take the mutations in `body`, `{"mutations": [row, …]}`, and send those that are valid on their way (R20, R21).
 
     With an idempotency key, a repeat of the same body gets the same receipt and changes nothing.
-    Raises NotFound, TooLarge, InvalidRequest (`malformed_json`, `invalid_request`) and IdempotencyMismatch; a row
-    that is wrong is not raised but listed in the receipt.
+    Raises NotFound, TooLarge, InvalidRequest (`malformed_json`, `duplicate_name`, `invalid_request`) and
+    IdempotencyMismatch; a row that is wrong is not raised but listed in the receipt.
     """
     found = catalog.dataset(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
@@ -87,19 +91,32 @@ def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
 
 def _rows(body: bytes) -> list[Any]:
     envelope = read_json(body)
+    if not isinstance(envelope, dict):
+        raise _invalid("wrong_type", "", f"The body must be an object, {ENVELOPE}; this is {json_type(envelope)}.")
     if isinstance(envelope, RepeatingObject):
-        raise InvalidRequest('The body has "mutations" twice.')
-    if not isinstance(envelope, dict) or envelope.keys() != {"mutations"}:
-        raise InvalidRequest('The body must be {"mutations": [...]} and nothing else.')
+        name = shown(envelope.repeated)
+        raise InvalidRequest(f"The name '{name}' appears twice in one object.", code="duplicate_name")
+    other = next((name for name in envelope if name != "mutations"), None)
+    if other is not None:
+        message = f"'{shown(other)}' is not a field here; the body is {ENVELOPE} and nothing else."
+        raise _invalid("unknown_field", pointer(other), message)
+    if "mutations" not in envelope:
+        raise _invalid("missing_field", "/mutations", f"'mutations' is required: {ENVELOPE}.")
     rows = envelope["mutations"]
-    if not isinstance(rows, list) or not rows:
-        raise InvalidRequest('"mutations" must be a list of at least one mutation.', pointer="/mutations")
+    if not isinstance(rows, list):
+        raise _invalid("wrong_type", "/mutations", f"'mutations' must be a list of rows; this is {json_type(rows)}.")
+    if not rows:
+        raise _invalid("too_short", "/mutations", "'mutations' must not be empty.")
     if len(rows) > MAX_REQUEST_ROWS:
         raise TooLarge(
             f"The request has {len(rows):,} mutations; it may have {MAX_REQUEST_ROWS:,}. Send them in several.",
             pointer="/mutations",
         )
     return rows
+
+
+def _invalid(fault: str, place: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, pointer=place, fault=fault)
 
 
 def _receipt(part: Part, errors: list[RowError]) -> Receipt:

@@ -1,7 +1,8 @@
 """Reading versions: the list, and which one a reader means."""
 
+import re
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
@@ -14,6 +15,7 @@ LATEST = "LATEST"
 MAX_NUMBER_DIGITS = 12
 SETTLING = timedelta(seconds=60)
 """Longer than a publication takes from looking at its clock to its commit, and than clocks differ."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
 def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
@@ -101,18 +103,25 @@ def _check_is_over(backend: Backend, moment: datetime) -> None:
 
 
 def _moment(text: str) -> datetime:
+    if _is_date(text):
+        raise _unknown(f"{text!r} is a date; give a time such as {text[:10]}T00:00:00Z.")
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidRequest(
-            f"{text[:80]!r} names no version: give a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST.",
-            code="unknown_version",
-            pointer="version",
-        ) from None
-    raise InvalidRequest(
-        f"The time {text!r} has no zone; end it with Z or an offset (a plus sign is written %2B in a URL).",
-        code="unknown_version",
-        pointer="version",
-    )
+        choice = "a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
+        raise _unknown(f"{text[:80]!r} names no version: give {choice}.") from None
+    complaint = "has no zone; end it with Z or an offset (a plus sign is written %2B in a URL)"
+    raise _unknown(f"The time {text!r} {complaint}.")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text[:10]))
+    except ValueError:
+        return False
+
+
+def _unknown(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="unknown_version", pointer="version")

@@ -84,9 +84,20 @@ def test_a_body_that_did_not_arrive_whole_is_to_be_sent_again() -> None:
     assert refusal.value.code == "malformed_json"
 
 
-@pytest.mark.parametrize("body", [b"[]", b"[{}]", b"null", b"1", b'"name"'])
-def test_a_body_that_is_no_object_is_refused(api: Client, body: bytes) -> None:
-    assert refusal(api.send("POST", "/projects", body, JSON))[2] == "The body must be a JSON object, {...}."
+@pytest.mark.parametrize(("method", "path"), WRITES)
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [(b"[]", "a list"), (b"[{}]", "a list"), (b"null", "null"), (b"1", "a number"), (b'"name"', "text")],
+)
+def test_a_body_that_is_no_object_is_told_what_it_is(
+    api: Client, method: str, path: str, body: bytes, seen: str
+) -> None:
+    answer = api.send(method, path, body, JSON)
+    status, code, detail = refusal(answer)
+    assert (status, code) == (422, "invalid_request")
+    assert detail.startswith("The body must be an object, {")
+    assert detail.endswith(f"; this is {seen}.")
+    assert answer.json()["errors"] == [{"code": "wrong_type", "detail": detail, "pointer": ""}]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -102,8 +113,9 @@ def test_a_whole_number_is_told_its_range_however_long_it_is(api: Client, digits
     assert (error["code"], error["pointer"]) == ("out_of_range", "/shards")
 
 
-def test_a_name_given_twice_is_refused(api: Client) -> None:
-    answer = api.send("POST", "/projects", b'{"name":"a","name":"b"}', JSON)
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_name_given_twice_is_refused(api: Client, method: str, path: str) -> None:
+    answer = api.send(method, path, b'{"name":"a","name":"b"}', JSON)
     assert refusal(answer)[1:] == ("duplicate_name", "The name 'name' appears twice in one object.")
 
 
@@ -128,9 +140,16 @@ def test_a_deep_row_is_refused_alone(api: Client) -> None:
     assert (answer.status, answer.json()["accepted"], answer.json()["rejected"]) == (202, 1, 1)
 
 
-def test_an_unknown_field_is_pointed_at(api: Client) -> None:
+def test_an_unknown_field_is_pointed_at_and_the_known_ones_are_told(api: Client) -> None:
     (error,) = api.post("/projects", {"name": "cars", "colour": 1}).json()["errors"]
     assert error["pointer"] == "/colour"
+    assert error["detail"] == "'colour' is not a field here; there are name, description and classes."
+
+
+def test_an_unknown_field_deep_in_the_body_is_told_those_of_its_place(api: Client) -> None:
+    (error,) = api.post("/projects", {"name": "cars", "classes": [{"name": "a", "colour": 1}]}).json()["errors"]
+    assert error["pointer"] == "/classes/0/colour"
+    assert error["detail"] == "'colour' is not a field here; there are name, id and color."
 
 
 def test_a_fault_deep_in_the_body_is_pointed_at(api: Client) -> None:
@@ -276,11 +295,23 @@ def test_mutations_of_an_unknown_dataset_are_not_found(api: Client) -> None:
     assert refusal(answer)[:2] == (404, "unknown_dataset")
 
 
-@pytest.mark.parametrize("mutations", [[], {}, None])
-def test_mutations_that_are_no_list_of_rows_are_pointed_at(api: Client, mutations: object) -> None:
-    answer = api.post(f"{TRAIN}/mutations", {"mutations": mutations})
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"mutations": []}, "too_short", "/mutations"),
+        ({"mutations": {}}, "wrong_type", "/mutations"),
+        ({"mutations": None}, "wrong_type", "/mutations"),
+        ({}, "missing_field", "/mutations"),
+        ({"rows": []}, "unknown_field", "/rows"),
+    ],
+)
+def test_a_body_without_rows_is_told_what_is_wrong_and_where(
+    api: Client, body: object, code: str, pointer: str
+) -> None:
+    answer = api.post(f"{TRAIN}/mutations", body)
     (error,) = answer.json()["errors"]
-    assert (answer.status, error["pointer"]) == (422, "/mutations")
+    assert refusal(answer)[:2] == (422, "invalid_request")
+    assert (error["code"], error["pointer"]) == (code, pointer)
 
 
 def test_too_many_mutations_are_too_large(api: Client) -> None:

@@ -1,0 +1,94 @@
+"""`tidemark projects`, `datasets` and `create`: what there is, and making it."""
+
+import json
+import uuid
+from typing import Annotated
+
+import typer
+
+from tidemark.cli.client import Api
+from tidemark.cli.output import Column, View, print_json, say, show_list
+from tidemark.cli.session import JsonOption, LimitOption, ProjectArgument, connect, dataset_ref
+from tidemark.cli.shapes import Dataset, Json, Named
+
+PROJECTS = View[Named](
+    Named,
+    [
+        Column("PROJECT", lambda project: project.name, whole=True),
+        Column("CREATED", lambda project: project.created_at),
+        Column("BY", lambda project: project.created_by),
+        Column("DESCRIPTION", lambda project: project.description),
+    ],
+)
+DATASETS = View[Dataset](
+    Dataset,
+    [
+        Column("DATASET", lambda dataset: dataset.name, whole=True),
+        Column("SHARDS", lambda dataset: dataset.shards),
+        Column("CREATED", lambda dataset: dataset.created_at),
+        Column("BY", lambda dataset: dataset.created_by),
+        Column("DESCRIPTION", lambda dataset: dataset.description),
+    ],
+)
+
+
+def projects(limit: LimitOption = None, as_json: JsonOption = False) -> None:
+    """List the projects that the key is for."""
+    api = connect()
+    show_list(
+        lambda most: api.items("projects", most=most), PROJECTS, limit=limit, as_json=as_json, none="No projects yet."
+    )
+
+
+def datasets(project: ProjectArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
+    """List the datasets of a project."""
+    api = connect()
+    show_list(
+        lambda most: api.items("projects", project, "datasets", most=most),
+        DATASETS,
+        limit=limit,
+        as_json=as_json,
+        none=f"No datasets in {project} yet.",
+    )
+
+
+def create(
+    name: Annotated[str, typer.Argument(metavar="PROJECT[/DATASET]", show_default=False)],
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--classes", metavar="NAME,…", help="Create the project, with these classes.", show_default=False),
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="For people.", show_default=False)] = "",
+    shards: Annotated[
+        int | None, typer.Option("--shards", help="Shards of the dataset, for good.", show_default="16")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a project, a dataset in a project, or with --classes both at once. Takes a key of role admin."""
+    api = connect()
+    names = [name.strip() for given in classes or () for name in given.split(",") if name.strip()]
+    if "/" not in name:
+        if shards is not None:
+            raise typer.BadParameter("is for a dataset; give PROJECT/DATASET", param_hint="--shards")
+        _tell(_create(api, "projects", name=name, description=description, **_classes(names)), name, as_json)
+        return
+    ref = dataset_ref(name)
+    if names:
+        _tell(_create(api, "projects", name=ref.project, **_classes(names)), ref.project, as_json)
+    body = {"name": ref.name, "description": description} | ({} if shards is None else {"shards": shards})
+    _tell(_create(api, "projects", ref.project, "datasets", **body), str(ref), as_json)
+
+
+def _classes(names: list[str]) -> Json:
+    return {"classes": [{"name": name} for name in names]}
+
+
+def _create(api: Api, *path: str, **body: object) -> Json:
+    return api.post(*path, body=json.dumps(body).encode(), idempotency_key=str(uuid.uuid4()))
+
+
+def _tell(made: Json, name: str, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+    else:
+        say(f"Created {'dataset' if '/' in name else 'project'} {name}.")

@@ -1,0 +1,137 @@
+"""`tidemark push`: rows to a dataset, from a file, a folder or stdin."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from tidemark.cli.client import Api, Refused, Unreachable
+from tidemark.cli.output import tell
+from tidemark.cli.push import summary
+from tidemark.cli.push.follow import Follower
+from tidemark.cli.push.progress import Bars
+from tidemark.cli.push.report import Report
+from tidemark.cli.push.rows import STDIN, Source, Unsent
+from tidemark.cli.push.travel import ByRequests, Delivery, Transport
+from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, connect
+from tidemark.cli.shapes import RowError, Upload
+
+PARTIAL = 1
+GOES_ON = "The same command again goes on from there; nothing is sent twice."
+
+
+def push(
+    dataset: DatasetArgument,
+    source: Annotated[str, typer.Argument(metavar="FILE|FOLDER|-", show_default=False)],
+    run: Annotated[
+        str, typer.Option("--run", metavar="NAME", help="Send rows anew that were pushed before.", show_default=False)
+    ] = "",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait until all has settled.")] = True,
+    errors_to: Annotated[
+        Path | None,
+        typer.Option("--errors", metavar="FILE", help="Write all errors to this file.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send mutations, one a line as JSON, plain or gzip: ADD, MODIFY or DELETE as the API takes them.
+
+    Of a folder, the files that end with .jsonl, .ndjson, .jsonl.gz or .ndjson.gz are sent in the order of their names.
+    Rows take effect in their order. A push that broke off is repeated by the same command; nothing is sent twice.
+
+    The exit status is 0 if every row took effect, 1 if some did not.
+    """
+    rows = _source(source)
+    api = connect()
+    api.get(*dataset.path)
+    began = time.monotonic()
+    with _opened(errors_to) as errors:
+        report = Report(api.time, errors)
+        with _interruptions(report):
+            _push(api, dataset, rows, ByRequests(api, dataset, run), report, wait=wait)
+    if as_json:
+        summary.tell_json(dataset, report, settled=wait)
+    else:
+        summary.tell(dataset, rows.name, report, settled=wait, seconds=time.monotonic() - began)
+    if not report.is_whole:
+        raise typer.Exit(PARTIAL)
+
+
+def _push(api: Api, dataset: DatasetRef, rows: Source, transport: Transport, report: Report, *, wait: bool) -> None:
+    def settled(delivery: Delivery, upload: Upload) -> None:
+        report.count(upload)
+        if upload.rows > upload.applied:
+            _read_errors(api, dataset, report, delivery)
+
+    with Bars(rows, report, settling=wait) as bars:
+        follower = Follower(api, dataset, settled, lambda follower: bars.show(follower.underway))
+        for sent in transport.send(rows):
+            if isinstance(sent, Unsent):
+                report.leave(sent)
+                continue
+            _note(api, dataset, report, sent)
+            if wait:
+                follower.add(sent)
+            elif sent.rejected:
+                report.rejected += sent.rejected
+                _read_errors(api, dataset, report, sent)
+            bars.show(follower.underway)
+        bars.show()
+        follower.finish()
+
+
+def _read_errors(api: Api, dataset: DatasetRef, report: Report, delivery: Delivery) -> None:
+    found = api.items(*dataset.path, "uploads", delivery.upload, "errors", most=report.most_errors)
+    report.tell_errors(delivery, map(RowError.model_validate, found))
+
+
+def _note(api: Api, dataset: DatasetRef, report: Report, delivery: Delivery) -> None:
+    """Count a delivery, and find out whether it is one of an earlier push: its receipt is the same."""
+    may_be_repeated = report.all_repeated
+    report.sent(delivery)
+    if may_be_repeated:
+        report.was_there(Upload.model_validate(api.get(*dataset.path, "uploads", delivery.upload)))
+
+
+def _source(name: str) -> Source:
+    if name != STDIN and not Path(name).exists():
+        raise typer.BadParameter(f"there is no file or folder {name!r}", param_hint="SOURCE")
+    try:
+        return Source(name)
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="SOURCE") from None
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        opened = path.open("w")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot be written: {error.strerror}", param_hint="--errors") from None
+    with opened:
+        yield opened
+
+
+@contextmanager
+def _interruptions(report: Report) -> Iterator[None]:
+    """Say, where a push is interrupted, how far it had come and how it goes on."""
+    try:
+        yield
+    except (Refused, Unreachable) as failure:
+        failure.add_note(_so_far(report))
+        raise
+    except KeyboardInterrupt:
+        tell(f"tidemark: Stopped. {_so_far(report)}")
+        raise
+
+
+def _so_far(report: Report) -> str:
+    if not report.uploads:
+        return "Nothing was sent."
+    taken = f"{report.rows:,} rows were taken before, in {len(report.uploads):,} uploads that settle by themselves."
+    return f"{taken} {GOES_ON}"

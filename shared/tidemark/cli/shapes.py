@@ -1,0 +1,156 @@
+"""What of the API's answers the command line reads. Whatever else they hold passes through `--json` untouched."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+Json = dict[str, Any]
+
+PENDING = "PENDING"
+
+
+class Shape(BaseModel):
+    """A part of an answer; an API that has learned to say more is still understood."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Fault(Shape):
+    """One thing that is wrong with a request."""
+
+    detail: str = ""
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(Shape):
+    """Why a request was refused: a problem document (RFC 9457), or the gateway's own `message`."""
+
+    code: str = ""
+    detail: str = ""
+    message: str = ""
+    request_id: str = ""
+    errors: list[Fault] = []
+    upload: str | None = None
+    """The upload under which mutations are on record of which not one was accepted."""
+
+
+class Page(Shape):
+    """Some items of a list, and the cursor that continues it."""
+
+    items: list[Json]
+    cursor: str | None
+
+
+class Receipt(Shape):
+    """The answer to mutations."""
+
+    upload: str
+    rejected: int
+
+
+class Upload(Shape):
+    """An upload and its progress."""
+
+    id: str
+    status: str
+    actor: str
+    accepted_at: datetime
+    version: int | None
+    rows: int
+    rejected: int
+    applied: int
+    dropped: int
+    failed: int
+
+    @property
+    def decided(self) -> int:
+        """Rows that have an outcome."""
+        return self.rejected + self.applied + self.dropped + self.failed
+
+
+class RowError(Shape):
+    """Why a row of an upload did not take effect."""
+
+    row: int
+    frame_id: str | None
+    code: str
+    pointer: str
+    message: str
+    outcome: str
+
+
+class Named(Shape):
+    """A project, or what every dataset has in common with one."""
+
+    name: str
+    description: str
+    created_at: datetime
+    created_by: str
+
+
+class Dataset(Named):
+    """A dataset as created."""
+
+    shards: int
+
+
+class VersionUpload(Shape):
+    """An upload that settled into a version."""
+
+    id: str
+    actor: str
+
+
+class Version(Shape):
+    """A version of a dataset."""
+
+    number: int
+    created_at: datetime
+    uploads: list[VersionUpload]
+    frames: int
+    labels: int
+
+
+class FrameAt(Shape):
+    """A frame as of a version, and the change that made it so."""
+
+    version: int
+    upload: str
+    actor: str
+    at: datetime
+    frame: Json
+
+
+class FrameBatch(Shape):
+    """Frames that were asked for by their ids."""
+
+    version: int
+    items: list[Json]
+    missing: list[str]
+    unread: list[str]
+
+
+class Revision(Shape):
+    """One change of a frame, or of a label."""
+
+    revision: int
+    op: str
+    at: datetime
+    actor: str
+    upload: str
+
+
+class FrameRevision(Revision):
+    """One change of a frame."""
+
+    changes: Json
+
+
+class LabelRevision(Revision):
+    """One change of a label."""
+
+    change: str
+    before: Json | None
+    after: Json | None
