@@ -63,7 +63,7 @@ def create_upload(
 ) -> Response[FileUploadReceipt]:
     """Get a signed URL for each file (R31). PUT every file to its URL, then complete the upload.
 
-    S3 refuses a body of another size or digest than was announced. A URL is good for an hour.
+    S3 refuses a body of another size or digest than was announced. A URL is good for up to an hour.
     """
 
     def create() -> Answer:

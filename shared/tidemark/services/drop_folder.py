@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 from tidemark.domain.errors import NotFound
 from tidemark.domain.files import DroppedObject, ReadFile, RejectedFile
@@ -75,7 +76,8 @@ def _reject(backend: Backend, source: Object, reason: str) -> None:
 
 def _move(backend: Backend, source: Object, reason: str) -> str:
     key = REJECTED + source.key.removeprefix(FOLDER)
-    if objects.find(backend, source.key) is not None:
+    there = objects.find(backend, source.key)
+    if there is not None:
         printable = reason.encode("ascii", "replace").decode()
-        objects.move(backend, source, key, {"reason": printable})
+        objects.move(backend, replace(source, size=there.size), key, {"reason": printable})
     return key

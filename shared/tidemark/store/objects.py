@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1024 * 1024
 SIGNED_SECONDS = 60 * 60
 """How long a signed URL can be used."""
+MAX_COPY_BYTES = 5 * 1024**3
+"""S3's limit for copying an object in one request."""
 GONE = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
 """What S3 answers for an object that is not there; 403 to those who may not list the bucket."""
 
@@ -78,13 +80,19 @@ def tag(backend: Backend, found: Object, tags: dict[str, str]) -> None:
 
 
 def move(backend: Backend, found: Object, key: str, metadata: dict[str, str]) -> None:
-    """Put an object under another key, with metadata, and take it from where it was."""
+    """Put an object under another key, with metadata and without its tags, and take it from where it was.
+
+    One that is too large to be copied at once stays where it is.
+    """
+    if found.size > MAX_COPY_BYTES:
+        return
     backend.s3.copy_object(
         Bucket=backend.bucket,
         Key=key,
         CopySource=_request(backend, found),
         Metadata=metadata,
         MetadataDirective="REPLACE",
+        TaggingDirective="REPLACE",
     )
     backend.s3.delete_object(Bucket=backend.bucket, Key=found.key)
 
