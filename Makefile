@@ -23,7 +23,7 @@ help: ## show this list
 
 demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of your own that it leaves running
 	@python -m infra.local up $(if $(PORT),--port $(PORT))
-	@python -m examples.digits
+	@env -u TIDEMARK_API -u TIDEMARK_BUCKET python -m examples.digits
 
 test: $(READY) ## all tests: units, store, template, faults, and the deployed stack on this machine
 	@python -m pytest

@@ -181,7 +181,7 @@ def frames(
     label_ids: st.SearchStrategy[str] = ids,
     sensor_ids: st.SearchStrategy[str] = ids,
 ) -> Json:
-    """A whole frame, as an ADD carries it. Its labels are of its own sensors, if of any."""
+    """A whole frame, as an ADD carries it. Its labels are of its own sensors, if of any, and so are its overlays."""
     frame: Json = draw(
         st.fixed_dictionaries(
             {"frame_id": frame_ids},
@@ -193,7 +193,12 @@ def frames(
             },
         )
     )
+    if [sensor["type"] for sensor in frame.get("sensors", [])] == ["IMAGE_OVERLAY"]:
+        del frame["sensors"]
     present: list[str] = [sensor["id"] for sensor in frame.get("sensors", [])]
+    for sensor in frame.get("sensors", []):
+        if sensor["type"] == "IMAGE_OVERLAY":
+            sensor["overlay_id"] = draw(st.sampled_from([other for other in present if other != sensor["id"]]))
     for label in frame.get("labels", []) if present else []:
         if draw(st.booleans()):
             label["sensor"] = draw(st.sampled_from(present))

@@ -37,14 +37,15 @@ class Deployment:
 def find_deployment(api: str | None = None, bucket: str | None = None) -> Deployment:
     """The deployment that is named, by argument or in the environment, else the stack on this machine.
 
+    That stack is meant, too, where its address is named without a bucket, as the commands that the demo prints have it.
     The key comes from the environment only: arguments are for everybody on a machine to see. Raises SystemExit with
     what to do where something is missing.
     """
     api = api or os.environ.get(API)
     bucket = bucket or os.environ.get(BUCKET)
-    if api is None:
-        if bucket:
-            raise SystemExit(f"{BUCKET} is given but not {API}; give both, or neither for the stack on this machine.")
+    if api is None and bucket:
+        raise SystemExit(f"{BUCKET} is given but not {API}; give both, or neither for the stack on this machine.")
+    if api is None or (not bucket and _is_on_this_machine(api)):
         return _on_this_machine()
     key = os.environ.get(KEY)
     if not (bucket and key):
@@ -54,9 +55,20 @@ def find_deployment(api: str | None = None, bucket: str | None = None) -> Deploy
     return Deployment(api.rstrip("/"), key, bucket, s3, local=False)
 
 
+def _local_endpoint() -> str:
+    return f"http://127.0.0.1:{json.loads((LOCAL / 'server.json').read_text())['port']}"
+
+
+def _is_on_this_machine(api: str) -> bool:
+    try:
+        return api.rstrip("/") == f"{_local_endpoint()}/api/v2"
+    except FileNotFoundError:
+        return False
+
+
 def _on_this_machine() -> Deployment:
     try:
-        endpoint = f"http://127.0.0.1:{json.loads((LOCAL / 'server.json').read_text())['port']}"
+        endpoint = _local_endpoint()
         key = (LOCAL / "admin.key").read_text().strip()
     except FileNotFoundError as missing:
         raise SystemExit("No stack has been started here; `make up` starts one.") from missing

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,7 @@ from functions.api.problem import MALFORMED_JSON, HttpRefusal
 from tidemark.domain.errors import InvalidRequest, TooLarge
 from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
-from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES
+from tidemark.domain.limits import MAX_BODY_VALUES, MAX_NESTING, MAX_REQUEST_BYTES
 
 JSON_TYPE = "application/json"
 
@@ -37,7 +37,8 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON object in the body of a write: no name twice, finite numbers, Unicode text, no deep nesting.
+    """The JSON object in the body of a write: no name twice, finite numbers, Unicode text, no deep nesting,
+    and not so many values that looking for faults in each would take longer than a request may.
 
     Raises what `body` and `read_json` raise, and InvalidRequest.
     """
@@ -75,25 +76,32 @@ def _raw(event: Mapping[str, Any]) -> bytes:
 def _check(document: dict[str, Any]) -> None:
     """Raise for what JSON cannot say or says twice: see `json_object`. Goes by levels, and does not recurse."""
     level: list[Any] = [document]
+    values = 0
     for _ in range(MAX_NESTING):
-        inner: list[Any] = []
-        for value in level:
-            match value:
-                case RepeatingObject():
-                    name = repr(value.repeated[:80])
-                    raise InvalidRequest(f"The name {name} appears twice in one object.", code="duplicate_name")
-                case dict():
-                    inner.extend(value)
-                    inner.extend(value.values())
-                case list():
-                    inner.extend(value)
-                case str() if not value.isascii():
-                    _check_text(value)
-                case float() if not math.isfinite(value):
-                    raise InvalidRequest("The body has a number that is not finite, or too large.", code="not_finite")
-        level = inner
+        values += sum(len(value) for value in level if isinstance(value, dict | list))
+        if values > MAX_BODY_VALUES:
+            raise TooLarge(f"The body has more than {MAX_BODY_VALUES:,} fields and items of lists.")
+        level = list(_inside(level))
     if any(isinstance(value, dict | list) for value in level):
         raise _too_deep()
+
+
+def _inside(level: list[Any]) -> Iterator[Any]:
+    """The names and values in the objects and lists of a level, all of which are sound."""
+    for value in level:
+        match value:
+            case RepeatingObject():
+                name = repr(value.repeated[:80])
+                raise InvalidRequest(f"The name {name} appears twice in one object.", code="duplicate_name")
+            case dict():
+                yield from value
+                yield from value.values()
+            case list():
+                yield from value
+            case str() if not value.isascii():
+                _check_text(value)
+            case float() if not math.isfinite(value):
+                raise InvalidRequest("The body has a number that is not finite, or too large.", code="not_finite")
 
 
 def _check_text(text: str) -> None:

@@ -55,8 +55,8 @@ IdempotencyKey = Annotated[
     Header(
         alias=IDEMPOTENCY_KEY,
         description="Makes the request safe to repeat: the same key with the same body gets the same answer and "
-        "changes nothing; with another body it is refused (422). 1 to 128 printable ASCII characters. Keys belong to "
-        "the API key that sent them.",
+        "nothing is done twice; with another body it is refused (422). 1 to 128 printable ASCII characters. Keys "
+        "belong to the API key that sent them.",
     ),
 ]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)]

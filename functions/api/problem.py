@@ -124,7 +124,7 @@ def of_rejected_upload(receipt: Receipt, headers: Mapping[str, str], request_id:
     ]
     problem = UploadProblem(
         **_core(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_accepted", request_id),
-        detail=f"None of the {receipt.rejected:,} mutations is valid, so nothing was changed.",
+        detail="No mutation of the request is valid, so nothing was changed.",
         errors=details,
         upload=receipt.upload,
     )

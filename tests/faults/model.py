@@ -235,9 +235,10 @@ def read(backend: Backend, model: DatasetModel, version: int) -> State:
     while True:
         page = frames.list_frames(backend, **model.where(), version=str(version), limit=PAGE, cursor=cursor)
         for item in page.items:
-            frame_id = item.frame["frame_id"]
+            frame = json.loads(item.frame)
+            frame_id = frame["frame_id"]
             assert frame_id not in content, "a frame twice in one version"
-            content[frame_id] = oracle.plain(item.frame)
+            content[frame_id] = oracle.plain(frame)
         cursor = page.cursor
         if cursor is None:
             return content

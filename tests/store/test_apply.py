@@ -44,7 +44,7 @@ def apply_now(world: World, window: Window, turn: Turn) -> Settled:
 
 def frame(world: World, frame_id: str = "f1") -> Frame:
     read = frames.get_frame(world.process(), project=PROJECT, dataset=DATASET, frame_id=frame_id, version="LATEST")
-    return Frame.model_validate(read.frame)
+    return Frame.model_validate_json(read.frame)
 
 
 def latest(world: World) -> Version:

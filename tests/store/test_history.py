@@ -1,5 +1,6 @@
 """The past of one frame and of one label in it (R9)."""
 
+import json
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -11,9 +12,10 @@ from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.mutations import Op
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Page, encode_cursor
 from tidemark.services import datasets, frames, history
 from tidemark.services.history import FrameRevision, LabelRevision
+from tidemark.store import catalog
 
 
 def of_frame(world: World, frame_id: str = "f1", limit: int = 100, cursor: str | None = None) -> Page[FrameRevision]:
@@ -192,6 +194,24 @@ def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
     assert refusal.value.code == "foreign_cursor"
 
 
+def made_up(world: World, n: int, frame_id: str = "f1") -> str:
+    """A cursor that nobody was given, to go on at a commit of one's choice."""
+    uid = catalog.dataset(world.process(), PROJECT, DATASET).uid
+    return encode_cursor(f"history:{uid}:{frame_id}", n)
+
+
+@pytest.mark.parametrize(("frame_id", "n"), [("f1", 0), ("ghost", 0), ("ghost", 7)])
+def test_a_made_up_cursor_to_where_nothing_is_leads_to_an_empty_page(seven: World, frame_id: str, n: int) -> None:
+    assert of_frame(seven, frame_id, cursor=made_up(seven, n, frame_id)) == Page(items=[], cursor=None)
+
+
+def test_a_made_up_cursor_shows_nothing_that_is_in_no_version(seven: World) -> None:
+    published = of_frame(seven).items
+    send(seven, add("f1", turn=7))
+    seven.start_apply(seven.windows.groups()[0]).run()
+    assert of_frame(seven, cursor=made_up(seven, 10**11)).items == published
+
+
 # Of a label
 
 
@@ -278,5 +298,7 @@ def test_the_history_of_a_label_is_its_life_without_gaps_whatever_happens_to_it(
 
 def present_label(world: World, frame_id: str) -> Any:
     batch = frames.batch_get(world.process(), project=PROJECT, dataset=DATASET, frame_ids=[frame_id], version="LATEST")
-    labels = [label for item in batch.items for label in item.frame.get("labels", []) if label["id"] == "l1"]
+    labels = [
+        label for item in batch.items for label in json.loads(item.frame).get("labels", []) if label["id"] == "l1"
+    ]
     return labels[0] if labels else None

@@ -29,7 +29,7 @@ def schema(world: World) -> Schema:
 
 def metadata(world: World, frame_id: str) -> Any:
     read = frames.get_frame(world.process(), project=PROJECT, dataset=DATASET, frame_id=frame_id, version="LATEST")
-    return read.frame.get("metadata", {})
+    return json.loads(read.frame).get("metadata", {})
 
 
 def labelled(frame_id: str, class_name: str, **metadata: Any) -> Any:

@@ -26,6 +26,7 @@ CUBOID = {
 MASK = {"id": "1", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}
 TOKEN = {"id": "1", "type": "TEXT_TOKEN", "class": "car", "index": 0, "token": "a", "visible": True}
 CAM = {"id": "cam", "type": "IMAGE", "url": "s3://b/cam.png"}
+DEPTH = {"id": "depth", "type": "IMAGE_OVERLAY", "url": "s3://b/depth.png", "overlay_id": "cam"}
 PLACE = {"id": "rig", "type": "3D"}
 CAMERA = {"model": "fisheye", "fx": 1, "fy": 1}
 NAN, INFINITY = float("nan"), float("inf")
@@ -115,6 +116,8 @@ def test_a_bad_label_is_refused_where_it_is_bad(label: Json, place: str, code: s
         ({"sensors": [{**CAM, "url": "s3://" + "x" * 2048}]}, "/sensors/0/url", "too_long"),
         ({"sensors": [{**CAM, "coordinate_frame": "rig"}]}, "/sensors/0/coordinate_frame", "unknown_coordinate_frame"),
         ({"sensors": [CAM, CAM]}, "/sensors/1/id", "duplicate_sensor_id"),
+        ({"sensors": [DEPTH]}, "/sensors/0/overlay_id", "unknown_sensor"),
+        ({"sensors": [CAM, {**DEPTH, "overlay_id": "depth"}]}, "/sensors/1/overlay_id", "unknown_sensor"),
         ({"sensors": [CAM], "labels": [{**BOX, "sensor": "lidar"}]}, "/labels/0/sensor", "unknown_sensor"),
         ({"labels": [BOX, BOX]}, "/labels/1/id", "duplicate_label_id"),
         ({"coordinate_frames": [PLACE, PLACE]}, "/coordinate_frames/1/id", "duplicate_coordinate_frame_id"),
@@ -154,6 +157,11 @@ def test_a_bad_label_is_refused_where_it_is_bad(label: Json, place: str, code: s
 )
 def test_a_bad_frame_is_refused_where_it_is_bad(fields: Json, place: str, code: str) -> None:
     assert [problem[:2] for problem in problems(**fields)] == [(code, place)]
+
+
+def test_an_overlay_lies_on_another_sensor_wherever_that_is_in_the_list() -> None:
+    frame = Frame.model_validate({"frame_id": "f", "sensors": [DEPTH, CAM]})
+    assert [sensor.id for sensor in frame.sensors] == ["depth", "cam"]
 
 
 def test_every_type_of_label_and_sensor_is_drawn_by_the_strategies() -> None:

@@ -170,6 +170,13 @@ def test_a_label_does_not_move_to_a_sensor_that_the_frame_lacks() -> None:
     assert (refused.code, refused.pointer) == ("unknown_sensor", "/frame/labels/0/sensor")
 
 
+@pytest.mark.parametrize("overlay_id", ["radar", "depth"])
+def test_an_overlay_does_not_move_to_what_is_no_other_sensor_of_the_frame(overlay_id: str) -> None:
+    state = frame_of(sensors=[CAM, {**CAM, "id": "depth", "type": "IMAGE_OVERLAY", "overlay_id": "cam"}])
+    refused = refusal(state, sensors=[{"id": "depth", "overlay_id": overlay_id}])
+    assert (refused.code, refused.pointer) == ("unknown_sensor", "/frame/sensors/0/overlay_id")
+
+
 def test_a_problem_outside_of_what_is_given_points_to_the_frame() -> None:
     refused = refusal(frame_of(labels=[{**BOX, "sensor": "radar"}]), sensors=[CAM])
     assert (refused.code, refused.pointer) == ("unknown_sensor", "/frame")

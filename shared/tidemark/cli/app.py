@@ -4,6 +4,7 @@
 to work with. 3: refused by the API, or nobody answered. 130: stopped by Ctrl-C.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -56,6 +57,9 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; answers its exit status."""
     given = None if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a screen that knows no arrow still shows the rest
     try:
         get_command(app).main(args=given, prog_name="tidemark")
     except SystemExit as end:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx2
@@ -84,6 +84,12 @@ class Api:
         self._answered = False
         self.time: datetime | None = None
         """The time of the latest answer by the clock of the service, to the second."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def get(self, *path: str, **query: str | int | None) -> Json:
         """What lies at a path, given in its parts. Raises Refused and Unreachable, as all calls do."""

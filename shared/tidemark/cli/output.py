@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.console import Console
@@ -17,6 +18,11 @@ Cell = str | int | datetime | None
 
 TABLE_ITEMS = 50
 """Items in a person's table that are shown without being asked for more."""
+SHORTEST_FOLD = 32
+"""Characters of a line of free text in a table: an upload's id."""
+GAP = 2
+"""Characters between two columns."""
+WIDEST = 10_000
 
 
 class Column(NamedTuple, Generic[S]):
@@ -24,8 +30,8 @@ class Column(NamedTuple, Generic[S]):
 
     heading: str
     cell: Callable[[S], Cell]
-    whole: bool = False
-    """Whether it is worth a line's end: ids are copied, so they are never cut or folded."""
+    folds: bool = False
+    """Whether it is free text, which may go on in another line. All else is never cut: ids are copied."""
 
 
 class View(NamedTuple, Generic[S]):
@@ -90,6 +96,13 @@ def local(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def home_path(path: object) -> str:
+    """A path as its user knows it."""
+    home = str(Path.home())
+    text = str(path)
+    return "~" + text.removeprefix(home) if text.startswith(home + "/") else text
+
+
 def _print_table(items: Iterable[Json], view: View[S]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     rows = [[column.cell(view.shape.model_validate(item)) for column in view.columns] for item in items]
@@ -98,12 +111,17 @@ def _print_table(items: Iterable[Json], view: View[S]) -> None:
         table.add_column(
             column.heading,
             justify="right" if numbers else "left",
-            no_wrap=column.whole or numbers,
-            overflow="ignore" if column.whole else "fold",
+            no_wrap=not column.folds,
+            overflow="fold",
+            min_width=SHORTEST_FOLD if column.folds else None,
         )
     for row in rows:
         table.add_row(*(Text(_for_people(cell)) for cell in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Where a screen is too narrow, its own way of breaking lines is better than a table without its ids.
+    needed = table.__rich_measure__(console, console.options.update(max_width=WIDEST)).minimum
+    console.width = max(console.width, needed + GAP * len(view.columns))
+    console.print(table)
 
 
 def _for_people(cell: Cell) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import httpx2
 import typer
 
 API, KEY = "TIDEMARK_API", "TIDEMARK_KEY"
@@ -76,7 +77,11 @@ def kept_address() -> str:
 
 def checked_address(address: str) -> str:
     """An address without a slash at its end. Raises Unusable for one that a key should not be sent to."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        httpx2.URL(address)
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise Unusable(f"{address!r} is no address of an API: {error}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Unusable(f"{address!r} is no address of an API; it begins with https://")
     if parts.scheme == "http" and not _is_this_machine(parts.hostname):

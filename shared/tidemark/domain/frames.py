@@ -15,7 +15,7 @@ from tidemark.domain.ids import FrameId
 from tidemark.domain.labels import Cuboid3D, Label
 from tidemark.domain.limits import MAX_LABELS_PER_FRAME, MAX_SENSORS
 from tidemark.domain.problems import Problem, pointer
-from tidemark.domain.sensors import Sensor
+from tidemark.domain.sensors import ImageOverlay, Sensor
 
 Sensors = Annotated[tuple[Sensor, ...], Field(max_length=MAX_SENSORS)]
 CoordinateFrames = Annotated[tuple[CoordinateFrame, ...], Field(max_length=MAX_SENSORS)]
@@ -124,6 +124,9 @@ def _dangling(frame: Frame) -> Iterator[Problem]:
         if sensor.coordinate_frame is not None and sensor.coordinate_frame not in places:
             whose = f"sensor '{sensor.id}'"
             yield _unknown("coordinate frame", sensor.coordinate_frame, whose, "sensors", position, "coordinate_frame")
+        if isinstance(sensor, ImageOverlay) and sensor.overlay_id not in sensors - {sensor.id}:
+            message = f"The sensor '{sensor.id}' lies on '{sensor.overlay_id}', which is no other sensor of the frame."
+            yield Problem("unknown_sensor", pointer("sensors", position, "overlay_id"), message)
     for position, label in enumerate(frame.labels):
         whose = f"label '{label.id}'"
         if sensors and label.sensor is not None and label.sensor not in sensors:

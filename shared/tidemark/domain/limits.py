@@ -6,6 +6,9 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024
 quotation mark takes two bytes."""
 MAX_REQUEST_ROWS = 1000
 """Mutations in one request; larger loads go in several requests."""
+MAX_BODY_VALUES = 50_000
+"""Fields and items of lists in a body other than mutations; a map of `MAX_CLASSES` has four for each class. Each may be
+a fault, and a fault takes some 10 µs to be told."""
 MAX_ROW_ERRORS = 20
 """Errors reported for one row; whoever mends twenty will see the next twenty."""
 MAX_BATCH_GET = 100

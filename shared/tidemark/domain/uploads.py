@@ -28,11 +28,11 @@ class UploadStatus(StrEnum):
     PENDING = "PENDING"
     """Accepted; some of its files are not read yet, or some of its windows not applied."""
     SETTLED = "SETTLED"
-    """Every row was applied, or dropped because it hit nothing."""
+    """Every row was applied or dropped. It does not mean that something changed."""
     PARTIAL = "PARTIAL"
-    """Settled, and some rows were rejected or failed; the others are applied (R21)."""
+    """Settled; some rows were rejected or failed, the others were applied or dropped (R21)."""
     FAILED = "FAILED"
-    """No row took effect: all were rejected or failed."""
+    """All rows were rejected or failed."""
 
 
 class Upload(BaseModel):

@@ -1,11 +1,10 @@
 """Reading frames as of a version (R6, R7)."""
 
-import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -26,14 +25,14 @@ from tidemark.store.shards import FrameVersion
 
 
 class _AsKept:
-    """Tells pydantic that a value is a frame's JSON as it was written, described like a frame.
+    """Tells pydantic that a value is a frame's JSON, byte for byte as it was written, described like a frame.
 
     It was valid when it was written, and its digest says that it still is what was written. What a version answers can
-    thus not come to depend on rules that were made later (R7).
+    thus not come to depend on rules that were made later (R7), nor can it be larger than what is kept.
     """
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.dict_schema()
+        return core_schema.bytes_schema()
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return handler(Frame.__pydantic_core_schema__)
@@ -51,7 +50,7 @@ class FrameAt(BaseModel):
     upload: str
     actor: str
     at: datetime
-    frame: Annotated[dict[str, Any], _AsKept()]
+    frame: Annotated[bytes, _AsKept()]
 
 
 class FramePage(BaseModel):
@@ -217,7 +216,7 @@ def _read(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list
             upload=frame.upload,
             actor=frame.actor,
             at=frame.at,
-            frame=json.loads(payload),
+            frame=payload,
         )
         for frame, payload in zip(frames, payloads, strict=True)
     ]

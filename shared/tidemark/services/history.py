@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -119,10 +120,9 @@ def _page(
     found = catalog.dataset(backend, project, dataset)
     scope = f"{kind}:{found.uid}:{frame_id}"
     shard = shard_of(frame_id, found.shards)
-    if cursor is None:
-        head = latest_version(backend, found).shards[shard].head
-    else:
-        head = int(decode_cursor(scope, cursor, int)[0])
+    head = latest_version(backend, found).shards[shard].head
+    if cursor is not None:
+        head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a made-up one shows nothing unpublished
     versions = shards.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
@@ -145,7 +145,7 @@ def _fitting(versions: list[FrameVersion]) -> int:
     """How many of `versions`, at least one, to read for one answer, by the size of the states before and after them."""
     lengths = [version.pointer.length if version.pointer else 0 for version in versions]
     total = 0
-    for count, length in enumerate(map(sum, zip(lengths, [*lengths[1:], 0], strict=True))):
+    for count, length in enumerate(map(sum, pairwise([*lengths, 0]))):
         total += length
         if total > MAX_PAGE_BYTES and count:
             return count

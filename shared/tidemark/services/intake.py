@@ -33,7 +33,7 @@ def submit(
 ) -> Receipt:
     """Take the mutations in `body`, `{"mutations": [row, …]}`, and send those that are valid on their way (R20, R21).
 
-    With an idempotency key, a repeat of the same body gets the same receipt and changes nothing.
+    With an idempotency key, a repeat of the same body gets the same receipt and nothing is done twice.
     Raises NotFound, TooLarge, InvalidRequest (`malformed_json`, `duplicate_name`, `invalid_request`) and
     IdempotencyMismatch; a row that is wrong is not raised but listed in the receipt.
     """

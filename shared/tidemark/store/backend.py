@@ -43,7 +43,7 @@ CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
-"""URLs are signed for the bucket's host in its region: the global host redirects, and a signature holds for one host."""
+"""URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
 
 
 @dataclass(frozen=True, kw_only=True)

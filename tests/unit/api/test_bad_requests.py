@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.api import envelope
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.errors import TidemarkError
-from tidemark.domain.limits import MAX_NESTING, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
+from tidemark.domain.limits import MAX_BODY_VALUES, MAX_NESTING, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 TRAIN = "/projects/birds/datasets/train"
 JSON = {"content-type": "application/json"}
@@ -175,6 +175,28 @@ def test_all_faults_of_a_body_are_listed(api: Client) -> None:
 def test_of_very_many_faults_twenty_are_told(api: Client) -> None:
     problem = api.post("/projects", {"name": "cars", "classes": [{"name": 7}] * 1000}).json()
     assert (problem["detail"], len(problem["errors"])) == ("1,000 parts of the request are not valid.", 20)
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/projects", {"name": "cars", "classes": [0] * MAX_BODY_VALUES}),
+        ("/projects", {"name": "cars", "classes": [{"name": {}}] * MAX_BODY_VALUES}),
+        ("/projects", {f"field {number}": 0 for number in range(MAX_BODY_VALUES + 1)}),
+        (f"{TRAIN}/frames/batch-get", {"frame_ids": ["#"] * MAX_BODY_VALUES}),
+    ],
+)
+def test_a_body_of_too_many_values_to_look_at_is_too_large(api: Client, path: str, document: object) -> None:
+    status, code, detail = refusal(api.post(path, document))
+    assert (status, code) == (413, "too_large")
+    assert "50,000" in detail
+
+
+def test_the_largest_class_map_is_not_too_large_to_look_at(api: Client) -> None:
+    classes = [{"name": str(number), "id": number, "color": "#000000"} for number in range(5000)]
+    assert api.post("/projects", {"name": "cars", "classes": classes}).status == 201
+    detail = refusal(api.post("/projects", {"name": "all", "classes": classes * 2}))[2]
+    assert "class '0' is in the map twice" in detail
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1.5", "", "1&limit=2"])

@@ -247,3 +247,16 @@ def test_an_answer_that_no_function_could_give_is_refused_with_advice(
 def test_a_frame_reads_as_its_digest_says(history: Client) -> None:
     read = history.get(f"{TRAIN}/frames/f1").json()
     assert digest(canonical_json(read["frame"])) == read["digest"]
+
+
+def test_frames_are_answered_byte_for_byte_as_they_are_kept(api: Client, world: World) -> None:
+    outline = {"type": "POLYGON_LIST_2D", "polygons": [[[1e-05, 2e-07], [1e15, -0.0], [0.1, 3]]]}
+    submit(api, add("f1", metadata={"ä": 1e300, "note": "\n\u2028"}, labels=[label("heron") | outline]))
+    world.drain()
+    one = api.get(f"{TRAIN}/frames/f1")
+    page = api.get(f"{TRAIN}/frames")
+    batch = api.post(f"{TRAIN}/frames/batch-get", {"frame_ids": ["f1"]})
+    kept = one.text.partition('"frame":')[2].removesuffix("}")
+    assert digest(kept.encode()) == one.json()["digest"]
+    assert kept in page.text
+    assert kept in batch.text

@@ -81,6 +81,16 @@ def test_a_person_sees_a_table_and_that_there_is_more(tidemark: Program) -> None
 
 
 @pytest.mark.usefixtures("service", "terminal")
+def test_a_narrow_screen_cuts_no_name(tidemark: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    tidemark("create", "r" * 100, "--description", "long " * 20)
+    shown = tidemark("projects").out
+    assert "r" * 100 in shown
+    assert "2026-01-01 " in shown
+    assert shown.count("long") == 20
+
+
+@pytest.mark.usefixtures("service", "terminal")
 def test_a_person_is_told_that_there_is_nothing(tidemark: Program) -> None:
     tidemark("create", "road")
     result = tidemark("datasets", "road")

@@ -10,6 +10,16 @@ import pytest
 from tests.unit.cli.conftest import ADDRESS, KEY, Program, Service
 from tidemark.cli import settings
 
+ADDRESSES_OF_NO_API = (
+    "http://tidemark.test/api/v2",
+    "http://127.0.0.1.tidemark.test/api/v2",
+    "tidemark.test",
+    "ftp://tidemark.test",
+    "https://",
+    "https://[::1",
+    "https://tide mark.test\n/",
+)
+
 
 def keep(tidemark: Program, *more: str) -> None:
     assert tidemark("config", "--api", ADDRESS, "--key-file", "-", *more, stdin=KEY.encode() + b"\n").status == 0
@@ -54,6 +64,13 @@ def test_what_is_in_effect_is_shown_with_its_origin(tidemark: Program, monkeypat
     assert shown == {"api": ADDRESS, "api_from": kept_in, "key_name": "ann", "key_from": "TIDEMARK_KEY"}
 
 
+@pytest.mark.usefixtures("unset_service")
+def test_a_file_at_home_is_shown_as_there(tidemark: Program, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home.parent))
+    keep(tidemark)
+    assert tidemark("config").out.splitlines()[0].endswith("from ~/config/tidemark/config.json")
+
+
 def test_a_key_can_come_from_a_file(tidemark: Program, unset_service: Service, tmp_path: Path) -> None:
     (tmp_path / "admin.key").write_text(KEY + "\n")
     assert tidemark("config", "--api", ADDRESS + "/", "--key-file", tmp_path / "admin.key").status == 0
@@ -94,7 +111,7 @@ def test_what_is_no_key_is_not_sent(tidemark: Program, unset_service: Service, k
     assert unset_service.requests == []
 
 
-@pytest.mark.parametrize("address", ["http://tidemark.test/api/v2", "tidemark.test", "ftp://tidemark.test", "https://"])
+@pytest.mark.parametrize("address", ADDRESSES_OF_NO_API)
 def test_a_key_goes_over_https_only(tidemark: Program, unset_service: Service, address: str) -> None:
     assert tidemark("config", "--api", address, "--key-file", "-", stdin=KEY.encode()).status == 2
     assert unset_service.requests == []

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.cli.conftest import TRAIN, Program, Service, problem
 from tests.unit.cli.rows import add, delete, lines, modify
+from tidemark.cli.push import follow
 from tidemark.domain.api_keys import Role
 
 
@@ -173,6 +174,34 @@ def test_a_busy_moment_is_waited_out_with_the_same_key(
     keys = [request.headers["idempotency-key"] for request in service.sent]
     assert len(keys) == 5
     assert len(set(keys)) == 3
+
+
+def test_uploads_are_waited_for_until_they_settle(tidemark: Program, service: Service, folder: Path) -> None:
+    service.slow = 5
+    assert tidemark("push", TRAIN, folder).status == 0
+    assert service.slow == 0
+    assert frames(service) == {"f1": 2}
+
+
+def test_sending_waits_where_too_much_is_unsettled(
+    tidemark: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "MOST_PENDING", 1)
+    service.slow = 4
+    tidemark("push", TRAIN, folder)
+    methods = "".join(request.method[0] for request in service.requests)
+    assert methods.startswith("GPGPGGGG")  # the dataset; a request and a look; a request, then looks until it settles
+
+
+def test_a_person_sees_how_far_it_is(
+    tidemark: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    err = tidemark("push", TRAIN, folder).err
+    assert "sent" in err
+    assert "settled" in err
+    assert "5 rows" in err
+    assert service.sent
 
 
 def test_no_wait_leaves_the_uploads_to_settle(tidemark: Program, service: Service, folder: Path) -> None:

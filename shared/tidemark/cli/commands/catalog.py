@@ -14,42 +14,46 @@ from tidemark.cli.shapes import Dataset, Json, Named
 PROJECTS = View[Named](
     Named,
     [
-        Column("PROJECT", lambda project: project.name, whole=True),
+        Column("PROJECT", lambda project: project.name),
         Column("CREATED", lambda project: project.created_at),
         Column("BY", lambda project: project.created_by),
-        Column("DESCRIPTION", lambda project: project.description),
+        Column("DESCRIPTION", lambda project: project.description, folds=True),
     ],
 )
 DATASETS = View[Dataset](
     Dataset,
     [
-        Column("DATASET", lambda dataset: dataset.name, whole=True),
+        Column("DATASET", lambda dataset: dataset.name),
         Column("SHARDS", lambda dataset: dataset.shards),
         Column("CREATED", lambda dataset: dataset.created_at),
         Column("BY", lambda dataset: dataset.created_by),
-        Column("DESCRIPTION", lambda dataset: dataset.description),
+        Column("DESCRIPTION", lambda dataset: dataset.description, folds=True),
     ],
 )
 
 
 def projects(limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """List the projects that the key is for."""
-    api = connect()
-    show_list(
-        lambda most: api.items("projects", most=most), PROJECTS, limit=limit, as_json=as_json, none="No projects yet."
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items("projects", most=most),
+            PROJECTS,
+            limit=limit,
+            as_json=as_json,
+            none="No projects yet.",
+        )
 
 
 def datasets(project: ProjectArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """List the datasets of a project."""
-    api = connect()
-    show_list(
-        lambda most: api.items("projects", project, "datasets", most=most),
-        DATASETS,
-        limit=limit,
-        as_json=as_json,
-        none=f"No datasets in {project} yet.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items("projects", project, "datasets", most=most),
+            DATASETS,
+            limit=limit,
+            as_json=as_json,
+            none=f"No datasets in {project} yet.",
+        )
 
 
 def create(
@@ -65,30 +69,32 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Create a project, a dataset in a project, or with --classes both at once. Takes a key of role admin."""
-    api = connect()
+    ref = dataset_ref(name) if "/" in name else None
+    if ref is None and shards is not None:
+        raise typer.BadParameter("is for a dataset; give PROJECT/DATASET", param_hint="--shards")
     names = [name.strip() for given in classes or () for name in given.split(",") if name.strip()]
-    if "/" not in name:
-        if shards is not None:
-            raise typer.BadParameter("is for a dataset; give PROJECT/DATASET", param_hint="--shards")
-        _tell(_create(api, "projects", name=name, description=description, **_classes(names)), name, as_json)
-        return
-    ref = dataset_ref(name)
-    if names:
-        _tell(_create(api, "projects", name=ref.project, **_classes(names)), ref.project, as_json)
-    body = {"name": ref.name, "description": description} | ({} if shards is None else {"shards": shards})
-    _tell(_create(api, "projects", ref.project, "datasets", **body), str(ref), as_json)
+    with connect() as api:
+        if ref is None:
+            _create_project(api, name, names, description, as_json)
+            return
+        if names:
+            _create_project(api, ref.project, names, "", as_json)
+        body = {"name": ref.name, "description": description} | ({} if shards is None else {"shards": shards})
+        _tell(_create(api, "projects", ref.project, "datasets", **body), f"dataset {ref}", as_json)
 
 
-def _classes(names: list[str]) -> Json:
-    return {"classes": [{"name": name} for name in names]}
+def _create_project(api: Api, name: str, classes: list[str], description: str, as_json: bool) -> None:
+    entries = [{"name": name} for name in classes]
+    made = _create(api, "projects", name=name, description=description, classes=entries)
+    _tell(made, f"project {name}", as_json)
 
 
 def _create(api: Api, *path: str, **body: object) -> Json:
     return api.post(*path, body=json.dumps(body).encode(), idempotency_key=str(uuid.uuid4()))
 
 
-def _tell(made: Json, name: str, as_json: bool) -> None:
+def _tell(made: Json, what: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        say(f"Created {'dataset' if '/' in name else 'project'} {name}.")
+        say(f"Created {what}.")

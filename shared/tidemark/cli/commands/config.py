@@ -9,7 +9,7 @@ import typer
 
 from tidemark.cli import settings
 from tidemark.cli.client import Api
-from tidemark.cli.output import print_json, say, tell
+from tidemark.cli.output import home_path, print_json, say, tell
 from tidemark.cli.session import JsonOption
 
 STDIN = "-"
@@ -40,7 +40,7 @@ def config(
     if as_json:
         print_json({"api": address, "kept_in": str(file)})
     else:
-        say(f"The API takes the key. Address and key are kept in {file}.")
+        say(f"The API takes the key. Address and key are kept in {home_path(file)}.")
     for name in (settings.API, settings.KEY):
         if name in os.environ:
             tell(f"{name} is set in the environment, and wins over what is kept.")
@@ -54,8 +54,8 @@ def _show(*, as_json: bool) -> None:
             {"api": found.api, "api_from": found.api_from, "key_name": found.key_name, "key_from": found.key_from}
         )
         return
-    say(f"API  {found.api}  from {found.api_from}")
-    say(f"Key  {found.key_name}  from {found.key_from}; the API takes it")
+    say(f"API  {found.api}  from {home_path(found.api_from)}")
+    say(f"Key  {found.key_name}  from {home_path(found.key_from)}; the API takes it")
 
 
 def _key(address: str, key_file: str | None) -> str:
@@ -74,4 +74,5 @@ def _key(address: str, key_file: str | None) -> str:
 def _check(address: str, key: str) -> None:
     if not (key.isascii() and key.isprintable() and key):
         raise settings.Unusable("That is no key: a key is one line such as tdm.name.secret.")
-    Api(address, key).get("projects", limit=1)
+    with Api(address, key) as api:
+        api.get("projects", limit=1)

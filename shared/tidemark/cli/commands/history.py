@@ -23,24 +23,24 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """List the changes of a frame, newest first: when, by whom, by which upload, and what changed."""
-    api = connect()
-    frame = (*dataset.path, "frames", frame_id)
-    if label is None:
+    with connect() as api:
+        frame = (*dataset.path, "frames", frame_id)
+        if label is None:
+            show_list(
+                lambda most: api.items(*frame, "history", most=most),
+                FRAME,
+                limit=limit,
+                as_json=as_json,
+                none="No changes.",
+            )
+            return
         show_list(
-            lambda most: api.items(*frame, "history", most=most),
-            FRAME,
+            lambda most: api.items(*frame, "labels", label, "history", most=most),
+            LABEL,
             limit=limit,
             as_json=as_json,
-            none="No changes.",
+            none=f"Frame {frame_id} never had a label {label}.",
         )
-        return
-    show_list(
-        lambda most: api.items(*frame, "labels", label, "history", most=most),
-        LABEL,
-        limit=limit,
-        as_json=as_json,
-        none=f"Frame {frame_id} never had a label {label}.",
-    )
 
 
 def frame_change(changes: Json) -> str:
@@ -64,8 +64,8 @@ FRAME = View[FrameRevision](
         Column("AT", lambda revision: revision.at),
         Column("BY", lambda revision: revision.actor),
         Column("OP", lambda revision: revision.op),
-        Column("CHANGE", lambda revision: frame_change(revision.changes)),
-        Column("UPLOAD", lambda revision: revision.upload, whole=True),
+        Column("CHANGE", lambda revision: frame_change(revision.changes), folds=True),
+        Column("UPLOAD", lambda revision: revision.upload),
     ],
 )
 LABEL = View[LabelRevision](
@@ -74,8 +74,8 @@ LABEL = View[LabelRevision](
         Column("AT", lambda revision: revision.at),
         Column("BY", lambda revision: revision.actor),
         Column("OP", lambda revision: revision.op),
-        Column("CHANGE", label_change),
-        Column("UPLOAD", lambda revision: revision.upload, whole=True),
+        Column("CHANGE", label_change, folds=True),
+        Column("UPLOAD", lambda revision: revision.upload),
     ],
 )
 

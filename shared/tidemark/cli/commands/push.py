@@ -44,10 +44,9 @@ def push(
     The exit status is 0 if every row took effect, 1 if some did not.
     """
     rows = _source(source)
-    api = connect()
-    api.get(*dataset.path)
     began = time.monotonic()
-    with _opened(errors_to) as errors:
+    with connect() as api, _opened(errors_to) as errors:
+        api.get(*dataset.path)
         report = Report(api.time, errors)
         with _interruptions(report):
             _push(api, dataset, rows, ByRequests(api, dataset, run), report, wait=wait)

@@ -36,32 +36,32 @@ VERSIONS = View[Version](
         Column("FRAMES", lambda version: version.frames),
         Column("LABELS", lambda version: version.labels),
         Column("BY", lambda version: ", ".join(dict.fromkeys(upload.actor for upload in version.uploads))),
-        Column("UPLOADS", lambda version: " ".join(upload.id for upload in version.uploads)),
+        Column("UPLOADS", lambda version: " ".join(upload.id for upload in version.uploads), folds=True),
     ],
 )
 FRAMES = View[FrameAt](
     FrameAt,
     [
-        Column("FRAME", lambda frame: str(frame.frame["frame_id"]), whole=True),
+        Column("FRAME", lambda frame: str(frame.frame["frame_id"])),
         Column("SENSORS", lambda frame: len(frame.frame.get("sensors", ()))),
         Column("LABELS", lambda frame: len(frame.frame.get("labels", ()))),
         Column("CHANGED", lambda frame: frame.at),
         Column("BY", lambda frame: frame.actor),
-        Column("METADATA", _metadata),
+        Column("METADATA", _metadata, folds=True),
     ],
 )
 
 
 def versions(dataset: DatasetArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """List the versions of a dataset, newest first."""
-    api = connect()
-    show_list(
-        lambda most: api.items(*dataset.path, "versions", most=most),
-        VERSIONS,
-        limit=limit,
-        as_json=as_json,
-        none=f"{dataset} is empty; it is at version 0.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items(*dataset.path, "versions", most=most),
+            VERSIONS,
+            limit=limit,
+            as_json=as_json,
+            none=f"{dataset} is empty; it is at version 0.",
+        )
 
 
 def frames(
@@ -77,30 +77,30 @@ def frames(
 
     Frames that are named and not there are told, and make the exit status 1.
     """
-    api = connect()
-    if not frame_ids:
+    with connect() as api:
+        if not frame_ids:
+            show_list(
+                lambda most: api.items(*dataset.path, "frames", most=most, version=version),
+                FRAMES,
+                limit=limit,
+                as_json=as_json,
+                none=f"{dataset} holds no frames at version {version}.",
+            )
+            return
+        wanted = frame_ids[:limit]
+        missing: list[str] = []
+        # All that was asked for is shown; a table of it needs no limit of its own.
         show_list(
-            lambda most: api.items(*dataset.path, "frames", most=most, version=version),
+            lambda _: _named(api, dataset, wanted, version, missing),
             FRAMES,
-            limit=limit,
+            limit=len(wanted),
             as_json=as_json,
-            none=f"{dataset} holds no frames at version {version}.",
+            none="None of these frames is there.",
         )
-        return
-    wanted = frame_ids[:limit]
-    missing: list[str] = []
-    # All that was asked for is shown; a table of it needs no limit of its own.
-    show_list(
-        lambda _: _named(api, dataset, wanted, version, missing),
-        FRAMES,
-        limit=len(wanted),
-        as_json=as_json,
-        none="None of these frames is there.",
-    )
-    for frame_id in missing:
-        tell(f"{dataset} has no frame {frame_id!r} at version {version}.")
-    if missing:
-        raise typer.Exit(PARTIAL)
+        for frame_id in missing:
+            tell(f"{dataset} has no frame {frame_id!r} at version {version}.")
+        if missing:
+            raise typer.Exit(PARTIAL)
 
 
 def _named(api: Api, dataset: DatasetRef, wanted: list[str], version: str, missing: list[str]) -> Iterator[Json]:

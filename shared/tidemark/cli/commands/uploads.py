@@ -11,7 +11,7 @@ from tidemark.cli.shapes import RowError, Upload
 UPLOADS = View[Upload](
     Upload,
     [
-        Column("UPLOAD", lambda upload: upload.id, whole=True),
+        Column("UPLOAD", lambda upload: upload.id),
         Column("STATUS", lambda upload: upload.status),
         Column("ACCEPTED", lambda upload: upload.accepted_at),
         Column("BY", lambda upload: upload.actor),
@@ -30,22 +30,22 @@ ERRORS = View[RowError](
         Column("FRAME", lambda error: error.frame_id),
         Column("OUTCOME", lambda error: error.outcome),
         Column("CODE", lambda error: error.code),
-        Column("AT", lambda error: error.pointer),
-        Column("MESSAGE", lambda error: error.message),
+        Column("WHERE", lambda error: error.pointer),
+        Column("MESSAGE", lambda error: error.message, folds=True),
     ],
 )
 
 
 def uploads(dataset: DatasetArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
     """List the uploads of a dataset, newest first. One of a moment ago may be missing."""
-    api = connect()
-    show_list(
-        lambda most: api.items(*dataset.path, "uploads", most=most),
-        UPLOADS,
-        limit=limit,
-        as_json=as_json,
-        none=f"No uploads to {dataset} yet.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items(*dataset.path, "uploads", most=most),
+            UPLOADS,
+            limit=limit,
+            as_json=as_json,
+            none=f"No uploads to {dataset} yet.",
+        )
 
 
 def errors(
@@ -55,11 +55,11 @@ def errors(
     as_json: JsonOption = False,
 ) -> None:
     """List the rows of an upload that did not take effect, with the reasons. Rows count from 0."""
-    api = connect()
-    show_list(
-        lambda most: api.items(*dataset.path, "uploads", upload, "errors", most=most),
-        ERRORS,
-        limit=limit,
-        as_json=as_json,
-        none=f"No errors in upload {upload}.",
-    )
+    with connect() as api:
+        show_list(
+            lambda most: api.items(*dataset.path, "uploads", upload, "errors", most=most),
+            ERRORS,
+            limit=limit,
+            as_json=as_json,
+            none=f"No errors in upload {upload}.",
+        )

@@ -1,5 +1,6 @@
 """The two bars of a push: what is sent, and what has settled."""
 
+import sys
 from types import TracebackType
 
 from rich.console import Console
@@ -21,7 +22,7 @@ class Bars:
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not sys.stderr.isatty(),
         )
         self._source = source
         self._report = report
