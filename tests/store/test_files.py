@@ -66,7 +66,8 @@ def errors(world: World, upload_id: str, limit: int = 1000) -> list[Any]:
 
 def content(world: World) -> dict[str, Any]:
     page = frames.list_frames(world.process(), **WHERE, version="LATEST", limit=1000, cursor=None)
-    return {item.frame["frame_id"]: item.frame.get("metadata", {}) for item in page.items}
+    read = [json.loads(item.frame) for item in page.items]
+    return {frame["frame_id"]: frame.get("metadata", {}) for frame in read}
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
