@@ -1,9 +1,10 @@
 """The resolver: Powertools' own for HTTP APIs, with this API's paths, gate, answers and refusals put in."""
 
 import re
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -62,9 +63,9 @@ class Resolver(APIGatewayHttpResolver):
         return bodies[0].type_ if bodies else None
 
     @staticmethod
-    def _compile_regex(rule: str, base_regex: str = r"^{}$") -> re.Pattern[str]:
+    def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
         # Powertools' own pattern knows only some characters, so that an id in another script, or one with a refused
-        # character, would be an unknown route instead of an id to look at.
+        # character, would be an unknown route instead of an id to look at; and its `$` overlooks a newline at the end.
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
     def _domain_error(self, error: TidemarkError) -> Response[Any]:
@@ -95,7 +96,7 @@ class Gate(OpenAPIRequestValidationMiddleware):
         grant = access.grant_of(app.current_event.raw_event)
         logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
         access.check(access.role_of(route), grant, arguments.get("project"))
-        _check_query_names(route, app.current_event.query_string_parameters)
+        _check_query_names(route, app.current_event.raw_query_string)
         app.append_context(grant=grant, _route_args=arguments)
         return super().handler(app, next_middleware)
 
@@ -151,8 +152,9 @@ def _decoded(segment: str) -> str:
     return unquote(segment)
 
 
-def _check_query_names(route: Route, given: dict[str, str]) -> None:
+def _check_query_names(route: Route, query: str) -> None:
     known = {field.alias for field in route.dependant.query_params}
+    given = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
     unknown = sorted(given.keys() - known)
     if unknown:
         takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
@@ -160,4 +162,10 @@ def _check_query_names(route: Route, given: dict[str, str]) -> None:
             f"There is no query parameter {unknown[0][:80]!r} here; {takes}.",
             code="unknown_parameter",
             pointer=unknown[0][:80],
+        )
+    # The gateway joins the values by a comma, and a reader would be told of a value that it did not give.
+    twice = next((name for name, times in given.items() if times > 1), None)
+    if twice is not None:
+        raise InvalidRequest(
+            f"The query parameter '{twice}' is given twice; give it once.", pointer=twice, fault="duplicate_name"
         )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from ministack import app as emulator
@@ -34,6 +35,39 @@ def _limit_bodies() -> None:
         return response
 
     apigateway.handle_execute = limited
+
+
+def _keep_bytes() -> None:
+    """A body that is not UTF-8 reaches its function in base64, whatever type it claims to be of."""
+    invoke = apigateway._invoke_lambda_proxy
+    is_text = apigateway._v2_request_body_is_text
+    is_utf8 = ContextVar("is_utf8", default=True)
+
+    async def invoked(
+        integration: Any,
+        api_id: str,
+        stage: str,
+        path: str,
+        method: str,
+        headers: Any,
+        body: bytes,
+        *rest: Any,
+        **named: Any,
+    ) -> Response:
+        is_utf8.set(_is_utf8(body))
+        response: Response = await invoke(integration, api_id, stage, path, method, headers, body, *rest, **named)
+        return response
+
+    apigateway._invoke_lambda_proxy = invoked
+    apigateway._v2_request_body_is_text = lambda content_type: is_utf8.get() and is_text(content_type)
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _hide_function_errors() -> None:
@@ -89,6 +123,7 @@ def _serve_api_at_root() -> None:
 def adapt() -> None:
     """Bring the emulator's gateway and queue polling in line with AWS."""
     _limit_bodies()
+    _keep_bytes()
     _hide_function_errors()
     _run_message_groups_in_parallel()
     _serve_api_at_root()

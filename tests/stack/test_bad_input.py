@@ -123,6 +123,10 @@ BAD_REQUESTS: dict[str, tuple[Request, Refusal]] = {
         Refusal(415, "unsupported_content_type", "'text/csv'"),
     ),
     "no JSON": (lambda dataset: dataset.post_mutations(b"{'a'"), Refusal(400, "malformed_json", "not JSON")),
+    "Latin-1": (
+        lambda dataset: dataset.post_mutations('{"mutations": ["é"]}'.encode("latin-1")),
+        Refusal(400, "malformed_json", "not UTF-8 at byte 16"),
+    ),
     "JSON without end": (lambda dataset: dataset.post_mutations(b"[" * 100_000), Refusal(422, "too_deep", "deep")),
     "unknown version": (_reading("frames", version=99), Refusal(404, "unknown_version", "has no version 99")),
     "no version at all": (_reading("frames", version="newest"), Refusal(422, "unknown_version", "LATEST")),

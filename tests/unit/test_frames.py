@@ -35,7 +35,7 @@ NAN, INFINITY = float("nan"), float("inf")
 def problems(**fields: object) -> list[Problem]:
     with pytest.raises(ValidationError) as caught:
         Frame.model_validate({"frame_id": "f", **fields})
-    return problems_of(caught.value)
+    return problems_of(caught.value, Frame)
 
 
 @given(frames())

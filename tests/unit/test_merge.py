@@ -197,6 +197,20 @@ def test_a_new_instance_needs_its_class() -> None:
     assert (refused.code, refused.pointer) == ("missing_field", "/frame/labels/0/instances/0/class")
 
 
+def test_a_problem_of_an_instance_is_pointed_at_in_the_row() -> None:
+    known = [{"id": number, "class": "car"} for number in (4, 5)]
+    refused = refusal(
+        frame_of(labels=[BOX, {**MASK, "instances": known}]), labels=[{"id": "m", "instances": [{"id": 7}]}]
+    )
+    assert (refused.code, refused.pointer) == ("missing_field", "/frame/labels/0/instances/0/class")
+    full = {"id": 5, "class": "car", "attributes": {f"field {number}": number for number in range(500)}}
+    one_more = [{"id": 4}, {"id": 5, "attributes": {"one more": 1}}]
+    refused = refusal(
+        frame_of(labels=[{**MASK, "instances": [full, known[0]]}]), labels=[{"id": "m", "instances": one_more}]
+    )
+    assert (refused.code, refused.pointer) == ("too_long", "/frame/labels/0/instances/1/attributes")
+
+
 # Removing labels
 
 

@@ -30,6 +30,10 @@ def added(**fields: object) -> Json:
     return {"op": "ADD", "frame": {"frame_id": "f", **fields}}
 
 
+def modified(**fields: object) -> Json:
+    return {"op": "MODIFY", "frame": {"frame_id": "f", **fields}}
+
+
 def accepted(row: object, by: RowValidator | None = None) -> AcceptedRow:
     outcome = (by or validator()).check(0, row)
     assert isinstance(outcome, AcceptedRow), outcome
@@ -193,6 +197,39 @@ def test_a_type_that_there_is_not_is_pointed_at(fields: Json, code: str, pointer
     assert (error.code, error.pointer) == (code, pointer)
 
 
+@pytest.mark.parametrize(
+    ("row", "pointer"),
+    [
+        (modified(labels=[{"id": "a", "FOO": 1}]), "/frame/labels/0/FOO"),
+        (modified(labels=[{"id": "a", "type": "BBOX_2D", "BBOX_2D": 1}]), "/frame/labels/0/BBOX_2D"),
+        (added(labels=[{**BOX, "BBOX_2D": 1}]), "/frame/labels/0/BBOX_2D"),
+        (
+            added(labels=[{**MASK, "instances": [{"id": 1, "class": "car", "FOO": 1}]}]),
+            "/frame/labels/0/instances/0/FOO",
+        ),
+        (added(coordinate_frames=[{"id": "a", "type": "2D", "3D": 1}]), "/frame/coordinate_frames/0/3D"),
+    ],
+)
+def test_an_unknown_field_in_capitals_is_one_like_any_other(row: Json, pointer: str) -> None:
+    error = only_error(row)
+    assert (error.code, error.pointer) == ("unknown_field", pointer)
+    assert error.message.startswith(f"'{pointer.rpartition('/')[2]}' is not a field here")
+
+
+@pytest.mark.parametrize("row", [added(metadata={"[key]": None}), modified(metadata={"[key]": {}})])
+def test_a_field_called_like_a_note_of_the_parser_keeps_its_place(row: Json) -> None:
+    assert only_error(row).pointer == "/frame/metadata/[key]"
+
+
+def test_a_name_that_is_no_name_is_pointed_at() -> None:
+    assert only_error(added(labels=[{**BOX, "attributes": {" a": 1}}])).pointer == "/frame/labels/0/attributes/ a"
+
+
+def test_too_many_fields_are_told_how_many_there_may_be() -> None:
+    error = only_error(added(metadata={f"field {number}": number for number in range(501)}))
+    assert (error.code, error.message) == ("too_long", "'metadata' has at most 500 items.")
+
+
 def test_a_list_and_a_text_that_may_not_be_empty_are_told_so() -> None:
     label = {"id": "1", "type": "POLYGON_LIST_2D", "class": "car", "polygons": []}
     assert only_error(added(labels=[label])).message == "'polygons' must not be empty."
@@ -259,6 +296,11 @@ def test_a_label_id_given_twice_is_told() -> None:
 def test_a_label_id_given_twice_in_a_modify_is_told() -> None:
     row = {"op": "MODIFY", "frame": {"frame_id": "f", "labels": [{"id": "1"}, {"id": "1"}]}}
     assert only_error(row).pointer == "/frame/labels/1/id"
+
+
+def test_of_many_bad_ids_of_labels_to_remove_the_first_is_told() -> None:
+    row = {"op": "MODIFY", "frame": {"frame_id": "f"}, "remove_labels": ["1", *(["#"] * 1000)]}
+    assert only_error(row).pointer == "/remove_labels/1"
 
 
 def test_a_label_that_is_given_and_removed_is_told() -> None:

@@ -82,7 +82,7 @@ def merge(frame: Frame, patch: FramePatch) -> Frame:
     try:
         merged = Frame.model_validate(fields)
     except ValidationError as error:
-        raise _refusal(fields, patch, problems_of(error)[0]) from None
+        raise _refusal(fields, patch, problems_of(error, Frame)[0]) from None
     size = len(merged.canonical)
     if size > MAX_FRAME_BYTES:
         raise MergeRefused(
@@ -123,9 +123,9 @@ def _upsert(
         try:
             parts[patch.id] = adapter.validate_python(fields)
         except ValidationError as error:
-            code, place, message = problems_of(error, "frame", field, position, shape=_SHAPES[what])[0]
+            code, place, message = problems_of(error, _SHAPES[what], "frame", field, position)[0]
             whose = f"The {what} '{patch.id}' would not be valid as {fields['type']}"
-            raise MergeRefused(f"{whose}: {message}", code=code, pointer=place) from None
+            raise MergeRefused(f"{whose}: {message}", code=code, pointer=_in_row(place, fields, patch)) from None
     return tuple(parts.values())
 
 
@@ -161,6 +161,17 @@ def _overlaid(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
             instances[instance["id"]] = _overlaid(instances.get(instance["id"], {}), instance)
         merged["instances"] = tuple(instances.values())
     return merged
+
+
+def _in_row(place: str, fields: dict[str, Any], patch: _Part) -> str:
+    """The place in the row of what is at `place` in a patched part: instances of a mask have other positions there."""
+    part, found, rest = place.partition("/instances/")
+    if not found:
+        return place
+    number, *inner = rest.split("/")
+    culprit = fields["instances"][int(number)]["id"]
+    given = [instance["id"] for instance in patch.model_dump()["instances"]]
+    return "/".join([f"{part}/instances", str(given.index(culprit)), *inner])
 
 
 def _refusal(fields: dict[str, Any], patch: FramePatch, problem: Problem) -> MergeRefused:

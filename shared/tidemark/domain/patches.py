@@ -151,7 +151,7 @@ class FramePatch(_Patch):
     frame: PartialFrame
     remove_labels: Annotated[
         tuple[LabelId, ...],
-        Field(max_length=MAX_LABELS_PER_FRAME),
+        Field(max_length=MAX_LABELS_PER_FRAME, fail_fast=True),
         BeforeValidator(lambda ids: () if ids is None else ids),
     ] = ()
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tidemark.domain.limits import MAX_ROW_ERRORS
-from tidemark.domain.shapes import fields_at
+from tidemark.domain.shapes import fields_at, place_of
 
 MAX_SHOWN = 128
 """Characters of the sender's own text that a pointer or a sentence repeats."""
@@ -46,8 +46,8 @@ _WORDS = {
     "dict_type": ("wrong_type", "{name} must be an object."),
     "list_type": ("wrong_type", "{name} must be a list."),
     "tuple_type": ("wrong_type", "{name} must be a list."),
-    "too_long": ("too_long", "{name} has at most {max_length} items; this one has {actual_length}."),
-    "too_short": ("too_short", "{name} has at least {min_length} items; this one has {actual_length}."),
+    "too_long": ("too_long", "{name} has at most {max_length} items{seen}."),
+    "too_short": ("too_short", "{name} has at least {min_length} items{seen}."),
     "literal_error": ("unknown_value", "{name} must be {expected}."),
     "union_tag_invalid": ("unknown_type", "There is no type '{tag}' here; the types are {expected_tags}."),
     "union_tag_not_found": ("missing_field", "'type' is required."),
@@ -66,23 +66,24 @@ def shown(text: str) -> str:
     return cut.encode("utf-8", "replace").decode()
 
 
-def problems_of(error: ValidationError, *at: str | int, shape: Any = None) -> list[Problem]:
-    """What pydantic found wrong in the value that lies at `at`, in its order; as much as is told of one row.
-
-    `shape` is the type that the value should be of, if its fields are to be listed where they help.
+def problems_of(error: ValidationError, shape: Any, *at: str | int) -> list[Problem]:
+    """What pydantic found wrong in the value that lies at `at` and should be of type `shape`, in its order; as much as
+    is told of one row.
     """
     if error.error_count() > MAX_EXPLAINED:
         message = f"This has {error.error_count():,} faults, too many to look at; it is nothing that belongs here."
         return [Problem("too_many_faults", pointer(*at), message)]
     problems: list[Problem] = []
     details = error.errors(include_url=False, include_input=False)
-    within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+    within: set[tuple[str | int, ...]] = set()
+    if any(detail["type"] == "too_short" for detail in details):
+        within = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
     for detail in details:
         if len(problems) >= MAX_ROW_ERRORS:
             break
         if detail["type"] == "too_short" and detail["loc"] in within:
             continue  # pydantic counts the valid items alone; those that are not are told already
-        path = _path((*at, *detail["loc"]))
+        path = (*at, *place_of(shape, detail["loc"]))
         found = detail.get("ctx", {}).get("problems")
         if found is None:
             problems.append(problem_of(detail, path, shape))
@@ -91,13 +92,16 @@ def problems_of(error: ValidationError, *at: str | int, shape: Any = None) -> li
     return problems
 
 
-def problem_of(detail: ErrorDetails, path: tuple[str | int, ...], shape: Any = None) -> Problem:
+def problem_of(detail: ErrorDetails, path: tuple[str | int, ...], shape: Any) -> Problem:
     """One thing that pydantic found wrong in the value at `path`. `shape` is the type that its `loc` leads into."""
     kind = detail["type"]
     if kind not in _WORDS:
         return Problem(kind, pointer(*path), detail["msg"])
     code, words = _WORDS[kind]
     context: dict[str, Any] = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
+    # Pydantic does not count what is in an object.
+    counted = context.get("actual_length")
+    context["seen"] = "" if counted is None else f"; this one has {counted}"
     if kind == "extra_forbidden":
         context["instead"] = _instead(shape, detail["loc"])
     if context.get("min_length") == 1:
@@ -129,16 +133,3 @@ def _name(path: tuple[str | int, ...]) -> str:
         return "The row"
     last = path[-1]
     return f"Item {last} of the list" if isinstance(last, int) else f"'{shown(last)}'"
-
-
-def _path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """A place in the sender's JSON: pydantic's, without what it notes of its own.
-
-    It notes that a key is meant, and the type of a member of a union: in capitals, which no field of ours is, after
-    the member's index.
-    """
-    return tuple(
-        part
-        for before, part in zip((None, *loc), loc, strict=False)
-        if part != "[key]" and not (isinstance(before, int) and isinstance(part, str) and part.isupper())
-    )

@@ -140,7 +140,7 @@ def _parse(value: object) -> Mutation | list[Problem]:
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        return problems_of(error, shape=shape)
+        return problems_of(error, shape)
 
 
 def _ill_formed(row: dict[str, object]) -> Problem | None:

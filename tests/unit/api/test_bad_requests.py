@@ -299,6 +299,21 @@ def test_an_unknown_query_parameter_is_named(api: Client) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"{TRAIN}/frames/f1?version=1&version=2", "version"),
+        (f"{TRAIN}/frames?limit=5&cursor=&%6cimit=5", "limit"),
+        ("/projects?cursor=&cursor=", "cursor"),
+    ],
+)
+def test_a_query_parameter_given_twice_is_told_so(api: Client, path: str, name: str) -> None:
+    answer = api.get(path)
+    assert refusal(answer)[1:] == ("invalid_request", f"The query parameter '{name}' is given twice; give it once.")
+    (error,) = answer.json()["errors"]
+    assert (error["code"], error["parameter"]) == ("duplicate_name", name)
+
+
 def test_an_unknown_project_is_not_found(api: Client) -> None:
     assert refusal(api.get("/projects/ghosts"))[0] == 404
 
@@ -341,7 +356,10 @@ def test_too_many_mutations_are_too_large(api: Client) -> None:
     assert refusal(answer)[:2] == (413, "too_large")
 
 
-@pytest.mark.parametrize("path", ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/project", "/projects/birds/", f"{TRAIN}/frames/a/b", "//projects", "/projects%0A", f"{TRAIN}/versions%0A"],
+)
 def test_a_path_that_leads_nowhere_is_not_found(api: Client, path: str) -> None:
     assert refusal(api.get(path))[:2] == (404, "no_such_route")
 
