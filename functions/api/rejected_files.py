@@ -5,7 +5,6 @@ from functions.api.deployment import backend
 from functions.api.parameters import DEFAULT_LIMIT, Cursor, Limit
 from functions.api.routes import Routes
 from tidemark.domain.api_keys import Role
-from tidemark.domain.errors import Forbidden
 from tidemark.domain.files import RejectedFile
 from tidemark.domain.pages import Page
 from tidemark.services import drop_folder
@@ -18,8 +17,8 @@ router = Routes()
 def list_rejected_files(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[RejectedFile]:
     """Files that were dropped for no known dataset, newest first, each with its reason and where it lies now.
 
-    Needs an admin key for all projects: such a file may have been meant for any.
+    A key for some projects sees the files that were put into their folders; a page may then hold fewer than `limit`.
     """
-    if router.caller.projects is not None:
-        raise Forbidden("Only an admin key for all projects may read this.", code="project_forbidden")
-    return drop_folder.list_rejected(backend(), limit=limit, cursor=cursor)
+    grant = router.caller
+    only = None if grant.projects is None else frozenset(grant.projects)
+    return drop_folder.list_rejected(backend(), only=only, limit=limit, cursor=cursor)

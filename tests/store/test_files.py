@@ -241,10 +241,17 @@ def test_a_dropped_file_starts_an_upload_once(world: World) -> None:
 )
 def test_a_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(world: World, key: str, reason: str) -> None:
     assert drop(world, key, lines(add("f1"))) is None
-    (rejected,) = drop_folder.list_rejected(world.process(), limit=10, cursor=None).items
+    (rejected,) = drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items
     assert (rejected.key, rejected.moved_to) == (key, key.replace("drop/", "rejected/", 1))
     assert reason in rejected.reason
     assert keys(world) == {rejected.moved_to}
+
+
+def test_rejected_files_are_shown_to_keys_of_the_project_in_whose_folder_they_were_put(world: World) -> None:
+    for project in ("birds", "boats"):
+        drop(world, f"drop/{project}/none/a.jsonl", lines(add("f1")))
+    page = drop_folder.list_rejected(world.process(), only=frozenset({"boats"}), limit=10, cursor=None)
+    assert [file.key for file in page.items] == ["drop/boats/none/a.jsonl"]
 
 
 def test_a_dropped_file_that_holds_no_rows_is_moved_aside(world: World) -> None:

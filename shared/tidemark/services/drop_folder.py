@@ -61,12 +61,15 @@ def put_away(backend: Backend, file: StoredFile) -> None:
         objects.tag(backend, file.source, {"tidemark": "read", "upload": file.upload})
 
 
-def list_rejected(backend: Backend, *, limit: int, cursor: str | None) -> Page[RejectedFile]:
-    """Files that belonged to no dataset, newest first."""
+def list_rejected(
+    backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
+) -> Page[RejectedFile]:
+    """Files that belonged to no dataset, newest first: all, or those in the folders of the projects in `only`."""
     scope = "rejected"
     before = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
     found, last = drops.newest(backend, before, limit)
-    return Page(items=found, cursor=encode_cursor(scope, last) if last else None)
+    shown = [file for file in found if only is None or file.key.split("/")[1] in only]
+    return Page(items=shown, cursor=encode_cursor(scope, last) if last else None)
 
 
 def _reject(backend: Backend, source: Object, reason: str) -> None:
