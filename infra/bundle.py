@@ -1,4 +1,4 @@
-"""The folder that all five functions are deployed from: pinned dependencies, `tidemark` and `functions`."""
+"""The folder that all functions are deployed from: pinned dependencies, `tidemark` and `functions`."""
 
 import shutil
 import subprocess

@@ -14,11 +14,22 @@ RECOVERY_DAYS = 35
 """The days to which the tables can be put back, DynamoDB's most. A replaced or deleted object is kept as long, so that
 a table put back to any of them finds the packs it points at."""
 
+UPLOADED_DAYS = 30
+"""How long a file that was put for an upload is kept, read or not: its rows are in packs within hours."""
+
+REJECTED_DAYS = 90
+"""How long a dropped file that could not be taken is kept, for its producer to look at."""
+
 STRING = dynamodb.AttributeType.STRING
 
 
 def _attribute(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=STRING)
+
+
+def _expiry(name: str, prefix: str, days: int) -> s3.LifecycleRule:
+    """Objects under `prefix` go after some days; what they were can be put back for as long as anything deleted."""
+    return s3.LifecycleRule(id=name, prefix=prefix, expiration=Duration.days(days))
 
 
 class Data(Construct):
@@ -66,15 +77,30 @@ class Data(Construct):
                     id="end-what-was-not-finished-or-not-kept",
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(RECOVERY_DAYS),
-                )
+                    expired_object_delete_marker=True,
+                ),
+                _expiry("forget-uploaded-files", "uploads/", UPLOADED_DAYS),
+                _expiry("forget-rejected-files", "rejected/", REJECTED_DAYS),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
+        self._tell_of_objects()
         accept(
             self.bucket,
             "S1",
             reason="Only the functions read packs, for requests that the API's access log holds; another log of each "
             "read would cost more than the reads. CloudTrail records them where an account wants that.",
+        )
+
+    def _tell_of_objects(self) -> None:
+        """Have S3 put an event on the account's bus for each object; `infra.drop_folder` picks from these.
+
+        The CDK's own setting would make a function of its own to do what CloudFormation does as well.
+        """
+        bucket = self.bucket.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 - the CDK types a child as any construct
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
 
     def _retained_table(self, name: str) -> dynamodb.Table:

@@ -1,4 +1,4 @@
-"""The five functions: size, time, environment, and exactly what each may do.
+"""The functions: size, time, environment, and exactly what each may do.
 
 All share one bundle. Memory buys CPU in proportion (1,769 MB is one core), which is what the sizes are about.
 """
@@ -14,12 +14,16 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.data import Data
-from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, Ingest
+from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
 from infra.review import accept
 
 APPLY_CONCURRENCY = 100
 """Shards that are applied at once: six datasets of 16 shards loading at full speed, and a tenth of an account's usual
 1,000 calls, so that the API always finds room."""
+
+INTAKE_CONCURRENCY = 20
+"""Files that are read at once. Each fills the queue of windows faster than its dataset's shards empty it, so that more
+at once would not be done sooner."""
 
 METRICS = "Tidemark"
 """The namespace of what the functions count themselves."""
@@ -38,10 +42,11 @@ class Functions(Construct):
         self._ingest = ingest
         self.authorizer = self._authorizer()
         self.api = self._api()
+        self.intake = self._intake()
         self.apply = self._apply()
         self.publish = self._publish()
         self.dead_letter = self._dead_letter()
-        self.all = [self.api, self.authorizer, self.apply, self.publish, self.dead_letter]
+        self.all = [self.api, self.authorizer, self.intake, self.apply, self.publish, self.dead_letter]
 
     def _api(self) -> lambda_.Function:
         function = self._function(
@@ -54,12 +59,15 @@ class Functions(Construct):
             environment={
                 **self._store,
                 "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
                 "TIDEMARK_IDEMPOTENCY_TABLE": self._data.idempotency.table_name,
             },
         )
         self._allow_table(function, ["GetItem", "BatchGetItem", "Query", "PutItem"], indexes=["pending", "uploads"])
         self._allow_packs(function)
-        self._allow_send(function, self._ingest.windows)
+        # A URL that it signs may do what it may do itself.
+        self._allow_objects(function, ["GetObject", "PutObject"], "uploads/")
+        self._allow_send(function, self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         self._allow(function, memory, [self._data.idempotency.table_arn])
         return function
@@ -74,6 +82,33 @@ class Functions(Construct):
             environment={"TIDEMARK_KEYS_TABLE": self._data.keys.table_name},
         )
         self._allow(function, ["dynamodb:GetItem"], [self._data.keys.table_arn])
+        return function
+
+    def _intake(self) -> lambda_.Function:
+        function = self._function(
+            "intake",
+            "Reads row files into windows",
+            # A file of gigabytes is read as a stream, with a part of some thousand rows in memory: this is for CPU, of
+            # which checking rows takes as much as in the api function.
+            memory_mb=1024,
+            timeout=INTAKE_TIMEOUT,
+            environment={
+                **self._store,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
+            },
+        )
+        self._allow_table(function, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
+        self._allow_packs(function)
+        # The version that was put, whatever is put in its place while it is read.
+        self._allow_objects(function, ["GetObject", "GetObjectVersion"], "uploads/")
+        taking = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
+        self._allow_objects(function, taking, "drop/")
+        self._allow_objects(function, ["PutObject"], "rejected/")
+        self._allow_send(function, self._ingest.windows, self._ingest.settled, self._ingest.files)
+        # One file a call: each is read for as long as there is time.
+        self._consume(function, self._ingest.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
         return function
 
     def _apply(self) -> lambda_.Function:
@@ -188,15 +223,20 @@ class Functions(Construct):
             self._allow(function, ["dynamodb:Query"], [f"{table}/index/{index}" for index in indexes])
 
     def _allow_packs(self, function: lambda_.Function) -> None:
-        """Read and write packs; nothing may delete one, nor touch what else is in the bucket."""
-        self._allow(function, ["s3:GetObject", "s3:PutObject"], [self._data.bucket.arn_for_objects("packs/*")])
+        """Read and write packs; nothing may delete one."""
+        self._allow_objects(function, ["GetObject", "PutObject"], "packs/")
+
+    def _allow_objects(self, function: lambda_.Function, actions: Sequence[str], prefix: str) -> None:
+        """Allow S3 actions on the objects under a prefix, and no others."""
+        resource = self._data.bucket.arn_for_objects(f"{prefix}*")
+        self._allow(function, [f"s3:{action}" for action in actions], [resource])
         role, bucket = function.role, self._data.bucket.node.default_child
         assert role is not None and isinstance(bucket, CfnElement)  # noqa: S101, PT018 - the CDK's types say less
-        finding = f"IAM5[Resource::<{Stack.of(self).get_logical_id(bucket)}.Arn>/packs/*]"
-        accept(role, finding, reason="A pack's name is not known before it is written.")
+        finding = f"IAM5[Resource::<{Stack.of(self).get_logical_id(bucket)}.Arn>/{prefix}*]"
+        accept(role, finding, reason=f"What an object under {prefix} is called is not known before it is written.")
 
-    def _allow_send(self, function: lambda_.Function, queue: sqs.Queue) -> None:
-        self._allow(function, ["sqs:SendMessage"], [queue.queue_arn])
+    def _allow_send(self, function: lambda_.Function, *queues: sqs.Queue) -> None:
+        self._allow(function, ["sqs:SendMessage"], [queue.queue_arn for queue in queues])
 
     def _consume(self, function: lambda_.Function, queue: sqs.Queue, *, batch_size: int, concurrency: int) -> None:
         """Call `function` with the queue's messages; it answers which of them failed."""

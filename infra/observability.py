@@ -24,6 +24,10 @@ LATE_SECONDS = 300
 """Age at which a message is late: it has been tried several times, and there are ten minutes left to mend the cause."""
 
 
+FILES_LATE_SECONDS = 600
+"""The same of a file, whose tries are five minutes apart: it was tried twice, or has waited for others as long."""
+
+
 class Observability(Construct):
     """Alarms on what users would notice sooner or later, and a dashboard."""
 
@@ -61,21 +65,41 @@ class Observability(Construct):
             self._alarm(
                 f"{name}Late",
                 queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic=WORST),
-                f"The oldest message of {name} waits for more than {LATE_SECONDS} s: {meaning}.",
-                above=LATE_SECONDS,
+                f"The oldest message of {name} waits for more than {seconds} s: {meaning}.",
+                above=seconds,
             )
-            for name, queue, meaning in (
-                ("Windows", ingest.windows, "uploads are applied late; is apply failing or throttled?"),
-                ("Settled", ingest.settled, "versions are published late; is publish failing or throttled?"),
-                ("WindowsDead", ingest.windows_dead, "windows given up are not reported; is dead_letter failing?"),
+            for name, queue, seconds, meaning in (
+                ("Windows", ingest.windows, LATE_SECONDS, "uploads are applied late; is apply failing or throttled?"),
+                ("Settled", ingest.settled, LATE_SECONDS, "versions come late; is publish failing or throttled?"),
+                ("Files", ingest.files, FILES_LATE_SECONDS, "files are read late; is intake failing or throttled?"),
+                (
+                    "WindowsDead",
+                    ingest.windows_dead,
+                    LATE_SECONDS,
+                    "windows given up are not reported; is dead_letter failing?",
+                ),
             )
         ]
-        set_aside = self._alarm(
-            "SettledDeadNotEmpty",
-            ingest.settled_dead.metric_approximate_number_of_messages_visible(period=MINUTE, statistic=WORST),
-            "Settled messages were set aside: their uploads stay unfinished until the messages are sent again.",
-        )
-        return [*late, set_aside]
+        set_aside = [
+            self._alarm(
+                f"{name}NotEmpty",
+                queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic=WORST),
+                meaning,
+            )
+            for name, queue, meaning in (
+                (
+                    "SettledDead",
+                    ingest.settled_dead,
+                    "Settled messages were set aside: their uploads stay unfinished until the messages are sent again.",
+                ),
+                (
+                    "FilesDead",
+                    ingest.files_dead,
+                    "Files were set aside: they are not read, or not to their end, until the messages are sent again.",
+                ),
+            )
+        ]
+        return [*late, *set_aside]
 
     def _function_alarms(self, function: lambda_.Function) -> list[cloudwatch.Alarm]:
         name = function.node.id
@@ -141,8 +165,14 @@ class Observability(Construct):
         ]
         dashboard.add_widgets(
             _graph("Rows a minute", rows),
-            _graph("Versions published a minute", [_own("publish", "VersionsPublished")]),
-            _graph("Age of the oldest message, s", [_age(ingest.windows, "windows"), _age(ingest.settled, "settled")]),
+            _graph(
+                "Files read and versions published a minute",
+                [_own("intake", "FilesRead"), _own("publish", "VersionsPublished")],
+            ),
+            _graph(
+                "Age of the oldest message, s",
+                [_age(ingest.files, "files"), _age(ingest.windows, "windows"), _age(ingest.settled, "settled")],
+            ),
         )
         dashboard.add_widgets(
             _graph(

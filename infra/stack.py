@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
+from infra.drop_folder import DropFolder
 from infra.functions import Functions
 from infra.ingest import Ingest
 from infra.observability import Observability
@@ -20,6 +21,7 @@ class Tidemark(Stack):
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
         self.data = Data(self, "Data")
         self.ingest = Ingest(self, "Ingest")
+        self.drop_folder = DropFolder(self, "DropFolder", data=self.data, ingest=self.ingest)
         self.functions = Functions(
             self, "Functions", code=lambda_.Code.from_asset(str(bundle)), data=self.data, ingest=self.ingest
         )
@@ -31,6 +33,7 @@ class Tidemark(Stack):
         self._output("KeysTableName", self.data.keys.table_name)
         self._output("WindowsQueueUrl", self.ingest.windows.queue_url)
         self._output("SettledQueueUrl", self.ingest.settled.queue_url)
+        self._output("FilesQueueUrl", self.ingest.files.queue_url)
 
     def _output(self, name: str, value: str) -> None:
         CfnOutput(self, name, value=value)

@@ -15,13 +15,14 @@ from functions.api import (
     mutations,
     openapi,
     projects,
+    rejected_files,
     uploads,
     versions,
 )
 from functions.api.resolver import Resolver
 from functions.api.routes import BASE_PATH
 
-RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history, versions, uploads)
+RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history, versions, uploads, rejected_files)
 
 logger = Logger()
 tracer = Tracer()

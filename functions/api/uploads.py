@@ -1,15 +1,110 @@
-"""Uploads: following what became of a submission (R29, R30)."""
+"""Uploads: sending files by signed URLs (R31), and following what became of a submission (R29, R30)."""
 
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api import envelope
 from functions.api.access import allow
 from functions.api.deployment import backend
-from functions.api.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, Limit, ProjectPath, UploadPath
-from functions.api.routes import Routes
+from functions.api.idempotency import Answer, once, request_name
+from functions.api.parameters import (
+    DEFAULT_LIMIT,
+    Cursor,
+    DatasetPath,
+    IdempotencyKey,
+    Limit,
+    ProjectPath,
+    UploadPath,
+)
+from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
+from tidemark.domain.files import FileUploadReceipt, NewFile
+from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
-from tidemark.domain.uploads import RowOutcome, Upload
-from tidemark.services import uploads
+from tidemark.domain.uploads import RowOutcome, Upload, UploadFile
+from tidemark.services import file_uploads, uploads
 
 router = Routes()
+
+
+class NewFileUpload(BaseModel):
+    """Files of mutations that are going to be put: JSON lines, plain or gzip, one mutation a line."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"files": [{"name": "day-1.jsonl.gz"}]}]})
+
+    files: Annotated[list[NewFile], Field(min_length=1, max_length=MAX_UPLOAD_FILES, fail_fast=True)]
+
+
+class UploadFiles(BaseModel):
+    """The files of an upload, in the order in which they were announced."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: list[UploadFile]
+
+
+@router.post(
+    "/projects/<project>/datasets/<dataset>/uploads",
+    operation_id="createUpload",
+    summary="Announce an upload of files",
+    tags=["uploads"],
+    status_code=201,
+)
+@allow(Role.WRITE)
+def create_upload(
+    project: ProjectPath,
+    dataset: DatasetPath,
+    body: Annotated[NewFileUpload, Body()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[FileUploadReceipt]:
+    """Get a signed URL for each file (R31). PUT every file to its URL, then complete the upload.
+
+    S3 refuses a body of another size or digest than was announced. A URL is good for up to an hour.
+    """
+
+    def create() -> Answer:
+        receipt = file_uploads.create(
+            backend(),
+            project=project,
+            dataset=dataset,
+            files=body.files,
+            actor=router.caller.name,
+            request=request_name(router, idempotency_key),
+        )
+        return Answer.of(receipt, status=201, location=_location(project, dataset, receipt.upload))
+
+    return once(router, idempotency_key, create)
+
+
+@router.post(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/complete",
+    operation_id="completeUpload",
+    summary="Complete an upload of files",
+    tags=["uploads"],
+    status_code=202,
+)
+@allow(Role.WRITE)
+def complete_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
+    """Start the reading of an upload whose files are all put. It may be repeated, and then changes nothing."""
+    found = file_uploads.complete(backend(), project=project, dataset=dataset, upload=upload)
+    location = {"Location": _location(project, dataset, upload)}
+    return Response(HTTPStatus.ACCEPTED, content_type=envelope.JSON_TYPE, body=found, headers=location)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/files",
+    operation_id="listUploadFiles",
+    summary="List an upload's files",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def list_upload_files(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> UploadFiles:
+    """The files of an upload with their progress; none if it came in a request."""
+    return UploadFiles(items=file_uploads.list_files(backend(), project=project, dataset=dataset, upload=upload))
 
 
 @router.get(
@@ -54,3 +149,7 @@ def list_upload_errors(
 ) -> Page[RowOutcome]:
     """The rows of an upload that did not take effect so far, each with its reason, in the order of its rows."""
     return uploads.list_errors(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
+
+
+def _location(project: str, dataset: str, upload: str) -> str:
+    return path_of("projects", project, "datasets", dataset, "uploads", upload)

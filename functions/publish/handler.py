@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.domain.windows import Settled
+from tidemark.domain.windows import NEWS
 from tidemark.services.publish import publish
 from tidemark.store.backend import Backend
 
@@ -39,8 +39,7 @@ def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureRespon
 
 
 def _publish(uid: str, bodies: Any) -> None:
-    settled = [Settled.model_validate_json(body) for body in bodies]
-    published = publish(backend, uid, settled)
+    published = publish(backend, uid, [NEWS.validate_json(body) for body in bodies])
     for version in published:
         logger.info("version published", extra={"version": version.version, "uploads": version.uploads})
     if published:

@@ -6,11 +6,13 @@ Node process lives and ends with that run.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +32,20 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+def synthesised(folder: Path, context: Mapping[str, object]) -> Path:
+    """Make the cloud assembly in `folder`, with context values as on the CDK's command line, and return it.
+
+    Raises CalledProcessError if the sources are broken, or do not take the values.
+    """
+    environment = {
+        **os.environ,
+        "JSII_NODE": str(Path(NODE) / "bin" / "node"),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+    }
+    subprocess.run([sys.executable, "-m", __spec__.name, folder], cwd=ROOT, env=environment, check=True)
+    return folder
+
+
 def assembly() -> Path:
     """The folder with the cloud assembly of the sources as they are now. Raises CalledProcessError if they are broken.
 
@@ -40,9 +56,7 @@ def assembly() -> Path:
         return folder
     ASSEMBLIES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ASSEMBLIES, prefix=".") as work:
-        made = Path(work) / "assembly"
-        environment = {**os.environ, "JSII_NODE": str(Path(NODE) / "bin" / "node")}
-        subprocess.run([sys.executable, "-m", __spec__.name, made], cwd=ROOT, env=environment, check=True)
+        made = synthesised(Path(work) / "assembly", context={})
         if not folder.exists():
             made.rename(folder)
     for old in sorted(ASSEMBLIES.glob("[!.]*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:

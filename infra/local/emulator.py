@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 ADAPTED_VERSION = "1.5.33"
-"""The emulator's version whose internals `execution`, `gateway`, `permissions` and `queries` adapt."""
+"""The emulator's version whose internals `execution`, `gateway`, `objects`, `permissions` and `queries`
+adapt."""
 
 REGION = "us-east-1"
 
@@ -42,10 +43,11 @@ def main(home: Path, port: int) -> None:
 
     from ministack import app  # noqa: PLC0415 - it reads its settings when it is imported
 
-    from infra.local import execution, gateway, permissions, queries  # noqa: PLC0415 - they import it
+    from infra.local import execution, gateway, objects, permissions, queries  # noqa: PLC0415 - they import it
 
     execution.adapt(home, f"http://127.0.0.1:{port}")
     gateway.adapt()
+    objects.adapt()
     permissions.adapt()
     queries.adapt()
     sys.argv = sys.argv[:1]

@@ -9,11 +9,13 @@ from tests.faults import oracle
 from tests.faults.oracle import Row, State
 from tests.faults.world import Invocation, World
 from tidemark.domain.class_map import ClassInput
+from tidemark.domain.files import NewFile
 from tidemark.domain.uploads import Receipt, Upload, UploadStatus
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
-from tidemark.services import datasets, frames, intake, projects, uploads, versions
+from tidemark.services import datasets, file_uploads, frames, intake, projects, uploads, versions
 from tidemark.services.intake import derived_upload_id
+from tidemark.store import file_uploads as stored_files
 from tidemark.store import shards
 from tidemark.store import uploads as store
 from tidemark.store.backend import Backend
@@ -30,11 +32,18 @@ class Submission:
     rows: list[Row]
     key: str
     receipt: Receipt | None = None
+    first_row: int = 0
+    """Number of the first row: 1 for a file, whose rows go by their lines."""
 
     @property
     def body(self) -> bytes:
         """What the client sends, the same every time."""
         return json.dumps({"mutations": self.rows}).encode()
+
+    @property
+    def text(self) -> bytes:
+        """The rows as a file."""
+        return b"".join(json.dumps(row).encode() + b"\n" for row in self.rows)
 
 
 @dataclass
@@ -72,6 +81,21 @@ def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -
     return Invocation(f"submit {key}", operation)
 
 
+def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
+    """A client sends rows in a file, or sends them again: announces it, puts it, and completes the upload."""
+    backend = world.process()
+    files = [NewFile(name="rows.jsonl")]
+
+    def operation() -> Upload:
+        receipt = file_uploads.create(backend, **model.where(), files=files, actor=ACTOR, request=key)
+        submission = model.submissions.setdefault(receipt.upload, Submission(rows, key, first_row=1))
+        (stored,) = stored_files.files(backend, model.uid, receipt.upload)
+        backend.s3.put_object(Bucket=backend.bucket, Key=stored.source.key, Body=submission.text)
+        return file_uploads.complete(backend, **model.where(), upload=receipt.upload)
+
+    return Invocation(f"send file {key}", operation)
+
+
 def create_dataset(world: World, project: str, name: str, count: int) -> DatasetModel:
     """A project with the oracle's class map, and an empty dataset in it."""
     backend = world.process()
@@ -104,7 +128,7 @@ def check(world: World, model: DatasetModel) -> None:
     for upload_id, submission in model.submissions.items():
         record = store.find(backend, model.uid, upload_id)
         if record is not None:
-            _upload(backend, model, record.upload, heads, log)
+            _upload(backend, model, record, heads, log)
         else:
             assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
             assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not there (6)"
@@ -193,12 +217,12 @@ def _version(backend: Backend, model: DatasetModel, version: Version, log: dict[
 
 def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State) -> None:
     window = commit.window
-    rows = model.submissions[window.upload].rows
+    submission = model.submissions[window.upload]
     superseded = _outcomes(backend, window, "superseded")
     seen = {"applied": 0, "dropped": len(superseded), "failed": 0}
     for row in window.plan.rows:
         if row.row not in superseded:
-            seen[oracle.apply(state, deepcopy(rows[row.row]))] += 1
+            seen[oracle.apply(state, deepcopy(submission.rows[row.row - submission.first_row]))] += 1
     [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
     assert marker is not None
     assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
@@ -229,6 +253,9 @@ def _upload(
 ) -> None:
     """Dense versions (5) and nothing lost (6) for one upload."""
     rows = model.submissions[upload.id].rows
+    if upload.status is UploadStatus.WAITING or upload.files_read < upload.files:
+        assert upload.version is None, "an upload settled before its files were read (5)"
+        return
     assert upload.rows == len(rows)
     assert upload.rejected == len(oracle.rejected(rows))
     if upload.status is UploadStatus.PENDING:

@@ -8,6 +8,7 @@ from tests.faults import model
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
 from tests.faults.world import Invocation, World, new_world
+from tidemark.services import files
 
 FRAMES = [f"f{number}" for number in range(6)]
 
@@ -58,6 +59,27 @@ def _give_up(world: World, dataset: DatasetModel) -> Invocation:
     return world.start_give_up(message)
 
 
+def _send_file(world: World, dataset: DatasetModel) -> Invocation:
+    return model.start_file(world, dataset, SECOND, "second")
+
+
+def _read_file(world: World, dataset: DatasetModel) -> Invocation:
+    _send_file(world, dataset).run()
+    return world.start_read(world.orders[0])
+
+
+def _settle_file(world: World, dataset: DatasetModel) -> Invocation:
+    _read_file(world, dataset).run()
+    for _ in range(len(world.windows.waiting[f"{dataset.uid}#0"])):
+        world.start_apply(f"{dataset.uid}#0").run()
+    return world.start_publish(dataset.uid, 10)
+
+
+FILE_OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
+    "send file": _send_file,
+    "read file": _read_file,
+    "publish file": _settle_file,
+}
 OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
     "submit": _submit,
     "apply": _apply,
@@ -76,7 +98,7 @@ def _dataset(world: World) -> DatasetModel:
 
 def _calls(operation: str) -> list[str]:
     with new_world() as world:
-        invocation = OPERATIONS[operation](world, _dataset(world)).run()
+        invocation = (OPERATIONS | FILE_OPERATIONS)[operation](world, _dataset(world)).run()
         assert invocation.error is None
         return invocation.calls
 
@@ -88,7 +110,7 @@ def _crashed(operation: str, after: bool) -> Iterator[tuple[World, DatasetModel]
     for position, call in enumerate(calls):
         with new_world() as world:
             dataset = _dataset(world)
-            invocation = OPERATIONS[operation](world, dataset)
+            invocation = (OPERATIONS | FILE_OPERATIONS)[operation](world, dataset)
             for _ in range(position):
                 invocation.step()
             invocation.crash(after=after)
@@ -115,6 +137,21 @@ def test_a_sender_that_repeats_itself_late_undoes_nothing(after: bool) -> None:
         model.check(world, dataset)
         world.let_five_minutes_pass()
         _submit(world, dataset).run()
+        world.drain()
+        model.check(world, dataset)
+        model.check_all_settled(world, dataset)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", FILE_OPERATIONS)
+def test_a_crash_while_a_file_is_taken_loses_and_doubles_nothing(
+    monkeypatch: pytest.MonkeyPatch, operation: str, after: bool
+) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 4)
+    for world, dataset in _crashed(operation, after):
+        model.check(world, dataset)
+        world.let_five_minutes_pass()
+        _send_file(world, dataset).run()
         world.drain()
         model.check(world, dataset)
         model.check_all_settled(world, dataset)

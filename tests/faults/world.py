@@ -19,14 +19,16 @@ import boto3
 from moto import mock_aws
 
 from tests.tables import create_bucket, create_table
-from tidemark.domain.windows import FIRST_TURN, Settled, Turn, Window
+from tidemark.domain.files import ReadFile
+from tidemark.domain.windows import FIRST_TURN, NEWS, Settled, Turn, Window
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
+from tidemark.services.files import read_file
 from tidemark.services.publish import publish
 from tidemark.store import queues
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend, Memory
 
-WINDOWS, SETTLED = "windows.fifo", "settled.fifo"
+WINDOWS, SETTLED, FILES = "windows.fifo", "settled.fifo", "files"
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
 PATIENCE = 30
 """Seconds that a thread may take from one AWS call to the next before the test is given up."""
@@ -150,6 +152,8 @@ class World:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.windows = Queue()
         self.settled = Queue()
+        self.orders: list[ReadFile] = []
+        """Orders to read files that are waiting, in no order that anybody promises."""
         self.dead: list[Message] = []
         self.events: list[dict[str, Any]] = []
         self.writes = 0
@@ -167,6 +171,7 @@ class World:
             bucket=self._backend.bucket,
             windows_queue_url=WINDOWS,
             settled_queue_url=SETTLED,
+            files_queue_url=FILES,
             clock=self.tick,
             sleep=lambda _: None,
             workers=1,
@@ -186,8 +191,26 @@ class World:
         assert operation == "SendMessageBatch", f"no part of this world: {operation}"
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
+            if body["QueueUrl"] == FILES:
+                self.orders.append(ReadFile.model_validate_json(entry["MessageBody"]))
+                continue
             queue.send(Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"]))
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
+
+    def start_read(self, order: ReadFile, stretches: int = 1000) -> Invocation:
+        """Deliver an order to read a file to an intake invocation, which has time for so many stretches of it."""
+        backend = self.process()
+        left = iter(range(stretches - 1))
+
+        def operation() -> bool:
+            done = read_file(backend, order, lambda: next(left, None) is not None)
+            if not done:
+                queues.send_read_orders(backend, [order])
+            if order in self.orders:
+                self.orders.remove(order)
+            return done
+
+        return Invocation(f"read file {order.file} of {order.upload}", operation)
 
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
@@ -215,7 +238,7 @@ class World:
         backend = self.process()
 
         def operation() -> Any:
-            published = publish(backend, messages[0].group, [Settled.model_validate_json(one.body) for one in messages])
+            published = publish(backend, messages[0].group, [NEWS.validate_json(one.body) for one in messages])
             for message in messages:
                 self.settled.delete(message)
             return published
@@ -251,7 +274,9 @@ class World:
 
     def drain(self) -> None:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
-        while self.windows.groups() or self.settled.groups() or self.dead:
+        while self.orders or self.windows.groups() or self.settled.groups() or self.dead:
+            for order in list(self.orders):
+                _ended(self.start_read(order).run())
             for group in self.windows.groups():
                 _ended(self.start_apply(group).run())
             for message in list(self.dead):

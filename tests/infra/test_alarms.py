@@ -25,12 +25,18 @@ def test_every_function_has_an_alarm(template: Template, metric: str) -> None:
 
 
 def test_every_queue_that_is_read_has_an_alarm_on_its_oldest_message(template: Template) -> None:
-    read = {"IngestWindows", "IngestWindowsDead", "IngestSettled"}
+    read = {"IngestWindows", "IngestWindowsDead", "IngestSettled", "IngestFiles"}
     assert _watched(template, "ApproximateAgeOfOldestMessage", "QueueName") == read
 
 
-def test_the_queue_that_nothing_reads_has_an_alarm_on_its_depth(template: Template) -> None:
-    assert _watched(template, "ApproximateNumberOfMessagesVisible", "QueueName") == {"IngestSettledDead"}
+def test_every_queue_that_nothing_reads_has_an_alarm_on_its_depth(template: Template) -> None:
+    watched = _watched(template, "ApproximateNumberOfMessagesVisible", "QueueName")
+    assert watched == {"IngestSettledDead", "IngestFilesDead"}
+
+
+def test_a_file_is_late_only_after_a_try_and_another(template: Template) -> None:
+    alarm = template.properties("CloudWatch::Alarm", "ObservabilityFilesLate")
+    assert alarm["Threshold"] > template.properties("SQS::Queue", "IngestFiles")["VisibilityTimeout"]
 
 
 def test_windows_that_were_given_up_raise_an_alarm(template: Template) -> None:

@@ -1,5 +1,7 @@
 """Users' data is encrypted, reachable over TLS only, recoverable, and outlives the stack."""
 
+from typing import Any
+
 import pytest
 
 from tests.infra.template import Template
@@ -64,14 +66,34 @@ def test_the_bucket_refuses_requests_without_tls(template: Template) -> None:
     assert {"Bool": {"aws:SecureTransport": "false"}} in [each["Condition"] for each in refused]
 
 
+def _rules(template: Template) -> dict[str, dict[str, Any]]:
+    """Rules of the bucket's lifecycle by the prefix of the objects that they are for; all objects have an empty one."""
+    rules = template.properties("S3::Bucket", "DataBucket")["LifecycleConfiguration"]["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    return {rule.get("Prefix", ""): rule for rule in rules}
+
+
 def test_unfinished_multipart_uploads_are_ended(template: Template) -> None:
-    (rule,) = template.properties("S3::Bucket", "DataBucket")["LifecycleConfiguration"]["Rules"]
-    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert _rules(template)[""]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_files_that_were_read_or_rejected_expire_and_nothing_else(template: Template) -> None:
+    expiring = {prefix: rule.get("ExpirationInDays") for prefix, rule in _rules(template).items()}
+    assert expiring == {"": None, "uploads/": 30, "rejected/": 90}
+
+
+def test_what_is_left_of_deleted_objects_goes_with_their_last_version(template: Template) -> None:
+    assert _rules(template)[""]["ExpiredObjectDeleteMarker"] is True
+
+
+def test_the_bucket_tells_of_new_objects_and_needs_no_function_for_it(template: Template) -> None:
+    bucket = template.properties("S3::Bucket", "DataBucket")
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert not [each for each in template.document["Resources"].values() if each["Type"].startswith("Custom::")]
 
 
 def test_replaced_objects_are_kept_as_long_as_the_table_can_be_put_back(template: Template) -> None:
     bucket = template.properties("S3::Bucket", "DataBucket")
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     recovery = template.properties("DynamoDB::Table", "DataTable")["PointInTimeRecoverySpecification"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == recovery["RecoveryPeriodInDays"]
+    assert _rules(template)[""]["NoncurrentVersionExpiration"]["NoncurrentDays"] == recovery["RecoveryPeriodInDays"]

@@ -7,13 +7,14 @@ from tests.infra.template import Template
 HANDLERS = {
     "FunctionsApi": "functions.api.handler.handler",
     "FunctionsAuthorizer": "functions.authorizer.handler.handler",
+    "FunctionsIntake": "functions.intake.handler.handler",
     "FunctionsApply": "functions.apply.handler.handler",
     "FunctionsPublish": "functions.publish.handler.handler",
     "FunctionsDeadLetter": "functions.dead_letter.handler.handler",
 }
 
 
-def test_there_are_five_functions_and_none_of_the_cdks(template: Template) -> None:
+def test_there_are_six_functions_and_none_of_the_cdks(template: Template) -> None:
     handlers = {each["Properties"]["Handler"] for each in template.of_type("Lambda::Function").values()}
     assert handlers == set(HANDLERS.values())
 

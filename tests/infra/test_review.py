@@ -12,7 +12,10 @@ ACCEPTED = {
     "AwsSolutions-S1",
     "AwsSolutions-APIG4",
     "AwsSolutions-IAM5[Resource::*]",
-    "AwsSolutions-IAM5[Resource::<DataBucketE6B0FAA8.Arn>/packs/*]",
+    *(
+        f"AwsSolutions-IAM5[Resource::<DataBucketE6B0FAA8.Arn>/{prefix}/*]"
+        for prefix in ("packs", "uploads", "drop", "rejected")
+    ),
 }
 WRITTEN_BY_THE_CDK = "W3005"
 """It lets a function depend on its role's policy, and on the role too, which is said already."""

@@ -15,7 +15,7 @@ import boto3
 from infra.local.stack import LocalStack
 from tests.stack.client import wait_until
 from tidemark.domain.windows import Window
-from tidemark.store import packs, uploads
+from tidemark.store import packs, parts
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 
 
@@ -41,8 +41,8 @@ def backend_of(stack: LocalStack) -> Backend:
 
 def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
     """The windows of an upload as they were sent: nobody outside is shown them."""
-    record = uploads.get(backend, uid, upload)
-    return [uploads.window(record, plan) for plan in uploads.plans(backend, record)]
+    part = parts.get(backend, uid, upload)
+    return [parts.window(part, plan) for plan in parts.plans(backend, part)]
 
 
 def put(backend: Backend, queue_url: str, group: str, body: str, deduplication_id: str) -> None:

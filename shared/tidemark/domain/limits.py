@@ -24,12 +24,12 @@ room under Lambda's 6 MB answer."""
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3
 """A row file, both as it lies in S3 and inflated: what S3 takes in one PUT. A gzip file is inflated from its beginning
-wherever its reading goes on; five GiB take half a minute, of the quarter of an hour that a function has."""
+wherever its reading goes on; five GiB take half a minute, of the five that the function has."""
 MAX_FILE_LINES = 5_000_000
 """Lines of a row file, blank ones included; lines of a kilobyte reach it where they reach `MAX_FILE_BYTES`."""
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A line of a row file, without its newline: as much as a request may have for one row. It holds a frame of
-`MAX_FRAME_BYTES` however it is spaced and escaped, and is 130 MB at most once it is parsed; the functions have 512."""
+`MAX_FRAME_BYTES` however it is spaced and escaped, and is 130 MB at most once it is parsed; the function has 1,024."""
 MAX_INFLATION_RATIO = 200
 """Bytes of text for each byte of a gzip file. Rows reach 10 to 50; text that is made to fill memory reaches 1,000."""
 
@@ -72,6 +72,12 @@ MAX_ID_CHARACTERS = 128
 MAX_ID_BYTES = 256
 """UTF-8 bytes of an id or a name. An id is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow
 threefold."""
+
+# One upload of files
+MAX_UPLOAD_FILES = 90
+"""Files of one upload; they are announced in one DynamoDB transaction of 100 items."""
+MAX_FILE_NAME = 512
+"""Characters of a file's name."""
 
 # One project and one dataset
 MAX_CLASSES = 10_000

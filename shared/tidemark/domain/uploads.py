@@ -9,11 +9,24 @@ from pydantic import BaseModel, ConfigDict
 from tidemark.domain.errors import RowError
 
 
+class Source(StrEnum):
+    """Through which door an upload came (R31)."""
+
+    REQUEST = "REQUEST"
+    """Rows in a request."""
+    FILES = "FILES"
+    """Files put to signed URLs."""
+    DROP = "DROP"
+    """A file put into the drop folder."""
+
+
 class UploadStatus(StrEnum):
     """Where an upload stands (R29)."""
 
+    WAITING = "WAITING"
+    """Its files may still be put; nothing is read before it is completed."""
     PENDING = "PENDING"
-    """Accepted; some of its windows are not applied yet."""
+    """Accepted; some of its files are not read yet, or some of its windows not applied."""
     SETTLED = "SETTLED"
     """Every row was applied or dropped. It does not mean that something changed."""
     PARTIAL = "PARTIAL"
@@ -30,6 +43,7 @@ class Upload(BaseModel):
     id: str
     status: UploadStatus
     actor: str
+    source: Source = Source.REQUEST
     accepted_at: datetime
     settled_at: datetime | None = None
     version: int | None = None
@@ -46,6 +60,36 @@ class Upload(BaseModel):
     """Labels carried by the accepted rows."""
     windows: int
     windows_settled: int = 0
+    files: int = 0
+    """Files that it consists of; none if it came in a request."""
+    files_read: int = 0
+
+
+class FileStatus(StrEnum):
+    """Where a file of an upload stands."""
+
+    WAITING = "WAITING"
+    """Not read yet."""
+    READING = "READING"
+    READ = "READ"
+    """Read to its end, or to where it cannot be read further."""
+
+
+class UploadFile(BaseModel):
+    """A file of an upload and its progress. Of its rows, `rejected` were refused as they were read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    status: FileStatus = FileStatus.WAITING
+    rows: int = 0
+    rejected: int = 0
+    lines: int = 0
+    """Lines read so far, blank ones too."""
+    bytes: int = 0
+    """Bytes read so far, as they are after inflation."""
+    error: str | None = None
+    """Why it was read no further than that."""
 
 
 class Receipt(BaseModel):
@@ -64,6 +108,8 @@ class RowOutcome(RowError):
     """A row that did not take effect, and at which point."""
 
     outcome: Literal["rejected", "dropped", "failed"]
+    file: str | None = None
+    """The file that holds the row, and `row` is its line from 1; None for rows of a request."""
 
 
 MAX_RECEIPT_ERRORS = 100

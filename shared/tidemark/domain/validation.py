@@ -49,11 +49,12 @@ _SHAPES: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify,
 
 
 class RowValidator:
-    """Judges the rows of one request, in their order."""
+    """Judges the rows of one request or file, in their order. `repeats` allows several rows of one frame."""
 
-    def __init__(self, class_map: ClassMap, schema: Schema) -> None:
+    def __init__(self, class_map: ClassMap, schema: Schema, *, repeats: bool = False) -> None:
         self._classes = class_map.names
         self._schema = schema
+        self._repeats = repeats
         self._seen: set[str] = set()
 
     @property
@@ -96,7 +97,7 @@ class RowValidator:
         return AcceptedRow(row, Op(mutation.op), content.frame_id, payload, len(content.labels or ()), classes)
 
     def _repeated(self, frame_id: str, place: str) -> Iterator[Problem]:
-        if frame_id in self._seen:
+        if frame_id in self._seen and not self._repeats:
             message = f"An earlier row of this request is for the frame '{frame_id}' already; send this one afterwards."
             yield Problem("duplicate_frame_id", place, message)
 

@@ -6,9 +6,9 @@ Rows are cut into windows by the shard of their frame, in order, at most `MAX_WI
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
@@ -73,6 +73,8 @@ class Window(BaseModel):
     dataset: str
     """The dataset's uid."""
     upload: str
+    part: str = ""
+    """The part of the upload that it was cut from; empty for an upload that has but one."""
     pack: str
     actor: str
     accepted_at: datetime
@@ -83,7 +85,7 @@ class Window(BaseModel):
     @property
     def id(self) -> str:
         """Names the window for ever; applying it a second time is recognised by it."""
-        return f"{self.upload}-{self.plan.number}"
+        return _window_id(self.upload, self.part, self.plan.number)
 
 
 class Settled(BaseModel):
@@ -93,29 +95,78 @@ class Settled(BaseModel):
 
     dataset: str
     upload: str
+    part: str = ""
     window: int
     applied: int
     dropped: int
     failed: int
 
+    @property
+    def id(self) -> str:
+        """The window's."""
+        return _window_id(self.upload, self.part, self.window)
+
+
+def _window_id(upload: str, part: str, number: int) -> str:
+    return "-".join(filter(None, (upload, part, str(number))))
+
+
+class FileRead(BaseModel):
+    """A file of an upload was read: its upload may be complete, if no window is left to say so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["file"]
+    dataset: str
+    upload: str
+    file: int
+
+    @property
+    def id(self) -> str:
+        """The file's."""
+        return f"{self.upload}-file-{self.file}"
+
+
+NEWS: TypeAdapter[Settled | FileRead] = TypeAdapter(Settled | FileRead)
+"""What publish is told."""
+
 
 def cut(rows: Iterable[AcceptedRow], shards: int) -> list[tuple[int, list[AcceptedRow]]]:
-    """Cut accepted rows, of distinct frames, into windows, each a shard and its rows within the limits.
+    """Cut accepted rows into windows, each a shard and its rows within the limits, of distinct frames.
 
     The order of the windows of one shard is the order of their rows.
     """
     windows: list[tuple[int, list[AcceptedRow]]] = []
-    filling: dict[int, tuple[list[AcceptedRow], int]] = {}
+    filling: dict[int, _Filling] = {}
     for row in rows:
         shard = shard_of(row.frame_id, shards)
-        size = message_bytes(row)
-        window, filled = filling.get(shard, ([], MAX_WINDOW_BYTES))
-        if len(window) == MAX_WINDOW_FRAMES or filled + size > MAX_WINDOW_BYTES:
-            window, filled = [], 0
-            windows.append((shard, window))
-        window.append(row)
-        filling[shard] = (window, filled + size)
+        window = filling.get(shard)
+        if window is None or not window.takes(row):
+            window = filling[shard] = _Filling()
+            windows.append((shard, window.rows))
+        window.add(row)
     return windows
+
+
+class _Filling:
+    """A window that rows are being added to."""
+
+    def __init__(self) -> None:
+        self.rows: list[AcceptedRow] = []
+        self._frames: set[str] = set()
+        self._bytes = 0
+
+    def takes(self, row: AcceptedRow) -> bool:
+        return (
+            len(self.rows) < MAX_WINDOW_FRAMES
+            and self._bytes + message_bytes(row) <= MAX_WINDOW_BYTES
+            and row.frame_id not in self._frames
+        )
+
+    def add(self, row: AcceptedRow) -> None:
+        self.rows.append(row)
+        self._frames.add(row.frame_id)
+        self._bytes += message_bytes(row)
 
 
 def message_bytes(row: AcceptedRow) -> int:

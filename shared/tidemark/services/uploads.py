@@ -1,15 +1,20 @@
 """Following uploads: status, list, and what became of the rows that did not take effect (R29, R30)."""
 
+from collections.abc import Iterator
+
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import RowOutcome, Upload
-from tidemark.store import catalog, shards, uploads
+from tidemark.store import catalog, file_uploads, parts, shards, uploads
 from tidemark.store.backend import Backend
-from tidemark.store.uploads import UploadRecord
+from tidemark.store.parts import Part
+
+WHOLE = "-"
+"""Stands in a cursor for the one part of an upload that came in a request, which has no name."""
 
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """An upload as it stands. Raises NotFound."""
-    return uploads.get(backend, catalog.dataset(backend, project, dataset).uid, upload).upload
+    return uploads.get(backend, catalog.dataset(backend, project, dataset).uid, upload)
 
 
 def list_uploads(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Upload]:
@@ -20,43 +25,63 @@ def list_uploads(backend: Backend, *, project: str, dataset: str, limit: int, cu
     if cursor is not None:
         accepted_at, upload = decode_cursor(scope, cursor, str, str)
         after = (str(accepted_at), str(upload))
-    records, last = uploads.newest(backend, uid, limit, after)
-    return Page(items=[record.upload for record in records], cursor=encode_cursor(scope, *last) if last else None)
+    found, last = uploads.newest(backend, uid, limit, after)
+    return Page(items=found, cursor=encode_cursor(scope, *last) if last else None)
 
 
 def list_errors(
     backend: Backend, *, project: str, dataset: str, upload: str, limit: int, cursor: str | None
 ) -> Page[RowOutcome]:
-    """The rows of an upload that did not take effect so far, in the order of its rows (R21, R30).
+    """The rows of an upload that did not take effect so far, in the order of its files and rows (R21, R30).
 
     A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
-    those that come after that row. A page costs the upload's record; a ranged GET of all rejected rows, if there are
-    any; and if rows were dropped or have failed, a ranged GET of the windows and the markers of those that hold later
-    rows, a hundred a request.
+    those that come after that row. A page costs the upload's record, and of its files if it came in some; for each part
+    with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
+    ranged GET of its windows and the markers of those that hold later rows, a hundred a request.
     """
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
-    first, told = map(int, decode_cursor(scope, cursor, int, int)) if cursor else (0, 0)
-    outcomes = _outcomes(backend, uploads.get(backend, uid, upload), first)
-    end = told + limit
-    more = None
-    if end < len(outcomes):
-        last = outcomes[end - 1].row
-        more = encode_cursor(scope, last, sum(outcome.row == last for outcome in outcomes[:end]))
-    return Page(items=outcomes[told:end], cursor=more)
+    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
+    items: list[RowOutcome] = []
+    for part, file in _parts(backend, uid, upload, "" if name == WHOLE else str(name)):
+        if (part.name or WHOLE) != name:
+            first = told = 0
+        outcomes = _outcomes(backend, part, file, int(first))
+        room = limit - len(items)
+        end = int(told) + room
+        items.extend(outcomes[int(told) : end])
+        if end < len(outcomes):
+            last = outcomes[end - 1].row if end else 0
+            passed = sum(outcome.row == last for outcome in outcomes[:end])
+            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
+    return Page(items=items, cursor=None)
 
 
-def _outcomes(backend: Backend, record: UploadRecord, first: int) -> list[RowOutcome]:
+def _parts(backend: Backend, uid: str, upload_id: str, first: str) -> Iterator[tuple[Part, str | None]]:
+    """The parts of an upload in which rows may not have taken effect, from the one named `first` on, each with the name
+    of its file. Raises NotFound."""
+    if uploads.get(backend, uid, upload_id).files == 0:
+        yield parts.get(backend, uid, upload_id), None
+        return
+    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload_id)}
+    for part in parts.of_upload(backend, uid, upload_id, first):
+        counts = part.upload
+        if counts.rejected + counts.dropped + counts.failed:
+            yield part, names[file_uploads.file_of(part.name)]
+
+
+def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> list[RowOutcome]:
     """Why rows did not take effect, from row `first` on. The errors of one row are there all at once, and never change
     or move."""
     outcomes = [
-        RowOutcome(**error.model_dump(), outcome="rejected")
-        for error in uploads.rejected_rows(backend, record)
+        RowOutcome(**error.model_dump(), outcome="rejected", file=file)
+        for error in parts.rejected_rows(backend, part)
         if error.row >= first
     ]
-    if record.upload.dropped + record.upload.failed:
-        plans = [plan for plan in uploads.plans(backend, record) if plan.rows[-1].row >= first]
-        windows = [uploads.window(record, plan) for plan in plans]
-        decided = shards.markers(backend, record.uid, [(window.plan.shard, window.id) for window in windows])
-        outcomes.extend(outcome for marker in decided if marker for outcome in marker.outcomes if outcome.row >= first)
+    if part.upload.dropped + part.upload.failed:
+        plans = [plan for plan in parts.plans(backend, part) if plan.rows[-1].row >= first]
+        windows = [parts.window(part, plan) for plan in plans]
+        decided = shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
+        told = (outcome for marker in decided if marker for outcome in marker.outcomes if outcome.row >= first)
+        outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
     return sorted(outcomes, key=lambda outcome: outcome.row)

@@ -42,7 +42,8 @@ CLIENT_CONFIG = Config(
     signature_version="v4",
     parameter_validation=False,
 )
-S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4"))
+S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+"""URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class Backend:
     bucket: str = ""
     windows_queue_url: str = ""
     settled_queue_url: str = ""
+    files_queue_url: str = ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
@@ -85,6 +87,7 @@ class Backend:
             bucket=os.environ.get("TIDEMARK_BUCKET", ""),
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
+            files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:

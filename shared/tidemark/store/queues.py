@@ -1,4 +1,4 @@
-"""The two queues: windows on their way to their shard, and settled windows on their way to publication."""
+"""The queues: files to be read, windows on their way to their shard, and settled ones on their way to publication."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.windows import Settled, Window
+from tidemark.domain.files import ReadFile
+from tidemark.domain.windows import FileRead, Settled, Window
 from tidemark.store.backend import Backend
 
 if TYPE_CHECKING:
@@ -24,24 +25,35 @@ class SendFailed(Unavailable):
 
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
-    """Send windows, in order, each to its shard's message group."""
-    _send(
-        backend,
-        backend.windows_queue_url,
-        ((f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json()) for window in windows),
-    )
+    """Send windows, in order, each to its shard's message group.
+
+    Those of a file may hold a frame twice, so that their order within a shard matters. SQS may take a later message of
+    a batch and not an earlier one; so they do not share a batch.
+    """
+    messages = [
+        (bool(window.part), f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
+        for window in windows
+    ]
+    _send(backend, backend.windows_queue_url, messages)
 
 
-def send_settled(backend: Backend, settled: Iterable[Settled]) -> None:
-    """Send what became of windows, each to its dataset's message group."""
-    _send(
-        backend,
-        backend.settled_queue_url,
-        ((one.dataset, f"{one.upload}-{one.window}", one.model_dump_json()) for one in settled),
-    )
+def send_settled(backend: Backend, news: Iterable[Settled | FileRead]) -> None:
+    """Tell datasets what became of windows and files, each in its message group."""
+    messages = [(False, one.dataset, one.id, one.model_dump_json()) for one in news]
+    _send(backend, backend.settled_queue_url, messages)
 
 
-def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, str]]) -> None:
+def send_read_orders(backend: Backend, orders: Iterable[ReadFile]) -> None:
+    """Send orders to read files. Those that run twice at a time do no harm."""
+    _send(backend, backend.files_queue_url, [(False, "", "", order.model_dump_json()) for order in orders])
+
+
+Message = tuple[bool, str, str, str]
+"""Whether it must not share a batch with others of its group; group and deduplication id, both empty where the queue
+keeps no order; and body."""
+
+
+def _send(backend: Backend, queue_url: str, messages: Iterable[Message]) -> None:
     for batch in _batches(messages):
         remaining = batch
         for attempt in Retrying(
@@ -63,22 +75,19 @@ def _send(backend: Backend, queue_url: str, messages: Iterable[tuple[str, str, s
                     )
 
 
-def _batches(messages: Iterable[tuple[str, str, str]]) -> "Iterator[list[Entry]]":
+def _batches(messages: Iterable[Message]) -> "Iterator[list[Entry]]":
     batch: list[Entry] = []
     size = 0
-    for group, deduplication_id, body in messages:
+    for alone, group, deduplication_id, body in messages:
         length = len(body.encode())
-        if batch and (len(batch) == BATCH_MESSAGES or size + length > BATCH_BYTES):
+        full = len(batch) == BATCH_MESSAGES or size + length > BATCH_BYTES
+        if batch and (full or (alone and any(entry.get("MessageGroupId") == group for entry in batch))):
             yield batch
             batch, size = [], 0
-        batch.append(
-            {
-                "Id": str(len(batch)),
-                "MessageBody": body,
-                "MessageGroupId": group,
-                "MessageDeduplicationId": deduplication_id,
-            }
-        )
+        entry: Entry = {"Id": str(len(batch)), "MessageBody": body}
+        if group:
+            entry |= {"MessageGroupId": group, "MessageDeduplicationId": deduplication_id}
+        batch.append(entry)
         size += length
     if batch:
         yield batch

@@ -73,6 +73,7 @@ class Marker:
         return Settled(
             dataset=window.dataset,
             upload=window.upload,
+            part=window.part,
             window=window.plan.number,
             applied=self.applied,
             dropped=self.dropped,

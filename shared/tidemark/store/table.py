@@ -197,6 +197,14 @@ def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
     return True
 
 
+def put_if(backend: Backend, write: Any) -> None:
+    """Make one conditional write. Raises TransactionRefused where its condition does not hold."""
+    try:
+        backend.dynamodb.put_item(**write)
+    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        raise TransactionRefused([True]) from None
+
+
 def transact(backend: Backend, writes: "Sequence[TransactWriteItemTypeDef]") -> None:
     """All of `writes`, or none. Waits, with jitter, for conflicting transactions and throttling to pass.
 

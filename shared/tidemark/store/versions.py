@@ -5,10 +5,9 @@ from typing import Any
 
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.versions import Version, empty_version
-from tidemark.store import table, uploads
+from tidemark.store import table
 from tidemark.store.backend import Backend
 from tidemark.store.table import Key, dataset_pk, padded
-from tidemark.store.uploads import UploadRecord
 
 
 def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
@@ -49,8 +48,8 @@ def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
     return found
 
 
-def publish(backend: Backend, uid: str, version: Version, settled: Sequence[UploadRecord]) -> None:
-    """Write the next version, make it the latest, and bring the uploads that settle into it up to date: all or nothing.
+def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Any]) -> None:
+    """Write the next version, make it the latest, and `settled`, the writes of the uploads in it: all or nothing.
 
     Raises TransactionRefused when another publication was first.
     """
@@ -75,7 +74,7 @@ def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Uplo
                 },
             }
         },
-        *({"Put": uploads.replacement(backend, record)} for record in settled),
+        *({"Put": write} for write in settled),
     ]
     table.transact(backend, writes)
     backend.memory.versions[uid, version.number] = version

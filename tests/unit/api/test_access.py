@@ -29,11 +29,15 @@ READS = {
     "listUploads",
     "getUpload",
     "listUploadErrors",
+    "listUploadFiles",
 }
 RULES: dict[str, Role | None] = {
     "getDescription": None,
     **dict.fromkeys(READS, Role.READ),
     "submitMutations": Role.WRITE,
+    "createUpload": Role.WRITE,
+    "completeUpload": Role.WRITE,
+    "listRejectedFiles": Role.ADMIN,
     "createProject": Role.ADMIN,
     "putClassMap": Role.ADMIN,
     "createDataset": Role.ADMIN,

@@ -1,0 +1,24 @@
+"""Files in the drop folder that belonged to no dataset, for whoever runs the service."""
+
+from functions.api.access import allow
+from functions.api.deployment import backend
+from functions.api.parameters import DEFAULT_LIMIT, Cursor, Limit
+from functions.api.routes import Routes
+from tidemark.domain.api_keys import Role
+from tidemark.domain.files import RejectedFile
+from tidemark.domain.pages import Page
+from tidemark.services import drop_folder
+
+router = Routes()
+
+
+@router.get("/rejected-files", operation_id="listRejectedFiles", summary="List rejected files", tags=["uploads"])
+@allow(Role.ADMIN)
+def list_rejected_files(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[RejectedFile]:
+    """Files that were dropped for no known dataset, newest first, each with its reason and where it lies now.
+
+    A key for some projects sees the files that were put into their folders; a page may then hold fewer than `limit`.
+    """
+    grant = router.caller
+    only = None if grant.projects is None else frozenset(grant.projects)
+    return drop_folder.list_rejected(backend(), only=only, limit=limit, cursor=cursor)

@@ -1,0 +1,96 @@
+"""Files of mutations on their way in: how they are announced, put, and read."""
+
+import base64
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from tidemark.domain.limits import MAX_FILE_BYTES, MAX_FILE_NAME
+
+
+def _check_name(value: str) -> str:
+    if not value.isprintable():
+        raise PydanticCustomError("invalid_name", "A file's name is printable text.")
+    return value
+
+
+def _check_sha256(value: str) -> str:
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise PydanticCustomError("invalid_value", "A SHA-256 is given in base64: 44 characters.")
+    return value
+
+
+SHA256_BYTES = 32
+FileName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME), AfterValidator(_check_name)]
+
+
+class NewFile(BaseModel):
+    """A file that is going to be put. What is said of it, S3 holds the sender to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: FileName
+    bytes: int | None = Field(None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Its size, as it is put.")
+    sha256: Annotated[str, AfterValidator(_check_sha256)] | None = Field(
+        None, description="Its SHA-256 in base64, as it is put."
+    )
+
+
+class SignedFile(BaseModel):
+    """Where a file is to be put: by a PUT to the URL, with the headers, before it expires."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class FileUploadReceipt(BaseModel):
+    """An upload that waits for its files."""
+
+    model_config = ConfigDict(frozen=True)
+
+    upload: str
+    files: list[SignedFile]
+
+
+class RejectedFile(BaseModel):
+    """A file in the drop folder that belongs to no dataset."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    """Where it was put."""
+    moved_to: str
+    reason: str
+    at: datetime
+
+
+class ReadFile(BaseModel):
+    """The order to read a file of an upload, from where it was read last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    dataset: str
+    uid: str
+    upload: str
+    file: int
+
+
+class DroppedObject(BaseModel):
+    """An object that was put into the drop folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    version: str | None
+    bytes: int

@@ -1,0 +1,114 @@
+"""From rows to a part: rows are validated, and those that are good written to a pack and cut into windows.
+
+Nothing refers to the pack until the part is recorded, which is the caller's to do; before that, nothing has happened.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from tidemark.domain.canonical import digest
+from tidemark.domain.class_map import ClassMap
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import RowError, Unavailable
+from tidemark.domain.mutations import Op
+from tidemark.domain.schema import Schema
+from tidemark.domain.uploads import Upload
+from tidemark.domain.validation import AcceptedRow, RowValidator
+from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut
+from tidemark.store import catalog, parts
+from tidemark.store.backend import Backend
+from tidemark.store.packs import PackWriter
+from tidemark.store.parts import Part
+
+RACES = 8
+"""Times that rows are checked again because another request taught the dataset new metadata fields meanwhile."""
+
+Row = tuple[int, Any]
+"""A row's number and its value; a value that is a list of RowErrors was found wrong before it could be judged."""
+
+
+class Checked(NamedTuple):
+    """Rows after validation."""
+
+    total: int
+    accepted: list[AcceptedRow]
+    errors: list[RowError]
+
+
+class Written(NamedTuple):
+    """A part that is written to a pack, and its windows."""
+
+    part: Part
+    windows: list[Window]
+
+
+def check(backend: Backend, dataset: Dataset, rows: Sequence[Row], *, repeats: bool = False) -> Checked:
+    """Validate rows against class map and schema, and teach the dataset the fields that are new (R1, R3, R4)."""
+    fresh = False
+    for _ in range(RACES):
+        class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
+        schema, revision = catalog.schema(backend, dataset.uid, fresh=fresh)
+        validator, checked = _validate(rows, class_map, schema, repeats)
+        if not fresh and any(error.code == "unknown_class" for error in checked.errors):
+            fresh = True
+            continue
+        if validator.schema == schema or catalog.replace_schema(backend, dataset.uid, validator.schema, revision):
+            return checked
+        fresh = True
+    raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
+
+
+def write(
+    backend: Backend,
+    dataset: Dataset,
+    checked: Checked,
+    described: Callable[[Checked, int], Upload],
+    *,
+    name: str = "",
+    body_digest: str = "",
+) -> Written:
+    """Write accepted rows, their windows and the errors to a pack, and make the part of it.
+
+    `described` tells the upload with the counts of the part, from the rows and the number of windows.
+    """
+    pack = PackWriter(dataset.uid)
+    plans = [
+        WindowPlan(number=number, shard=shard, rows=[_window_row(pack, row) for row in rows])
+        for number, (shard, rows) in enumerate(cut(checked.accepted, dataset.shards))
+    ]
+    errors = pack.add(to_json(checked.errors)) if checked.errors else None
+    index = pack.add(to_json(plans))
+    pack.write(backend)
+    part = Part(
+        uid=dataset.uid,
+        upload=described(checked, len(plans)),
+        name=name,
+        body_digest=body_digest,
+        pack=pack.name,
+        index=index,
+        errors=errors,
+        deletes=any(row.op is Op.DELETE for row in checked.accepted),
+    )
+    return Written(part, [parts.window(part, plan) for plan in plans])
+
+
+def _validate(rows: Sequence[Row], class_map: ClassMap, schema: Schema, repeats: bool) -> tuple[RowValidator, Checked]:
+    validator = RowValidator(class_map, schema, repeats=repeats)
+    accepted: list[AcceptedRow] = []
+    errors: list[RowError] = []
+    for number, value in rows:
+        outcome = validator.check(number, value)
+        if isinstance(outcome, list):
+            errors.extend(outcome)
+        else:
+            accepted.append(outcome)
+    return validator, Checked(len(rows), accepted, errors)
+
+
+def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:
+    offset = length = 0
+    if row.op is not Op.DELETE:
+        offset, length = pack.add(row.payload)
+    return WindowRow(row.row, row.op, row.frame_id, offset, length, digest(row.payload), row.labels, row.classes)

@@ -1,0 +1,86 @@
+"""The drop folder: a file that is put under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from tidemark.domain.errors import NotFound
+from tidemark.domain.files import DroppedObject, ReadFile, RejectedFile
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus
+from tidemark.store import catalog, drops, file_uploads, objects, queues
+from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import FileUpload, StoredFile
+from tidemark.store.objects import Object
+
+FOLDER, REJECTED = "drop/", "rejected/"
+ACTOR = "drop folder"
+
+
+def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
+    """Start the upload of a dropped file; the same object in the same state starts it once.
+
+    Answers None, and moves the file to `rejected/`, where it belongs to no dataset. A folder's own mark is passed over.
+    """
+    if dropped.key.endswith("/"):
+        return None
+    source = Object(key=dropped.key, version=dropped.version)
+    _, project, dataset, name = [*dropped.key.split("/", 3), "", "", ""][:4]
+    if not name:
+        _reject(backend, source, "A file is put under drop/{project}/{dataset}/, with a name of its own.")
+        return None
+    try:
+        found = catalog.dataset(backend, project, dataset)
+    except NotFound as refusal:
+        _reject(backend, source, refusal.message)
+        return None
+    upload = Upload(
+        id=hashlib.sha256(json.dumps(["drop", dropped.key, dropped.version]).encode()).hexdigest()[:32],
+        status=UploadStatus.PENDING,
+        actor=ACTOR,
+        source=Source.DROP,
+        accepted_at=backend.clock(),
+        rows=0,
+        rejected=0,
+        labels=0,
+        windows=0,
+        files=1,
+    )
+    file = StoredFile(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
+    file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), [file])
+    order = ReadFile(project=project, dataset=dataset, uid=found.uid, upload=upload.id, file=0)
+    queues.send_read_orders(backend, [order])
+    return upload
+
+
+def put_away(backend: Backend, file: StoredFile) -> None:
+    """Mark a dropped file as done: tagged where its rows were taken, moved to `rejected/` where none could be."""
+    if file.file.error is not None and file.file.rows == file.file.rejected:
+        _move(backend, file.source, file.file.error)
+    elif objects.find(backend, file.source.key) == file.source:
+        objects.tag(backend, file.source, {"tidemark": "read", "upload": file.upload})
+
+
+def list_rejected(
+    backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
+) -> Page[RejectedFile]:
+    """Files that belonged to no dataset, newest first: all, or those in the folders of the projects in `only`."""
+    scope = "rejected"
+    before = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
+    found, last = drops.newest(backend, before, limit)
+    shown = [file for file in found if only is None or file.key.split("/")[1] in only]
+    return Page(items=shown, cursor=encode_cursor(scope, last) if last else None)
+
+
+def _reject(backend: Backend, source: Object, reason: str) -> None:
+    moved_to = _move(backend, source, reason)
+    drops.record(backend, RejectedFile(key=source.key, moved_to=moved_to, reason=reason, at=backend.clock()))
+
+
+def _move(backend: Backend, source: Object, reason: str) -> str:
+    key = REJECTED + source.key.removeprefix(FOLDER)
+    there = objects.find(backend, source.key)
+    if there is not None:
+        printable = reason.encode("ascii", "replace").decode()
+        objects.move(backend, replace(source, size=there.size), key, {"reason": printable})
+    return key

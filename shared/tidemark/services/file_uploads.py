@@ -1,0 +1,120 @@
+"""Uploads of files by signed URLs: announced, put to S3 by their sender, then completed, which starts their reading."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
+from tidemark.domain.files import FileUploadReceipt, NewFile, ReadFile, SignedFile
+from tidemark.domain.limits import MAX_FILE_BYTES
+from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus
+from tidemark.store import catalog, file_uploads, objects, queues, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import FileUpload, StoredFile
+from tidemark.store.objects import Object
+
+NAMED = 5
+"""Missing files that one refusal names."""
+
+
+def create(
+    backend: Backend, *, project: str, dataset: str, files: Sequence[NewFile], actor: str, request: str | None
+) -> FileUploadReceipt:
+    """Announce files, and get URLs to put them to. A repeat of the same `request` gets new URLs of the same upload.
+
+    Raises NotFound, and InvalidRequest where two files have one name.
+    """
+    found = catalog.dataset(backend, project, dataset)
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        raise InvalidRequest("Two of the files have the same name.", code="duplicate_file_name", pointer="/files")
+    upload_id = _upload_id(found.uid, request)
+    upload = Upload(
+        id=upload_id,
+        status=UploadStatus.WAITING,
+        actor=actor,
+        source=Source.FILES,
+        accepted_at=backend.clock(),
+        rows=0,
+        rejected=0,
+        labels=0,
+        windows=0,
+        files=len(files),
+    )
+    stored = [
+        StoredFile(
+            uid=found.uid,
+            upload=upload_id,
+            number=number,
+            source=Object(key=f"uploads/{found.uid}/{upload_id}/{number:04d}"),
+            file=UploadFile(name=file.name),
+        )
+        for number, file in enumerate(files)
+    ]
+    file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), stored)
+    return FileUploadReceipt(
+        upload=upload_id,
+        files=[_signed(backend, kept, file) for kept, file in zip(stored, files, strict=True)],
+    )
+
+
+def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
+    """Start the reading of an upload whose files are all put; a repeat changes nothing.
+
+    Raises NotFound, Conflict (`files_missing`, `no_files`) and TooLarge.
+    """
+    found = catalog.dataset(backend, project, dataset)
+    record = file_uploads.find(backend, found.uid, upload)
+    if record is None:
+        uploads.get(backend, found.uid, upload)
+        raise Conflict("The upload came in a request and has no files to wait for.", code="no_files")
+    stored = file_uploads.files(backend, found.uid, upload)
+    if record.upload.status is UploadStatus.WAITING:
+        file_uploads.start(backend, record, _put_files(backend, stored))
+    orders = [
+        ReadFile(project=project, dataset=dataset, uid=found.uid, upload=upload, file=file.number)
+        for file in stored
+        if not file.is_read
+    ]
+    queues.send_read_orders(backend, orders)
+    return uploads.get(backend, found.uid, upload)
+
+
+def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> list[UploadFile]:
+    """The files of an upload with their progress, in the order in which they were announced. Raises NotFound."""
+    uid = catalog.dataset(backend, project, dataset).uid
+    uploads.get(backend, uid, upload)
+    return [file.file for file in file_uploads.files(backend, uid, upload)]
+
+
+def _put_files(backend: Backend, stored: Sequence[StoredFile]) -> list[StoredFile]:
+    """The files as they lie in the bucket now. What is put in their place later is not read."""
+    objects_found = backend.parallel(lambda file: objects.find(backend, file.source.key), stored)
+    missing = [file.file.name for file, found in zip(stored, objects_found, strict=True) if found is None]
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise Conflict(
+            f"These files have not been put yet: {', '.join(missing[:NAMED])}{more}. Put them and complete again.",
+            code="files_missing",
+        )
+    put = [file.at(found) for file, found in zip(stored, objects_found, strict=True) if found]
+    for file in put:
+        if file.source.size > MAX_FILE_BYTES:
+            raise TooLarge(
+                f"The file {file.file.name!r} has {file.source.size:,} bytes, of at most {MAX_FILE_BYTES:,}."
+            )
+    return put
+
+
+def _signed(backend: Backend, stored: StoredFile, file: NewFile) -> SignedFile:
+    url, headers = objects.signed_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
+    expires_at = backend.clock() + timedelta(seconds=objects.SIGNED_SECONDS)
+    return SignedFile(name=file.name, url=url, headers=headers, expires_at=expires_at)
+
+
+def _upload_id(uid: str, request: str | None) -> str:
+    if request is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(json.dumps(["files", uid, request]).encode()).hexdigest()[:32]

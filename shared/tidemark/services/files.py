@@ -1,0 +1,159 @@
+"""Reading files of mutations into parts, and parts into windows on their way (R31).
+
+A file is read in stretches. Each becomes a part: its pack is written; then, in one transaction, the part, the totals of
+its upload and how far the file was read; then its windows are sent. An invocation that goes on with a file first sends
+the windows of the last part again, in case the one before it died after the transaction. Of two that read a file at the
+same time, one finds that the file was read on, and stops.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import RowError
+from tidemark.domain.files import ReadFile
+from tidemark.domain.row_files import START, Cursor, FileRow, RowFileReader
+from tidemark.domain.uploads import FileStatus, Source, Upload, UploadStatus
+from tidemark.domain.windows import FileRead
+from tidemark.services import acceptance, drop_folder
+from tidemark.services.acceptance import Checked, Row
+from tidemark.store import catalog, file_uploads, objects, parts, queues
+from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import FileUpload, StoredFile
+from tidemark.store.table import TransactionRefused
+
+PART_ROWS = 1000
+PART_BYTES = 4 * 1024 * 1024
+"""Text of the rows of a part, as far as it goes beyond one row: what a part takes in memory grows with it."""
+MAX_ERRORS_TOLD = 1000
+"""Errors of a file's rows that are kept; beyond that, they are counted."""
+
+
+def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -> bool:
+    """Read a file from where it was read last, for as long as there is time; tells whether it was read to its end.
+
+    True also where another invocation reads it, or has.
+    """
+    upload = file_uploads.find(backend, order.uid, order.upload)
+    file = file_uploads.find_file(backend, order.uid, order.upload, order.file)
+    if upload is None or file is None:
+        raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
+    _send_last_part_again(backend, file)
+    try:
+        for stretch in [] if file.is_read else _stretches(backend, file):
+            file = _take(backend, order, upload, file, stretch)
+            if not file.is_read and not has_time():
+                return False
+    except TransactionRefused:
+        return True
+    if upload.upload.source is Source.DROP:
+        drop_folder.put_away(backend, file)
+    queues.send_settled(backend, [FileRead(kind="file", dataset=order.uid, upload=order.upload, file=order.file)])
+    return True
+
+
+@dataclass
+class _Stretch:
+    """Some lines of a file."""
+
+    rows: list[Row] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+    """Of lines that cannot be read, and of the file."""
+    end: Cursor = START
+    is_last: bool = False
+    error: str | None = None
+    """Why the file is read no further."""
+
+
+def _stretches(backend: Backend, file: StoredFile) -> Iterator[_Stretch]:
+    """What a file holds from its cursor on, in stretches of lines. The last one may hold none."""
+    reader = RowFileReader(objects.chunks(backend, file.source, file.cursor.first_byte), file.cursor)
+    stretch = _Stretch()
+    begin = file.cursor.offset
+    for found in reader:
+        if isinstance(found, FileRow):
+            stretch.rows.append((found.line, found.value))
+        else:
+            stretch.errors.append(_error(found.line, found.code, found.message))
+        stretch.end = reader.cursor
+        if len(stretch.rows) + len(stretch.errors) == PART_ROWS or stretch.end.offset - begin > PART_BYTES:
+            yield stretch
+            stretch, begin = _Stretch(), stretch.end.offset
+    if reader.error is not None:
+        stretch.errors.append(_error(reader.error.line, reader.error.code, reader.error.message))
+        stretch.error = reader.error.message
+    stretch.end, stretch.is_last = reader.cursor, True
+    yield stretch
+
+
+def _error(line: int, code: str, message: str) -> RowError:
+    return RowError(row=line, frame_id=None, code=code, pointer="", message=message)
+
+
+def _take(backend: Backend, order: ReadFile, upload: FileUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
+    """Make a part of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
+    progress = {
+        "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
+        "lines": stretch.end.line - 1,
+        "bytes": stretch.end.offset,
+        "error": stretch.error,
+    }
+    if not stretch.rows and not stretch.errors:
+        after = _progressed(file, stretch.end, progress)
+        file_uploads.advance(backend, file, after, None)
+        return replace(after, revision=file.revision + 1)
+    dataset = catalog.dataset(backend, order.project, order.dataset)
+    checked, told = _told(_checked(backend, dataset, stretch), file)
+    name = file.part_name(file.parts)
+    written = acceptance.write(backend, dataset, checked, lambda *counts: _counted(upload.upload, *counts), name=name)
+    counts = written.part.upload
+    progress |= {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
+    after = replace(_progressed(file, stretch.end, progress), parts=file.parts + 1, told=told)
+    file_uploads.advance(backend, file, after, written.part)
+    queues.send_windows(backend, written.windows)
+    return replace(after, revision=file.revision + 1)
+
+
+def _progressed(file: StoredFile, end: Cursor, progress: dict[str, Any]) -> StoredFile:
+    return replace(file, cursor=end, file=file.file.model_copy(update=progress))
+
+
+def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch) -> Checked:
+    checked = acceptance.check(backend, dataset, stretch.rows, repeats=True)
+    errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
+    return Checked(checked.total + len(stretch.errors), checked.accepted, errors)
+
+
+def _told(checked: Checked, file: StoredFile) -> tuple[Checked, int]:
+    """The rows with as many of their errors as are kept of a file, and how many of its errors are kept then."""
+    room = MAX_ERRORS_TOLD - file.told
+    if len(checked.errors) <= room:
+        return checked, file.told + len(checked.errors)
+    kept = checked.errors[: max(room, 0)]
+    if room >= 0:
+        line = checked.errors[room].row
+        message = f"The file has more than {MAX_ERRORS_TOLD:,} errors; those from this line on are counted, not listed."
+        kept.append(_error(line, "more_errors", message))
+    return Checked(checked.total, checked.accepted, kept), MAX_ERRORS_TOLD + 1
+
+
+def _counted(upload: Upload, checked: Checked, windows: int) -> Upload:
+    return upload.model_copy(
+        update={
+            "rows": checked.total,
+            "rejected": checked.total - len(checked.accepted),
+            "labels": sum(row.labels for row in checked.accepted),
+            "windows": windows,
+            **dict.fromkeys(("applied", "dropped", "failed", "windows_settled", "files_read"), 0),
+        }
+    )
+
+
+def _send_last_part_again(backend: Backend, file: StoredFile) -> None:
+    """Send what the invocation that read on last may not have sent."""
+    if file.parts == 0:
+        return
+    part = parts.get(backend, file.uid, file.upload, file.part_name(file.parts - 1))
+    if part.upload.status is UploadStatus.PENDING and part.upload.windows_settled < part.upload.windows:
+        queues.send_windows(backend, parts.unsettled_windows(backend, part))

@@ -1,0 +1,27 @@
+"""Files in the drop folder that belonged to no dataset, on record for the operator."""
+
+import hashlib
+
+from tidemark.domain.files import RejectedFile
+from tidemark.store import table
+from tidemark.store.backend import Backend
+from tidemark.store.table import Key
+
+REJECTED = "REJECTED"
+"""The partition of all such files, by the time at which they came."""
+
+
+def record(backend: Backend, rejected: RejectedFile) -> None:
+    """Put a file on record."""
+    mark = hashlib.sha256(rejected.key.encode()).hexdigest()[:16]
+    key = Key(REJECTED, f"{rejected.at.isoformat()}-{mark}")
+    table.put_new(backend, key, {"rejected": rejected.model_dump_json()})
+
+
+def newest(backend: Backend, before: str | None, limit: int) -> tuple[list[RejectedFile], str | None]:
+    """Up to `limit` files, newest first, from the one before `before`; and where the list goes on, if it does."""
+    high = "~" if before is None else before
+    items, stopped = table.query(backend, REJECTED, " ", high, forward=False, limit=limit + 1)
+    found = [item for item in items if item["SK"] != before][:limit]
+    more = found[-1]["SK"] if found and (stopped or len(items) > limit) else None
+    return [RejectedFile.model_validate_json(item["rejected"]) for item in found], more

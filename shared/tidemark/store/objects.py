@@ -1,0 +1,102 @@
+"""Objects in the bucket that hold files of mutations: signing their URLs, and reading them as streams."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidemark.store.backend import Backend
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import TaggingTypeDef
+
+CHUNK_BYTES = 1024 * 1024
+SIGNED_SECONDS = 60 * 60
+"""How long a signed URL can be used."""
+MAX_COPY_BYTES = 5 * 1024**3
+"""S3's limit for copying an object in one request."""
+GONE = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
+"""What S3 answers for an object that is not there; 403 to those who may not list the bucket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Object:
+    """One object, in one state: what is put under its key later is another."""
+
+    key: str
+    version: str | None = None
+    """The state; None where the bucket keeps but one."""
+    size: int = field(default=0, compare=False)
+    """Bytes."""
+
+
+def signed_put(backend: Backend, key: str, *, size: int | None, sha256: str | None) -> tuple[str, dict[str, str]]:
+    """A URL to which a file can be put, and the headers to send with it.
+
+    S3 refuses a body that has another size or digest (SHA-256 in base64) than was signed.
+    """
+    parameters: dict[str, Any] = {"Bucket": backend.bucket, "Key": key}
+    headers: dict[str, str] = {}
+    if size is not None:
+        parameters["ContentLength"] = size
+        headers["Content-Length"] = str(size)
+    if sha256 is not None:
+        parameters["ChecksumSHA256"] = sha256
+        headers["x-amz-checksum-sha256"] = sha256
+    url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    return url, headers
+
+
+def find(backend: Backend, key: str) -> Object | None:
+    """The object under a key, as it is now, or None."""
+    try:
+        answer = backend.s3.head_object(Bucket=backend.bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return None
+        raise
+    return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
+
+
+def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
+    """What an object holds, from a byte on, in order. Raises what S3 raises, also in the middle."""
+    request = _request(backend, found)
+    if first_byte:
+        request["Range"] = f"bytes={first_byte}-"
+    try:
+        answer = backend.s3.get_object(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidRange":  # it ends there, or is empty
+            return
+        raise
+    yield from answer["Body"].iter_chunks(CHUNK_BYTES)
+
+
+def tag(backend: Backend, found: Object, tags: dict[str, str]) -> None:
+    """Give an object tags, in place of those that it has."""
+    tagging: TaggingTypeDef = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
+    backend.s3.put_object_tagging(**_request(backend, found), Tagging=tagging)
+
+
+def move(backend: Backend, found: Object, key: str, metadata: dict[str, str]) -> None:
+    """Put an object under another key, with metadata and without its tags, and take it from where it was.
+
+    One that is too large to be copied at once stays where it is.
+    """
+    if found.size > MAX_COPY_BYTES:
+        return
+    backend.s3.copy_object(
+        Bucket=backend.bucket,
+        Key=key,
+        CopySource=_request(backend, found),
+        Metadata=metadata,
+        MetadataDirective="REPLACE",
+        TaggingDirective="REPLACE",
+    )
+    backend.s3.delete_object(Bucket=backend.bucket, Key=found.key)
+
+
+def _request(backend: Backend, found: Object) -> Any:
+    request = {"Bucket": backend.bucket, "Key": found.key}
+    return request | ({"VersionId": found.version} if found.version else {})

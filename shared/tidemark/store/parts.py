@@ -1,0 +1,187 @@
+"""Parts of uploads: rows that intake took at once. Written before their first window is sent, kept up to date as
+windows settle. A request makes an upload of one part, which is kept as the upload's own record."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tidemark.domain.errors import RowError
+from tidemark.domain.uploads import Upload
+from tidemark.domain.windows import Settled, Window, WindowPlan
+from tidemark.store import packs, table, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.packs import Span
+from tidemark.store.table import Item, Key, dataset_pk
+
+PLANS = TypeAdapter(list[WindowPlan])
+ERRORS = TypeAdapter(list[RowError])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part as it is kept: its counts, and what is needed to send its windows again."""
+
+    uid: str
+    """The dataset's."""
+    upload: Upload
+    """The upload, with the counts of this part."""
+    name: str = ""
+    """Sorts in the order of the upload's rows; empty for the one part of a request."""
+    body_digest: str = ""
+    """Of the request's body."""
+    pack: str
+    index: Span
+    """Where the upload's windows lie in its pack."""
+    errors: Span | None
+    """Where its rejected rows lie in its pack."""
+    deletes: bool
+    settled: frozenset[int] = frozenset()
+    """Numbers of the windows that have settled."""
+    revision: int = 1
+
+    def updated(self, changes: Mapping[str, Any]) -> "Part":
+        """The part with changes to what its sender sees."""
+        return replace(self, upload=self.upload.model_copy(update=changes))
+
+
+def create(backend: Backend, part: Part) -> bool:
+    """Write the one part of an upload, and with it the upload; False if that exists already."""
+    return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
+
+
+def find(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part | None:
+    """A part of an upload, read consistently, or None."""
+    found = find_many(backend, uid, [(upload_id, name)])
+    return found[0] if found else None
+
+
+def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part:
+    """A part that is known to be there, read consistently."""
+    part = find(backend, uid, upload_id, name)
+    if part is None:
+        raise LookupError(f"part {name!r} of upload {upload_id} of {uid} is missing")
+    return part
+
+
+def of_upload(backend: Backend, uid: str, upload_id: str, first: str = "") -> Iterator[Part]:
+    """The parts of an upload that has several, in their order, from the one named `first` on."""
+    prefix = f"P#{upload_id}#"
+    low: str | None = f"{prefix}{first}"
+    while low is not None:
+        items, stopped = table.query(backend, dataset_pk(uid), low, f"{prefix}~")
+        yield from (_read(uid, item) for item in items)
+        low = f"{stopped}!" if stopped else None
+
+
+def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Part]:
+    """The parts of several (upload, part), in the order asked for, read consistently; unknown ones are left out."""
+    keys = [_key(uid, upload_id, name) for upload_id, name in names]
+    found = table.get_many(backend, keys)
+    return [_read(uid, found[key]) for key in keys if key in found]
+
+
+def plans(backend: Backend, part: Part) -> list[WindowPlan]:
+    """The windows that an upload was cut into, as they were written: one ranged GET."""
+    return PLANS.validate_json(packs.read_span(backend, part.pack, part.index))
+
+
+def unsettled_windows(backend: Backend, part: Part) -> list[Window]:
+    """The windows of an upload whose outcome its part does not know yet, as they were written, to be sent again."""
+    unsettled = (plan for plan in plans(backend, part) if plan.number not in part.settled)
+    return [window(part, plan, again=True) for plan in unsettled]
+
+
+def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:
+    """A window of an upload, ready to be sent."""
+    return Window(
+        dataset=part.uid,
+        upload=part.upload.id,
+        part=part.name,
+        pack=part.pack,
+        actor=part.upload.actor,
+        accepted_at=part.upload.accepted_at,
+        plan=plan,
+        again=again,
+    )
+
+
+def rejected_rows(backend: Backend, part: Part) -> list[RowError]:
+    """Why rows of an upload were refused on arrival: one ranged GET, none if there were no such rows."""
+    if part.errors is None:
+        return []
+    return ERRORS.validate_json(packs.read_span(backend, part.pack, part.errors))
+
+
+def settle(part: Part, news: list[Settled]) -> Part:
+    """The part after windows have settled; ones that it knows already change nothing."""
+    fresh = {one.window: one for one in news if one.window not in part.settled}
+    if not fresh:
+        return part
+    upload = part.upload
+    settled = part.settled | fresh.keys()
+    return replace(part, settled=settled).updated(
+        {
+            "applied": upload.applied + sum(one.applied for one in fresh.values()),
+            "dropped": upload.dropped + sum(one.dropped for one in fresh.values()),
+            "failed": upload.failed + sum(one.failed for one in fresh.values()),
+            "windows_settled": len(settled),
+        }
+    )
+
+
+def update(backend: Backend, part: Part) -> None:
+    """Bring a part up to date. Raises TransactionRefused when it has changed since it was read."""
+    table.put_if(backend, replacement(backend, part))
+
+
+def replacement(backend: Backend, part: Part) -> Any:
+    """The write that brings a part up to date, on condition that it has not changed since it was read."""
+    return {
+        "TableName": backend.table,
+        "Item": new_item(replace(part, revision=part.revision + 1)),
+        "ConditionExpression": "revision = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(part.revision)}},
+    }
+
+
+def new_item(part: Part) -> dict[str, Any]:
+    """A part as it is written."""
+    return table.put(_key(part.uid, part.upload.id, part.name), _item(part))
+
+
+def _key(uid: str, upload_id: str, part: str = "") -> Key:
+    return Key(dataset_pk(uid), f"P#{upload_id}#{part}" if part else f"U#{upload_id}")
+
+
+def _item(part: Part) -> dict[str, Any]:
+    upload = part.upload
+    listed = {} if part.name else uploads.indexed(part.uid, upload, deletes=part.deletes)
+    return listed | {
+        "upload": upload.model_dump_json(),
+        "body": part.body_digest,
+        "pack": part.pack,
+        "index": json.dumps(part.index),
+        "errors": json.dumps(part.errors) if part.errors else None,
+        "settled": set(part.settled) or None,
+        "revision": part.revision,
+        "deletes": part.deletes,
+    }
+
+
+def _read(uid: str, item: Item) -> Part:
+    _, _, *name = item["SK"].split("#")
+    return Part(
+        uid=uid,
+        name="".join(name),
+        upload=Upload.model_validate_json(item["upload"]),
+        body_digest=item["body"],
+        pack=item["pack"],
+        index=Span(*json.loads(item["index"])),
+        errors=Span(*json.loads(item["errors"])) if "errors" in item else None,
+        deletes=item["deletes"],
+        settled=frozenset(int(number) for number in item.get("settled", ())),
+        revision=int(item["revision"]),
+    )

@@ -1,0 +1,77 @@
+"""The drop folder: intake is told of its files, and only producers that were named may put any."""
+
+import json
+from pathlib import Path
+from subprocess import CalledProcessError
+from typing import Any
+
+import pytest
+
+from infra import STACK
+from infra.local.assembly import synthesised
+from tests.infra.template import Template
+
+PRODUCERS = ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:role/labelling"]
+
+
+def _statements(template: Template, queue: str) -> list[dict[str, Any]]:
+    statements = template.properties("SQS::QueuePolicy", f"{queue}Policy")["PolicyDocument"]["Statement"]
+    return [each for each in statements if each["Effect"] == "Allow"]
+
+
+def _admitted(template: Template) -> list[dict[str, Any]]:
+    """What the bucket's policy allows to anyone."""
+    statements = template.properties("S3::BucketPolicy", "DataBucketPolicy")["PolicyDocument"]["Statement"]
+    return [each for each in statements if each["Effect"] == "Allow"]
+
+
+def test_intake_is_told_of_new_objects_in_the_folder_of_this_bucket(template: Template) -> None:
+    bucket, _ = template.one("S3::Bucket", "DataBucket")
+    (rule,) = [each["Properties"] for each in template.of_type("Events::Rule").values()]
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [{"Ref": bucket}]}, "object": {"key": [{"prefix": "drop/"}]}},
+    }
+
+
+def test_what_cannot_be_told_is_kept_with_what_could_not_be_read(template: Template) -> None:
+    queue, _ = template.one("SQS::Queue", "IngestFiles")
+    dead, _ = template.one("SQS::Queue", "IngestFilesDead")
+    (rule,) = [each["Properties"] for each in template.of_type("Events::Rule").values()]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead, "Arn"]}}
+
+
+@pytest.mark.parametrize("queue", ["IngestFiles", "IngestFilesDead"])
+def test_nothing_but_the_rule_is_let_into_a_queue_by_its_policy(template: Template, queue: str) -> None:
+    (rule,) = template.of_type("Events::Rule")
+    (allowed,) = _statements(template, queue)
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+
+
+@pytest.mark.parametrize("queue", ["IngestWindows", "IngestWindowsDead", "IngestSettled", "IngestSettledDead"])
+def test_no_policy_lets_anything_into_the_other_queues(template: Template, queue: str) -> None:
+    assert _statements(template, queue) == []
+
+
+def test_nobody_else_may_put_files_where_no_producer_is_named(template: Template) -> None:
+    assert _admitted(template) == []
+
+
+def test_producers_that_are_named_may_put_files_into_the_folder_and_nothing_else(tmp_path: Path) -> None:
+    made = synthesised(tmp_path / "assembly", context={"drop_producers": PRODUCERS})
+    template = Template(json.loads((made / f"{STACK}.template.json").read_text()))
+    bucket, _ = template.one("S3::Bucket", "DataBucket")
+    (allowed,) = _admitted(template)
+    assert allowed["Principal"] == {"AWS": PRODUCERS}
+    assert allowed["Action"] == "s3:PutObject"
+    assert allowed["Resource"] == {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/drop/*"]]}
+
+
+def test_nobody_can_let_everyone_in(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CalledProcessError):
+        synthesised(tmp_path / "assembly", context={"drop_producers": "arn:aws:iam::111122223333:root, *"})
+    assert "names AWS principals by ARN" in capfd.readouterr().err
