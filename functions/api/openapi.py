@@ -131,7 +131,9 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         operation["x-role"] = role.value
         operation["description"] += f"\n\nNeeds a key with the role `{role.value}`."
         statuses = REFUSALS.keys() - {400, 409, 413, 415}
-    if writes:
+    if operation["operationId"] == "completeUpload":
+        statuses |= {409}
+    elif writes:
         statuses |= set(WITH_BODY)
     for parameter in parameters:
         if parameter["name"] == IDEMPOTENCY_KEY.lower():
