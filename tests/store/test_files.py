@@ -11,8 +11,9 @@ from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.domain.errors import Conflict, InvalidRequest
 from tidemark.domain.files import DroppedObject, FileUploadReceipt, NewFile
+from tidemark.domain.schema import FieldType
 from tidemark.domain.uploads import FileStatus, Source, Upload, UploadStatus
-from tidemark.services import drop_folder, file_uploads, files, frames, history, uploads, versions
+from tidemark.services import datasets, drop_folder, file_uploads, files, frames, history, uploads, versions
 from tidemark.store import catalog
 
 WHERE: dict[str, str] = {"project": PROJECT, "dataset": DATASET}
@@ -201,6 +202,26 @@ def test_of_very_many_errors_a_thousand_are_kept_and_it_is_said_so(world: World)
     told = errors(world, settled.id)
     assert (settled.rejected, settled.applied) == (2500, 1)
     assert [error.code for error in told] == ["wrong_type"] * 1000 + ["more_errors"]
+
+
+def test_a_file_learns_its_fields_with_the_part_that_brings_them(world: World) -> None:
+    receipt = announced(world, "rows")
+    put(world, receipt, lines(add("f1", speed="fast"), add("f2", weather="rain")))
+    complete(world, receipt)
+    reading = world.start_read(world.orders[0])
+    while reading.calls[-1] != "dynamodb.TransactWriteItems":
+        reading.step()
+    assert schema(world) == {}
+    upload(world, add("f3", speed=7))
+    assert reading.run().error is None
+    world.drain()
+    assert [error.code for error in errors(world, receipt.upload)] == ["metadata_type"]
+    assert schema(world) == {"speed": FieldType.NUMBER, "weather": FieldType.STRING}
+    assert content(world) == {"f2": {"weather": "rain"}, "f3": {"speed": 7}}
+
+
+def schema(world: World) -> dict[str, FieldType]:
+    return datasets.get_dataset(world.process(), PROJECT, DATASET).metadata_schema.fields
 
 
 def test_work_longer_than_an_invocation_goes_on_where_it_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

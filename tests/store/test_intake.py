@@ -120,14 +120,14 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_first_on_record_is_taken(w
 
 
 def test_fields_that_two_requests_add_at_once_are_all_learned(world: World) -> None:
-    slow = stopped_before("dynamodb.PutItem", start(world, body_of(add("f1", weather="rain"))))
+    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", weather="rain"))))
     send(world, add("f2", speed=7))
     assert slow.run().result.accepted == 1
     assert schema(world).fields == {"weather": FieldType.STRING, "speed": FieldType.NUMBER}
 
 
 def test_a_field_that_two_requests_add_at_once_has_the_type_that_was_first(world: World) -> None:
-    slow = stopped_before("dynamodb.PutItem", start(world, body_of(add("f1", speed="fast"), add("f2"))))
+    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed="fast"), add("f2"))))
     send(world, add("f3", speed=7))
     receipt: Receipt = slow.run().result
     assert [(error.row, error.code) for error in receipt.errors] == [(0, "metadata_type")]
@@ -145,11 +145,39 @@ def test_a_process_that_remembers_an_old_schema_judges_by_the_new_one(world: Wor
 def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "replace_schema", lambda *_: False)
-    before = world.writes
+    def outrun(*_: object) -> None:
+        raise catalog.SchemaMoved
+
+    monkeypatch.setattr(catalog, "teach", outrun)
     with pytest.raises(Unavailable):
         send(world, add("f1", weather="rain"))
-    assert world.writes == before
+    assert uploads.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items == []
+    assert schema(world).fields == {}
+
+
+@pytest.mark.parametrize("field", ["speed", "weather"])
+def test_of_two_bodies_sent_at_once_under_one_key_the_one_that_is_refused_teaches_nothing(
+    world: World, field: str
+) -> None:
+    slow = start(world, body_of(add("slow", weather="rain")), key="once")
+    stopped_before("dynamodb.TransactWriteItems", slow)
+    send(world, add("fast", **{field: 7}), key="once")
+    assert isinstance(slow.run().error, IdempotencyMismatch)
+    assert schema(world).fields == {field: FieldType.NUMBER}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_request_that_breaks_off_teaches_what_is_on_record(world: World, after: bool) -> None:
+    broken = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed=7)), key="once"))
+    broken.crash(after=after)
+    assert schema(world).fields == ({"speed": FieldType.NUMBER} if after else {})
+    assert send(world, add("f1", speed=7), key="once").accepted == 1
+    assert schema(world).fields == {"speed": FieldType.NUMBER}
+
+
+def test_a_request_without_a_new_field_makes_no_transaction(world: World) -> None:
+    send(world, add("f1", speed=7))
+    assert start(world, body_of(add("f2", speed=8))).run().calls.count("dynamodb.TransactWriteItems") == 0
 
 
 def test_rejected_rows_teach_the_schema_nothing(world: World) -> None:

@@ -1,29 +1,33 @@
 """From rows to a part: rows are validated, and those that are good written to a pack and cut into windows.
 
 Nothing refers to the pack until the part is recorded, which is the caller's to do; before that, nothing has happened.
+What the rows teach the dataset is recorded with the part, in one transaction: a part that another one forestalled has
+taught nothing.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 
 from tidemark.domain.canonical import digest
-from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import RowError, Unavailable
 from tidemark.domain.mutations import Op
-from tidemark.domain.schema import Schema
 from tidemark.domain.uploads import Upload
 from tidemark.domain.validation import AcceptedRow, RowValidator
 from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut
 from tidemark.store import catalog, parts
 from tidemark.store.backend import Backend
+from tidemark.store.catalog import SchemaGrowth, SchemaMoved
 from tidemark.store.packs import PackWriter
 from tidemark.store.parts import Part
 
 RACES = 8
-"""Times that rows are checked again because another request taught the dataset new metadata fields meanwhile."""
+"""Times that rows are taken anew because another request taught the dataset new metadata fields meanwhile."""
+
+T = TypeVar("T")
 
 Row = tuple[int, Any]
 """A row's number and its value; a value that is a list of RowErrors was found wrong before it could be judged."""
@@ -35,6 +39,8 @@ class Checked(NamedTuple):
     total: int
     accepted: list[AcceptedRow]
     errors: list[RowError]
+    growth: SchemaGrowth | None = None
+    """What the accepted rows teach the dataset, to be recorded with the part."""
 
 
 class Written(NamedTuple):
@@ -44,20 +50,28 @@ class Written(NamedTuple):
     windows: list[Window]
 
 
-def check(backend: Backend, dataset: Dataset, rows: Sequence[Row], *, repeats: bool = False) -> Checked:
-    """Validate rows against class map and schema, and teach the dataset the fields that are new (R1, R3, R4)."""
-    fresh = False
-    for _ in range(RACES):
-        class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
-        schema, revision = catalog.schema(backend, dataset.uid, fresh=fresh)
-        validator, checked = _validate(rows, class_map, schema, repeats)
-        if not fresh and any(error.code == "unknown_class" for error in checked.errors):
-            fresh = True
-            continue
-        if validator.schema == schema or catalog.replace_schema(backend, dataset.uid, validator.schema, revision):
-            return checked
-        fresh = True
+def until_accepted(accept: Callable[[bool], T]) -> T:
+    """What `accept` answers; tried anew, then told to judge by fresh definitions, while others teach the dataset.
+
+    Raises Unavailable.
+    """
+    for tried in range(RACES):
+        with suppress(SchemaMoved):
+            return accept(tried > 0)
     raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
+
+
+def check(backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False) -> Checked:
+    """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`."""
+    class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
+    schema, revision = catalog.schema(backend, dataset.uid, fresh=fresh)
+    validator = RowValidator(class_map, schema, repeats=repeats)
+    checked = _validate(rows, validator)
+    if not fresh and any(error.code == "unknown_class" for error in checked.errors):
+        return check(backend, dataset, rows, fresh=True, repeats=repeats)
+    if validator.schema == schema:
+        return checked
+    return checked._replace(growth=SchemaGrowth(validator.schema, revision))
 
 
 def write(
@@ -94,8 +108,7 @@ def write(
     return Written(part, [parts.window(part, plan) for plan in plans])
 
 
-def _validate(rows: Sequence[Row], class_map: ClassMap, schema: Schema, repeats: bool) -> tuple[RowValidator, Checked]:
-    validator = RowValidator(class_map, schema, repeats=repeats)
+def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
     accepted: list[AcceptedRow] = []
     errors: list[RowError] = []
     for number, value in rows:
@@ -104,7 +117,7 @@ def _validate(rows: Sequence[Row], class_map: ClassMap, schema: Schema, repeats:
             errors.extend(outcome)
         else:
             accepted.append(outcome)
-    return validator, Checked(len(rows), accepted, errors)
+    return Checked(len(rows), accepted, errors)
 
 
 def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:

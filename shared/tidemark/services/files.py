@@ -8,6 +8,7 @@ same time, one finds that the file was read on, and stops.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tidemark.domain.datasets import Dataset
@@ -104,25 +105,29 @@ def _take(backend: Backend, order: ReadFile, upload: FileUpload, file: StoredFil
         file_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
     dataset = catalog.dataset(backend, order.project, order.dataset)
-    checked, told = _told(_checked(backend, dataset, stretch), file)
-    name = file.part_name(file.parts)
-    written = acceptance.write(backend, dataset, checked, lambda *counts: _counted(upload.upload, *counts), name=name)
-    counts = written.part.upload
-    progress |= {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
-    after = replace(_progressed(file, stretch.end, progress), parts=file.parts + 1, told=told)
-    file_uploads.advance(backend, file, after, written.part)
-    queues.send_windows(backend, written.windows)
-    return replace(after, revision=file.revision + 1)
+
+    def accept(fresh: bool) -> StoredFile:
+        checked, told = _told(_checked(backend, dataset, stretch, fresh), file)
+        described = partial(_counted, upload.upload)
+        written = acceptance.write(backend, dataset, checked, described, name=file.part_name(file.parts))
+        counts = written.part.upload
+        read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
+        after = replace(_progressed(file, stretch.end, progress | read), parts=file.parts + 1, told=told)
+        file_uploads.advance(backend, file, after, written.part, checked.growth)
+        queues.send_windows(backend, written.windows)
+        return replace(after, revision=file.revision + 1)
+
+    return acceptance.until_accepted(accept)
 
 
 def _progressed(file: StoredFile, end: Cursor, progress: dict[str, Any]) -> StoredFile:
     return replace(file, cursor=end, file=file.file.model_copy(update=progress))
 
 
-def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch) -> Checked:
-    checked = acceptance.check(backend, dataset, stretch.rows, repeats=True)
+def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool) -> Checked:
+    checked = acceptance.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True)
     errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
-    return Checked(checked.total + len(stretch.errors), checked.accepted, errors)
+    return checked._replace(total=checked.total + len(stretch.errors), errors=errors)
 
 
 def _told(checked: Checked, file: StoredFile) -> tuple[Checked, int]:
@@ -135,7 +140,7 @@ def _told(checked: Checked, file: StoredFile) -> tuple[Checked, int]:
         line = checked.errors[room].row
         message = f"The file has more than {MAX_ERRORS_TOLD:,} errors; those from this line on are counted, not listed."
         kept.append(_error(line, "more_errors", message))
-    return Checked(checked.total, checked.accepted, kept), MAX_ERRORS_TOLD + 1
+    return checked._replace(errors=kept), MAX_ERRORS_TOLD + 1
 
 
 def _counted(upload: Upload, checked: Checked, windows: int) -> Upload:

@@ -1,8 +1,9 @@
 """Intake: from the body of a request to windows on their way.
 
 What is accepted is written in this order: the pack with the payloads, the errors and the windows; then the upload's
-record, which names the pack; then the windows are sent. The record decides. Before it, nothing has happened; after it,
-a repeat sends the windows that were written, so it cannot come out different.
+record, which names the pack, together with what its rows teach the dataset; then the windows are sent. The record
+decides. Before it, nothing has happened; after it, a repeat sends the windows that were written, so it cannot come out
+different.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from tidemark.domain.canonical import digest
+from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge
 from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
@@ -20,7 +22,7 @@ from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.problems import pointer, shown
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
 from tidemark.services import acceptance
-from tidemark.services.acceptance import Checked
+from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, parts, queues
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
@@ -45,14 +47,25 @@ def submit(
     upload_id = derived_upload_id(found.uid, actor, idempotency_key)
     part = parts.find(backend, found.uid, upload_id) if idempotency_key else None
     if part is None:
-        checked = acceptance.check(backend, found, list(enumerate(_rows(body))))
-        described = partial(_described, upload_id=upload_id, actor=actor, now=backend.clock())
-        written = acceptance.write(backend, found, checked, described, body_digest=digest(body))
-        if parts.create(backend, written.part):
-            queues.send_windows(backend, written.windows)
-            return _receipt(written.part, checked.errors)
+        rows = list(enumerate(_rows(body)))
+        receipt = acceptance.until_accepted(partial(_accept, backend, found, rows, body, actor, upload_id))
+        if receipt is not None:
+            return receipt
         part = parts.get(backend, found.uid, upload_id)
     return _repeat(backend, part, body)
+
+
+def _accept(
+    backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, fresh: bool
+) -> Receipt | None:
+    """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved."""
+    checked = acceptance.check(backend, dataset, rows, fresh=fresh)
+    described = partial(_described, upload_id=upload_id, actor=actor, now=backend.clock())
+    written = acceptance.write(backend, dataset, checked, described, body_digest=digest(body))
+    if not parts.create(backend, written.part, checked.growth):
+        return None
+    queues.send_windows(backend, written.windows)
+    return _receipt(written.part, checked.errors)
 
 
 def _repeat(backend: Backend, part: Part, body: bytes) -> Receipt:

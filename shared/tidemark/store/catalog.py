@@ -1,7 +1,8 @@
 """Definitions: projects, class maps, datasets by name, and the schema that a dataset has learned."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
@@ -12,8 +13,24 @@ from tidemark.store import table
 from tidemark.store.backend import Backend
 from tidemark.store.table import Key, dataset_pk, project_pk
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
 PROJECTS = "PROJECTS"
 """The partition of all projects, so that they are listed by key."""
+
+
+class SchemaGrowth(NamedTuple):
+    """What rows teach a dataset."""
+
+    schema: Schema
+    """The schema with what is new in the rows."""
+    seen: int
+    """Revision of the schema that they were judged by."""
+
+
+class SchemaMoved(Exception):
+    """Another request has taught the dataset since rows were judged, and they may be wrong by what it knows now."""
 
 
 class DatasetState(NamedTuple):
@@ -140,20 +157,33 @@ def schema(backend: Backend, uid: str, *, fresh: bool = False) -> tuple[Schema, 
     return found
 
 
-def replace_schema(backend: Backend, uid: str, after: Schema, revision: int) -> bool:
-    """Replace the schema that was read at `revision`; False if it has changed meanwhile."""
-    key = Key(dataset_pk(uid), "SCHEMA")
+def teach(
+    backend: Backend, uid: str, writes: "Sequence[TransactWriteItemTypeDef]", growth: SchemaGrowth | None
+) -> None:
+    """Make `writes` and grow the dataset's schema with them, all or nothing; a dataset learns from what is recorded.
+
+    Raises TransactionRefused where a condition of `writes` does not hold, else SchemaMoved where another request has
+    taught the dataset meanwhile.
+    """
+    if growth is None:
+        table.transact(backend, writes)
+        return
+    after, seen = growth
+    schema_write: TransactWriteItemTypeDef = {
+        "Put": {
+            "TableName": backend.table,
+            "Item": table.put(Key(dataset_pk(uid), "SCHEMA"), _schema_item(after, seen + 1)),
+            "ConditionExpression": "revision = :seen",
+            "ExpressionAttributeValues": {":seen": {"N": str(seen)}},
+        }
+    }
     try:
-        backend.dynamodb.put_item(
-            TableName=backend.table,
-            Item=table.put(key, _schema_item(after, revision + 1)),
-            ConditionExpression="revision = :seen",
-            ExpressionAttributeValues={":seen": {"N": str(revision)}},
-        )
-    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
-        return False
-    backend.memory.schemas[uid] = after, revision + 1
-    return True
+        table.transact(backend, [*writes, schema_write])
+    except table.TransactionRefused as refused:
+        if any(refused.failed[:-1]):
+            raise
+        raise SchemaMoved from None
+    backend.memory.schemas[uid] = after, seen + 1
 
 
 def state(backend: Backend, uid: str) -> DatasetState:

@@ -12,8 +12,9 @@ from typing import Any
 
 from tidemark.domain.row_files import START, Cursor
 from tidemark.domain.uploads import FileStatus, Upload, UploadFile, UploadStatus
-from tidemark.store import parts, table, uploads
+from tidemark.store import catalog, parts, table, uploads
 from tidemark.store.backend import Backend
+from tidemark.store.catalog import SchemaGrowth
 from tidemark.store.objects import Object
 from tidemark.store.parts import Part
 from tidemark.store.table import Item, Key, dataset_pk
@@ -119,10 +120,12 @@ def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> 
     return True
 
 
-def advance(backend: Backend, before: StoredFile, after: StoredFile, part: Part | None) -> None:
-    """Record that a file was read further, and the part that was made of it.
+def advance(
+    backend: Backend, before: StoredFile, after: StoredFile, part: Part | None, growth: SchemaGrowth | None = None
+) -> None:
+    """Record that a file was read further, the part that was made of it, and what its rows teach the dataset.
 
-    Raises TransactionRefused where another invocation has read on from `before`.
+    Raises TransactionRefused where another invocation has read on from `before`, else SchemaMoved.
     """
     writes: list[Any] = [
         {
@@ -145,7 +148,7 @@ def advance(backend: Backend, before: StoredFile, after: StoredFile, part: Part 
     if added:
         deletes = part is not None and part.deletes
         writes.append({"Update": _adding(backend, before.uid, before.upload, added, deletes=deletes)})
-    table.transact(backend, writes)
+    catalog.teach(backend, before.uid, writes, growth)
 
 
 def settle_part(backend: Backend, part: Part) -> None:

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import Settled, Window, WindowPlan
-from tidemark.store import packs, table, uploads
+from tidemark.store import catalog, packs, table, uploads
 from tidemark.store.backend import Backend
+from tidemark.store.catalog import SchemaGrowth
 from tidemark.store.packs import Span
 from tidemark.store.table import Item, Key, dataset_pk
 
@@ -47,9 +48,19 @@ class Part:
         return replace(self, upload=self.upload.model_copy(update=changes))
 
 
-def create(backend: Backend, part: Part) -> bool:
-    """Write the one part of an upload, and with it the upload; False if that exists already."""
-    return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
+def create(backend: Backend, part: Part, growth: SchemaGrowth | None) -> bool:
+    """Write the one part of an upload, and with it the upload, and what its rows teach the dataset.
+
+    False if the upload exists already. Raises SchemaMoved.
+    """
+    if growth is None:
+        return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
+    put: Any = {"TableName": backend.table, "Item": new_item(part), "ConditionExpression": "attribute_not_exists(PK)"}
+    try:
+        catalog.teach(backend, part.uid, [{"Put": put}], growth)
+    except table.TransactionRefused:
+        return False
+    return True
 
 
 def find(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part | None:
