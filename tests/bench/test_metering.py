@@ -27,12 +27,13 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
 
 
 @pytest.fixture
-def dynamodb(meter: Meter) -> Any:
+def dynamodb(meter: Meter) -> Iterator[Any]:
     session = boto3.Session(region_name=REGION)
     client = session.client("dynamodb")
     create_table(client, TABLE)
     meter.attach(session)
-    return session.client("dynamodb")
+    yield session.client("dynamodb")
+    client.delete_table(TableName=TABLE)
 
 
 def test_a_put_counts_its_own_unit_and_those_of_the_indexes(meter: Meter, dynamodb: Any) -> None:

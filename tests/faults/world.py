@@ -353,3 +353,5 @@ def new_world() -> Iterator[World]:
     finally:
         _clients.world = None
         _clients.dynamodb.delete_table(TableName=table)
+        for kept in _clients.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            _clients.s3.delete_object(Bucket=bucket, Key=kept["Key"])
