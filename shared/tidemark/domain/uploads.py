@@ -48,17 +48,17 @@ class Upload(BaseModel):
     settled_at: datetime | None = None
     version: int | None = None
     """The first version that is sure to contain it; None until it settles."""
-    rows: int
-    rejected: int
+    rows: int = 0
+    rejected: int = 0
     """Rows refused on arrival."""
     applied: int = 0
     dropped: int = 0
     """Rows that hit nothing, MODIFY or DELETE of an unknown frame (R17, R18), or gave way to a later upload."""
     failed: int = 0
     """Accepted rows that could not be applied."""
-    labels: int
+    labels: int = 0
     """Labels carried by the accepted rows."""
-    windows: int
+    windows: int = 0
     windows_settled: int = 0
     files: int = 0
     """Files that it consists of; none if it came in a request."""

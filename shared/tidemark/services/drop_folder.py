@@ -40,10 +40,6 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         actor=ACTOR,
         source=Source.DROP,
         accepted_at=backend.clock(),
-        rows=0,
-        rejected=0,
-        labels=0,
-        windows=0,
         files=1,
     )
     file = StoredFile(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))

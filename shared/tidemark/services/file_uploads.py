@@ -37,10 +37,6 @@ def create(
         actor=actor,
         source=Source.FILES,
         accepted_at=backend.clock(),
-        rows=0,
-        rejected=0,
-        labels=0,
-        windows=0,
         files=len(files),
     )
     stored = [
