@@ -1,12 +1,19 @@
 """Uploads: one submission of mutations, from its acceptance until every row has an outcome."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.errors import RowError
+
+
+def upload_id_of(*names: str | None) -> str:
+    """The id of the upload that these names stand for, always the same, so that what is repeated is found again."""
+    return sha256(json.dumps(names).encode()).hexdigest()[:32]
 
 
 class Source(StrEnum):

@@ -30,7 +30,7 @@ RACES = 8
 T = TypeVar("T")
 
 Row = tuple[int, Any]
-"""A row's number and its value; a value that is a list of RowErrors was found wrong before it could be judged."""
+"""A row's number and its value, any parsed JSON."""
 
 
 class Checked(NamedTuple):

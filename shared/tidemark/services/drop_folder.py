@@ -1,13 +1,11 @@
 """The drop folder: a file that is put under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
 
-import hashlib
-import json
 from dataclasses import replace
 
 from tidemark.domain.errors import NotFound
 from tidemark.domain.files import DroppedObject, ReadFile, RejectedFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus
+from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.store import catalog, drops, file_uploads, objects, queues
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
@@ -35,7 +33,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         _reject(backend, source, refusal.message)
         return None
     upload = Upload(
-        id=hashlib.sha256(json.dumps(["drop", dropped.key, dropped.version]).encode()).hexdigest()[:32],
+        id=upload_id_of("drop", dropped.key, dropped.version),
         status=UploadStatus.PENDING,
         actor=ACTOR,
         source=Source.DROP,

@@ -1,7 +1,5 @@
 """Uploads of files by signed URLs: announced, put to S3 by their sender, then completed, which starts their reading."""
 
-import hashlib
-import json
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,7 +7,7 @@ from datetime import timedelta
 from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
 from tidemark.domain.files import FileUploadReceipt, NewFile, ReadFile, SignedFile
 from tidemark.domain.limits import MAX_FILE_BYTES
-from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus
+from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.store import catalog, file_uploads, objects, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
@@ -113,4 +111,4 @@ def _signed(backend: Backend, stored: StoredFile, file: NewFile) -> SignedFile:
 def _upload_id(uid: str, request: str | None) -> str:
     if request is None:
         return uuid.uuid4().hex
-    return hashlib.sha256(json.dumps(["files", uid, request]).encode()).hexdigest()[:32]
+    return upload_id_of("files", uid, request)

@@ -15,7 +15,7 @@ from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import RowError
 from tidemark.domain.files import ReadFile
 from tidemark.domain.row_files import START, Cursor, FileRow, RowFileReader
-from tidemark.domain.uploads import FileStatus, Source, Upload, UploadStatus
+from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import FileRead
 from tidemark.services import acceptance, drop_folder
 from tidemark.services.acceptance import Checked, Row
@@ -160,5 +160,5 @@ def _send_last_part_again(backend: Backend, file: StoredFile) -> None:
     if file.parts == 0:
         return
     part = parts.get(backend, file.uid, file.upload, file.part_name(file.parts - 1))
-    if part.upload.status is UploadStatus.PENDING and part.upload.windows_settled < part.upload.windows:
+    if part.upload.windows_settled < part.upload.windows:
         queues.send_windows(backend, parts.unsettled_windows(backend, part))

@@ -6,8 +6,6 @@ decides. Before it, nothing has happened; after it, a repeat sends the windows t
 different.
 """
 
-import hashlib
-import json
 import uuid
 from datetime import datetime
 from functools import partial
@@ -20,7 +18,7 @@ from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.problems import pointer, shown
-from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
+from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
 from tidemark.services import acceptance
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, parts, queues
@@ -99,7 +97,7 @@ def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
     """The id of the upload that a sender's idempotency key stands for in a dataset; without a key, a new one."""
     if idempotency_key is None:
         return uuid.uuid4().hex
-    return hashlib.sha256(json.dumps([uid, actor, idempotency_key]).encode()).hexdigest()[:32]
+    return upload_id_of(uid, actor, idempotency_key)
 
 
 def _rows(body: bytes) -> list[Any]:
