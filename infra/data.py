@@ -39,15 +39,21 @@ class Data(Construct):
         super().__init__(scope, name)
         self.table = self._retained_table("Table")
         self.table.add_global_secondary_index(
-            index_name="pending",
-            partition_key=_attribute("pending"),
-            sort_key=_attribute("accepted_at"),
+            index_name="unsettled",
+            partition_key=_attribute("unsettled"),
+            sort_key=_attribute("unsettled_order"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["deletes"],
         )
         self.table.add_global_secondary_index(
             index_name="uploads",
             partition_key=_attribute("dataset"),
+            sort_key=_attribute("accepted_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.table.add_global_secondary_index(
+            index_name="project_uploads",
+            partition_key=_attribute("project"),
             sort_key=_attribute("accepted_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )

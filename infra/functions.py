@@ -63,7 +63,11 @@ class Functions(Construct):
                 "TIDEMARK_IDEMPOTENCY_TABLE": self._data.idempotency.table_name,
             },
         )
-        self._allow_table(function, ["GetItem", "BatchGetItem", "Query", "PutItem"], indexes=["pending", "uploads"])
+        self._allow_table(
+            function,
+            ["GetItem", "BatchGetItem", "Query", "PutItem"],
+            indexes=["unsettled", "uploads", "project_uploads"],
+        )
         self._allow_packs(function)
         # A URL that it signs may do what it may do itself.
         self._allow_objects(function, ["GetObject", "PutObject"], "uploads/")

@@ -6,34 +6,33 @@ REGION = "eu-central-1"
 
 
 def create_table(dynamodb: Any, name: str) -> None:
-    """The main table, with its two indexes."""
+    """The main table, with its indexes."""
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("PK", "SK", "pending", "dataset", "accepted_at")
+            for attribute in ("PK", "SK", "unsettled", "unsettled_order", "project", "dataset", "accepted_at")
         ],
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
-            {
-                "IndexName": "pending",
-                "KeySchema": [
-                    {"AttributeName": "pending", "KeyType": "HASH"},
-                    {"AttributeName": "accepted_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]},
-            },
-            {
-                "IndexName": "uploads",
-                "KeySchema": [
-                    {"AttributeName": "dataset", "KeyType": "HASH"},
-                    {"AttributeName": "accepted_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            },
+            _index("unsettled", "unsettled", "unsettled_order", deletes=True),
+            _index("uploads", "dataset", "accepted_at"),
+            _index("project_uploads", "project", "accepted_at"),
         ],
     )
+
+
+def _index(name: str, partition: str, order: str, *, deletes: bool = False) -> dict[str, Any]:
+    carried = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]}
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": order, "KeyType": "RANGE"},
+        ],
+        "Projection": carried if deletes else {"ProjectionType": "KEYS_ONLY"},
+    }
 
 
 def create_bucket(s3: Any, name: str) -> None:

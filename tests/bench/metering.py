@@ -21,8 +21,12 @@ from tests.bench.units import (
     write_units,
 )
 
-INDEXES = (Index(("pending", "accepted_at"), ("deletes",)), Index(("dataset", "accepted_at")))
-"""The indexes of the main table, `pending` and `uploads`. No item of another table has their keys."""
+INDEXES = (
+    Index(("unsettled", "unsettled_order"), ("deletes",)),
+    Index(("dataset", "accepted_at")),
+    Index(("project", "accepted_at")),
+)
+"""The indexes of the main table: `unsettled`, `uploads`, `project_uploads`. No item of another table has their keys."""
 SQS_CHUNK = 64 * 1024
 """SQS charges a request for each of these of its messages' bytes."""
 

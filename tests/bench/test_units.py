@@ -7,7 +7,7 @@ import pytest
 from tests.bench.units import Index, get_units, item_size, query_units, value_size, write_units
 
 UPLOADS = Index(("dataset", "accepted_at"))
-PENDING = Index(("pending", "accepted_at"), ("deletes",))
+UNSETTLED = Index(("unsettled", "unsettled_order"), ("deletes",))
 
 
 def _item(size: int, **more: str) -> dict[str, dict[str, Any]]:
@@ -62,10 +62,10 @@ def test_a_replaced_item_counts_with_the_larger_of_its_two_states() -> None:
 
 
 def test_an_index_takes_a_write_for_an_entry_that_comes_or_goes() -> None:
-    without, within = _item(100, accepted_at="t"), _item(100, accepted_at="t", pending="uid")
-    assert PENDING.write_units(None, without) == 0
-    assert PENDING.write_units(without, within) == 1
-    assert PENDING.write_units(within, without) == 1
+    without, within = _item(100), _item(100, unsettled="u", unsettled_order="uid#P#t")
+    assert UNSETTLED.write_units(None, without) == 0
+    assert UNSETTLED.write_units(without, within) == 1
+    assert UNSETTLED.write_units(within, without) == 1
 
 
 def test_an_index_takes_two_writes_where_its_key_changes() -> None:
@@ -74,9 +74,9 @@ def test_an_index_takes_two_writes_where_its_key_changes() -> None:
 
 
 def test_an_index_takes_a_write_only_where_what_it_projects_changes() -> None:
-    before = _item(100, pending="uid", accepted_at="t", deletes="no")
-    assert PENDING.write_units(before, _item(900, pending="uid", accepted_at="t", deletes="no")) == 0
-    assert PENDING.write_units(before, _item(100, pending="uid", accepted_at="t", deletes="yes")) == 1
+    before = _item(100, unsettled="u", unsettled_order="uid#P#t", deletes="no")
+    assert UNSETTLED.write_units(before, _item(900, unsettled="u", unsettled_order="uid#P#t", deletes="no")) == 0
+    assert UNSETTLED.write_units(before, _item(100, unsettled="u", unsettled_order="uid#P#t", deletes="yes")) == 1
 
 
 def test_items_that_are_got_round_up_one_by_one() -> None:

@@ -27,15 +27,19 @@ def test_tables_are_paid_by_request(template: Template) -> None:
     assert modes == {"PAY_PER_REQUEST"}
 
 
-def test_the_table_has_the_two_indexes_that_the_store_queries(template: Template) -> None:
+def test_the_table_has_the_indexes_that_the_store_queries(template: Template) -> None:
     indexes = template.properties("DynamoDB::Table", "DataTable")["GlobalSecondaryIndexes"]
     shapes = {
         index["IndexName"]: ([key["AttributeName"] for key in index["KeySchema"]], index["Projection"])
         for index in indexes
     }
     assert shapes == {
-        "pending": (["pending", "accepted_at"], {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]}),
+        "unsettled": (
+            ["unsettled", "unsettled_order"],
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]},
+        ),
         "uploads": (["dataset", "accepted_at"], {"ProjectionType": "KEYS_ONLY"}),
+        "project_uploads": (["project", "accepted_at"], {"ProjectionType": "KEYS_ONLY"}),
     }
 
 

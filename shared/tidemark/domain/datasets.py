@@ -14,6 +14,9 @@ class Mode(StrEnum):
     """How a dataset takes uploads (R22)."""
 
     STREAMING = "STREAMING"
+    """Uploads come at any time, and what is good in them is taken."""
+    BATCH = "BATCH"
+    """One upload fills it, taken whole or not at all; after that it never changes."""
 
 
 class Dataset(BaseModel):

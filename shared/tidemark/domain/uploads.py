@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import RowError
 
 
@@ -48,7 +49,13 @@ class Upload(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    project: str
+    dataset: str
+    mode: Mode = Mode.STREAMING
+    """Its dataset's."""
     status: UploadStatus
+    reason: str | None = None
+    """Why it failed as a whole; None where it did not, or where its rows failed each for itself."""
     actor: str
     source: Source = Source.REQUEST
     accepted_at: datetime

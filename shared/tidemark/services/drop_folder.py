@@ -34,6 +34,9 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         return None
     upload = Upload(
         id=upload_id_of("drop", dropped.key, dropped.version),
+        project=project,
+        dataset=dataset,
+        mode=found.mode,
         status=UploadStatus.PENDING,
         actor=ACTOR,
         source=Source.DROP,

@@ -31,6 +31,9 @@ def create(
     upload_id = _upload_id(found.uid, request)
     upload = Upload(
         id=upload_id,
+        project=project,
+        dataset=dataset,
+        mode=found.mode,
         status=UploadStatus.WAITING,
         actor=actor,
         source=Source.FILES,

@@ -58,7 +58,7 @@ def _accept(
 ) -> Receipt | None:
     """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved."""
     checked = acceptance.check(backend, dataset, rows, fresh=fresh)
-    described = partial(_described, upload_id=upload_id, actor=actor, now=backend.clock())
+    described = partial(_described, dataset=dataset, upload_id=upload_id, actor=actor, now=backend.clock())
     written = acceptance.write(backend, dataset, checked, described, body_digest=digest(body))
     if not parts.create(backend, written.part, checked.growth):
         return None
@@ -78,10 +78,15 @@ def _repeat(backend: Backend, part: Part, body: bytes) -> Receipt:
     return _receipt(part, parts.rejected_rows(backend, part))
 
 
-def _described(checked: Checked, windows: int, *, upload_id: str, actor: str, now: datetime) -> Upload:
+def _described(
+    checked: Checked, windows: int, *, dataset: Dataset, upload_id: str, actor: str, now: datetime
+) -> Upload:
     nothing = not checked.accepted
     return Upload(
         id=upload_id,
+        project=dataset.project,
+        dataset=dataset.name,
+        mode=dataset.mode,
         status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
         actor=actor,
         accepted_at=now,

@@ -110,8 +110,11 @@ def files(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
 def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
     """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
     begun = replace(upload, upload=upload.upload.model_copy(update={"status": UploadStatus.PENDING}))
-    condition = "attribute_not_exists(pending) AND attribute_not_exists(settled_at)"
-    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | {"ConditionExpression": condition}}]
+    waiting = {
+        "ConditionExpression": "begins_with(unsettled_order, :waiting)",
+        "ExpressionAttributeValues": {":waiting": {"S": uploads.unsettled_order(upload.uid, UploadStatus.WAITING)}},
+    }
+    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | waiting}]
     writes += [{"Put": _put(backend, _file_item(file))} for file in files]
     try:
         table.transact(backend, writes)

@@ -162,13 +162,18 @@ def query(
 
 def query_index(
     backend: Backend,
-    index: Literal["pending", "uploads"],
+    index: Literal["unsettled", "uploads", "project_uploads"],
     partition: tuple[str, str],
     *,
-    limit: int,
+    order: tuple[str, str] | None = None,
+    limit: int | None = None,
     start: Mapping[str, Any] | None = None,
+    forward: bool = True,
 ) -> tuple[list[Item], Mapping[str, Any] | None]:
-    """The newest entries of a partition of an index (eventually consistent), and where the request stopped."""
+    """Entries of a partition of an index (eventually consistent), and where the request stopped.
+
+    `order` is the index's sort attribute and what it must begin with.
+    """
     name, value = partition
     request: dict[str, Any] = {
         "TableName": backend.table,
@@ -176,9 +181,14 @@ def query_index(
         "KeyConditionExpression": "#partition = :value",
         "ExpressionAttributeNames": {"#partition": name},
         "ExpressionAttributeValues": {":value": {"S": value}},
-        "ScanIndexForward": False,
-        "Limit": limit,
+        "ScanIndexForward": forward,
     }
+    if order is not None:
+        request["KeyConditionExpression"] += " AND begins_with(#order, :prefix)"
+        request["ExpressionAttributeNames"]["#order"] = order[0]
+        request["ExpressionAttributeValues"][":prefix"] = {"S": order[1]}
+    if limit is not None:
+        request["Limit"] = limit
     if start is not None:
         request["ExclusiveStartKey"] = marshal(start)
     answer = backend.dynamodb.query(**request)

@@ -16,6 +16,10 @@ from tidemark.store.table import Item, Key, dataset_pk
 MAX_PENDING_COUNTED = 100
 """Pending uploads that a dataset's activity counts before it stops."""
 
+UNSETTLED = "unsettled"
+"""Attribute of uploads that have not settled, by which the sweep finds them: the first digit of their dataset's uid."""
+ON_THEIR_WAY = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
+
 TOTALS = ("rows", "rejected", "applied", "dropped", "failed", "labels", "windows", "windows_settled", "files_read")
 """Counts of an upload that attributes of its record hold, where parts add to them."""
 
@@ -48,7 +52,7 @@ def newest(
         accepted_at, upload_id = after
         place = key(uid, upload_id)
         start = {"PK": place.pk, "SK": place.sk, "dataset": uid, "accepted_at": accepted_at}
-    entries, last = table.query_index(backend, "uploads", ("dataset", uid), limit=limit, start=start)
+    entries, last = table.query_index(backend, "uploads", ("dataset", uid), limit=limit, start=start, forward=False)
     keys = [Key(entry["PK"], entry["SK"]) for entry in entries]
     found = table.get_many(backend, keys)
     uploads = [read(found[place]) for place in keys if place in found]
@@ -57,18 +61,33 @@ def newest(
 
 def pending(backend: Backend, uid: str) -> list[bool]:
     """Whether it deletes frames, for each upload of a dataset that is on its way, counted up to a limit (R18)."""
-    entries, _ = table.query_index(backend, "pending", ("pending", uid), limit=MAX_PENDING_COUNTED)
+    entries, _ = table.query_index(
+        backend,
+        "unsettled",
+        (UNSETTLED, uid[0]),
+        order=("unsettled_order", unsettled_order(uid, UploadStatus.PENDING)),
+        limit=MAX_PENDING_COUNTED,
+    )
     return [bool(entry["deletes"]) for entry in entries]
 
 
 def indexed(uid: str, upload: Upload, *, deletes: bool) -> dict[str, Any]:
-    """The attributes by which an upload is found in the indexes: newest first, and while it is on its way."""
+    """The attributes by which an upload is found in the indexes: newest first, and as long as it has not settled."""
+    accepted_at = upload.accepted_at.isoformat()
+    unsettled = upload.status in ON_THEIR_WAY
     return {
-        "accepted_at": upload.accepted_at.isoformat(),
+        "accepted_at": accepted_at,
+        "project": upload.project,
         "dataset": uid,
         "deletes": deletes,
-        "pending": uid if upload.status is UploadStatus.PENDING else None,
+        UNSETTLED: uid[0] if unsettled else None,
+        "unsettled_order": unsettled_order(uid, upload.status) + accepted_at if unsettled else None,
     }
+
+
+def unsettled_order(uid: str, status: UploadStatus) -> str:
+    """What the order of a dataset's uploads of one status begins with, as long as they have not settled."""
+    return f"{uid}#{status[0]}#"
 
 
 def read(item: Item) -> Upload:
