@@ -65,7 +65,7 @@ class Functions(Construct):
         )
         self._allow_table(
             function,
-            ["GetItem", "BatchGetItem", "Query", "PutItem"],
+            ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"],
             indexes=["unsettled", "uploads", "project_uploads"],
         )
         self._allow_packs(function)
@@ -91,7 +91,7 @@ class Functions(Construct):
     def _intake(self) -> lambda_.Function:
         function = self._function(
             "intake",
-            "Reads row files into windows",
+            "Reads row files into windows, and goes on with uploads that were left lying",
             # A file of gigabytes is read as a stream, with a part of some thousand rows in memory: this is for CPU, of
             # which checking rows takes as much as in the api function.
             memory_mb=1024,
@@ -103,8 +103,12 @@ class Functions(Construct):
                 "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
             },
         )
-        self._allow_table(function, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
+        self._allow_table(
+            function, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"], indexes=["unsettled"]
+        )
         self._allow_packs(function)
+        # Only who may list a bucket is told that an object is gone; others are told that they may not know.
+        self._allow(function, ["s3:ListBucket"], [self._data.bucket.bucket_arn])
         # The version that was put, whatever is put in its place while it is read.
         self._allow_objects(function, ["GetObject", "GetObjectVersion"], "uploads/")
         taking = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]

@@ -8,6 +8,8 @@ more frequent, so all queues wait out a quarter of an hour before they set a mes
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -34,6 +36,9 @@ FILES_TRIES = 4
 that is set aside means an upload that never ends, as does an order to read a file; a window that is set aside means
 accepted rows that fail."""
 
+SWEPT_EVERY = Duration.minutes(15)
+"""From one sweep to the next. `tidemark.services.resume` counts on it."""
+
 KEPT = Duration.days(14)
 """SQS's most: the time to find the cause and send a message again."""
 
@@ -53,6 +58,19 @@ class Ingest(Construct):
         self.settled = self._ordered("Settled", CONSUMER_TIMEOUT, dead=self.settled_dead, tries=SETTLED_TRIES)
         self.files_dead = self._queue("FilesDead", CONSUMER_TIMEOUT)
         self.files = self._queue("Files", INTAKE_TIMEOUT, dead=self.files_dead, tries=FILES_TRIES)
+        events.Rule(
+            self,
+            "Sweep",
+            description="Has Tidemark look for uploads that were left lying",
+            schedule=events.Schedule.rate(SWEPT_EVERY),
+            targets=[
+                targets.SqsQueue(
+                    self.files,
+                    message=events.RuleTargetInput.from_object({"kind": "sweep", "at": events.EventField.time}),
+                    dead_letter_queue=self.files_dead,
+                )
+            ],
+        )
 
     def _ordered(self, name: str, timeout: Duration, dead: sqs.Queue | None = None, tries: int = 0) -> sqs.Queue:
         """A FIFO queue; see `_queue`."""

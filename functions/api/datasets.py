@@ -20,7 +20,7 @@ from functions.api.parameters import (
 )
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
-from tidemark.domain.datasets import Dataset, DatasetDetails
+from tidemark.domain.datasets import Dataset, DatasetDetails, Mode
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.limits import DEFAULT_SHARDS, MAX_SHARDS
 from tidemark.domain.pages import Page
@@ -38,6 +38,11 @@ class NewDataset(BaseModel):
 
     name: DatasetName
     description: Description = ""
+    mode: Mode = Field(
+        Mode.STREAMING,
+        description="How it takes uploads: `STREAMING`, at any time, what is good in them; `BATCH`, one upload, whole "
+        "or not at all, after which it never changes.",
+    )
     shards: int = Field(
         DEFAULT_SHARDS,
         ge=1,
@@ -67,6 +72,7 @@ def create_dataset(
             name=body.name,
             description=body.description,
             shards=body.shards,
+            mode=body.mode,
             actor=router.caller.name,
             request=request_name(router, idempotency_key),
         )

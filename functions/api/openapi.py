@@ -131,7 +131,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         operation["x-role"] = role.value
         operation["description"] += f"\n\nNeeds a key with the role `{role.value}`."
         statuses = REFUSALS.keys() - {400, 409, 413, 415}
-    if operation["operationId"] == "completeUpload":
+    if writes and "requestBody" not in operation and operation["operationId"] != "submitMutations":
         statuses |= {409}
     elif writes:
         statuses |= set(WITH_BODY)
@@ -162,8 +162,6 @@ def _complete_answer(operation: dict[str, Any], responses: dict[str, Any]) -> No
                 }
             },
         }
-        # Its key names the upload, so a repeat while the first is running gets the same receipt.
-        del responses["409"]
         either = [{"$ref": SCHEMAS + model.__name__} for model in (UploadProblem, Problem)]
         responses["422"] = {
             "description": "Not one mutation is valid (then `upload` is its record), or a parameter is not.",

@@ -26,7 +26,7 @@ from tidemark.domain.files import FileUploadReceipt, NewFile
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
 from tidemark.domain.uploads import RowOutcome, Upload, UploadFile
-from tidemark.services import file_uploads, uploads
+from tidemark.services import file_uploads, retry, uploads
 
 router = Routes()
 
@@ -149,6 +149,24 @@ def list_upload_errors(
 ) -> Page[RowOutcome]:
     """The rows of an upload that did not take effect so far, each with its reason, in the order of its rows."""
     return uploads.list_errors(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
+
+
+@router.post(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/retry",
+    operation_id="retryUpload",
+    summary="Retry an upload",
+    tags=["uploads"],
+    status_code=202,
+)
+@allow(Role.WRITE)
+def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
+    """Send the windows of an upload that were given up once more (R30); it is pending again until they are decided.
+
+    Rows that were applied stay as they are. A row gives way where its frame was changed meanwhile by a later one.
+    """
+    found = retry.retry(backend(), project=project, dataset=dataset, upload=upload)
+    location = {"Location": _location(project, dataset, upload)}
+    return Response(HTTPStatus.ACCEPTED, content_type=envelope.JSON_TYPE, body=found, headers=location)
 
 
 def _location(project: str, dataset: str, upload: str) -> str:

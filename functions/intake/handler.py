@@ -1,4 +1,4 @@
-"""Reads files of mutations, a stretch a call, and takes those that are put into the drop folder."""
+"""Reads files of mutations, a stretch a call; takes those in the drop folder; goes on with what was left lying."""
 
 import json
 from typing import Any
@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.domain.files import DroppedObject, ReadFile
-from tidemark.services import drop_folder, files
+from tidemark.domain.files import DroppedObject
+from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload, Sweep
+from tidemark.services import drop_folder, files, resume
 from tidemark.store import queues
 from tidemark.store.backend import Backend
 
@@ -42,17 +43,22 @@ def _do(record: SQSRecord, context: LambdaContext) -> None:
     except Exception:
         logger.exception("message not understood", extra={"message_id": record.message_id})
         raise
-    if isinstance(asked, DroppedObject):
-        _take(asked)
-    else:
-        _read(asked, context)
+    match asked:
+        case DroppedObject():
+            _take(asked)
+        case ReadFile():
+            _read(asked, context)
+        case ResumeUpload():
+            _resume(asked, context)
+        case Sweep():
+            _sweep(asked)
 
 
-def _asked(body: str) -> ReadFile | DroppedObject:
+def _asked(body: str) -> Order | DroppedObject:
     """What a message asks for. Raises ValueError or LookupError if it is none that is sent to intake."""
     message = json.loads(body)
     if not isinstance(message, dict) or message.get("source") != "aws.s3":
-        return ReadFile.model_validate(message)
+        return ORDER.validate_python(message)
     if message["detail-type"] != "Object Created":
         raise ValueError(f"S3 tells of something else than a new object: {message['detail-type']}")
     told = message["detail"]["object"]
@@ -78,7 +84,7 @@ def _read(order: ReadFile, context: LambdaContext) -> None:
         try:
             done = files.read_file(backend, order, lambda: _has_time(context))
             if not done:
-                queues.send_read_orders(backend, [order])
+                queues.send_orders(backend, [order])
         except Exception:
             logger.exception("file not read")
             raise
@@ -86,6 +92,30 @@ def _read(order: ReadFile, context: LambdaContext) -> None:
     if done:
         metrics.add_metric("FilesRead", MetricUnit.Count, 1)
         metrics.flush_metrics()
+
+
+def _resume(order: ResumeUpload, context: LambdaContext) -> None:
+    with logger.append_context_keys(upload=order.upload, dataset=order.uid):
+        try:
+            rest = resume.resume(backend, order, lambda: _has_time(context))
+            if rest is not None:
+                queues.send_orders(backend, [rest])
+        except Exception:
+            logger.exception("upload not resumed")
+            raise
+        logger.info("upload resumed", extra={"part": order.part, "goes_on_with": rest.part if rest else None})
+
+
+def _sweep(order: Sweep) -> None:
+    try:
+        due = resume.sweep(backend, order.at)
+    except Exception:
+        logger.exception("uploads not swept")
+        raise
+    for one in due:
+        logger.warning("upload left lying", extra={"upload": one.upload, "dataset": one.uid})
+    metrics.add_metric("UploadsResumed", MetricUnit.Count, len(due))
+    metrics.flush_metrics()
 
 
 def _has_time(context: LambdaContext) -> bool:

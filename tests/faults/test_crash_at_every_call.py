@@ -65,7 +65,7 @@ def _send_file(world: World, dataset: DatasetModel) -> Invocation:
 
 def _read_file(world: World, dataset: DatasetModel) -> Invocation:
     _send_file(world, dataset).run()
-    return world.start_read(world.orders[0])
+    return world.start_order(world.orders[0])
 
 
 def _settle_file(world: World, dataset: DatasetModel) -> Invocation:

@@ -19,12 +19,13 @@ import boto3
 from moto import mock_aws
 
 from tests.tables import create_bucket, create_table
-from tidemark.domain.files import ReadFile
+from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload
 from tidemark.domain.windows import FIRST_TURN, NEWS, Settled, Turn, Window
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
 from tidemark.services.files import read_file
 from tidemark.services.publish import publish
+from tidemark.services.resume import resume, sweep
 from tidemark.store import queues
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend, Memory
 
@@ -152,10 +153,11 @@ class World:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.windows = Queue()
         self.settled = Queue()
-        self.orders: list[ReadFile] = []
-        """Orders to read files that are waiting, in no order that anybody promises."""
+        self.orders: list[Order] = []
+        """Orders to intake that are waiting, in no order that anybody promises."""
         self.dead: list[Message] = []
-        self.events: list[dict[str, Any]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        """What was announced: the kind of event, and what it tells."""
         self.writes = 0
         """Calls so far that may have changed what the deployment holds."""
         self._backend = backend
@@ -186,31 +188,36 @@ class World:
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a call to SQS or EventBridge."""
         if operation == "PutEvents":
-            self.events.extend(json.loads(entry["Detail"]) for entry in body["Entries"])
+            self.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in body["Entries"])
             return {"FailedEntryCount": 0, "Entries": []}
         assert operation == "SendMessageBatch", f"no part of this world: {operation}"
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
             if body["QueueUrl"] == FILES:
-                self.orders.append(ReadFile.model_validate_json(entry["MessageBody"]))
+                self.orders.append(ORDER.validate_json(entry["MessageBody"]))
                 continue
             queue.send(Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"]))
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
 
-    def start_read(self, order: ReadFile, stretches: int = 1000) -> Invocation:
-        """Deliver an order to read a file to an intake invocation, which has time for so many stretches of it."""
+    def start_order(self, order: Order, steps: int = 1000) -> Invocation:
+        """Deliver an order to an intake invocation, which has time for so many stretches or parts of what it asks."""
         backend = self.process()
-        left = iter(range(stretches - 1))
+        left = iter(range(steps - 1))
 
-        def operation() -> bool:
-            done = read_file(backend, order, lambda: next(left, None) is not None)
-            if not done:
-                queues.send_read_orders(backend, [order])
+        def operation() -> None:
+            rest: Order | None = None
+            if isinstance(order, ReadFile):
+                rest = None if read_file(backend, order, lambda: next(left, None) is not None) else order
+            elif isinstance(order, ResumeUpload):
+                rest = resume(backend, order, lambda: next(left, None) is not None)
+            else:
+                sweep(backend, order.at)
+            if rest is not None:
+                queues.send_orders(backend, [rest])
             if order in self.orders:
                 self.orders.remove(order)
-            return done
 
-        return Invocation(f"read file {order.file} of {order.upload}", operation)
+        return Invocation(f"{order}", operation)
 
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
@@ -245,6 +252,10 @@ class World:
 
         return Invocation(f"publish {[one.deduplication_id for one in messages]}", operation)
 
+    def announced(self, kind: str) -> list[dict[str, Any]]:
+        """What events of a kind told, in their order."""
+        return [detail for other, detail in self.events if other == kind]
+
     def first_window(self, group: str) -> Message:
         """The window that the queue would deliver next to a group."""
         return self.windows.waiting[group][0]
@@ -276,7 +287,7 @@ class World:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
         while self.orders or self.windows.groups() or self.settled.groups() or self.dead:
             for order in list(self.orders):
-                _ended(self.start_read(order).run())
+                _ended(self.start_order(order).run())
             for group in self.windows.groups():
                 _ended(self.start_apply(group).run())
             for message in list(self.dead):

@@ -27,8 +27,8 @@ def _admitted(template: Template) -> list[dict[str, Any]]:
 
 def test_intake_is_told_of_new_objects_in_the_folder_of_this_bucket(template: Template) -> None:
     bucket, _ = template.one("S3::Bucket", "DataBucket")
-    (rule,) = [each["Properties"] for each in template.of_type("Events::Rule").values()]
-    assert rule["EventPattern"] == {
+    _, rule = template.one("Events::Rule", "DropFolderRule")
+    assert rule["Properties"]["EventPattern"] == {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {"bucket": {"name": [{"Ref": bucket}]}, "object": {"key": [{"prefix": "drop/"}]}},
@@ -38,18 +38,18 @@ def test_intake_is_told_of_new_objects_in_the_folder_of_this_bucket(template: Te
 def test_what_cannot_be_told_is_kept_with_what_could_not_be_read(template: Template) -> None:
     queue, _ = template.one("SQS::Queue", "IngestFiles")
     dead, _ = template.one("SQS::Queue", "IngestFilesDead")
-    (rule,) = [each["Properties"] for each in template.of_type("Events::Rule").values()]
-    (target,) = rule["Targets"]
+    _, rule = template.one("Events::Rule", "DropFolderRule")
+    (target,) = rule["Properties"]["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead, "Arn"]}}
 
 
 @pytest.mark.parametrize("queue", ["IngestFiles", "IngestFilesDead"])
-def test_nothing_but_the_rule_is_let_into_a_queue_by_its_policy(template: Template, queue: str) -> None:
-    (rule,) = template.of_type("Events::Rule")
-    (allowed,) = _statements(template, queue)
-    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
-    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+def test_nothing_but_the_rules_is_let_into_a_queue_by_its_policy(template: Template, queue: str) -> None:
+    allowed = _statements(template, queue)
+    assert [each["Principal"] for each in allowed] == [{"Service": "events.amazonaws.com"}] * 2
+    sources = [each["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] for each in allowed]
+    assert sorted(sources) == sorted(template.of_type("Events::Rule"))
 
 
 @pytest.mark.parametrize("queue", ["IngestWindows", "IngestWindowsDead", "IngestSettled", "IngestSettledDead"])

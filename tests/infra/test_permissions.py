@@ -24,7 +24,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Api": {
         "FunctionsApiLogs": LOGS,
         "*": TRACES,
-        "DataTable": {GET, BATCH_GET, QUERY, PUT},
+        "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE},
         "DataTable/index/unsettled": {QUERY},
         "DataTable/index/project_uploads": {QUERY},
         "DataTable/index/uploads": {QUERY},
@@ -39,6 +39,8 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "FunctionsIntakeLogs": LOGS,
         "*": TRACES,
         "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE},
+        "DataTable/index/unsettled": {QUERY},
+        "DataBucket": {"s3:ListBucket"},
         "DataBucket/packs/*": PACKS,
         "DataBucket/uploads/*": {"s3:GetObject", "s3:GetObjectVersion"},
         "DataBucket/drop/*": {

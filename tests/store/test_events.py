@@ -23,7 +23,7 @@ class Bus:
 def test_a_version_is_announced_with_its_dataset_and_its_uploads(world: World) -> None:
     sent = upload(world, add("f1")).upload
     uid = datasets.get_dataset(world.process(), PROJECT, DATASET).uid
-    assert world.events == [
+    assert world.announced("version published") == [
         {"project": PROJECT, "dataset": DATASET, "uid": uid, "version": 1, "uploads": [sent]},
     ]
 

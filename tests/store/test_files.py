@@ -208,7 +208,7 @@ def test_a_file_learns_its_fields_with_the_part_that_brings_them(world: World) -
     receipt = announced(world, "rows")
     put(world, receipt, lines(add("f1", speed="fast"), add("f2", weather="rain")))
     complete(world, receipt)
-    reading = world.start_read(world.orders[0])
+    reading = world.start_order(world.orders[0])
     while reading.calls[-1] != "dynamodb.TransactWriteItems":
         reading.step()
     assert schema(world) == {}
@@ -232,7 +232,7 @@ def test_work_longer_than_an_invocation_goes_on_where_it_ended(world: World, mon
     complete(world, receipt)
     invocations = 0
     while world.orders:
-        assert world.start_read(world.orders[0], stretches=2).run().error is None
+        assert world.start_order(world.orders[0], steps=2).run().error is None
         invocations += 1
     world.drain()
     assert invocations >= 5

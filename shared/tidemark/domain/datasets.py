@@ -48,6 +48,9 @@ class Activity(BaseModel):
 class DatasetDetails(Dataset):
     """A dataset with its present state."""
 
+    filled_by: str | None
+    """The upload that fills a BATCH dataset; no other can from then on. None where there is none yet, and for a
+    STREAMING dataset."""
     latest: int
     """Number of the latest version; 0 while nothing has settled."""
     frames: int

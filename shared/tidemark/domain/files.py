@@ -74,18 +74,6 @@ class RejectedFile(BaseModel):
     at: datetime
 
 
-class ReadFile(BaseModel):
-    """The order to read a file of an upload, from where it was read last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    project: str
-    dataset: str
-    uid: str
-    upload: str
-    file: int
-
-
 class DroppedObject(BaseModel):
     """An object that was put into the drop folder."""
 

@@ -59,6 +59,10 @@ class Upload(BaseModel):
     actor: str
     source: Source = Source.REQUEST
     accepted_at: datetime
+    pending_since: datetime | None = None
+    """When its rows were last sent on their way: on arrival, on completion or on a retry; None while it waits."""
+    retries: int = 0
+    """How often it was retried after windows of it had been given up."""
     settled_at: datetime | None = None
     version: int | None = None
     """The first version that is sure to contain it; None until it settles."""
@@ -74,6 +78,8 @@ class Upload(BaseModel):
     """Labels carried by the accepted rows."""
     windows: int = 0
     windows_settled: int = 0
+    windows_failed: int = 0
+    """Those of the settled ones that were given up; a retry sends them again."""
     files: int = 0
     """Files that it consists of; none if it came in a request."""
     files_read: int = 0

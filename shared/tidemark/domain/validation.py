@@ -49,12 +49,16 @@ _SHAPES: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify,
 
 
 class RowValidator:
-    """Judges the rows of one request or file, in their order. `repeats` allows several rows of one frame."""
+    """Judges the rows of one request or file, in their order.
 
-    def __init__(self, class_map: ClassMap, schema: Schema, *, repeats: bool = False) -> None:
+    `repeats` allows several rows of one frame; `adds_only` is for a dataset that is filled once (R22).
+    """
+
+    def __init__(self, class_map: ClassMap, schema: Schema, *, repeats: bool = False, adds_only: bool = False) -> None:
         self._classes = class_map.names
         self._schema = schema
         self._repeats = repeats
+        self._adds_only = adds_only
         self._seen: set[str] = set()
 
     @property
@@ -69,6 +73,9 @@ class RowValidator:
         request names already is an error, because the rows of a window are for distinct frames.
         """
         mutation = _parse(value)
+        if self._adds_only and isinstance(mutation, Modify | Delete):
+            message = f"A BATCH dataset is filled once, from nothing: its rows are ADDs; this is a {mutation.op}."
+            return _errors(row, value, [Problem("adds_only", "/op", message)])
         judged = mutation if isinstance(mutation, list) else self._judge(row, mutation)
         if isinstance(judged, list):
             return _errors(row, value, judged)

@@ -80,12 +80,14 @@ class Window(BaseModel):
     accepted_at: datetime
     plan: WindowPlan
     again: bool = False
-    """Whether it is sent once more, long after others may have overtaken it: its rows give way to later uploads."""
+    """Whether it is sent once more, long after others may have overtaken it: its rows give way to later ones."""
+    attempt: int = 0
+    """How often its upload was retried after it was given up. Each attempt is decided for itself."""
 
     @property
     def id(self) -> str:
-        """Names the window for ever; applying it a second time is recognised by it."""
-        return _window_id(self.upload, self.part, self.plan.number)
+        """Names the window, in this attempt, for ever; applying it a second time is recognised by it."""
+        return _window_id(self.upload, self.part, self.plan.number, self.attempt)
 
 
 class Settled(BaseModel):
@@ -97,37 +99,42 @@ class Settled(BaseModel):
     upload: str
     part: str = ""
     window: int
+    attempt: int = 0
     applied: int
     dropped: int
     failed: int
+    given_up: bool = False
+    """Whether it was never applied, so that it may be tried once more."""
 
     @property
     def id(self) -> str:
         """The window's."""
-        return _window_id(self.upload, self.part, self.window)
+        return _window_id(self.upload, self.part, self.window, self.attempt)
 
 
-def _window_id(upload: str, part: str, number: int) -> str:
-    return "-".join(filter(None, (upload, part, str(number))))
+def _window_id(upload: str, part: str, number: int, attempt: int) -> str:
+    return "-".join(filter(None, (upload, part, str(number), f"r{attempt}" if attempt else "")))
 
 
-class FileRead(BaseModel):
-    """A file of an upload was read: its upload may be complete, if no window is left to say so."""
+class MayBeComplete(BaseModel):
+    """An upload may be complete, and no window is left to say so."""
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["file"]
+    kind: Literal["upload"] = "upload"
     dataset: str
     upload: str
-    file: int
+    since: str
+    """What has happened, such as that a file was read: tells this from other news of the upload."""
 
     @property
     def id(self) -> str:
-        """The file's."""
-        return f"{self.upload}-file-{self.file}"
+        """The news'."""
+        return f"{self.upload}-{self.since}"
 
 
-NEWS: TypeAdapter[Settled | FileRead] = TypeAdapter(Settled | FileRead)
+News = Settled | MayBeComplete
+NEWS: TypeAdapter[News] = TypeAdapter(News)
 """What publish is told."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic_core import to_json
 
 from tidemark.domain.canonical import digest
-from tidemark.domain.datasets import Dataset
+from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError, Unavailable
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import Upload
@@ -61,14 +61,19 @@ def until_accepted(accept: Callable[[bool], T]) -> T:
     raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
 
 
-def check(backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False) -> Checked:
-    """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`."""
+def check(
+    backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, draft: str = ""
+) -> Checked:
+    """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`.
+
+    `draft` is the upload whose own schema it is, where it has one.
+    """
     class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
-    schema, revision = catalog.schema(backend, dataset.uid, fresh=fresh)
-    validator = RowValidator(class_map, schema, repeats=repeats)
+    schema, revision = catalog.schema(backend, dataset.uid, draft=draft, fresh=fresh)
+    validator = RowValidator(class_map, schema, repeats=repeats, adds_only=dataset.mode is Mode.BATCH)
     checked = _validate(rows, validator)
     if not fresh and any(error.code == "unknown_class" for error in checked.errors):
-        return check(backend, dataset, rows, fresh=True, repeats=repeats)
+        return check(backend, dataset, rows, fresh=True, repeats=repeats, draft=draft)
     if validator.schema == schema:
         return checked
     return checked._replace(growth=SchemaGrowth(validator.schema, revision))

@@ -18,6 +18,7 @@ from tidemark.domain.validation import parse_frame, parse_patch
 from tidemark.domain.windows import Settled, Turn, Window, WindowRow
 from tidemark.store import packs, shards
 from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import file_of
 from tidemark.store.packs import PackWriter, Pointer
 from tidemark.store.shards import FrameVersion, Head, Marker
 from tidemark.store.table import TransactionRefused
@@ -107,9 +108,10 @@ def _resolve(
     writes: list[_Write] = []
     outcomes: list[RowOutcome] = []
     merges: list[WindowRow] = []
+    overtaken = _overtaken(backend, window, current) if window.again else frozenset()
     for row in window.plan.rows:
         newest = current.get(row.frame_id)
-        if window.again and newest and newest.at > window.accepted_at:
+        if newest and row.frame_id in overtaken:
             outcomes.append(_superseded(row, newest))
             continue
         match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
@@ -126,6 +128,19 @@ def _resolve(
         writes.extend(merged)
         outcomes.extend(refused)
     return writes, outcomes
+
+
+def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
+    """The frames that were changed meanwhile by a later upload, or by a later row of the same file."""
+    later = {version.frame_id for version in current.values() if version.at > window.accepted_at}
+    same = [version for version in current.values() if window.part and version.upload == window.upload]
+    places = shards.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
+    mine = (window.part, window.plan.number)
+    file = file_of(window.part) if window.part else None
+    later |= {
+        version.frame_id for version in same if places[version.n] > mine and file_of(places[version.n][0]) == file
+    }
+    return frozenset(later)
 
 
 def _merge(
@@ -175,7 +190,7 @@ def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:
         row,
         "dropped",
         "superseded",
-        f"Upload {newest.upload}, accepted later, has changed frame {row.frame_id!r} meanwhile; its change stands.",
+        f"A later row, of upload {newest.upload}, has changed frame {row.frame_id!r} meanwhile; its change stands.",
     )
 
 

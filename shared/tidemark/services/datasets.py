@@ -20,6 +20,7 @@ def create_dataset(
     description: str,
     shards: int,
     actor: str,
+    mode: Mode = Mode.STREAMING,
     request: str | None = None,
 ) -> Dataset:
     """Create an empty dataset, at version 0. A repeat of the same `request` gets what it made the first time.
@@ -32,7 +33,7 @@ def create_dataset(
         name=name,
         uid=secrets.token_hex(UID_BYTES),
         description=description,
-        mode=Mode.STREAMING,
+        mode=mode,
         shards=shards,
         created_at=backend.clock(),
         created_by=actor,
@@ -56,6 +57,7 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
     return DatasetDetails(
         **dataset.model_dump(),
         latest=version.number,
+        filled_by=catalog.state(backend, dataset.uid).filled_by if dataset.mode is Mode.BATCH else None,
         frames=version.frames,
         labels=version.labels,
         activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),

@@ -17,6 +17,7 @@ def give_up(backend: Backend, window: Window) -> Settled:
         applied=0,
         dropped=0,
         failed=len(window.plan.rows),
+        given_up=True,
         outcomes=tuple(
             RowOutcome(
                 row=row.row,

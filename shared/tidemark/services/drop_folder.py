@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from tidemark.domain.errors import NotFound
-from tidemark.domain.files import DroppedObject, ReadFile, RejectedFile
+from tidemark.domain.errors import Conflict, NotFound
+from tidemark.domain.files import DroppedObject, RejectedFile
+from tidemark.domain.orders import ReadFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
+from tidemark.services import batches
 from tidemark.store import catalog, drops, file_uploads, objects, queues
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
@@ -18,7 +20,8 @@ ACTOR = "drop folder"
 def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     """Start the upload of a dropped file; the same object in the same state starts it once.
 
-    Answers None, and moves the file to `rejected/`, where it belongs to no dataset. A folder's own mark is passed over.
+    Answers None, and moves the file to `rejected/`, where it belongs to no dataset, or to a BATCH dataset that has its
+    upload. A folder's own mark is passed over.
     """
     if dropped.key.endswith("/"):
         return None
@@ -27,26 +30,29 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     if not name:
         _reject(backend, source, "A file is put under drop/{project}/{dataset}/, with a name of its own.")
         return None
+    upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
         found = catalog.dataset(backend, project, dataset)
-    except NotFound as refusal:
+        batches.refuse_if_filled(backend, found, upload_id)
+    except (NotFound, Conflict) as refusal:
         _reject(backend, source, refusal.message)
         return None
+    now = backend.clock()
     upload = Upload(
-        id=upload_id_of("drop", dropped.key, dropped.version),
+        id=upload_id,
         project=project,
         dataset=dataset,
         mode=found.mode,
         status=UploadStatus.PENDING,
         actor=ACTOR,
         source=Source.DROP,
-        accepted_at=backend.clock(),
+        accepted_at=now,
+        pending_since=now,
         files=1,
     )
     file = StoredFile(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
     file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), [file])
-    order = ReadFile(project=project, dataset=dataset, uid=found.uid, upload=upload.id, file=0)
-    queues.send_read_orders(backend, [order])
+    queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload.id, file=0)])
     return upload
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
-from tidemark.domain.files import FileUploadReceipt, NewFile, ReadFile, SignedFile
+from tidemark.domain.files import FileUploadReceipt, NewFile, SignedFile
 from tidemark.domain.limits import MAX_FILE_BYTES
+from tidemark.domain.orders import ReadFile
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
+from tidemark.services import batches
 from tidemark.store import catalog, file_uploads, objects, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
@@ -22,13 +24,14 @@ def create(
 ) -> FileUploadReceipt:
     """Announce files, and get URLs to put them to. A repeat of the same `request` gets new URLs of the same upload.
 
-    Raises NotFound, and InvalidRequest where two files have one name.
+    Raises NotFound, InvalidRequest where two files have one name, and Conflict (`dataset_sealed`).
     """
     found = catalog.dataset(backend, project, dataset)
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         raise InvalidRequest("Two of the files have the same name.", code="duplicate_file_name", pointer="/files")
     upload_id = _upload_id(found.uid, request)
+    batches.refuse_if_filled(backend, found, upload_id)
     upload = Upload(
         id=upload_id,
         project=project,
@@ -60,7 +63,7 @@ def create(
 def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """Start the reading of an upload whose files are all put; a repeat changes nothing.
 
-    Raises NotFound, Conflict (`files_missing`, `no_files`) and TooLarge.
+    Raises NotFound, Conflict (`files_missing`, `no_files`, `dataset_sealed`) and TooLarge.
     """
     found = catalog.dataset(backend, project, dataset)
     record = file_uploads.find(backend, found.uid, upload)
@@ -69,14 +72,13 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
         raise Conflict("The upload came in a request and has no files to wait for.", code="no_files")
     stored = file_uploads.files(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
+        batches.refuse_if_filled(backend, found, upload)
         file_uploads.start(backend, record, _put_files(backend, stored))
-    orders = [
-        ReadFile(project=project, dataset=dataset, uid=found.uid, upload=upload, file=file.number)
-        for file in stored
-        if not file.is_read
-    ]
-    queues.send_read_orders(backend, orders)
-    return uploads.get(backend, found.uid, upload)
+    after = uploads.get(backend, found.uid, upload)
+    if after.status is UploadStatus.PENDING:
+        unread = [file.number for file in stored if not file.is_read]
+        queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload, file=number) for number in unread])
+    return after
 
 
 def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> list[UploadFile]:

@@ -3,25 +3,27 @@
 A file is read in stretches. Each becomes a part: its pack is written; then, in one transaction, the part, the totals of
 its upload and how far the file was read; then its windows are sent. An invocation that goes on with a file first sends
 the windows of the last part again, in case the one before it died after the transaction. Of two that read a file at the
-same time, one finds that the file was read on, and stops.
+same time, one finds that the file was read on, and stops. Of a BATCH upload nothing is sent before all files are read.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tidemark.domain.datasets import Dataset
+from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError
-from tidemark.domain.files import ReadFile
+from tidemark.domain.orders import ReadFile, ResumeUpload
 from tidemark.domain.row_files import START, Cursor, FileRow, RowFileReader
 from tidemark.domain.uploads import FileStatus, Source, Upload
-from tidemark.domain.windows import FileRead
+from tidemark.domain.windows import MayBeComplete
 from tidemark.services import acceptance, drop_folder
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, file_uploads, objects, parts, queues
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
+from tidemark.store.objects import ObjectGone
 from tidemark.store.table import TransactionRefused
 
 PART_ROWS = 1000
@@ -40,18 +42,39 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
     file = file_uploads.find_file(backend, order.uid, order.upload, order.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
-    _send_last_part_again(backend, file)
+    if upload.is_decided:
+        _send_last_part_again(backend, file)
     try:
         for stretch in [] if file.is_read else _stretches(backend, file):
-            file = _take(backend, order, upload, file, stretch)
+            file = _take(backend, upload, file, stretch)
             if not file.is_read and not has_time():
                 return False
     except TransactionRefused:
         return True
+    except ObjectGone:
+        give_up(backend, upload, file, "The file was removed before it was read to its end.")
+        return True
+    _end(backend, upload, file)
+    return True
+
+
+def give_up(backend: Backend, upload: FileUpload, file: StoredFile, reason: str) -> None:
+    """End a file where it was read to, though there may be more. Nothing happens where others read on meanwhile."""
+    error = _error(file.cursor.line, "unreadable", reason)
+    with suppress(TransactionRefused):
+        after = _take(backend, upload, file, _Stretch(errors=[error], end=file.cursor, is_last=True, error=reason))
+        _end(backend, upload, after)
+
+
+def _end(backend: Backend, upload: FileUpload, file: StoredFile) -> None:
+    """Do what follows once a file is read to its end."""
     if upload.upload.source is Source.DROP:
         drop_folder.put_away(backend, file)
-    queues.send_settled(backend, [FileRead(kind="file", dataset=order.uid, upload=order.upload, file=order.file)])
-    return True
+    if upload.upload.mode is Mode.BATCH:
+        queues.send_orders(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
+    else:
+        news = MayBeComplete(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
+        queues.send_settled(backend, [news])
 
 
 @dataclass
@@ -92,7 +115,7 @@ def _error(line: int, code: str, message: str) -> RowError:
     return RowError(row=line, frame_id=None, code=code, pointer="", message=message)
 
 
-def _take(backend: Backend, order: ReadFile, upload: FileUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
+def _take(backend: Backend, upload: FileUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
     """Make a part of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
     progress = {
         "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
@@ -104,17 +127,19 @@ def _take(backend: Backend, order: ReadFile, upload: FileUpload, file: StoredFil
         after = _progressed(file, stretch.end, progress)
         file_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
-    dataset = catalog.dataset(backend, order.project, order.dataset)
+    dataset = catalog.dataset(backend, upload.upload.project, upload.upload.dataset)
+    draft = "" if upload.upload.mode is not Mode.BATCH else file.upload
 
     def accept(fresh: bool) -> StoredFile:
-        checked, told = _told(_checked(backend, dataset, stretch, fresh), file)
+        checked, told = _told(_checked(backend, dataset, stretch, fresh, draft), file)
         described = partial(_counted, upload.upload)
         written = acceptance.write(backend, dataset, checked, described, name=file.part_name(file.parts))
         counts = written.part.upload
         read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
         after = replace(_progressed(file, stretch.end, progress | read), parts=file.parts + 1, told=told)
-        file_uploads.advance(backend, file, after, written.part, checked.growth)
-        queues.send_windows(backend, written.windows)
+        file_uploads.advance(backend, file, after, written.part, checked.growth, draft)
+        if upload.is_decided:
+            queues.send_windows(backend, written.windows)
         return replace(after, revision=file.revision + 1)
 
     return acceptance.until_accepted(accept)
@@ -124,8 +149,8 @@ def _progressed(file: StoredFile, end: Cursor, progress: dict[str, Any]) -> Stor
     return replace(file, cursor=end, file=file.file.model_copy(update=progress))
 
 
-def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool) -> Checked:
-    checked = acceptance.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True)
+def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, draft: str) -> Checked:
+    checked = acceptance.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True, draft=draft)
     errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
     return checked._replace(total=checked.total + len(stretch.errors), errors=errors)
 
@@ -150,7 +175,7 @@ def _counted(upload: Upload, checked: Checked, windows: int) -> Upload:
             "rejected": checked.total - len(checked.accepted),
             "labels": sum(row.labels for row in checked.accepted),
             "windows": windows,
-            **dict.fromkeys(("applied", "dropped", "failed", "windows_settled", "files_read"), 0),
+            **dict.fromkeys(("applied", "dropped", "failed", "windows_settled", "windows_failed", "files_read"), 0),
         }
     )
 

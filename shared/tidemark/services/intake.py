@@ -12,18 +12,19 @@ from functools import partial
 from typing import Any
 
 from tidemark.domain.canonical import digest
-from tidemark.domain.datasets import Dataset
+from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge
 from tidemark.domain.fields import json_type
 from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.problems import pointer, shown
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
-from tidemark.services import acceptance
+from tidemark.services import acceptance, batches
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, parts, queues
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
+from tidemark.store.table import TransactionRefused
 
 ENVELOPE = '{"mutations": [...]}'
 
@@ -34,8 +35,8 @@ def submit(
     """Take the mutations in `body`, `{"mutations": [row, …]}`, and send those that are valid on their way (R20, R21).
 
     With an idempotency key, a repeat of the same body gets the same receipt and nothing is done twice.
-    Raises NotFound, TooLarge, InvalidRequest (`malformed_json`, `duplicate_name`, `invalid_request`) and
-    IdempotencyMismatch; a row that is wrong is not raised but listed in the receipt.
+    Raises NotFound, Conflict (`dataset_sealed`), TooLarge, IdempotencyMismatch and InvalidRequest (`malformed_json`,
+    `duplicate_name`, `invalid_request`); a row that is wrong is not raised but listed in the receipt.
     """
     found = catalog.dataset(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
@@ -56,12 +57,21 @@ def submit(
 def _accept(
     backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, fresh: bool
 ) -> Receipt | None:
-    """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved."""
+    """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved, and Conflict for a
+    BATCH dataset that is filled."""
+    batch = dataset.mode is Mode.BATCH
+    batches.refuse_if_filled(backend, dataset)
     checked = acceptance.check(backend, dataset, rows, fresh=fresh)
+    if batch and checked.errors:
+        checked = checked._replace(accepted=[], growth=None)
     described = partial(_described, dataset=dataset, upload_id=upload_id, actor=actor, now=backend.clock())
     written = acceptance.write(backend, dataset, checked, described, body_digest=digest(body))
-    if not parts.create(backend, written.part, checked.growth):
-        return None
+    fills = catalog.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
+    try:
+        if not parts.create(backend, written.part, checked.growth, fills):
+            return None
+    except TransactionRefused:
+        raise batches.sealed(dataset.name, None) from None
     queues.send_windows(backend, written.windows)
     return _receipt(written.part, checked.errors)
 
@@ -82,14 +92,17 @@ def _described(
     checked: Checked, windows: int, *, dataset: Dataset, upload_id: str, actor: str, now: datetime
 ) -> Upload:
     nothing = not checked.accepted
+    wrong = len({error.row for error in checked.errors})
     return Upload(
         id=upload_id,
         project=dataset.project,
         dataset=dataset.name,
         mode=dataset.mode,
         status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
+        reason=batches.refusal(wrong, checked.total) if nothing and dataset.mode is Mode.BATCH else None,
         actor=actor,
         accepted_at=now,
+        pending_since=None if nothing else now,
         settled_at=now if nothing else None,
         rows=checked.total,
         rejected=checked.total - len(checked.accepted),

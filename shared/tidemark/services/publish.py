@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Upload, UploadStatus, settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
-from tidemark.domain.windows import FileRead, Settled
+from tidemark.domain.windows import News, Settled
 from tidemark.store import catalog, file_uploads, parts, shards, table, versions
 from tidemark.store.backend import Backend
-from tidemark.store.events import VersionPublished, announce
+from tidemark.store.events import UploadSettled, VersionPublished, announce
 from tidemark.store.file_uploads import FileUpload
 from tidemark.store.parts import Part
 from tidemark.store.table import TransactionRefused
@@ -27,48 +28,40 @@ TICK = timedelta(microseconds=1)
 """The least by which times of versions differ: what a time tells apart."""
 
 
-def publish(backend: Backend, uid: str, news: Iterable[Settled | FileRead]) -> list[VersionPublished]:
+def publish(backend: Backend, uid: str, news: Iterable[News]) -> list[VersionPublished]:
     """Record settled windows, and files that were read, of one dataset; uploads that are complete by it share one new
     version.
 
-    Announces, and answers, the versions that the uploads named here have settled into, those of an earlier try
-    included, so that every version is announced at least once. Raises Unavailable where others were faster each time.
+    Announces, and answers, the uploads named here that have settled and the versions that they are in, those of an
+    earlier try included, so that each is announced at least once. Raises Unavailable where others were faster each
+    time.
     """
     told = list(news)
     for _ in range(RACES):
         try:
-            numbers = _record(backend, uid, told)
+            settled = _record(backend, uid, told)
         except TransactionRefused:
             continue
-        published = _published(backend, uid, numbers)
-        announce(backend, published)
+        published = _published(backend, uid, {upload.version for upload in settled if upload.version is not None})
+        announce(backend, [*published, *(UploadSettled.of(uid, upload) for upload in settled)])
         return published
     raise Unavailable(f"Dataset {uid} kept changing under its publication.")
 
 
-class _Finished(NamedTuple):
-    """An upload that settles now."""
-
-    upload: Upload
-    write: Any
-    """The write that says so."""
-
-
-def _record(backend: Backend, uid: str, news: list[Settled | FileRead]) -> set[int]:
-    """Bring parts and uploads up to date, publishing a version if uploads are complete; answers the versions that the
-    uploads named in the news are in."""
-    settled = _settled_parts(backend, uid, [one for one in news if isinstance(one, Settled)])
-    whole = [part for part in settled if not part.name]
-    names = {part.upload.id for part in settled if part.name and _is_complete(part)}
-    names |= {one.upload for one in news if isinstance(one, FileRead)}
-    found = [file_uploads.find(backend, uid, name) for name in sorted(names)]
+def _record(backend: Backend, uid: str, news: list[News]) -> list[Upload]:
+    """Bring parts and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
+    the news that have settled."""
+    after = _settled_parts(backend, uid, [one for one in news if isinstance(one, Settled)])
+    whole = [part for part in after if not part.name]
+    names = {part.upload.id for part in after if part.name and part.is_settled}
+    names |= {one.upload for one in news if not isinstance(one, Settled)}
+    found = [file_uploads.find(backend, uid, name) for name in sorted(names - {part.upload.id for part in whole})]
     of_files = [record for record in found if record is not None]
-    waiting = [part for part in whole if part.upload.status is UploadStatus.PENDING and _is_complete(part)]
+    waiting = [part for part in whole if part.upload.status is UploadStatus.PENDING and part.is_settled]
     complete: list[Part | FileUpload] = [*waiting, *(record for record in of_files if record.is_complete)]
-    numbers = {part.upload.version for part in whole} | {record.upload.version for record in of_files}
-    if complete:
-        numbers.add(_settle(backend, uid, complete))
-    return {number for number in numbers if number is not None}
+    uploads = [part.upload for part in whole] + [record.upload for record in of_files]
+    before = [upload for upload in uploads if upload.settled_at is not None]
+    return before + (_settle(backend, uid, complete) if complete else [])
 
 
 def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> list[Part]:
@@ -83,56 +76,76 @@ def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> list[Part
         after.append(settled)
         if settled is part:
             continue
-        if not _is_complete(settled):
+        if not settled.is_settled:
             parts.update(backend, settled)
         elif settled.name:
             file_uploads.settle_part(backend, settled)
     return after
 
 
-def _is_complete(part: Part) -> bool:
-    return part.upload.windows_settled == part.upload.windows
-
-
-def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> int | None:
-    """Settle uploads, in a new version if there was anything to apply; answers its number."""
+def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> list[Upload]:
+    """Settle uploads, those that may have changed something in a new version; answers them."""
     state = catalog.state(backend, uid)
     now = backend.clock()
     # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one time,
     # a read of that time would get the first until the second is there, and then the second.
     at = max(now, state.latest_at + TICK) if state.latest_at else now
     number = state.latest + 1
-    finished: list[_Finished] = []
-    for record in complete:
-        if record.upload.windows:
-            finished.append(_finished(backend, record, number, at))
-        else:
-            table.put_if(backend, _finished(backend, record, None, at).write)
-    if not finished:
-        return None
-    heads = shards.heads(backend, uid, state.shards)
-    version = Version(
-        number=number,
-        created_at=at,
-        uploads=tuple(
-            VersionUpload(id=one.upload.id, actor=one.upload.actor, accepted_at=one.upload.accepted_at)
-            for one in finished
-        ),
-        shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
-    )
-    versions.publish(backend, uid, version, [one.write for one in finished])
-    return number
+    settled = [_settled(record, number, at) for record in complete]
+    for one in settled:
+        if one.upload.version is None:
+            table.put_if(backend, one.write(backend))
+    changing = [one for one in settled if one.upload.version is not None]
+    if changing:
+        heads = shards.heads(backend, uid, state.shards)
+        version = Version(
+            number=number,
+            created_at=at,
+            uploads=tuple(
+                VersionUpload(id=one.upload.id, actor=one.upload.actor, accepted_at=one.upload.accepted_at)
+                for one in changing
+            ),
+            shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
+        )
+        versions.publish(backend, uid, version, [one.write(backend) for one in changing])
+    return [one.upload for one in settled]
 
 
-def _finished(backend: Backend, record: Part | FileUpload, version: int | None, at: datetime) -> _Finished:
+class _Settled(NamedTuple):
+    """An upload that settles now."""
+
+    record: Part | FileUpload
+    upload: Upload
+
+    def write(self, backend: Backend) -> Any:
+        """The write that says so."""
+        if isinstance(self.record, Part):
+            return parts.replacement(backend, replace(self.record, upload=self.upload))
+        return file_uploads.finish(backend, replace(self.record, upload=self.upload))
+
+
+def _settled(record: Part | FileUpload, version: int, at: datetime) -> _Settled:
+    """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
+    was though it must be (R22)."""
     upload = record.upload
-    status = settled_status(
-        rejected=upload.rejected, applied=upload.applied, dropped=upload.dropped, failed=upload.failed
-    )
-    upload = upload.model_copy(update={"status": status, "version": version, "settled_at": at})
-    if isinstance(record, Part):
-        return _Finished(upload, parts.replacement(backend, replace(record, upload=upload)))
-    return _Finished(upload, file_uploads.finish(backend, replace(record, upload=upload)))
+    refused = record.refused if isinstance(record, FileUpload) else None
+    incomplete = upload.mode is Mode.BATCH and upload.failed > 0
+    changes: dict[str, Any] = {"settled_at": at, "version": version if upload.windows else None}
+    if refused is not None:
+        changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows, "version": None}
+    elif incomplete:
+        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed), "version": None}
+    else:
+        changes["status"] = settled_status(
+            rejected=upload.rejected, applied=upload.applied, dropped=upload.dropped, failed=upload.failed
+        )
+    return _Settled(record, upload.model_copy(update=changes))
+
+
+INCOMPLETE = (
+    "{:,} of its rows could not be applied, and a BATCH dataset takes all rows or none: it stays empty until a retry "
+    "of the upload has applied them."
+)
 
 
 def _published(backend: Backend, uid: str, numbers: set[int]) -> list[VersionPublished]:

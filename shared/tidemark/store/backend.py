@@ -53,7 +53,9 @@ class Memory:
     projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
     class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
     datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
-    schemas: TTLCache[str, tuple[Schema, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
+    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(
+        default_factory=lambda: TTLCache(256, CATALOG_SECONDS)
+    )
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
 
 

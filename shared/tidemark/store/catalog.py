@@ -42,6 +42,8 @@ class DatasetState(NamedTuple):
     latest: int
     """Number of the latest version; 0 while it has none."""
     latest_at: datetime | None
+    filled_by: str | None
+    """The upload that fills a BATCH dataset; nothing else may, from then on."""
 
 
 def create_project(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
@@ -145,22 +147,33 @@ def datasets(backend: Backend, project_name: str, after: str, limit: int) -> lis
     return [Dataset.model_validate_json(item["definition"]) for item in items]
 
 
-def schema(backend: Backend, uid: str, *, fresh: bool = False) -> tuple[Schema, int]:
-    """What a dataset has learned of its metadata and embeddings (R3, R4), and the revision of that knowledge."""
-    found = None if fresh else backend.memory.schemas.get(uid)
+def schema(backend: Backend, uid: str, *, draft: str = "", fresh: bool = False) -> tuple[Schema, int]:
+    """What a dataset has learned of its metadata and embeddings (R3, R4), and the revision of that knowledge.
+
+    `draft` is an upload that may come to nothing as a whole (R22): it learns apart, from nothing, at revision 0.
+    """
+    found = None if fresh else backend.memory.schemas.get((uid, draft))
     if found is None:
-        item = table.get(backend, Key(dataset_pk(uid), "SCHEMA"))
-        if item is None:
+        item = table.get(backend, _schema_key(uid, draft))
+        if item is not None:
+            found = Schema.model_validate_json(item["schema"]), int(item["revision"])
+        elif draft:
+            found = Schema(), 0
+        else:
             raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
-        found = Schema.model_validate_json(item["schema"]), int(item["revision"])
-        backend.memory.schemas[uid] = found
+        backend.memory.schemas[uid, draft] = found
     return found
 
 
 def teach(
-    backend: Backend, uid: str, writes: "Sequence[TransactWriteItemTypeDef]", growth: SchemaGrowth | None
+    backend: Backend,
+    uid: str,
+    writes: "Sequence[TransactWriteItemTypeDef]",
+    growth: SchemaGrowth | None,
+    draft: str = "",
 ) -> None:
-    """Make `writes` and grow the dataset's schema with them, all or nothing; a dataset learns from what is recorded.
+    """Make `writes` and grow the dataset's schema with them, or a draft's, all or nothing; a dataset learns from what
+    is recorded.
 
     Raises TransactionRefused where a condition of `writes` does not hold, else SchemaMoved where another request has
     taught the dataset meanwhile.
@@ -168,22 +181,26 @@ def teach(
     if growth is None:
         table.transact(backend, writes)
         return
-    after, seen = growth
-    schema_write: TransactWriteItemTypeDef = {
-        "Put": {
-            "TableName": backend.table,
-            "Item": table.put(Key(dataset_pk(uid), "SCHEMA"), _schema_item(after, seen + 1)),
-            "ConditionExpression": "revision = :seen",
-            "ExpressionAttributeValues": {":seen": {"N": str(seen)}},
-        }
-    }
     try:
-        table.transact(backend, [*writes, schema_write])
+        table.transact(backend, [*writes, {"Put": _schema_write(backend, uid, draft, growth)}])
     except table.TransactionRefused as refused:
         if any(refused.failed[:-1]):
             raise
         raise SchemaMoved from None
-    backend.memory.schemas[uid] = after, seen + 1
+    backend.memory.schemas[uid, draft] = growth.schema, growth.seen + 1
+
+
+def _schema_write(backend: Backend, uid: str, draft: str, growth: SchemaGrowth) -> Any:
+    put = {
+        "TableName": backend.table,
+        "Item": table.put(_schema_key(uid, draft), _schema_item(growth.schema, growth.seen + 1)),
+    }
+    if growth.seen == 0:
+        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
+    return put | {
+        "ConditionExpression": "revision = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(growth.seen)}},
+    }
 
 
 def state(backend: Backend, uid: str) -> DatasetState:
@@ -198,7 +215,19 @@ def state(backend: Backend, uid: str) -> DatasetState:
         shards=int(item["shards"]),
         latest=int(item["latest"]),
         latest_at=datetime.fromisoformat(at) if at else None,
+        filled_by=item.get("filled_by"),
     )
+
+
+def fill(backend: Backend, uid: str, upload_id: str) -> Any:
+    """The write by which an upload becomes the one that fills a BATCH dataset, on condition that no other has."""
+    return {
+        "TableName": backend.table,
+        "Key": Key(dataset_pk(uid), "META").attributes(),
+        "UpdateExpression": "SET filled_by = :upload",
+        "ConditionExpression": "attribute_not_exists(filled_by) OR filled_by = :upload",
+        "ExpressionAttributeValues": {":upload": {"S": upload_id}},
+    }
 
 
 def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[table.Item]:
@@ -238,6 +267,10 @@ def _class_map_item(classes: ClassMap, revision: int) -> dict[str, Any]:
 
 def _schema_item(learned: Schema, revision: int) -> dict[str, Any]:
     return {"schema": learned.model_dump_json(), "revision": revision}
+
+
+def _schema_key(uid: str, draft: str = "") -> Key:
+    return Key(dataset_pk(uid), f"SCHEMA#{draft}" if draft else "SCHEMA")
 
 
 def _project_key(name: str) -> Key:

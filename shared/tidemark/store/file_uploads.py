@@ -7,9 +7,11 @@ nothing is added twice. Only publish finishes an upload: its messages of one dat
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidemark.domain.datasets import Mode
 from tidemark.domain.row_files import START, Cursor
 from tidemark.domain.uploads import FileStatus, Upload, UploadFile, UploadStatus
 from tidemark.store import catalog, parts, table, uploads
@@ -30,12 +32,29 @@ class FileUpload:
     upload: Upload
     parts: int = 0
     parts_settled: int = 0
+    retrying: bool = False
+    """Whether windows of it that were given up are being sent again."""
+    released: bool = False
+    """Of an upload of a BATCH dataset, whether it fills the dataset: nothing of it is sent before."""
+    refused: str | None = None
+    """Of an upload of a BATCH dataset, why nothing of it is taken."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every file is read."""
+        return self.upload.files_read == self.upload.files
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its windows may be sent, or never will be."""
+        return self.upload.mode is not Mode.BATCH or self.released or self.refused is not None
 
     @property
     def is_complete(self) -> bool:
         """Whether every file is read and every window decided, and nobody has said so yet."""
-        read = self.upload.files_read == self.upload.files
-        return self.upload.status is UploadStatus.PENDING and read and self.parts_settled == self.parts
+        if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
+            return False
+        return self.is_read and (self.refused is not None or self.parts_settled == self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +128,9 @@ def files(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
 
 def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
     """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
-    begun = replace(upload, upload=upload.upload.model_copy(update={"status": UploadStatus.PENDING}))
-    waiting = {
-        "ConditionExpression": "begins_with(unsettled_order, :waiting)",
-        "ExpressionAttributeValues": {":waiting": {"S": uploads.unsettled_order(upload.uid, UploadStatus.WAITING)}},
-    }
-    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | waiting}]
+    changes = {"status": UploadStatus.PENDING, "pending_since": backend.clock()}
+    begun = replace(upload, upload=upload.upload.model_copy(update=changes))
+    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | _waiting(upload.uid)}]
     writes += [{"Put": _put(backend, _file_item(file))} for file in files]
     try:
         table.transact(backend, writes)
@@ -124,9 +140,15 @@ def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> 
 
 
 def advance(
-    backend: Backend, before: StoredFile, after: StoredFile, part: Part | None, growth: SchemaGrowth | None = None
+    backend: Backend,
+    before: StoredFile,
+    after: StoredFile,
+    part: Part | None,
+    growth: SchemaGrowth | None = None,
+    draft: str = "",
 ) -> None:
-    """Record that a file was read further, the part that was made of it, and what its rows teach the dataset.
+    """Record that a file was read further, the part that was made of it, and what its rows teach the dataset, or the
+    upload named `draft`.
 
     Raises TransactionRefused where another invocation has read on from `before`, else SchemaMoved.
     """
@@ -151,31 +173,106 @@ def advance(
     if added:
         deletes = part is not None and part.deletes
         writes.append({"Update": _adding(backend, before.uid, before.upload, added, deletes=deletes)})
-    catalog.teach(backend, before.uid, writes, growth)
+    catalog.teach(backend, before.uid, writes, growth, draft)
+
+
+def release(backend: Backend, upload: FileUpload, learned: SchemaGrowth | None) -> FileUpload:
+    """Let an upload fill its BATCH dataset, which learns what it taught. Raises TransactionRefused where another upload
+    does, or where it was decided before."""
+    decided = _deciding(backend, upload, "released", {"BOOL": True})
+    writes: list[Any] = [{"Update": catalog.fill(backend, upload.uid, upload.upload.id)}, {"Update": decided}]
+    catalog.teach(backend, upload.uid, writes, learned)
+    return replace(upload, released=True)
+
+
+def refuse(backend: Backend, upload: FileUpload, reason: str) -> FileUpload:
+    """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
+    table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason})}])
+    return replace(upload, refused=reason)
+
+
+def expire(backend: Backend, waiting: FileUpload, reason: str) -> None:
+    """Let an upload fail that was never completed; nothing happens where it begins at this moment."""
+    changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
+    failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
+    with suppress(table.TransactionRefused):
+        table.put_if(backend, _put(backend, _upload_item(failed)) | _waiting(waiting.uid))
+
+
+def _deciding(backend: Backend, upload: FileUpload, verdict: str, value: Any) -> Any:
+    return {
+        "TableName": backend.table,
+        "Key": uploads.key(upload.uid, upload.upload.id).attributes(),
+        "UpdateExpression": "SET #verdict = :value",
+        "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused)",
+        "ExpressionAttributeNames": {"#verdict": verdict},
+        "ExpressionAttributeValues": {":value": value},
+    }
+
+
+def _waiting(uid: str) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "begins_with(unsettled_order, :waiting)",
+        "ExpressionAttributeValues": {":waiting": {"S": uploads.unsettled_order(uid, UploadStatus.WAITING)}},
+    }
 
 
 def settle_part(backend: Backend, part: Part) -> None:
     """Record that all windows of a part are decided. Raises TransactionRefused when the part has changed meanwhile."""
-    counts = part.upload
-    added = {
-        "applied": counts.applied,
-        "dropped": counts.dropped,
-        "failed": counts.failed,
-        "windows_settled": counts.windows_settled,
-        "parts_settled": 1,
-    }
-    update = _adding(backend, part.uid, part.upload.id, added, deletes=False)
-    table.transact(backend, [{"Put": parts.replacement(backend, part)}, {"Update": update}])
+    update = _adding(
+        backend, part.uid, part.upload.id, part.counts.since(part.counted) | {"parts_settled": 1}, deletes=False
+    )
+    counted = replace(part, counted=part.counts)
+    table.transact(backend, [{"Put": parts.replacement(backend, counted)}, {"Update": update}])
 
 
 def finish(backend: Backend, settled: FileUpload) -> Any:
-    """The write that finishes an upload, on condition that nobody has."""
-    at = settled.upload.settled_at
-    if at is None:
-        raise ValueError(f"upload {settled.upload.id} has not settled")
-    return _put(backend, _upload_item(settled) | {"settled_at": {"S": at.isoformat()}}) | {
-        "ConditionExpression": "attribute_not_exists(settled_at)"
+    """The write that finishes an upload, on condition that nobody has, since its last retry."""
+    return _put(backend, _upload_item(settled)) | {
+        "ConditionExpression": "attribute_not_exists(settled_at) AND retries = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
     }
+
+
+def begin_retry(backend: Backend, settled: FileUpload, begun: FileUpload) -> None:
+    """Let an upload that has settled begin anew. Raises TransactionRefused if it has begun already."""
+    condition = {
+        "ConditionExpression": "attribute_exists(settled_at) AND retries = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
+    }
+    table.put_if(backend, _put(backend, _upload_item(begun)) | condition)
+
+
+def reopen_part(backend: Backend, upload: FileUpload, before: Part, after: Part) -> None:
+    """Record that windows of a part that has settled are to be decided once more.
+
+    Raises TransactionRefused when the part has changed meanwhile, or the retry is over.
+    """
+    added = after.counts.since(before.counts) | {"parts_settled": -1}
+    update = _adding(backend, after.uid, after.upload.id, added, deletes=False)
+    update["ConditionExpression"] = RETRYING
+    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    counted = replace(after, counted=after.counts)
+    table.transact(backend, [{"Put": parts.replacement(backend, counted)}, {"Update": update}])
+
+
+def end_retry(backend: Backend, upload: FileUpload) -> None:
+    """Record that all that is to be sent again has been; nothing happens where it is on record."""
+    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
+        backend.dynamodb.update_item(
+            TableName=backend.table,
+            Key=uploads.key(upload.uid, upload.upload.id).attributes(),
+            UpdateExpression="REMOVE retrying",
+            ConditionExpression=RETRYING,
+            ExpressionAttributeValues=_this_retry(upload),
+        )
+
+
+RETRYING = "attribute_exists(retrying) AND retries = :retry"
+
+
+def _this_retry(upload: FileUpload) -> dict[str, Any]:
+    return {":retry": {"N": str(upload.upload.retries)}}
 
 
 def _adding(backend: Backend, uid: str, upload_id: str, added: dict[str, int], *, deletes: bool) -> Any:
@@ -202,13 +299,27 @@ def _upload_item(record: FileUpload) -> dict[str, Any]:
     upload = record.upload
     totals = {name: getattr(upload, name) for name in uploads.TOTALS}
     attributes = uploads.indexed(record.uid, upload, deletes=False) | totals
-    attributes |= {"upload": upload.model_dump_json(), "parts": record.parts, "parts_settled": record.parts_settled}
+    attributes |= {
+        "upload": upload.model_dump_json(),
+        "parts": record.parts,
+        "parts_settled": record.parts_settled,
+        "retrying": record.retrying or None,
+        "released": record.released or None,
+        "refused": record.refused,
+        "settled_at": upload.settled_at.isoformat() if upload.settled_at else None,
+    }
     return table.put(uploads.key(record.uid, upload.id), attributes)
 
 
 def _upload(uid: str, item: Item) -> FileUpload:
     return FileUpload(
-        uid=uid, upload=uploads.read(item), parts=int(item["parts"]), parts_settled=int(item["parts_settled"])
+        uid=uid,
+        upload=uploads.read(item),
+        parts=int(item["parts"]),
+        parts_settled=int(item["parts_settled"]),
+        retrying=bool(item.get("retrying")),
+        released=bool(item.get("released")),
+        refused=item.get("refused"),
     )
 
 

@@ -59,8 +59,12 @@ def find(backend: Backend, key: str) -> Object | None:
     return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
 
 
+class ObjectGone(Exception):
+    """The object, or the state of it that is wanted, is not there any more."""
+
+
 def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
-    """What an object holds, from a byte on, in order. Raises what S3 raises, also in the middle."""
+    """What an object holds, from a byte on, in order. Raises ObjectGone, and what S3 raises, also in the middle."""
     request = _request(backend, found)
     if first_byte:
         request["Range"] = f"bytes={first_byte}-"
@@ -69,6 +73,8 @@ def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
     except ClientError as error:
         if error.response["Error"]["Code"] == "InvalidRange":  # it ends there, or is empty
             return
+        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion"}:
+            raise ObjectGone(found.key) from None
         raise
     yield from answer["Body"].iter_chunks(CHUNK_BYTES)
 

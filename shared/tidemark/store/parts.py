@@ -3,8 +3,8 @@ windows settle. A request makes an upload of one part, which is kept as the uplo
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -19,6 +19,23 @@ from tidemark.store.table import Item, Key, dataset_pk
 
 PLANS = TypeAdapter(list[WindowPlan])
 ERRORS = TypeAdapter(list[RowError])
+
+
+class Counts(NamedTuple):
+    """Rows by what became of them, and windows that are decided."""
+
+    applied: int = 0
+    dropped: int = 0
+    failed: int = 0
+    windows_settled: int = 0
+    windows_failed: int = 0
+
+    def since(self, before: "Counts") -> dict[str, int]:
+        """What has come to these counts since they were as before, by name."""
+        return {name: now - then for name, now, then in zip(self._fields, self, before, strict=True)}
+
+
+NOTHING = Counts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +58,45 @@ class Part:
     deletes: bool
     settled: frozenset[int] = frozenset()
     """Numbers of the windows that have settled."""
+    given_up: frozenset[int] = frozenset()
+    """Numbers of those among them that were given up."""
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    """Of windows that were given up and sent again, the number of the attempt that counts."""
+    counted: Counts = NOTHING
+    """What the totals of an upload of several parts hold of it."""
     revision: int = 1
+
+    @property
+    def counts(self) -> "Counts":
+        """What became of its windows so far."""
+        upload = self.upload
+        return Counts(upload.applied, upload.dropped, upload.failed, upload.windows_settled, upload.windows_failed)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all its windows are decided."""
+        return self.upload.windows_settled == self.upload.windows
 
     def updated(self, changes: Mapping[str, Any]) -> "Part":
         """The part with changes to what its sender sees."""
         return replace(self, upload=self.upload.model_copy(update=changes))
 
 
-def create(backend: Backend, part: Part, growth: SchemaGrowth | None) -> bool:
-    """Write the one part of an upload, and with it the upload, and what its rows teach the dataset.
+def create(backend: Backend, part: Part, growth: SchemaGrowth | None, fills: Any = None) -> bool:
+    """Write the one part of an upload, and with it the upload, what its rows teach the dataset, and `fills`, the write
+    by which it becomes the upload of a BATCH dataset.
 
-    False if the upload exists already. Raises SchemaMoved.
+    False if the upload exists already. Raises SchemaMoved, and TransactionRefused where it may not fill the dataset.
     """
-    if growth is None:
+    if growth is None and fills is None:
         return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
     put: Any = {"TableName": backend.table, "Item": new_item(part), "ConditionExpression": "attribute_not_exists(PK)"}
+    writes: list[Any] = [{"Put": put}, *([{"Update": fills}] if fills else [])]
     try:
-        catalog.teach(backend, part.uid, [{"Put": put}], growth)
-    except table.TransactionRefused:
+        catalog.teach(backend, part.uid, writes, growth)
+    except table.TransactionRefused as refused:
+        if not refused.failed[0]:
+            raise
         return False
     return True
 
@@ -106,7 +144,7 @@ def unsettled_windows(backend: Backend, part: Part) -> list[Window]:
 
 
 def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:
-    """A window of an upload, ready to be sent."""
+    """A window of an upload, in the attempt that counts, ready to be sent."""
     return Window(
         dataset=part.uid,
         upload=part.upload.id,
@@ -116,6 +154,7 @@ def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:
         accepted_at=part.upload.accepted_at,
         plan=plan,
         again=again,
+        attempt=part.attempts.get(plan.number, 0),
     )
 
 
@@ -128,19 +167,35 @@ def rejected_rows(backend: Backend, part: Part) -> list[RowError]:
 
 def settle(part: Part, news: list[Settled]) -> Part:
     """The part after windows have settled; ones that it knows already change nothing."""
-    fresh = {one.window: one for one in news if one.window not in part.settled}
+    fresh = {
+        one.window: one
+        for one in news
+        if one.window not in part.settled and one.attempt == part.attempts.get(one.window, 0)
+    }
     if not fresh:
         return part
     upload = part.upload
     settled = part.settled | fresh.keys()
-    return replace(part, settled=settled).updated(
+    given_up = part.given_up | {one.window for one in fresh.values() if one.given_up}
+    return replace(part, settled=settled, given_up=given_up).updated(
         {
             "applied": upload.applied + sum(one.applied for one in fresh.values()),
             "dropped": upload.dropped + sum(one.dropped for one in fresh.values()),
             "failed": upload.failed + sum(one.failed for one in fresh.values()),
             "windows_settled": len(settled),
+            "windows_failed": len(given_up),
         }
     )
+
+
+def reopen(backend: Backend, part: Part) -> Part:
+    """The part with the windows that were given up to be decided once more: one ranged GET."""
+    upload = part.upload
+    failed = sum(len(plan.rows) for plan in plans(backend, part) if plan.number in part.given_up)
+    attempts = dict(part.attempts) | {number: part.attempts.get(number, 0) + 1 for number in part.given_up}
+    settled = part.settled - part.given_up
+    changes = {"failed": upload.failed - failed, "windows_settled": len(settled), "windows_failed": 0}
+    return replace(part, settled=settled, given_up=frozenset(), attempts=attempts).updated(changes)
 
 
 def update(backend: Backend, part: Part) -> None:
@@ -177,6 +232,9 @@ def _item(part: Part) -> dict[str, Any]:
         "index": json.dumps(part.index),
         "errors": json.dumps(part.errors) if part.errors else None,
         "settled": set(part.settled) or None,
+        "given_up": set(part.given_up) or None,
+        "counted": json.dumps(part.counted) if part.name else None,
+        "attempts": json.dumps(dict(part.attempts)) if part.attempts else None,
         "revision": part.revision,
         "deletes": part.deletes,
     }
@@ -194,5 +252,8 @@ def _read(uid: str, item: Item) -> Part:
         errors=Span(*json.loads(item["errors"])) if "errors" in item else None,
         deletes=item["deletes"],
         settled=frozenset(int(number) for number in item.get("settled", ())),
+        given_up=frozenset(int(number) for number in item.get("given_up", ())),
+        attempts={int(number): attempt for number, attempt in json.loads(item.get("attempts", "{}")).items()},
+        counted=Counts(*json.loads(item["counted"])) if "counted" in item else NOTHING,
         revision=int(item["revision"]),
     )

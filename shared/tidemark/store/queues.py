@@ -1,4 +1,4 @@
-"""The queues: files to be read, windows on their way to their shard, and settled ones on their way to publication."""
+"""The queues: orders to intake, windows on their way to their shard, and settled ones on their way to publication."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.files import ReadFile
-from tidemark.domain.windows import FileRead, Settled, Window
+from tidemark.domain.orders import Order
+from tidemark.domain.windows import News, Window
 from tidemark.store.backend import Backend
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
     _send(backend, backend.windows_queue_url, messages)
 
 
-def send_settled(backend: Backend, news: Iterable[Settled | FileRead]) -> None:
-    """Tell datasets what became of windows and files, each in its message group."""
+def send_settled(backend: Backend, news: Iterable[News]) -> None:
+    """Tell datasets what became of windows and uploads, each in its message group."""
     messages = [(False, one.dataset, one.id, one.model_dump_json()) for one in news]
     _send(backend, backend.settled_queue_url, messages)
 
 
-def send_read_orders(backend: Backend, orders: Iterable[ReadFile]) -> None:
-    """Send orders to read files. Those that run twice at a time do no harm."""
+def send_orders(backend: Backend, orders: Iterable[Order]) -> None:
+    """Send orders to intake. Those that run twice at a time do no harm."""
     _send(backend, backend.files_queue_url, [(False, "", "", order.model_dump_json()) for order in orders])
 
 

@@ -67,6 +67,8 @@ class Marker:
     failed: int
     outcomes: tuple[RowOutcome, ...] = ()
     """The rows that did not take effect."""
+    given_up: bool = False
+    """Whether it was never applied, so that it may be tried once more."""
 
     def settled(self, window: Window) -> Settled:
         """The message that tells the dataset so."""
@@ -75,9 +77,11 @@ class Marker:
             upload=window.upload,
             part=window.part,
             window=window.plan.number,
+            attempt=window.attempt,
             applied=self.applied,
             dropped=self.dropped,
             failed=self.failed,
+            given_up=self.given_up,
         )
 
 
@@ -195,6 +199,8 @@ def commit(
     commit_item = {
         "window": window.id,
         "upload": window.upload,
+        "part": window.part,
+        "number": window.plan.number,
         "at": at.isoformat(),
         "frames": [[version.frame_id, version.op] for version in versions],
     }
@@ -216,6 +222,13 @@ def commit(
         *(_frame_write(backend, pk, version) for version in versions),
     ]
     table.transact(backend, writes)
+
+
+def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """The places in their uploads of the windows behind commits of a shard: by commit, the part and the number."""
+    keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
+    found = table.get_many(backend, keys)
+    return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in found.items()}
 
 
 def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
@@ -251,12 +264,14 @@ def _marker_item(marker: Marker) -> dict[str, Any]:
         "dropped": marker.dropped,
         "failed": marker.failed,
         "outcomes": [outcome.model_dump() for outcome in marker.outcomes] or None,
+        "given_up": marker.given_up or None,
     }
 
 
 def _marker(item: Item) -> Marker:
     outcomes = tuple(RowOutcome.model_validate(outcome) for outcome in item.get("outcomes", []))
-    return Marker(int(item["applied"]), int(item["dropped"]), int(item["failed"]), outcomes)
+    given_up = bool(item.get("given_up"))
+    return Marker(int(item["applied"]), int(item["dropped"]), int(item["failed"]), outcomes, given_up)
 
 
 def _frame_sk(frame_id: str, n: int) -> str:

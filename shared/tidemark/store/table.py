@@ -4,9 +4,9 @@
 |---|---|---|
 | project | `PROJECTS` | `{project}` |
 | class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
-| dataset state, schema | `D#{uid}` | `META`, `SCHEMA` |
+| dataset state, schema, schema of a BATCH upload | `D#{uid}` | `META`, `SCHEMA`, `SCHEMA#{upload}` |
 | version | `D#{uid}` | `V#{number}` |
-| upload | `D#{uid}` | `U#{upload}` |
+| upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |
 | window marker | `D#{uid}#{shard}` | `W#{window}` |

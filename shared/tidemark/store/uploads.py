@@ -4,8 +4,9 @@ The record of an upload that came in a request is that of its one part (see `par
 record of its own, whose totals its parts add up in (see `file_uploads`).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import Upload, UploadStatus
@@ -20,7 +21,19 @@ UNSETTLED = "unsettled"
 """Attribute of uploads that have not settled, by which the sweep finds them: the first digit of their dataset's uid."""
 ON_THEIR_WAY = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
 
-TOTALS = ("rows", "rejected", "applied", "dropped", "failed", "labels", "windows", "windows_settled", "files_read")
+TOTALS = (
+    "retries",
+    "rows",
+    "rejected",
+    "applied",
+    "dropped",
+    "failed",
+    "labels",
+    "windows",
+    "windows_settled",
+    "windows_failed",
+    "files_read",
+)
 """Counts of an upload that attributes of its record hold, where parts add to them."""
 
 
@@ -71,9 +84,33 @@ def pending(backend: Backend, uid: str) -> list[bool]:
     return [bool(entry["deletes"]) for entry in entries]
 
 
+class Unsettled(NamedTuple):
+    """An upload that has not settled."""
+
+    uid: str
+    upload: str
+    status: UploadStatus
+    since: datetime
+    """Since when it waits for its files, or is pending."""
+
+
+def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
+    """The uploads that have not settled of all datasets whose uid begins with a digit: a query a megabyte."""
+    start: Mapping[str, Any] | None = None
+    while True:
+        entries, start = table.query_index(backend, "unsettled", (UNSETTLED, digit), start=start)
+        for entry in entries:
+            uid, letter, since = entry["unsettled_order"].split("#")
+            status = next(status for status in ON_THEIR_WAY if status[0] == letter)
+            yield Unsettled(uid, entry["SK"].removeprefix("U#"), status, datetime.fromisoformat(since))
+        if start is None:
+            return
+
+
 def indexed(uid: str, upload: Upload, *, deletes: bool) -> dict[str, Any]:
     """The attributes by which an upload is found in the indexes: newest first, and as long as it has not settled."""
     accepted_at = upload.accepted_at.isoformat()
+    since = (upload.pending_since or upload.accepted_at).isoformat()
     unsettled = upload.status in ON_THEIR_WAY
     return {
         "accepted_at": accepted_at,
@@ -81,7 +118,7 @@ def indexed(uid: str, upload: Upload, *, deletes: bool) -> dict[str, Any]:
         "dataset": uid,
         "deletes": deletes,
         UNSETTLED: uid[0] if unsettled else None,
-        "unsettled_order": unsettled_order(uid, upload.status) + accepted_at if unsettled else None,
+        "unsettled_order": unsettled_order(uid, upload.status) + since if unsettled else None,
     }
 
 

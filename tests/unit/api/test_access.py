@@ -37,6 +37,7 @@ RULES: dict[str, Role | None] = {
     "submitMutations": Role.WRITE,
     "createUpload": Role.WRITE,
     "completeUpload": Role.WRITE,
+    "retryUpload": Role.WRITE,
     "listRejectedFiles": Role.ADMIN,
     "createProject": Role.ADMIN,
     "putClassMap": Role.ADMIN,

@@ -78,7 +78,15 @@ def test_writes_take_an_idempotency_key_and_a_body(name: str) -> None:
 
 def test_a_conflict_is_described_where_there_can_be_one() -> None:
     conflicting = {name for name, operation in OPERATIONS.items() if "409" in operation["responses"]}
-    assert conflicting == {"createProject", "createDataset", "putClassMap", "createUpload", "completeUpload"}
+    assert conflicting == {
+        "createProject",
+        "createDataset",
+        "putClassMap",
+        "createUpload",
+        "completeUpload",
+        "retryUpload",
+        "submitMutations",
+    }
 
 
 @pytest.mark.parametrize("name", ["createProject", "createDataset", "submitMutations"])

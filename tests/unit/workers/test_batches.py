@@ -84,7 +84,7 @@ def test_the_windows_of_an_upload_that_settle_in_one_batch_make_one_version(worl
     failures(apply, waiting(world.windows))
     assert failures(publish, waiting(world.settled)) == []
     assert status(world, upload) is UploadStatus.SETTLED
-    assert [event["version"] for event in world.events] == [1]
+    assert [event["version"] for event in world.announced("version published")] == [1]
 
 
 def test_a_window_that_is_given_up_lets_its_upload_settle(world: World) -> None:

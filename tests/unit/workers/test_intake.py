@@ -9,11 +9,12 @@ import pytest
 
 from functions.intake import handler as intake
 from tests.unit.workers.conftest import Context
-from tidemark.domain.files import DroppedObject, ReadFile
+from tidemark.domain.files import DroppedObject
+from tidemark.domain.orders import ReadFile
 from tidemark.services import drop_folder, files
 from tidemark.store import queues
 
-ORDER = ReadFile(project="birds", dataset="train", uid="d1", upload="u1", file=3)
+ORDER = ReadFile(uid="d1", upload="u1", file=3)
 
 
 class Call(Context):
@@ -61,7 +62,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
     monkeypatch.setattr(files, "read_file", made.read_file)
     monkeypatch.setattr(drop_folder, "take", made.take)
-    monkeypatch.setattr(queues, "send_read_orders", made.send)
+    monkeypatch.setattr(queues, "send_orders", made.send)
     return made
 
 
@@ -100,7 +101,7 @@ def test_an_order_that_cannot_be_sent_again_comes_back(services: Services, monke
         raise ConnectionError
 
     services.is_read = False
-    monkeypatch.setattr(queues, "send_read_orders", refuse)
+    monkeypatch.setattr(queues, "send_orders", refuse)
     assert failures(ORDER.model_dump_json()) == [ORDER.model_dump_json()]
 
 

@@ -1,0 +1,133 @@
+"""Going on with uploads that were left lying, because whatever worked on them died between two steps.
+
+Every step of an upload is on record before it is sent on its way; so what was not sent can be told from the record. A
+sweep looks at all uploads that have not settled and has those resumed that have taken long.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from tidemark.domain.orders import ReadFile, ResumeUpload
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.windows import MayBeComplete
+from tidemark.services import batches, dead_letters, files, retry
+from tidemark.store import file_uploads, parts, queues, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parts import Part
+from tidemark.store.table import TransactionRefused
+
+SWEPT_EVERY = timedelta(minutes=15)
+"""From one sweep to the next, which `infra` sets."""
+LONG = timedelta(minutes=30)
+"""How long an upload may be pending before it is resumed: the queues try a message for a quarter of an hour. If it is
+still pending it is resumed after twice that time, and so on, so that a load that takes a day is not sent many times."""
+WAITS = timedelta(days=7)
+"""How long an upload may wait for its files; their URLs are good for an hour."""
+
+
+GIVES_UP = timedelta(days=5)
+"""How long an upload may be pending at all. What is not decided by then fails, so that whoever waits gets an answer;
+a retry can send it again."""
+
+
+def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
+    """Have the uploads resumed that are due at a time; answers the orders. Sixteen queries, and what they find."""
+    due = [order for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for order in found]
+    queues.send_orders(backend, due)
+    return due
+
+
+DIGITS = "0123456789abcdef"
+
+
+def _due(backend: Backend, digit: str, at: datetime) -> list[ResumeUpload]:
+    found = uploads.unsettled(backend, digit)
+    return [ResumeUpload(uid=one.uid, upload=one.upload) for one in found if is_due(one.status, at - one.since)]
+
+
+def is_due(status: UploadStatus, age: timedelta) -> bool:
+    """Whether the sweep of this moment resumes an upload that has waited, or been pending, for some time."""
+    if status is UploadStatus.WAITING:
+        return age >= WAITS
+    due = LONG
+    while due <= age:
+        if age < due + SWEPT_EVERY:
+            return True
+        due *= 2
+    return False
+
+
+def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
+    """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
+    there was no time for all of it. What is sent twice is done once."""
+    upload = uploads.find(backend, order.uid, order.upload)
+    if upload is None:
+        raise LookupError(f"there is no upload {order.upload} of {order.uid}")
+    if upload.settled_at is not None:
+        return None
+    record = file_uploads.find(backend, order.uid, order.upload)
+    if record is None:
+        _send(backend, upload, parts.get(backend, order.uid, order.upload))
+        return None
+    if upload.status is UploadStatus.WAITING:
+        file_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
+        return None
+    try:
+        part = _resume_files(backend, record, order.part, has_time)
+    except TransactionRefused:  # another invocation is at it
+        return None
+    return order.model_copy(update={"part": part}) if part else None
+
+
+def _resume_files(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Answers the name of the part to go on with, if there was no time for all. Raises TransactionRefused."""
+    if not record.is_read and not first:
+        _read_on(backend, record)
+    if record.is_read:
+        record = batches.decide(backend, record)
+    if record.retrying:
+        part = retry.reopen_parts(backend, record, first, has_time)
+    else:
+        part = _send_parts(backend, record, first, has_time)
+    if part is None:
+        since = f"resumed-{uuid.uuid4().hex}"
+        queues.send_settled(backend, [MayBeComplete(dataset=record.uid, upload=record.upload.id, since=since)])
+    return part
+
+
+def _read_on(backend: Backend, record: FileUpload) -> None:
+    """Have the files read that are not; or end them, after a long time."""
+    unread = [file for file in file_uploads.files(backend, record.uid, record.upload.id) if not file.is_read]
+    if _is_given_up(backend, record.upload):
+        for file in unread:
+            files.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
+        return
+    orders = [ReadFile(uid=record.uid, upload=record.upload.id, file=file.number) for file in unread]
+    queues.send_orders(backend, orders)
+
+
+def _send_parts(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    if not record.is_decided or record.refused is not None:
+        return None
+    for part in parts.of_upload(backend, record.uid, record.upload.id, first):
+        if not has_time():
+            return part.name
+        _send(backend, record.upload, part)
+    return None
+
+
+def _send(backend: Backend, upload: Upload, part: Part) -> None:
+    """Send the windows of a part that are not decided; or decide, after a long time, that they failed."""
+    if part.is_settled:
+        return
+    windows = parts.unsettled_windows(backend, part)
+    if _is_given_up(backend, upload):
+        queues.send_settled(backend, [dead_letters.give_up(backend, window) for window in windows])
+    else:
+        queues.send_windows(backend, windows)
+
+
+def _is_given_up(backend: Backend, upload: Upload) -> bool:
+    return backend.clock() - (upload.pending_since or upload.accepted_at) >= GIVES_UP

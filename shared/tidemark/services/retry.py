@@ -1,0 +1,95 @@
+"""Retrying uploads: windows that were given up are sent again, in an attempt of their own (R30).
+
+What was applied is not touched: an attempt is decided by a marker of its own, and begins only where the one before it
+was decided as given up. Rows that failed for a reason of their own stay as they are; their sender mends and sends them.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tidemark.domain.errors import Conflict
+from tidemark.domain.orders import ResumeUpload
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.store import catalog, file_uploads, parts, queues, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parts import Part
+from tidemark.store.table import TransactionRefused
+
+
+def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
+    """Send the windows of an upload that were given up again; answers the upload, which is pending once more.
+
+    Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`).
+    """
+    uid = catalog.dataset(backend, project, dataset).uid
+    found = uploads.get(backend, uid, upload)
+    if found.settled_at is None:
+        raise Conflict("The upload has not settled; what failed can be retried once it has.", code="upload_pending")
+    if found.windows_failed == 0:
+        raise Conflict(
+            "No window of the upload was given up. Rows that failed did so for reasons of their own, which its errors "
+            "tell; mend them and send them in a new upload.",
+            code="nothing_to_retry",
+        )
+    try:
+        if found.files:
+            _retry_files(backend, uid, upload)
+        else:
+            _retry_request(backend, uid, upload)
+    except TransactionRefused:
+        raise Conflict("Another retry of the upload was faster.", code="upload_pending") from None
+    return uploads.get(backend, uid, upload)
+
+
+def reopen_parts(backend: Backend, upload: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Send what was given up of a file upload that is being retried, from the part named `first` on.
+
+    Answers the part to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
+    or another invocation is at it.
+    """
+    for part in parts.of_upload(backend, upload.uid, upload.upload.id, first):
+        if not has_time():
+            return part.name
+        _reopen(backend, upload, part)
+    file_uploads.end_retry(backend, upload)
+    return None
+
+
+def _reopen(backend: Backend, upload: FileUpload, part: Part) -> None:
+    """Send what was given up of a part; or what was reopened by an invocation that may have died before it sent it."""
+    if part.is_settled and part.given_up:
+        reopened = parts.reopen(backend, part)
+        file_uploads.reopen_part(backend, upload, part, reopened)
+        queues.send_windows(backend, parts.unsettled_windows(backend, reopened))
+    elif not part.is_settled:
+        queues.send_windows(backend, parts.unsettled_windows(backend, part))
+
+
+def _retry_request(backend: Backend, uid: str, upload: str) -> None:
+    part = parts.get(backend, uid, upload)
+    reopened = parts.reopen(backend, part).updated(_pending_again(backend, part.upload))
+    parts.update(backend, reopened)
+    queues.send_windows(backend, parts.unsettled_windows(backend, reopened))
+
+
+def _retry_files(backend: Backend, uid: str, upload: str) -> None:
+    record = file_uploads.find(backend, uid, upload)
+    if record is None:
+        raise LookupError(f"upload {upload} of {uid} has files and no record of them")
+    changes = _pending_again(backend, record.upload)
+    begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=True)
+    file_uploads.begin_retry(backend, record, begun)
+    queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
+
+
+def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:
+    return {
+        "status": UploadStatus.PENDING,
+        "reason": None,
+        "pending_since": backend.clock(),
+        "retries": upload.retries + 1,
+        "settled_at": None,
+        "version": None,
+    }
