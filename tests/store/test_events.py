@@ -1,4 +1,4 @@
-"""Announcing versions on the bus: every one, or an error that brings the news again."""
+"""Announcing versions and uploads on the bus: every one, or an error that brings the news again."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.faults.world import World
-from tests.store.sending import DATASET, PROJECT, add, send, upload
-from tidemark.services import datasets
+from tests.store.sending import DATASET, PROJECT, add, modify, send, upload
+from tests.store.sending_files import lines, sent
+from tidemark.services import datasets, uploads
 from tidemark.store import events
 from tidemark.store.events import EventsRefused, VersionPublished
 
@@ -46,3 +47,44 @@ def test_an_event_that_the_bus_did_not_take_is_an_error(world: World) -> None:
     news = VersionPublished(project=PROJECT, dataset=DATASET, uid="uid", version=1, uploads=["u"])
     with pytest.raises(EventsRefused):
         events.announce(replace(world.process(), events=bus), [news])
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([add("f1")], "upload settled"),
+        ([add("f1"), add("")], "upload partial"),
+        ([modify("f1", labels=[{"id": "l9"}])], "upload failed"),
+    ],
+)
+def test_an_upload_that_settles_is_announced_with_what_became_of_it(
+    world: World, rows: list[dict[str, Any]], kind: str
+) -> None:
+    upload(world, add("f1"))
+    world.events.clear()
+    sent = upload(world, *rows).upload
+    settled = uploads.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
+    (told,) = world.announced(kind)
+    assert told.pop("uid") == datasets.get_dataset(world.process(), PROJECT, DATASET).uid
+    assert told.pop("upload") == sent
+    assert told == {name: value for name, value in settled.model_dump(mode="json").items() if name in told}
+    assert told["status"] == settled.status
+
+
+def test_an_upload_of_files_is_announced_once_it_has_settled(world: World) -> None:
+    done = sent(world, lines(add("f1")), lines(add("f2")))
+    told = world.announced("upload settled")
+    assert {(event["upload"], event["applied"], event["source"]) for event in told} == {(done.id, 2, "FILES")}
+
+
+def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world: World) -> None:
+    receipt = send(world, add("f1"))
+    world.start_apply(world.windows.groups()[0]).run()
+    (uid,) = world.settled.groups()
+    lost = world.start_publish(uid, 1)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    assert world.events == []
+    world.drain()
+    assert [event["upload"] for event in world.announced("upload settled")] == [receipt.upload]

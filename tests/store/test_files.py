@@ -1,7 +1,6 @@
 """Files of mutations: put to signed URLs or dropped, read into parts, settled as one upload (R31)."""
 
 import gzip
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,66 +8,11 @@ import pytest
 
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, where
 from tidemark.domain.errors import Conflict, InvalidRequest
-from tidemark.domain.files import DroppedObject, FileUploadReceipt, NewFile
 from tidemark.domain.schema import FieldType
-from tidemark.domain.uploads import FileStatus, Source, Upload, UploadStatus
-from tidemark.services import datasets, drop_folder, file_uploads, files, frames, history, uploads, versions
-from tidemark.store import catalog
-
-WHERE: dict[str, str] = {"project": PROJECT, "dataset": DATASET}
-
-
-def lines(*rows: Any) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-def announced(world: World, *names: str, request: str | None = None) -> FileUploadReceipt:
-    wanted = [NewFile(name=name) for name in names]
-    return file_uploads.create(world.process(), **WHERE, files=wanted, actor="ann", request=request)
-
-
-def put(world: World, receipt: FileUploadReceipt, *contents: bytes) -> None:
-    backend = world.process()
-    uid = catalog.dataset(backend, PROJECT, DATASET).uid
-    for number, content in enumerate(contents):
-        key = f"uploads/{uid}/{receipt.upload}/{number:04d}"
-        backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)
-
-
-def complete(world: World, receipt: FileUploadReceipt) -> Upload:
-    return file_uploads.complete(world.process(), **WHERE, upload=receipt.upload)
-
-
-def sent(world: World, *contents: bytes) -> Upload:
-    """The upload of some files, settled."""
-    receipt = announced(world, *(f"file-{number}" for number in range(len(contents))))
-    put(world, receipt, *contents)
-    complete(world, receipt)
-    world.drain()
-    return found(world, receipt.upload)
-
-
-def found(world: World, upload_id: str) -> Upload:
-    return uploads.get_upload(world.process(), **WHERE, upload=upload_id)
-
-
-def errors(world: World, upload_id: str, limit: int = 1000) -> list[Any]:
-    told: list[Any] = []
-    cursor = None
-    while True:
-        page = uploads.list_errors(world.process(), **WHERE, upload=upload_id, limit=limit, cursor=cursor)
-        assert len(page.items) <= limit
-        told += page.items
-        cursor = page.cursor
-        if cursor is None:
-            return told
-
-
-def content(world: World) -> dict[str, Any]:
-    page = frames.list_frames(world.process(), **WHERE, version="LATEST", limit=1000, cursor=None)
-    read = [json.loads(item.frame) for item in page.items]
-    return {frame["frame_id"]: frame.get("metadata", {}) for frame in read}
+from tidemark.domain.uploads import FileStatus, Source, UploadStatus
+from tidemark.services import datasets, drop_folder, file_uploads, files, history, versions
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -103,12 +47,12 @@ def test_completing_twice_applies_once(world: World) -> None:
     world.drain()
     complete(world, receipt)
     world.drain()
-    assert versions.get_version(world.process(), **WHERE, version="LATEST").number == 1
+    assert versions.get_version(world.process(), **where(), version="LATEST").number == 1
     assert len(_history(world, "f1")) == 1
 
 
 def _history(world: World, frame_id: str) -> list[Any]:
-    return history.frame_history(world.process(), **WHERE, frame_id=frame_id, limit=100, cursor=None).items
+    return history.frame_history(world.process(), **where(), frame_id=frame_id, limit=100, cursor=None).items
 
 
 def test_a_request_of_files_repeated_is_the_same_upload(world: World) -> None:
@@ -124,7 +68,7 @@ def test_two_files_of_one_name_are_refused(world: World) -> None:
 def test_an_upload_that_came_in_a_request_has_nothing_to_complete(world: World) -> None:
     receipt = upload(world, add("f1"))
     with pytest.raises(Conflict, match="came in a request"):
-        file_uploads.complete(world.process(), **WHERE, upload=receipt.upload)
+        file_uploads.complete(world.process(), **where(), upload=receipt.upload)
 
 
 def test_what_is_put_again_after_completing_is_not_read(world: World) -> None:
@@ -158,7 +102,7 @@ def test_bad_lines_are_told_by_file_and_line_and_harm_nothing_else(world: World)
 
 
 def _files(world: World, upload_id: str) -> Any:
-    return file_uploads.list_files(world.process(), **WHERE, upload=upload_id)
+    return file_uploads.list_files(world.process(), **where(), upload=upload_id)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
@@ -282,12 +226,6 @@ def test_a_dropped_file_that_holds_no_rows_is_moved_aside(world: World) -> None:
     assert found(world, taken.id).status is UploadStatus.FAILED
     assert "rejected/birds/train/a.png" in keys(world)
     assert "drop/birds/train/a.png" not in keys(world)
-
-
-def drop(world: World, key: str, text: bytes) -> Upload | None:
-    backend = world.process()
-    backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=text)
-    return drop_folder.take(backend, DroppedObject(key=key, version=None, bytes=len(text)))
 
 
 def keys(world: World) -> set[str]:
