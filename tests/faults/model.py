@@ -4,17 +4,21 @@ import json
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tests.faults import oracle
 from tests.faults.oracle import Row, State
 from tests.faults.world import Invocation, World
 from tidemark.domain.class_map import ClassInput
+from tidemark.domain.datasets import Mode
 from tidemark.domain.files import NewFile
+from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.uploads import Receipt, Upload, UploadStatus
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
-from tidemark.services import datasets, file_uploads, frames, intake, projects, uploads, versions
+from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, uploads, versions
 from tidemark.services.intake import derived_upload_id
+from tidemark.services.resume import sweep
 from tidemark.store import file_uploads as stored_files
 from tidemark.store import shards
 from tidemark.store import uploads as store
@@ -34,6 +38,11 @@ class Submission:
     receipt: Receipt | None = None
     first_row: int = 0
     """Number of the first row: 1 for a file, whose rows go by their lines."""
+
+    @property
+    def by_file(self) -> bool:
+        """Whether the rows were sent in a file."""
+        return self.first_row == 1
 
     @property
     def body(self) -> bytes:
@@ -96,12 +105,38 @@ def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> 
     return Invocation(f"send file {key}", operation)
 
 
-def create_dataset(world: World, project: str, name: str, count: int) -> DatasetModel:
+def start_retry(world: World, model: DatasetModel, upload_id: str) -> Invocation:
+    """Somebody retries an upload."""
+    backend = world.process()
+    return Invocation(f"retry {upload_id}", lambda: retry.retry(backend, **model.where(), upload=upload_id))
+
+
+def resume(world: World, model: DatasetModel, upload_id: str) -> None:
+    """Have an upload resumed, as the sweep does."""
+    world.orders.append(ResumeUpload(uid=model.uid, upload=upload_id))
+
+
+def is_recorded(world: World, model: DatasetModel, upload_id: str) -> bool:
+    """Whether an upload came so far that a sweep can find it."""
+    return store.find(world.process(), model.uid, upload_id) is not None
+
+
+def sweep_and_drain(world: World) -> None:
+    """Half an hour passes, the sweep runs, and all that is under way comes to its end."""
+    world.let_five_minutes_pass()
+    world.now += timedelta(minutes=31)
+    sweep(world.process(), world.now)
+    world.drain()
+
+
+def create_dataset(world: World, project: str, name: str, count: int, mode: Mode = Mode.STREAMING) -> DatasetModel:
     """A project with the oracle's class map, and an empty dataset in it."""
     backend = world.process()
     classes = [ClassInput(name=name) for name in oracle.CLASSES]
     projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
-    dataset = datasets.create_dataset(backend, project=project, name=name, description="", shards=count, actor="admin")
+    dataset = datasets.create_dataset(
+        backend, project=project, name=name, description="", shards=count, actor="admin", mode=mode
+    )
     return DatasetModel(project, name, dataset.uid, count)
 
 
@@ -120,9 +155,9 @@ def check(world: World, model: DatasetModel) -> None:
     for commits in log.values():
         _exactly_once(commits)
         _in_order(world, commits)
-    latest = versions.get_version(backend, **model.where(), version="LATEST").number
+    last = latest(world, model)
     heads: dict[int, Version] = {}
-    for number in range(1, latest + 1):
+    for number in range(1, last + 1):
         heads[number] = versions.get_version(backend, **model.where(), version=str(number))
         _version(backend, model, heads[number], log)
     for upload_id, submission in model.submissions.items():
@@ -142,9 +177,10 @@ def check_all_settled(world: World, model: DatasetModel) -> None:
     """Nothing lost (6): when nothing is under way any more, every upload has settled and every row has an outcome."""
     backend = world.process()
     for upload_id in model.submissions:
-        upload = uploads.get_upload(backend, **model.where(), upload=upload_id)
-        assert upload.status is not UploadStatus.PENDING, f"{upload} never settled"
-        assert upload.windows_settled == upload.windows
+        upload = store.find(backend, model.uid, upload_id)
+        if upload is not None:
+            assert upload.status is not UploadStatus.PENDING, f"{upload} never settled"
+            assert upload.windows_settled == upload.windows
     assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
 
 
@@ -166,7 +202,7 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
 
 
 def _exactly_once(commits: list[_Commit]) -> None:
-    applied = [commit.window.id for commit in commits]
+    applied = [(commit.window.upload, commit.window.part, commit.window.plan.number) for commit in commits]
     assert len(applied) == len(set(applied)), f"a window was applied twice (3): {applied}"
 
 
@@ -184,12 +220,19 @@ def _in_order(world: World, commits: list[_Commit]) -> None:
         for row in window.plan.rows:
             before, earlier = last.get(row.frame_id, (-1, window))
             if row.row in superseded:
-                assert earlier.accepted_at > window.accepted_at, f"{window.id} gave way to {earlier.id} without need"
+                assert _is_later(earlier, window), f"{window.id} gave way to {earlier.id} without need"
             else:
-                overruled = commit.late and earlier.accepted_at > window.accepted_at
+                overruled = commit.late and _is_later(earlier, window)
                 assert not overruled, f"{window.id} undid {earlier.id} on {row.frame_id}, accepted after it (4)"
                 assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
                 last[row.frame_id] = (position, window)
+
+
+def _is_later(one: Window, other: Window) -> bool:
+    """Whether a window was accepted after another one: in a later upload, or further on in the same file."""
+    if one.upload != other.upload:
+        return one.accepted_at > other.accepted_at
+    return (one.part, one.plan.number) > (other.part, other.plan.number)
 
 
 def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:
@@ -228,6 +271,11 @@ def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State
     assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
 
 
+def latest(world: World, model: DatasetModel) -> int:
+    """The number of the latest version."""
+    return versions.get_version(world.process(), **model.where(), version="LATEST").number
+
+
 def read(backend: Backend, model: DatasetModel, version: int) -> State:
     """A version as its readers see it, page by page."""
     content: State = {}
@@ -252,12 +300,12 @@ def _upload(
     log: dict[int, list[_Commit]],
 ) -> None:
     """Dense versions (5) and nothing lost (6) for one upload."""
-    rows = model.submissions[upload.id].rows
+    rows, by_file = model.submissions[upload.id].rows, model.submissions[upload.id].by_file
     if upload.status is UploadStatus.WAITING or upload.files_read < upload.files:
         assert upload.version is None, "an upload settled before its files were read (5)"
         return
     assert upload.rows == len(rows)
-    assert upload.rejected == len(oracle.rejected(rows))
+    assert upload.rejected == len(oracle.rejected(rows, repeats=by_file))
     if upload.status is UploadStatus.PENDING:
         return
     assert upload.rejected + upload.applied + upload.dropped + upload.failed == upload.rows, "a row is lost (6)"

@@ -13,13 +13,15 @@ Outcome = Literal["applied", "dropped", "failed"]
 CLASSES = ("car", "dog")
 
 
-def rejected(rows: list[Row]) -> set[int]:
-    """The rows that intake must refuse: those with a class that is not in the class map, and repeated frames."""
+def rejected(rows: list[Row], *, repeats: bool) -> set[int]:
+    """The rows that intake must refuse: those with a class that is not in the class map, and, unless they are allowed,
+    repeats of a frame."""
     refused: set[int] = set()
     seen: set[str] = set()
     for number, row in enumerate(rows):
         labels = row.get("frame", {}).get("labels", [])
-        if any(label.get("class", CLASSES[0]) not in CLASSES for label in labels) or frame_id(row) in seen:
+        unknown = any(label.get("class", CLASSES[0]) not in CLASSES for label in labels)
+        if unknown or (frame_id(row) in seen and not repeats):
             refused.add(number)
         else:
             seen.add(frame_id(row))

@@ -8,6 +8,7 @@ from tests.faults import model
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
 from tests.faults.world import Invocation, World, new_world
+from tidemark.domain.datasets import Mode
 from tidemark.services import files
 
 FRAMES = [f"f{number}" for number in range(6)]
@@ -75,6 +76,41 @@ def _settle_file(world: World, dataset: DatasetModel) -> Invocation:
     return world.start_publish(dataset.uid, 10)
 
 
+def _retry(world: World, dataset: DatasetModel) -> Invocation:
+    _give_up(world, dataset).run()
+    world.drain()
+    return model.start_retry(world, dataset, next(reversed(dataset.submissions)))
+
+
+def _retry_file(world: World, dataset: DatasetModel) -> Invocation:
+    _read_file(world, dataset).run()
+    while world.windows.groups():
+        world.bury(world.first_window(world.windows.groups()[0]))
+    world.drain()
+    return model.start_retry(world, dataset, next(reversed(dataset.submissions)))
+
+
+def _reopen_file(world: World, dataset: DatasetModel) -> Invocation:
+    _retry_file(world, dataset).run()
+    return world.start_order(world.orders[0])
+
+
+def _resume_file(world: World, dataset: DatasetModel) -> Invocation:
+    _read_file(world, dataset).run()
+    world.windows.waiting.clear()
+    world.let_five_minutes_pass()
+    model.resume(world, dataset, next(reversed(dataset.submissions)))
+    return world.start_order(world.orders[0])
+
+
+RESUMED: dict[str, Callable[[World, DatasetModel], Invocation]] = {
+    "retry": _retry,
+    "retry file": _retry_file,
+    "reopen file": _reopen_file,
+    "resume file": _resume_file,
+}
+"""Of these nobody repeats what he began: the sweep has to find it."""
+
 FILE_OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
     "send file": _send_file,
     "read file": _read_file,
@@ -87,6 +123,7 @@ OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
     "give up": _give_up,
 }
 """Each brings a dataset that holds `FIRST` to the moment of the operation, and starts it."""
+ALL = OPERATIONS | FILE_OPERATIONS | RESUMED
 
 
 def _dataset(world: World) -> DatasetModel:
@@ -98,7 +135,7 @@ def _dataset(world: World) -> DatasetModel:
 
 def _calls(operation: str) -> list[str]:
     with new_world() as world:
-        invocation = (OPERATIONS | FILE_OPERATIONS)[operation](world, _dataset(world)).run()
+        invocation = ALL[operation](world, _dataset(world)).run()
         assert invocation.error is None
         return invocation.calls
 
@@ -110,7 +147,7 @@ def _crashed(operation: str, after: bool) -> Iterator[tuple[World, DatasetModel]
     for position, call in enumerate(calls):
         with new_world() as world:
             dataset = _dataset(world)
-            invocation = (OPERATIONS | FILE_OPERATIONS)[operation](world, dataset)
+            invocation = ALL[operation](world, dataset)
             for _ in range(position):
                 invocation.step()
             invocation.crash(after=after)
@@ -155,3 +192,86 @@ def test_a_crash_while_a_file_is_taken_loses_and_doubles_nothing(
         world.drain()
         model.check(world, dataset)
         model.check_all_settled(world, dataset)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", ["submit", "send file", "read file", *RESUMED])
+def test_what_a_crash_leaves_lying_is_finished_by_the_sweep(
+    monkeypatch: pytest.MonkeyPatch, operation: str, after: bool
+) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 4)
+    for world, dataset in _crashed(operation, after):
+        model.check(world, dataset)
+        world.drain()
+        model.sweep_and_drain(world)
+        model.check(world, dataset)
+        model.check_all_settled(world, dataset)
+
+
+# BATCH datasets
+
+BATCH_ROWS = [*FIRST, _add("f0", "dog")]
+
+
+def _batch_submit(world: World, dataset: DatasetModel) -> Invocation:
+    return model.start_submit(world, dataset, FIRST, "batch")
+
+
+def _batch_apply(world: World, dataset: DatasetModel) -> Invocation:
+    _batch_submit(world, dataset).run()
+    return world.start_apply(world.windows.groups()[0])
+
+
+def _batch_read(world: World, dataset: DatasetModel) -> Invocation:
+    model.start_file(world, dataset, BATCH_ROWS, "batch").run()
+    return world.start_order(world.orders[0])
+
+
+def _batch_release(world: World, dataset: DatasetModel) -> Invocation:
+    _batch_read(world, dataset).run()
+    return world.start_order(world.orders[0])
+
+
+def _batch_publish(world: World, dataset: DatasetModel) -> Invocation:
+    _batch_release(world, dataset).run()
+    while world.windows.groups():
+        world.start_apply(world.windows.groups()[0]).run()
+    return world.start_publish(dataset.uid, 10)
+
+
+BATCH_OPERATIONS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
+    "submit": _batch_submit,
+    "apply": _batch_apply,
+    "read file": _batch_read,
+    "release": _batch_release,
+    "publish": _batch_publish,
+}
+
+
+def _batch(world: World) -> DatasetModel:
+    return model.create_dataset(world, "ours", "golden", 1, Mode.BATCH)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", BATCH_OPERATIONS)
+def test_a_crash_while_a_batch_dataset_is_filled_leaves_it_empty_or_has_it_filled_whole(
+    monkeypatch: pytest.MonkeyPatch, operation: str, after: bool
+) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 3)
+    with new_world() as world:
+        calls = len(BATCH_OPERATIONS[operation](world, _batch(world)).run().calls)
+    assert calls, "an operation that calls nothing proves nothing"
+    for position in range(calls):
+        with new_world() as world:
+            dataset = _batch(world)
+            invocation = BATCH_OPERATIONS[operation](world, dataset)
+            for _ in range(position):
+                invocation.step()
+            invocation.crash(after=after)
+            world.drain()
+            model.sweep_and_drain(world)
+            model.check(world, dataset)
+            model.check_all_settled(world, dataset)
+            latest = model.latest(world, dataset)
+            assert latest in (0, 1)
+            assert len(model.read(world.process(), dataset, latest)) == (len(FRAMES) if latest else 0)

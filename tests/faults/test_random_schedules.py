@@ -1,11 +1,14 @@
 """Random uploads under random schedules: any interleaving, repetition, delay and crash keeps the eight invariants.
 
+Senders that died do not come back: at the end the sweep has to finish what they began.
+
 Every action of the machine is one move of the world's scheduler. Hypothesis prints the moves of a failure and shrinks
 them; the same example replays exactly.
 """
 
 from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,10 +17,16 @@ from tests.faults import model
 from tests.faults.model import DatasetModel
 from tests.faults.rows import UPLOADS
 from tests.faults.world import Crash, Invocation, Message, new_world
+from tidemark.domain.errors import Conflict, NotFound
+from tidemark.services import files
 from tidemark.services.apply import OutOfTurn
 
 PICK = st.integers(min_value=0, max_value=1000)
 """Picks one of however many there are."""
+EXPECTED = (Crash, OutOfTurn, Conflict, NotFound)
+"""How an invocation may end: the last two where a retry comes too early."""
+PART_ROWS = 2
+"""Rows of a part of a file: small, so that files have several."""
 AT_ONCE = 3
 """Invocations under way at the same time."""
 
@@ -28,6 +37,7 @@ class Schedules(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
+        self._stack.enter_context(patch.object(files, "PART_ROWS", PART_ROWS))
         self.world = self._stack.enter_context(new_world())
         self.datasets: list[DatasetModel] = []
         self.running: list[Invocation] = []
@@ -49,7 +59,35 @@ class Schedules(RuleBasedStateMachine):
     def submit_again(self, which: int) -> None:
         known = [(one, sent) for one in self.datasets for sent in one.submissions.values()]
         dataset, sent = known[which % len(known)]
-        self.running.append(model.start_submit(self.world, dataset, sent.rows, sent.key))
+        again = model.start_file if sent.by_file else model.start_submit
+        self.running.append(again(self.world, dataset, sent.rows, sent.key))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE)
+    @rule(which=PICK, rows=UPLOADS)
+    def send_file(self, which: int, rows: list[dict[str, Any]]) -> None:
+        dataset = self.datasets[which % 2]
+        key = f"key-{len(dataset.submissions)}-{self.world.writes}"
+        self.running.append(model.start_file(self.world, dataset, rows, key))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.orders)
+    @rule(which=PICK, steps=st.integers(min_value=1, max_value=3))
+    def follow_order(self, which: int, steps: int) -> None:
+        self.running.append(self.world.start_order(self.world.orders[which % len(self.world.orders)], steps))
+
+    @precondition(lambda self: any(one.submissions for one in self.datasets))
+    @rule(which=PICK)
+    def resume(self, which: int) -> None:
+        known = [(one, upload) for one in self.datasets for upload in one.submissions]
+        dataset, upload = known[which % len(known)]
+        if model.is_recorded(self.world, dataset, upload):
+            model.resume(self.world, dataset, upload)
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and any(one.submissions for one in self.datasets))
+    @rule(which=PICK)
+    def retry(self, which: int) -> None:
+        known = [(one, upload) for one in self.datasets for upload in one.submissions]
+        dataset, upload = known[which % len(known)]
+        self.running.append(model.start_retry(self.world, dataset, upload))
 
     @precondition(lambda self: len(self.running) < AT_ONCE and self.world.windows.groups())
     @rule(which=PICK)
@@ -113,7 +151,7 @@ class Schedules(RuleBasedStateMachine):
         """After every move that may have changed something; what has not changed holds as it did."""
         for invocation in [one for one in self.running if one.finished]:
             self.running.remove(invocation)
-            if invocation.error is not None and not isinstance(invocation.error, Crash | OutOfTurn):
+            if invocation.error is not None and not isinstance(invocation.error, EXPECTED):
                 raise AssertionError(f"{invocation.name} failed") from invocation.error
         if self.world.writes > self.checked:
             for dataset in self.datasets:
@@ -124,11 +162,8 @@ class Schedules(RuleBasedStateMachine):
         try:
             for invocation in self.running:
                 invocation.run()
-            for dataset in self.datasets:
-                for sent in list(dataset.submissions.values()):
-                    if sent.receipt is None:
-                        model.start_submit(self.world, dataset, sent.rows, sent.key).run()
             self.world.drain()
+            model.sweep_and_drain(self.world)
             for dataset in self.datasets:
                 model.check(self.world, dataset)
                 model.check_all_settled(self.world, dataset)
