@@ -71,6 +71,7 @@ class Functions(Construct):
         self._allow_packs(function)
         # A URL that it signs may do what it may do itself.
         self._allow_objects(function, ["GetObject", "PutObject"], "uploads/")
+        self._allow_objects(function, ["GetObject", "PutObject"], "assets/")
         self._allow_send(function, self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         self._allow(function, memory, [self._data.idempotency.table_arn])

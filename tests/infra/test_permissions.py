@@ -30,6 +30,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataTable/index/uploads": {QUERY},
         "DataBucket/packs/*": PACKS,
         "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},

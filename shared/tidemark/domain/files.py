@@ -27,6 +27,8 @@ def _check_sha256(value: str) -> str:
 
 
 SHA256_BYTES = 32
+Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+"""The SHA-256 of some bytes, in base64, as S3 takes it."""
 FileName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME), AfterValidator(_check_name)]
 
 
@@ -37,9 +39,7 @@ class NewFile(BaseModel):
 
     name: FileName
     bytes: int | None = Field(None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Its size, as it is put.")
-    sha256: Annotated[str, AfterValidator(_check_sha256)] | None = Field(
-        None, description="Its SHA-256 in base64, as it is put."
-    )
+    sha256: Sha256 | None = Field(None, description="Its SHA-256 in base64, as it is put.")
 
 
 class SignedFile(BaseModel):

@@ -79,6 +79,12 @@ MAX_UPLOAD_FILES = 90
 MAX_FILE_NAME = 512
 """Characters of a file's name."""
 
+# Assets
+MAX_ASSETS = 100
+"""Assets of one request: each takes a request to S3, and its signed URL a kilobyte or two of the answer."""
+MAX_ASSET_BYTES = 5 * 1024**3
+"""One asset: what S3 takes in one PUT, which alone can be held to a SHA-256."""
+
 # One project and one dataset
 MAX_CLASSES = 10_000
 """Classes of one project."""
