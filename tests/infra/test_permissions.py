@@ -29,7 +29,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataTable/index/project_uploads": {QUERY},
         "DataTable/index/uploads": {QUERY},
         "DataBucket/packs/*": PACKS,
-        "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"},
         "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
