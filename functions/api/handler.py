@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import (
     access,
+    assets,
     class_map,
     datasets,
     frames,
@@ -22,7 +23,19 @@ from functions.api import (
 from functions.api.resolver import Resolver
 from functions.api.routes import BASE_PATH
 
-RESOURCES = (openapi, projects, class_map, datasets, mutations, frames, history, versions, uploads, rejected_files)
+RESOURCES = (
+    openapi,
+    projects,
+    class_map,
+    datasets,
+    mutations,
+    frames,
+    history,
+    versions,
+    uploads,
+    assets,
+    rejected_files,
+)
 
 logger = Logger()
 tracer = Tracer()

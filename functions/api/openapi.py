@@ -34,7 +34,18 @@ Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pag
 next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
 gateway itself: 403 for an unknown or revoked key, 413 for a body above 10 MB, 429 for too many requests at once.
 """
-TAGS = ["projects", "class map", "datasets", "mutations", "frames", "history", "versions", "uploads", "description"]
+TAGS = [
+    "projects",
+    "class map",
+    "datasets",
+    "mutations",
+    "frames",
+    "history",
+    "versions",
+    "uploads",
+    "assets",
+    "description",
+]
 
 REFUSALS = {
     400: "The body is not JSON.",

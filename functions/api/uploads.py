@@ -63,8 +63,10 @@ def create_upload(
 ) -> Response[FileUploadReceipt]:
     """Get a signed URL for each file (R31). PUT every file to its URL, then complete the upload.
 
-    S3 refuses a body of another size or digest than was announced. A URL is good for up to an hour.
+    S3 refuses a body of another size or digest than was announced. A large file has a URL for each of its parts. A URL
+    is good for up to an hour; a repeat with the same key gets new ones, of the same upload.
     """
+    receipts: list[FileUploadReceipt] = []
 
     def create() -> Answer:
         receipt = file_uploads.create(
@@ -75,9 +77,14 @@ def create_upload(
             actor=router.caller.name,
             request=request_name(router, idempotency_key),
         )
-        return Answer.of(receipt, status=201, location=_location(project, dataset, receipt.upload))
+        receipts.append(receipt)
+        # That it was done is kept, and not the URLs, which would be of no use to a later repeat.
+        return Answer(201, "", _location(project, dataset, receipt.upload))
 
-    return once(router, idempotency_key, create)
+    kept = once(router, idempotency_key, create)
+    if not receipts:
+        create()
+    return Response(kept.status_code, content_type=envelope.JSON_TYPE, body=receipts[0], headers=kept.headers)
 
 
 @router.post(

@@ -13,6 +13,7 @@ from infra.local.stack import LocalStack
 from tests.stack import inside
 from tests.stack.client import Caller, Dataset, Json, wait_until
 from tests.stack.rows import add, box, delete, modify
+from tidemark.domain.limits import MAX_SINGLE_PUT_BYTES
 from tidemark.store.backend import Backend
 
 FILES, ROWS, SINGLES = 4, 500, 20
@@ -147,3 +148,26 @@ def test_a_body_of_another_size_than_announced_is_refused(dataset: Dataset) -> N
     assert (refused.status_code, refused.json()["code"]) == (409, "files_missing")
     assert "a" in refused.json()["detail"]
     assert file["headers"]["Content-Length"] == "10"
+
+
+def test_a_large_file_is_put_in_parts_and_read_whole(dataset: Dataset) -> None:
+    """Its few rows are padded with blanks to the size from which files are put in parts."""
+    padding = b" " * 4_000_000
+    rows = MAX_SINGLE_PUT_BYTES // len(padding) + 1
+    content = b"".join(json.dumps(add(f"f{row}")).encode() + padding + b"\n" for row in range(rows))
+    receipt = dataset.caller.create(dataset.at("uploads"), {"files": [{"name": "large", "bytes": len(content)}]})
+    (file,) = receipt["files"]
+    start = 0
+    complete = dataset.at("uploads", receipt["upload"], "complete")
+    for part in file["parts"]:
+        refused = dataset.caller.http.post(complete)
+        assert (refused.status_code, refused.json()["code"]) == (409, "files_missing")
+        body = content[start : start + part["bytes"]]
+        assert httpx.put(part["url"], content=body, headers=part["headers"], timeout=60).status_code == 200
+        start += part["bytes"]
+    assert (start, file["url"], len(file["parts"])) == (len(content), None, 2)
+    assert dataset.caller.http.post(complete).status_code == 202
+    assert dataset.caller.http.post(complete).status_code == 202
+    upload = dataset.settled(receipt["upload"])
+    assert (upload["status"], upload["applied"]) == ("SETTLED", rows)
+    assert len(dataset.frames()) == rows

@@ -2,7 +2,7 @@
 
 Ids of frames, labels, sensors and coordinate frames come from users' own systems, so they may hold any letter, digit
 or mark of any script. Refused are the characters that are unsafe in keys, URLs and file names, those that cannot be
-seen, and spellings of the same text that differ in bytes. Names of projects and datasets are plain ASCII.
+seen, and spellings of the same text that differ in bytes. Names of projects, datasets and assets are plain ASCII.
 """
 
 import re
@@ -122,3 +122,4 @@ SensorId = Annotated[str, Strict(), AfterValidator(_id_rule("sensor id")), _ID_L
 CoordinateFrameId = Annotated[str, Strict(), AfterValidator(_id_rule("coordinate frame id")), _ID_LENGTH]
 ProjectName = Annotated[str, Strict(), AfterValidator(_name_rule("project name")), _NAME_PATTERN]
 DatasetName = Annotated[str, Strict(), AfterValidator(_name_rule("dataset name")), _NAME_PATTERN]
+AssetName = Annotated[str, Strict(), AfterValidator(_name_rule("name of an asset")), _NAME_PATTERN]

@@ -79,6 +79,22 @@ MAX_UPLOAD_FILES = 90
 MAX_FILE_NAME = 512
 """Characters of a file's name."""
 
+MAX_SINGLE_PUT_BYTES = 100 * 1024**2
+"""A file that is announced with its size and put in one PUT; a larger one is put in parts. A PUT that breaks off begins
+anew, and this much takes a few minutes on a slow line. With a SHA-256, which S3 checks for one PUT alone, a file is put
+at once whatever its size."""
+DEFAULT_PART_BYTES = 64 * 1024**2
+"""A part of a large file: 80 of them make a file of `MAX_FILE_BYTES`. S3 asks for 5 MiB at least."""
+MAX_UPLOAD_PARTS = 1000
+"""Parts of all files of one upload; where there would be more, parts are larger than `DEFAULT_PART_BYTES`. Each has a
+signed URL of some two kilobytes, in an answer of 4.6 MB at most."""
+
+# Assets
+MAX_ASSETS = 100
+"""Assets of one request: each takes a request to S3, and its signed URL a kilobyte or two of the answer."""
+MAX_ASSET_BYTES = 5 * 1024**3
+"""One asset: what S3 takes in one PUT, which alone can be held to a SHA-256."""
+
 # One project and one dataset
 MAX_CLASSES = 10_000
 """Classes of one project."""

@@ -2,21 +2,20 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
-from tidemark.domain.files import FileUploadReceipt, NewFile, SignedFile
-from tidemark.domain.limits import MAX_FILE_BYTES
+from tidemark.domain.errors import Conflict, InvalidRequest
+from tidemark.domain.files import FileUploadReceipt, NewFile, SignedFile, SignedPart, part_bytes
 from tidemark.domain.orders import ReadFile
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.services import batches
-from tidemark.store import catalog, file_uploads, objects, queues, uploads
+from tidemark.services.put_files import put_files
+from tidemark.store import catalog, file_uploads, multipart, objects, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.file_uploads import FileUpload, StoredFile
+from tidemark.store.multipart import Multipart
 from tidemark.store.objects import Object
-
-NAMED = 5
-"""Missing files that one refusal names."""
 
 
 def create(
@@ -53,7 +52,10 @@ def create(
         )
         for number, file in enumerate(files)
     ]
-    file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), stored)
+    stored = _begun(backend, stored, files)
+    if not file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), stored):
+        # The first request has its own parts on record, and those are the ones that will be put together.
+        stored = file_uploads.files(backend, found.uid, upload_id)
     return FileUploadReceipt(
         upload=upload_id,
         files=[_signed(backend, kept, file) for kept, file in zip(stored, files, strict=True)],
@@ -73,7 +75,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
     stored = file_uploads.files(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
         batches.refuse_if_filled(backend, found, upload)
-        file_uploads.start(backend, record, _put_files(backend, stored))
+        file_uploads.start(backend, record, put_files(backend, stored))
     after = uploads.get(backend, found.uid, upload)
     if after.status is UploadStatus.PENDING:
         unread = [file.number for file in stored if not file.is_read]
@@ -88,29 +90,37 @@ def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> 
     return [file.file for file in file_uploads.files(backend, uid, upload)]
 
 
-def _put_files(backend: Backend, stored: Sequence[StoredFile]) -> list[StoredFile]:
-    """The files as they lie in the bucket now. What is put in their place later is not read."""
-    objects_found = backend.parallel(lambda file: objects.find(backend, file.source.key), stored)
-    missing = [file.file.name for file, found in zip(stored, objects_found, strict=True) if found is None]
-    if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        raise Conflict(
-            f"These files have not been put yet: {', '.join(missing[:NAMED])}{more}. Put them and complete again.",
-            code="files_missing",
-        )
-    put = [file.at(found) for file, found in zip(stored, objects_found, strict=True) if found]
-    for file in put:
-        if file.source.size > MAX_FILE_BYTES:
-            raise TooLarge(
-                f"The file {file.file.name!r} has {file.source.size:,} bytes, of at most {MAX_FILE_BYTES:,}."
-            )
-    return put
+def _begun(backend: Backend, stored: Sequence[StoredFile], files: Sequence[NewFile]) -> list[StoredFile]:
+    """The files with those begun that are to be put in parts.
+
+    What is begun and then not recorded, as in a repeat, has no parts and ends by a rule of the bucket.
+    """
+    largest = part_bytes(files)
+
+    def begun(kept: StoredFile, file: NewFile) -> StoredFile:
+        if file.bytes is None or not file.in_parts:
+            return kept
+        started = multipart.begin(backend, kept.source.key, size=file.bytes, part_bytes=largest)
+        return replace(kept, multipart=started)
+
+    return backend.parallel(lambda pair: begun(*pair), zip(stored, files, strict=True))
 
 
 def _signed(backend: Backend, stored: StoredFile, file: NewFile) -> SignedFile:
-    url, headers = objects.signed_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
     expires_at = backend.clock() + timedelta(seconds=objects.SIGNED_SECONDS)
-    return SignedFile(name=file.name, url=url, headers=headers, expires_at=expires_at)
+    if stored.multipart is not None:
+        parts = _signed_parts(backend, stored.source.key, stored.multipart)
+        return SignedFile(name=file.name, url=None, headers={}, parts=parts, expires_at=expires_at)
+    url, headers = objects.signed_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
+    return SignedFile(name=file.name, url=url, headers=headers, parts=[], expires_at=expires_at)
+
+
+def _signed_parts(backend: Backend, key: str, whole: Multipart) -> list[SignedPart]:
+    parts = []
+    for number, size in whole.sizes.items():
+        url, headers = multipart.signed_part(backend, key, whole, number, size)
+        parts.append(SignedPart(number=number, bytes=size, url=url, headers=headers))
+    return parts
 
 
 def _upload_id(uid: str, request: str | None) -> str:

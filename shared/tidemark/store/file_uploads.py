@@ -8,7 +8,7 @@ nothing is added twice. Only publish finishes an upload: its messages of one dat
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tidemark.domain.datasets import Mode
@@ -17,6 +17,7 @@ from tidemark.domain.uploads import FileStatus, Upload, UploadFile, UploadStatus
 from tidemark.store import catalog, parts, table, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.catalog import SchemaGrowth
+from tidemark.store.multipart import Multipart
 from tidemark.store.objects import Object
 from tidemark.store.parts import Part
 from tidemark.store.table import Item, Key, dataset_pk
@@ -67,6 +68,8 @@ class StoredFile:
     source: Object
     """The object that holds it."""
     file: UploadFile
+    multipart: Multipart | None = None
+    """How it is put, if in parts."""
     cursor: Cursor = START
     """Where reading goes on."""
     parts: int = 0
@@ -328,17 +331,17 @@ def _file_key(uid: str, upload_id: str, number: int) -> Key:
 
 
 def _file_item(file: StoredFile) -> dict[str, Any]:
-    return table.put(
-        _file_key(file.uid, file.upload, file.number),
-        {
-            "file": file.file.model_dump_json(),
-            "source": json.dumps([file.source.key, file.source.version]),
-            "cursor": json.dumps(file.cursor),
-            "parts": file.parts,
-            "told": file.told,
-            "revision": file.revision,
-        },
-    )
+    attributes = {
+        "file": file.file.model_dump_json(),
+        "source": json.dumps([file.source.key, file.source.version]),
+        "cursor": json.dumps(file.cursor),
+        "parts": file.parts,
+        "told": file.told,
+        "revision": file.revision,
+    }
+    if file.multipart is not None:
+        attributes["multipart"] = json.dumps(asdict(file.multipart))
+    return table.put(_file_key(file.uid, file.upload, file.number), attributes)
 
 
 def _file(uid: str, item: Item) -> StoredFile:
@@ -348,6 +351,7 @@ def _file(uid: str, item: Item) -> StoredFile:
         upload=upload_id,
         number=int(number),
         source=_object(item["source"]),
+        multipart=Multipart(**json.loads(item["multipart"])) if "multipart" in item else None,
         cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
         parts=int(item["parts"]),

@@ -1,4 +1,4 @@
-"""Objects in the bucket that hold files of mutations: signing their URLs, and reading them as streams."""
+"""Objects in the bucket that senders put, files of mutations and assets: their signed URLs, reading them as streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,10 +31,12 @@ class Object:
     """Bytes."""
 
 
-def signed_put(backend: Backend, key: str, *, size: int | None, sha256: str | None) -> tuple[str, dict[str, str]]:
-    """A URL to which a file can be put, and the headers to send with it.
+def signed_put(
+    backend: Backend, key: str, *, size: int | None, sha256: str | None, content_type: str | None = None
+) -> tuple[str, dict[str, str]]:
+    """A URL to which an object can be put, and the headers to send with it.
 
-    S3 refuses a body that has another size or digest (SHA-256 in base64) than was signed.
+    S3 refuses a body that has another size or digest (SHA-256 in base64) than was signed, and another content type.
     """
     parameters: dict[str, Any] = {"Bucket": backend.bucket, "Key": key}
     headers: dict[str, str] = {}
@@ -44,8 +46,17 @@ def signed_put(backend: Backend, key: str, *, size: int | None, sha256: str | No
     if sha256 is not None:
         parameters["ChecksumSHA256"] = sha256
         headers["x-amz-checksum-sha256"] = sha256
+    if content_type is not None:
+        parameters["ContentType"] = content_type
+        headers["Content-Type"] = content_type
     url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
     return url, headers
+
+
+def signed_get(backend: Backend, key: str) -> str:
+    """A URL from which an object can be read."""
+    parameters = {"Bucket": backend.bucket, "Key": key}
+    return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
 
 
 def find(backend: Backend, key: str) -> Object | None:

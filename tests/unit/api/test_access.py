@@ -30,6 +30,7 @@ READS = {
     "getUpload",
     "listUploadErrors",
     "listUploadFiles",
+    "readAssets",
 }
 RULES: dict[str, Role | None] = {
     "getDescription": None,
@@ -38,6 +39,7 @@ RULES: dict[str, Role | None] = {
     "createUpload": Role.WRITE,
     "completeUpload": Role.WRITE,
     "retryUpload": Role.WRITE,
+    "announceAssets": Role.WRITE,
     "listRejectedFiles": Role.ADMIN,
     "createProject": Role.ADMIN,
     "putClassMap": Role.ADMIN,

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -12,7 +13,7 @@ from functions.api import idempotency
 from tests.faults.world import World
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.domain.limits import MAX_CLASS_MAP_BYTES
+from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_SINGLE_PUT_BYTES
 from tidemark.services import projects
 
 TRAIN = "/projects/birds/datasets/train"
@@ -84,9 +85,43 @@ def test_a_repeat_of_mutations_makes_no_second_upload(api: Client) -> None:
     assert len(api.get(f"{TRAIN}/uploads").json()["items"]) == 1
 
 
+def announce_files(client: Client, key: str) -> Answer:
+    files = [{"name": "small"}, {"name": "large", "bytes": MAX_SINGLE_PUT_BYTES + 1}]
+    return client.post(f"{TRAIN}/uploads", {"files": files}, Idempotency_Key=key)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+def test_a_repeat_of_an_announcement_gets_new_urls_of_the_same_files(api: Client, world: World, lost: bool) -> None:
+    first = announce_files(api, "once")
+    if lost:
+        _lose_kept_answers(world)
+    again = announce_files(api, "once")
+    assert (again.status, again.headers) == (first.status, first.headers) == (201, first.headers)
+    assert again.json()["upload"] == first.json()["upload"]
+    for before, after in zip(first.json()["files"], again.json()["files"], strict=True):
+        assert before["expires_at"] < after["expires_at"]
+        assert _places(before) == _places(after)
+
+
+def _places(file: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Where the URLs of a file lead: to which objects, and to which parts of which multipart uploads."""
+    urls = [urlsplit(part["url"]) for part in file["parts"] or [file]]
+    return [
+        (url.path, [*parse_qs(url.query).get("uploadId", []), *parse_qs(url.query).get("partNumber", [])])
+        for url in urls
+    ]
+
+
+def test_signed_urls_are_not_kept(api: Client, world: World) -> None:
+    announce_files(api, "once")
+    (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
+    assert idempotency.Answer.of_kept(json.loads(item["data"]["S"])).body == ""
+
+
 @pytest.mark.parametrize(
     ("first", "path", "body"),
     [
+        (announce_files, f"{TRAIN}/uploads", {"files": [{"name": "other"}]}),
         (create_project, "/projects", {"name": "boats"}),
         (create_dataset, "/projects/birds/datasets", {"name": "other"}),
         (submit_mutations, f"{TRAIN}/mutations", {"mutations": [{"op": "DELETE", "frame_id": "f2"}]}),

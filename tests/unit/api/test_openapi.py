@@ -111,7 +111,9 @@ def test_the_examples_of_mutations_are_good(example: dict[str, Any]) -> None:
     assert conforms(example, "NewMutations")
 
 
-@pytest.mark.parametrize("name", ["NewProject", "NewDataset", "NewClassMap", "WantedFrames"])
+@pytest.mark.parametrize(
+    "name", ["NewProject", "NewDataset", "NewClassMap", "WantedFrames", "NewAssets", "WantedAssets"]
+)
 def test_the_examples_of_bodies_are_good(name: str) -> None:
     (example,) = DOCUMENT["components"]["schemas"][name]["examples"]
     assert conforms(example, name)
