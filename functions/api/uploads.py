@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api import envelope
@@ -22,13 +22,18 @@ from functions.api.parameters import (
 )
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
+from tidemark.domain.datasets import Mode
 from tidemark.domain.files import FileUploadReceipt, NewFile
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
-from tidemark.domain.uploads import RowOutcome, Upload, UploadFile
+from tidemark.domain.uploads import RowOutcome, Source, Upload, UploadFile, UploadFilter, UploadStatus
 from tidemark.services import file_uploads, retry, uploads
 
 router = Routes()
+
+StatusWanted = Annotated[UploadStatus | None, Query(description="Only uploads that stand there.")]
+ModeWanted = Annotated[Mode | None, Query(description="Only uploads to datasets of that mode.")]
+SourceWanted = Annotated[Source | None, Query(description="Only uploads that came through that door.")]
 
 
 class NewFileUpload(BaseModel):
@@ -122,10 +127,40 @@ def list_upload_files(project: ProjectPath, dataset: DatasetPath, upload: Upload
 )
 @allow(Role.READ)
 def list_uploads(
-    project: ProjectPath, dataset: DatasetPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    project: ProjectPath,
+    dataset: DatasetPath,
+    status: StatusWanted = None,
+    mode: ModeWanted = None,
+    source: SourceWanted = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[Upload]:
-    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet."""
-    return uploads.list_uploads(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
+    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet.
+
+    With a filter, a page may hold fewer than `limit`, also none; the list ends only where `cursor` is null.
+    """
+    wanted = UploadFilter(status, mode, source)
+    return uploads.list_uploads(backend(), project=project, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/projects/<project>/uploads",
+    operation_id="listProjectUploads",
+    summary="List the uploads of a project",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def list_project_uploads(
+    project: ProjectPath,
+    status: StatusWanted = None,
+    mode: ModeWanted = None,
+    source: SourceWanted = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[Upload]:
+    """The uploads of all datasets of a project, newest first, as those of one dataset are listed (R29)."""
+    wanted = UploadFilter(status, mode, source)
+    return uploads.list_project_uploads(backend(), project=project, wanted=wanted, limit=limit, cursor=cursor)
 
 
 @router.get(

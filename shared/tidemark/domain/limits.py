@@ -20,6 +20,8 @@ DEFAULT_PAGE = 100
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Payload on one page of frames, changes on one of a history; a page ends early when it is reached. Leaves
 room under Lambda's 6 MB answer."""
+MAX_UPLOADS_EXAMINED = 1000
+"""Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
 
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 
+from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.uploads import RowOutcome, Upload
+from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
 from tidemark.store import catalog, file_uploads, parts, shards, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
+from tidemark.store.uploads import Listed, Place
 
 WHOLE = "-"
 """Stands in a cursor for the one part of an upload that came in a request, which has no name."""
+FILTERED_AT_ONCE = 100
+"""Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
@@ -17,16 +21,46 @@ def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> 
     return uploads.get(backend, catalog.dataset(backend, project, dataset).uid, upload)
 
 
-def list_uploads(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Upload]:
-    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet."""
+def list_uploads(
+    backend: Backend,
+    *,
+    project: str,
+    dataset: str,
+    limit: int,
+    cursor: str | None,
+    wanted: UploadFilter = ANY_UPLOAD,
+) -> Page[Upload]:
+    """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
     uid = catalog.dataset(backend, project, dataset).uid
-    scope = f"uploads:{uid}"
-    after = None
-    if cursor is not None:
-        accepted_at, upload = decode_cursor(scope, cursor, str, str)
-        after = (str(accepted_at), str(upload))
-    found, last = uploads.newest(backend, uid, limit, after)
-    return Page(items=found, cursor=encode_cursor(scope, *last) if last else None)
+    return _listed(backend, "dataset", uid, wanted, limit, cursor)
+
+
+def list_project_uploads(
+    backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
+) -> Page[Upload]:
+    """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
+    return _listed(backend, "project", catalog.project(backend, project).name, wanted, limit, cursor)
+
+
+def _listed(
+    backend: Backend, of: Listed, name: str, wanted: UploadFilter, limit: int, cursor: str | None
+) -> Page[Upload]:
+    """A page of a list of uploads; one that was accepted a moment ago may not be listed yet.
+
+    No more than `MAX_UPLOADS_EXAMINED` are looked at for it, so that one on which few are wanted may be short, or
+    empty: the list goes on as long as there is a cursor. A page costs a query for each hundred uploads that are looked
+    at, and the records of these.
+    """
+    scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
+    after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
+    at_once = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    items: list[Upload] = []
+    for examined, (place, upload) in enumerate(uploads.newest(backend, of, name, after, at_once=at_once), 1):
+        if wanted.takes(upload):
+            items.append(upload)
+        if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, *place))
+    return Page(items=items, cursor=None)
 
 
 def list_errors(

@@ -27,6 +27,7 @@ READS = {
     "listVersions",
     "getVersion",
     "listUploads",
+    "listProjectUploads",
     "getUpload",
     "listUploadErrors",
     "listUploadFiles",

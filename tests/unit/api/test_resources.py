@@ -148,6 +148,22 @@ def test_uploads_are_listed_newest_first(history: Client) -> None:
     assert [upload["version"] for upload in uploads] == [2, 1]
 
 
+def test_uploads_of_a_project_are_found_by_their_status(history: Client) -> None:
+    failed = submit(history, add("")).json()["upload"]
+    found = history.get("/projects/birds/uploads?status=FAILED&mode=STREAMING&source=REQUEST").json()
+    assert ([upload["id"] for upload in found["items"]], found["cursor"]) == ([failed], None)
+    assert len(history.get("/projects/birds/uploads").json()["items"]) == 3
+
+
+@pytest.mark.parametrize("where", [TRAIN, "/projects/birds"])
+@pytest.mark.parametrize("wanted", ["status=partial", "mode=STREAM", "source=", "status=PENDING,PARTIAL"])
+def test_a_filter_that_takes_no_such_value_says_which_it_takes(api: Client, where: str, wanted: str) -> None:
+    answer = api.get(f"{where}/uploads?{wanted}")
+    (fault,) = answer.json()["errors"]
+    assert (answer.status, fault["code"], fault["parameter"]) == (422, "unknown_value", wanted.partition("=")[0])
+    assert {"status": "'PARTIAL'", "mode": "'BATCH'", "source": "'DROP'"}[fault["parameter"]] in fault["detail"]
+
+
 def test_an_unknown_upload_is_not_found(api: Client) -> None:
     assert api.get(f"{TRAIN}/uploads/ffff").json()["code"] == "unknown_upload"
 
