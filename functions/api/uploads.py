@@ -26,8 +26,9 @@ from tidemark.domain.datasets import Mode
 from tidemark.domain.files import FileUploadReceipt, NewFile
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
+from tidemark.domain.upload_rows import UploadRow
 from tidemark.domain.uploads import RowOutcome, Source, Upload, UploadFile, UploadFilter, UploadStatus
-from tidemark.services import file_uploads, retry, uploads
+from tidemark.services import file_uploads, retry, upload_rows, uploads
 
 router = Routes()
 
@@ -209,6 +210,27 @@ def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath)
     found = retry.retry(backend(), project=project, dataset=dataset, upload=upload)
     location = {"Location": _location(project, dataset, upload)}
     return Response(HTTPStatus.ACCEPTED, content_type=envelope.JSON_TYPE, body=found, headers=location)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/rows",
+    operation_id="listUploadRows",
+    summary="List an upload's rows",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def list_upload_rows(
+    project: ProjectPath,
+    dataset: DatasetPath,
+    upload: UploadPath,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[UploadRow]:
+    """Every row of an upload, with the labels that it carries and what became of it so far (R30).
+
+    Of one file, rejected rows are listed as far as their errors are. A page ends early where labels are many.
+    """
+    return upload_rows.list_rows(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
 
 
 def _location(project: str, dataset: str, upload: str) -> str:

@@ -18,8 +18,8 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 """Items on one page of a list when the request does not say."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Payload on one page of frames, changes on one of a history; a page ends early when it is reached. Leaves
-room under Lambda's 6 MB answer."""
+"""Payload on one page of frames or of an upload's rows, changes on one of a history; a page ends early when it is
+reached. Leaves room under Lambda's 6 MB answer."""
 MAX_UPLOADS_EXAMINED = 1000
 """Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
 

@@ -1,13 +1,15 @@
 """Following uploads: status, list, and what became of the rows that did not take effect (R29, R30)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
+from tidemark.domain.windows import WindowPlan
 from tidemark.store import catalog, file_uploads, parts, shards, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
+from tidemark.store.shards import Marker
 from tidemark.store.uploads import Listed, Place
 
 WHOLE = "-"
@@ -77,7 +79,7 @@ def list_errors(
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
-    for part, file in _parts(backend, uid, upload, "" if name == WHOLE else str(name)):
+    for part, file in parts_of(backend, uid, upload, "" if name == WHOLE else str(name)):
         if (part.name or WHOLE) != name:
             first = told = 0
         outcomes = _outcomes(backend, part, file, int(first))
@@ -91,17 +93,23 @@ def list_errors(
     return Page(items=items, cursor=None)
 
 
-def _parts(backend: Backend, uid: str, upload_id: str, first: str) -> Iterator[tuple[Part, str | None]]:
-    """The parts of an upload in which rows may not have taken effect, from the one named `first` on, each with the name
-    of its file. Raises NotFound."""
+def parts_of(
+    backend: Backend, uid: str, upload_id: str, first: str = "", *, at_once: int | None = None
+) -> Iterator[tuple[Part, str | None]]:
+    """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
+    of `at_once` are read by a request. Raises NotFound."""
     if uploads.get(backend, uid, upload_id).files == 0:
         yield parts.get(backend, uid, upload_id), None
         return
     names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload_id)}
-    for part in parts.of_upload(backend, uid, upload_id, first):
-        counts = part.upload
-        if counts.rejected + counts.dropped + counts.failed:
-            yield part, names[file_uploads.file_of(part.name)]
+    for part in parts.of_upload(backend, uid, upload_id, first, at_once=at_once):
+        yield part, names[file_uploads.file_of(part.name)]
+
+
+def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+    """What became of windows of a part; None for those that are not decided yet."""
+    windows = [parts.window(part, plan) for plan in plans]
+    return shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
 
 
 def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> list[RowOutcome]:
@@ -114,8 +122,7 @@ def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> lis
     ]
     if part.upload.dropped + part.upload.failed:
         plans = [plan for plan in parts.plans(backend, part) if plan.rows[-1].row >= first]
-        windows = [parts.window(part, plan) for plan in plans]
-        decided = shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
-        told = (outcome for marker in decided if marker for outcome in marker.outcomes if outcome.row >= first)
+        markers = decided(backend, part, plans)
+        told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
     return sorted(outcomes, key=lambda outcome: outcome.row)

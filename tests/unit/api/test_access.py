@@ -30,6 +30,7 @@ READS = {
     "listProjectUploads",
     "getUpload",
     "listUploadErrors",
+    "listUploadRows",
     "listUploadFiles",
     "readAssets",
 }

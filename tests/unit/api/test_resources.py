@@ -127,7 +127,16 @@ def read_in_pages_of_one(client: Client, path: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "path", ["frames", "frames/f1/history", "frames/f1/labels/l1/history", "versions", "uploads", "uploads/{}/errors"]
+    "path",
+    [
+        "frames",
+        "frames/f1/history",
+        "frames/f1/labels/l1/history",
+        "versions",
+        "uploads",
+        "uploads/{}/errors",
+        "uploads/{}/rows",
+    ],
 )
 def test_a_list_in_pages_holds_what_it_holds_on_one(history: Client, path: str) -> None:
     upload = submit(history, add("f2"), add(""), add("")).json()["upload"]
