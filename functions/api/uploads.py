@@ -23,17 +23,22 @@ from functions.api.parameters import (
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Mode
+from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.files import FileUploadReceipt, NewFile
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
 from tidemark.domain.upload_rows import UploadRow
 from tidemark.domain.uploads import RowOutcome, Source, Upload, UploadFile, UploadFilter, UploadStatus
-from tidemark.services import file_uploads, retry, upload_rows, uploads
+from tidemark.services import error_files, file_uploads, retry, upload_rows, uploads
 
 router = Routes()
 
+ENOUGH_MILLISECONDS = 8_000
+"""Time in which the errors of a part are read and the file of all is put, however slow the stores answer."""
+
 StatusWanted = Annotated[UploadStatus | None, Query(description="Only uploads that stand there.")]
 ModeWanted = Annotated[Mode | None, Query(description="Only uploads to datasets of that mode.")]
+FormatWanted = Annotated[ErrorFormat, Query(alias="format", description="How the file is written.")]
 SourceWanted = Annotated[Source | None, Query(description="Only uploads that came through that door.")]
 
 
@@ -213,6 +218,25 @@ def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath)
 
 
 @router.get(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/errors/file",
+    operation_id="downloadUploadErrors",
+    summary="Download an upload's errors",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def download_upload_errors(
+    project: ProjectPath, dataset: DatasetPath, upload: UploadPath, form: FormatWanted = ErrorFormat.JSONL
+) -> ErrorFile:
+    """A signed URL of a file that holds the errors of an upload so far, good for up to an hour (R30).
+
+    `truncated` says that the upload may have more errors than the file holds.
+    """
+    return error_files.write_errors(
+        backend(), project=project, dataset=dataset, upload=upload, form=form, has_time=_has_time
+    )
+
+
+@router.get(
     "/projects/<project>/datasets/<dataset>/uploads/<upload>/rows",
     operation_id="listUploadRows",
     summary="List an upload's rows",
@@ -231,6 +255,10 @@ def list_upload_rows(
     Of one file, rejected rows are listed as far as their errors are. A page ends early where labels are many.
     """
     return upload_rows.list_rows(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
+
+
+def _has_time() -> bool:
+    return router.milliseconds_left > ENOUGH_MILLISECONDS
 
 
 def _location(project: str, dataset: str, upload: str) -> str:

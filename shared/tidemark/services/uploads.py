@@ -82,7 +82,7 @@ def list_errors(
     for part, file in parts_of(backend, uid, upload, "" if name == WHOLE else str(name)):
         if (part.name or WHOLE) != name:
             first = told = 0
-        outcomes = _outcomes(backend, part, file, int(first))
+        outcomes = outcomes_of(backend, part, file, int(first))
         room = limit - len(items)
         end = int(told) + room
         items.extend(outcomes[int(told) : end])
@@ -112,9 +112,9 @@ def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[M
     return shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
 
 
-def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> list[RowOutcome]:
-    """Why rows did not take effect, from row `first` on. The errors of one row are there all at once, and never change
-    or move."""
+def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) -> list[RowOutcome]:
+    """Why rows of a part did not take effect, from row `first` on, each with the file given. The errors of one row are
+    there all at once, and never change or move."""
     outcomes = [
         RowOutcome(**error.model_dump(), outcome="rejected", file=file)
         for error in parts.rejected_rows(backend, part)

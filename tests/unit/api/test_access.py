@@ -30,6 +30,7 @@ READS = {
     "listProjectUploads",
     "getUpload",
     "listUploadErrors",
+    "downloadUploadErrors",
     "listUploadRows",
     "listUploadFiles",
     "readAssets",

@@ -141,6 +141,7 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
         ("/projects/birds/uploads", "Page_Upload_"),
         (f"{train}/uploads/{receipt['upload']}", "Upload"),
         (f"{train}/uploads/{receipt['upload']}/errors", "Page_RowOutcome_"),
+        (f"{train}/uploads/{receipt['upload']}/errors/file", "ErrorFile"),
         (f"{train}/uploads/{receipt['upload']}/rows", "Page_UploadRow_"),
         (f"{train}/frames/ghost", "Problem"),
     ]:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from functions.api import resolver
+from functions.api import resolver, uploads
 from tests.faults.world import World
-from tests.unit.api.gateway import BASE, Answer, Client
+from tests.unit.api.gateway import BASE, Answer, Client, Context
 from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.limits import MAX_LABELS_PER_FRAME
 
@@ -114,6 +114,27 @@ def test_errors_of_an_upload_are_listed(api: Client) -> None:
     upload = submit(api, add("f1", labels=[label("dodo")])).json()["upload"]
     (error,) = api.get(f"{TRAIN}/uploads/{upload}/errors").json()["items"]
     assert (error["outcome"], error["frame_id"]) == ("rejected", "f1")
+
+
+@pytest.mark.parametrize(("query", "form"), [("", "jsonl"), ("?format=jsonl", "jsonl"), ("?format=csv", "csv")])
+def test_errors_of_an_upload_are_downloaded_in_the_format_asked_for(api: Client, query: str, form: str) -> None:
+    upload = submit(api, add("f1", labels=[label("dodo")])).json()["upload"]
+    answer = api.get(f"{TRAIN}/uploads/{upload}/errors/file{query}").json()
+    assert (answer["format"], answer["errors"], answer["truncated"]) == (form, 1, False)
+    assert f".{form}?" in answer["url"]
+
+
+def test_a_download_stops_while_there_is_time_to_answer(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = submit(api, add("")).json()["upload"]
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: uploads.ENOUGH_MILLISECONDS)
+    answer = api.get(f"{TRAIN}/uploads/{upload}/errors/file").json()
+    assert (answer["errors"], answer["truncated"]) == (0, True)
+
+
+def test_a_format_that_there_is_not_is_told_with_those_that_there_are(api: Client) -> None:
+    (fault,) = api.get(f"{TRAIN}/uploads/u/errors/file?format=xlsx").json()["errors"]
+    assert (fault["code"], fault["parameter"]) == ("unknown_value", "format")
+    assert "'jsonl' or 'csv'" in fault["detail"]
 
 
 def read_in_pages_of_one(client: Client, path: str) -> list[dict[str, object]]:
