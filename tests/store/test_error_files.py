@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.store.test_files import errors, lines, sent
+from tests.store.sending_files import errors, lines, sent
 from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.errors import NotFound
 from tidemark.services import error_files, files

@@ -8,11 +8,12 @@ import pytest
 from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.store.test_files import announced, lines, sent
+from tests.store.sending_files import announced, lines, sent
+from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import Page
 from tidemark.domain.upload_rows import UploadRow
-from tidemark.services import files, upload_rows, uploads
+from tidemark.services import datasets, files, retry, upload_rows, uploads
 from tidemark.store import packs, shards
 from tidemark.store.backend import Backend
 
@@ -20,10 +21,12 @@ BAD = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1}}
 """A row that is refused on arrival, for two reasons."""
 
 
-def listing(world: World, upload_id: str, limit: int = 100) -> Callable[[str | None], Page[UploadRow]]:
+def listing(
+    world: World, upload_id: str, limit: int = 100, dataset: str = DATASET
+) -> Callable[[str | None], Page[UploadRow]]:
     backend = world.process()
     return lambda cursor: upload_rows.list_rows(
-        backend, project=PROJECT, dataset=DATASET, upload=upload_id, limit=limit, cursor=cursor
+        backend, project=PROJECT, dataset=dataset, upload=upload_id, limit=limit, cursor=cursor
     )
 
 
@@ -92,6 +95,33 @@ def test_rows_of_a_window_that_was_given_up_have_failed(world: World) -> None:
     (row,) = rows(world, sent_upload)
     assert (row.outcome, [why.code for why in row.errors]) == ("failed", ["window_failed"])
     assert [label.id for label in row.labels or ()] == ["l1"]
+
+
+def test_rows_that_are_retried_are_pending_until_they_are_decided_anew(world: World) -> None:
+    sent_upload = send(world, add("f1")).upload
+    world.bury(world.first_window(world.windows.groups()[0]))
+    world.drain()
+    retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=sent_upload)
+    assert [row.outcome for row in rows(world, sent_upload)] == ["pending"]
+    world.drain()
+    assert [(row.outcome, row.errors) for row in rows(world, sent_upload)] == [("applied", ())]
+
+
+def test_sound_rows_of_files_that_a_batch_dataset_refused_whole_are_rejected_with_the_reason(world: World) -> None:
+    datasets.create_dataset(
+        world.process(), project=PROJECT, name="batch", description="", mode=Mode.BATCH, shards=2, actor="admin"
+    )
+    settled = sent(world, lines(add("f1", "l1"), add("f2", "l1")), lines(add("f3"), 7), dataset="batch")
+    found = items(listing(world, settled.id, dataset="batch"))
+    assert [(row.frame_id, row.op, row.outcome, row.errors[0].code) for row in found] == [
+        ("f1", "ADD", "rejected", "upload_refused"),
+        ("f2", "ADD", "rejected", "upload_refused"),
+        ("f3", "ADD", "rejected", "upload_refused"),
+        (None, None, "rejected", "wrong_type"),
+    ]
+    assert settled.reason is not None
+    assert found[0].errors[0].message.endswith(settled.reason)
+    assert len(found) == settled.rejected
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])

@@ -42,14 +42,14 @@ class UploadRow(BaseModel):
     """The file that holds the row, and `row` is its line from 1; None for rows of a request, which count from 0."""
     row: int
     op: Op | None
-    """None where the row was rejected: nothing of it is kept, but for its errors."""
+    """None where the row was refused on arrival: nothing of it is kept, but for its errors."""
     frame_id: str | None
-    """The frame that the row names, or None where a rejected row does not name one."""
+    """The frame that the row names, or None where a row that was refused on arrival does not name one."""
     outcome: Outcome
     labels: tuple[CarriedLabel, ...] | None
-    """Labels that the row gives; None where it was rejected."""
+    """Labels that the row gives; None where it was refused on arrival."""
     remove_labels: tuple[str, ...] | None
-    """Ids of labels that it removes; None where it was rejected."""
+    """Ids of labels that it removes; None where it was refused on arrival."""
     errors: tuple[RowFault, ...]
     """Why it did not take effect, if it did not."""
 

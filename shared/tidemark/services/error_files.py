@@ -9,7 +9,7 @@ from typing import IO
 from tidemark.domain.error_files import ErrorFile, ErrorFormat, beginning, lines
 from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
 from tidemark.services.uploads import outcomes_of, parts_of
-from tidemark.store import catalog, objects
+from tidemark.store import catalog, objects, uploads
 from tidemark.store.backend import Backend
 
 FOLDER = "downloads/"
@@ -47,7 +47,7 @@ def _write(
     """Write the errors to a file; answers how many, and whether there may be more."""
     file.write(beginning(form))
     written = 0
-    for part, name in parts_of(backend, uid, upload):
+    for part, name in parts_of(backend, uid, uploads.get(backend, uid, upload)):
         if not has_time():
             return written, True
         errors = outcomes_of(backend, part, name)

@@ -13,9 +13,10 @@ from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.mutations import Op
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.upload_rows import CarriedLabels, Outcome, RowFault, UploadRow, carried_labels
+from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import WindowPlan, WindowRow
 from tidemark.services.uploads import WHOLE, decided, parts_of
-from tidemark.store import catalog, packs, parts
+from tidemark.store import catalog, packs, parts, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.packs import Pointer
 from tidemark.store.parts import Part
@@ -38,13 +39,13 @@ class _Row:
     file: str | None
     number: int
     accepted: tuple[WindowPlan, WindowRow] | None = None
-    """The row and the window that it is in; None if it was rejected."""
+    """The row and the window that it is in; None if it was refused on arrival."""
     outcome: Outcome = "rejected"
     errors: Sequence[RowError] = ()
 
     @property
     def payload(self) -> Pointer | None:
-        """Where its payload lies; a rejected row and a DELETE have none."""
+        """Where its payload lies; a row that was refused on arrival and a DELETE have none."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None
         row = self.accepted[1]
@@ -71,7 +72,8 @@ def list_rows(
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
     name, first = decode_cursor(scope, cursor, str, int) if cursor else (WHOLE, 0)
-    rows, following = _gathered(backend, uid, upload, (str(name), int(first)), limit)
+    record = uploads.get(backend, uid, upload)
+    rows, following = _gathered(backend, uid, record, (str(name), int(first)), limit)
     items = _told(backend, rows)
     sizes = [len(to_json(item)) for item in items]
     kept = _fitting(sizes, MAX_PAGE_BYTES) or min(len(items), 1)
@@ -80,11 +82,12 @@ def list_rows(
     return Page(items=items[:kept], cursor=encode_cursor(scope, *following) if following else None)
 
 
-def _gathered(backend: Backend, uid: str, upload: str, place: Place, limit: int) -> tuple[list[_Row], Place | None]:
+def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: int) -> tuple[list[_Row], Place | None]:
     """The rows of a page that begins at `place`, and where the next one begins if there may be more."""
     name, first = place
     found: list[_Row] = []
     room = MAX_PAGE_BYTES
+    is_refused = upload.settled_at is not None and upload.windows_settled < upload.windows
     placed = parts_of(backend, uid, upload, "" if name == WHOLE else name, at_once=PARTS_AT_ONCE)
     for count, (part, file) in enumerate(placed):
         begin = first if _name(part) == name else 0
@@ -93,7 +96,7 @@ def _gathered(backend: Backend, uid: str, upload: str, place: Place, limit: int)
         rows = _rows(backend, part, file, begin)
         fitting = _fitting([row.size for row in rows], room)
         taken = min(fitting if found else max(fitting, 1), limit - len(found))
-        found += _judged(backend, part, rows[:taken])
+        found += _refused(rows[:taken], upload) if is_refused else _judged(backend, part, rows[:taken])
         if taken < len(rows):
             return found, (_name(part), rows[taken].number)
         room -= sum(row.size for row in rows)
@@ -124,6 +127,21 @@ def _rows(backend: Backend, part: Part, file: str | None, begin: int) -> list[_R
         if row.row >= begin
     ]
     return sorted(rows, key=lambda row: row.number)
+
+
+def _refused(rows: list[_Row], upload: Upload) -> list[_Row]:
+    """Rows of an upload that a BATCH dataset has refused as a whole, so that the sound ones were not taken either."""
+    return [replace(row, errors=[_of_the_whole(row, upload)]) if row.accepted else row for row in rows]
+
+
+def _of_the_whole(row: _Row, upload: Upload) -> RowError:
+    return RowError(
+        row=row.number,
+        frame_id=row.accepted[1].frame_id if row.accepted else None,
+        code="upload_refused",
+        pointer="",
+        message=f"The row was not taken because the upload was refused as a whole: {upload.reason}",
+    )
 
 
 def _judged(backend: Backend, part: Part, rows: list[_Row]) -> list[_Row]:

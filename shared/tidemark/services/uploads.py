@@ -79,7 +79,8 @@ def list_errors(
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
-    for part, file in parts_of(backend, uid, upload, "" if name == WHOLE else str(name)):
+    record = uploads.get(backend, uid, upload)
+    for part, file in parts_of(backend, uid, record, "" if name == WHOLE else str(name)):
         if (part.name or WHOLE) != name:
             first = told = 0
         outcomes = outcomes_of(backend, part, file, int(first))
@@ -94,15 +95,15 @@ def list_errors(
 
 
 def parts_of(
-    backend: Backend, uid: str, upload_id: str, first: str = "", *, at_once: int | None = None
+    backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
 ) -> Iterator[tuple[Part, str | None]]:
     """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
-    of `at_once` are read by a request. Raises NotFound."""
-    if uploads.get(backend, uid, upload_id).files == 0:
-        yield parts.get(backend, uid, upload_id), None
+    of `at_once` are read by a request."""
+    if upload.files == 0:
+        yield parts.get(backend, uid, upload.id), None
         return
-    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload_id)}
-    for part in parts.of_upload(backend, uid, upload_id, first, at_once=at_once):
+    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload.id)}
+    for part in parts.of_upload(backend, uid, upload.id, first, at_once=at_once):
         yield part, names[file_uploads.file_of(part.name)]
 
 
