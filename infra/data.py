@@ -20,6 +20,9 @@ UPLOADED_DAYS = 30
 REJECTED_DAYS = 90
 """How long a dropped file that could not be taken is kept, for its producer to look at."""
 
+DOWNLOAD_DAYS = 1
+"""How long a file that was written to be fetched is kept: its URL is good for an hour, and it can be written again."""
+
 STRING = dynamodb.AttributeType.STRING
 
 
@@ -87,6 +90,13 @@ class Data(Construct):
                 ),
                 _expiry("forget-uploaded-files", "uploads/", UPLOADED_DAYS),
                 _expiry("forget-rejected-files", "rejected/", REJECTED_DAYS),
+                s3.LifecycleRule(
+                    id="forget-downloads",
+                    prefix="downloads/",
+                    expiration=Duration.days(DOWNLOAD_DAYS),
+                    # Nobody wants one back: of two rules for what is no longer current, the shorter holds.
+                    noncurrent_version_expiration=Duration.days(DOWNLOAD_DAYS),
+                ),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )

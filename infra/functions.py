@@ -73,6 +73,7 @@ class Functions(Construct):
         # Of a file that comes in parts it looks whether all are there before it puts them together.
         self._allow_objects(function, ["GetObject", "PutObject", "ListMultipartUploadParts"], "uploads/")
         self._allow_objects(function, ["GetObject", "PutObject"], "assets/")
+        self._allow_objects(function, ["GetObject", "PutObject"], "downloads/")
         self._allow_send(function, self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         self._allow(function, memory, [self._data.idempotency.table_arn])

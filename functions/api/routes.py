@@ -25,6 +25,11 @@ class Routes(APIGatewayHttpRouter):
         return grant
 
     @property
+    def milliseconds_left(self) -> int:
+        """Time until Lambda gives up on the request."""
+        return int(self.lambda_context.get_remaining_time_in_millis())
+
+    @property
     def request_id(self) -> str:
         """API Gateway's id of the request: the correlation id of everything that follows from it."""
         return str(self.current_event.request_context.request_id)

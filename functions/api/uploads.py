@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api import envelope
@@ -22,13 +22,24 @@ from functions.api.parameters import (
 )
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
+from tidemark.domain.datasets import Mode
+from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.files import FileUploadReceipt, NewFile
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 from tidemark.domain.pages import Page
-from tidemark.domain.uploads import RowOutcome, Upload, UploadFile
-from tidemark.services import file_uploads, retry, uploads
+from tidemark.domain.upload_rows import UploadRow
+from tidemark.domain.uploads import RowOutcome, Source, Upload, UploadFile, UploadFilter, UploadStatus
+from tidemark.services import error_files, file_uploads, retry, upload_rows, uploads
 
 router = Routes()
+
+ENOUGH_MILLISECONDS = 8_000
+"""Time in which the errors of a part are read and the file of all is put, however slow the stores answer."""
+
+StatusWanted = Annotated[UploadStatus | None, Query(description="Only uploads that stand there.")]
+ModeWanted = Annotated[Mode | None, Query(description="Only uploads to datasets of that mode.")]
+FormatWanted = Annotated[ErrorFormat, Query(alias="format", description="How the file is written.")]
+SourceWanted = Annotated[Source | None, Query(description="Only uploads that came through that door.")]
 
 
 class NewFileUpload(BaseModel):
@@ -122,10 +133,40 @@ def list_upload_files(project: ProjectPath, dataset: DatasetPath, upload: Upload
 )
 @allow(Role.READ)
 def list_uploads(
-    project: ProjectPath, dataset: DatasetPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    project: ProjectPath,
+    dataset: DatasetPath,
+    status: StatusWanted = None,
+    mode: ModeWanted = None,
+    source: SourceWanted = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[Upload]:
-    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet."""
-    return uploads.list_uploads(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
+    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet.
+
+    With a filter, a page may hold fewer than `limit`, also none; the list ends only where `cursor` is null.
+    """
+    wanted = UploadFilter(status, mode, source)
+    return uploads.list_uploads(backend(), project=project, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/projects/<project>/uploads",
+    operation_id="listProjectUploads",
+    summary="List the uploads of a project",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def list_project_uploads(
+    project: ProjectPath,
+    status: StatusWanted = None,
+    mode: ModeWanted = None,
+    source: SourceWanted = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[Upload]:
+    """The uploads of all datasets of a project, newest first, as those of one dataset are listed (R29)."""
+    wanted = UploadFilter(status, mode, source)
+    return uploads.list_project_uploads(backend(), project=project, wanted=wanted, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -174,6 +215,50 @@ def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath)
     found = retry.retry(backend(), project=project, dataset=dataset, upload=upload)
     location = {"Location": _location(project, dataset, upload)}
     return Response(HTTPStatus.ACCEPTED, content_type=envelope.JSON_TYPE, body=found, headers=location)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/errors/file",
+    operation_id="downloadUploadErrors",
+    summary="Download an upload's errors",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def download_upload_errors(
+    project: ProjectPath, dataset: DatasetPath, upload: UploadPath, form: FormatWanted = ErrorFormat.JSONL
+) -> ErrorFile:
+    """A signed URL of a file that holds the errors of an upload so far, good for up to an hour (R30).
+
+    `truncated` says that the upload may have more errors than the file holds.
+    """
+    return error_files.write_errors(
+        backend(), project=project, dataset=dataset, upload=upload, form=form, has_time=_has_time
+    )
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/uploads/<upload>/rows",
+    operation_id="listUploadRows",
+    summary="List an upload's rows",
+    tags=["uploads"],
+)
+@allow(Role.READ)
+def list_upload_rows(
+    project: ProjectPath,
+    dataset: DatasetPath,
+    upload: UploadPath,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[UploadRow]:
+    """Every row of an upload, with the labels that it carries and what became of it so far (R30).
+
+    Of one file, rejected rows are listed as far as their errors are. A page ends early where labels are many.
+    """
+    return upload_rows.list_rows(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
+
+
+def _has_time() -> bool:
+    return router.milliseconds_left > ENOUGH_MILLISECONDS
 
 
 def _location(project: str, dataset: str, upload: str) -> str:

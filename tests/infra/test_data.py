@@ -81,9 +81,13 @@ def test_unfinished_multipart_uploads_are_ended(template: Template) -> None:
     assert _rules(template)[""]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
-def test_files_that_were_read_or_rejected_expire_and_nothing_else(template: Template) -> None:
+def test_files_that_were_read_rejected_or_written_to_be_fetched_expire_and_nothing_else(template: Template) -> None:
     expiring = {prefix: rule.get("ExpirationInDays") for prefix, rule in _rules(template).items()}
-    assert expiring == {"": None, "uploads/": 30, "rejected/": 90}
+    assert expiring == {"": None, "uploads/": 30, "rejected/": 90, "downloads/": 1}
+
+
+def test_nothing_is_kept_of_a_file_that_was_written_to_be_fetched(template: Template) -> None:
+    assert _rules(template)["downloads/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
 def test_what_is_left_of_deleted_objects_goes_with_their_last_version(template: Template) -> None:

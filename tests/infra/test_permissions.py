@@ -31,6 +31,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataBucket/packs/*": PACKS,
         "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"},
         "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket/downloads/*": {"s3:GetObject", "s3:PutObject"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},

@@ -18,8 +18,12 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 """Items on one page of a list when the request does not say."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Payload on one page of frames, changes on one of a history; a page ends early when it is reached. Leaves
-room under Lambda's 6 MB answer."""
+"""Payload on one page of frames or of an upload's rows, changes on one of a history; a page ends early when it is
+reached. Leaves room under Lambda's 6 MB answer."""
+MAX_UPLOADS_EXAMINED = 1000
+"""Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
+MAX_DOWNLOAD_ERRORS = 100_000
+"""Errors in a file that is fetched. They are read within one request, in which there is time for about as many."""
 
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3

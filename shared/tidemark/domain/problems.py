@@ -48,6 +48,7 @@ _WORDS = {
     "tuple_type": ("wrong_type", "{name} must be a list."),
     "too_long": ("too_long", "{name} has at most {max_length} items{seen}."),
     "too_short": ("too_short", "{name} has at least {min_length} items{seen}."),
+    "enum": ("unknown_value", "{name} must be {expected}."),
     "literal_error": ("unknown_value", "{name} must be {expected}."),
     "union_tag_invalid": ("unknown_type", "There is no type '{tag}' here; the types are {expected_tags}."),
     "union_tag_not_found": ("missing_field", "'type' is required."),

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -83,6 +83,22 @@ class Upload(BaseModel):
     files: int = 0
     """Files that it consists of; none if it came in a request."""
     files_read: int = 0
+
+
+class UploadFilter(NamedTuple):
+    """Which uploads a list holds: those that have all that is given; None is not looked at (R29)."""
+
+    status: UploadStatus | None = None
+    mode: Mode | None = None
+    source: Source | None = None
+
+    def takes(self, upload: Upload) -> bool:
+        """Whether an upload belongs to the list."""
+        has = (upload.status, upload.mode, upload.source)
+        return all(asked in (None, found) for asked, found in zip(self, has, strict=True))
+
+
+ANY_UPLOAD = UploadFilter()
 
 
 class FileStatus(StrEnum):

@@ -1,15 +1,21 @@
 """Following uploads: status, list, and what became of the rows that did not take effect (R29, R30)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.uploads import RowOutcome, Upload
+from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
+from tidemark.domain.windows import WindowPlan
 from tidemark.store import catalog, file_uploads, parts, shards, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
+from tidemark.store.shards import Marker
+from tidemark.store.uploads import Listed, Place
 
 WHOLE = "-"
 """Stands in a cursor for the one part of an upload that came in a request, which has no name."""
+FILTERED_AT_ONCE = 100
+"""Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
@@ -17,16 +23,46 @@ def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> 
     return uploads.get(backend, catalog.dataset(backend, project, dataset).uid, upload)
 
 
-def list_uploads(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Upload]:
-    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet."""
+def list_uploads(
+    backend: Backend,
+    *,
+    project: str,
+    dataset: str,
+    limit: int,
+    cursor: str | None,
+    wanted: UploadFilter = ANY_UPLOAD,
+) -> Page[Upload]:
+    """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
     uid = catalog.dataset(backend, project, dataset).uid
-    scope = f"uploads:{uid}"
-    after = None
-    if cursor is not None:
-        accepted_at, upload = decode_cursor(scope, cursor, str, str)
-        after = (str(accepted_at), str(upload))
-    found, last = uploads.newest(backend, uid, limit, after)
-    return Page(items=found, cursor=encode_cursor(scope, *last) if last else None)
+    return _listed(backend, "dataset", uid, wanted, limit, cursor)
+
+
+def list_project_uploads(
+    backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
+) -> Page[Upload]:
+    """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
+    return _listed(backend, "project", catalog.project(backend, project).name, wanted, limit, cursor)
+
+
+def _listed(
+    backend: Backend, of: Listed, name: str, wanted: UploadFilter, limit: int, cursor: str | None
+) -> Page[Upload]:
+    """A page of a list of uploads; one that was accepted a moment ago may not be listed yet.
+
+    No more than `MAX_UPLOADS_EXAMINED` are looked at for it, so that one on which few are wanted may be short, or
+    empty: the list goes on as long as there is a cursor. A page costs a query for each hundred uploads that are looked
+    at, and the records of these.
+    """
+    scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
+    after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
+    at_once = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    items: list[Upload] = []
+    for examined, (place, upload) in enumerate(uploads.newest(backend, of, name, after, at_once=at_once), 1):
+        if wanted.takes(upload):
+            items.append(upload)
+        if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, *place))
+    return Page(items=items, cursor=None)
 
 
 def list_errors(
@@ -43,10 +79,11 @@ def list_errors(
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
-    for part, file in _parts(backend, uid, upload, "" if name == WHOLE else str(name)):
+    record = uploads.get(backend, uid, upload)
+    for part, file in parts_of(backend, uid, record, "" if name == WHOLE else str(name)):
         if (part.name or WHOLE) != name:
             first = told = 0
-        outcomes = _outcomes(backend, part, file, int(first))
+        outcomes = outcomes_of(backend, part, file, int(first))
         room = limit - len(items)
         end = int(told) + room
         items.extend(outcomes[int(told) : end])
@@ -57,22 +94,28 @@ def list_errors(
     return Page(items=items, cursor=None)
 
 
-def _parts(backend: Backend, uid: str, upload_id: str, first: str) -> Iterator[tuple[Part, str | None]]:
-    """The parts of an upload in which rows may not have taken effect, from the one named `first` on, each with the name
-    of its file. Raises NotFound."""
-    if uploads.get(backend, uid, upload_id).files == 0:
-        yield parts.get(backend, uid, upload_id), None
+def parts_of(
+    backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
+) -> Iterator[tuple[Part, str | None]]:
+    """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
+    of `at_once` are read by a request."""
+    if upload.files == 0:
+        yield parts.get(backend, uid, upload.id), None
         return
-    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload_id)}
-    for part in parts.of_upload(backend, uid, upload_id, first):
-        counts = part.upload
-        if counts.rejected + counts.dropped + counts.failed:
-            yield part, names[file_uploads.file_of(part.name)]
+    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload.id)}
+    for part in parts.of_upload(backend, uid, upload.id, first, at_once=at_once):
+        yield part, names[file_uploads.file_of(part.name)]
 
 
-def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> list[RowOutcome]:
-    """Why rows did not take effect, from row `first` on. The errors of one row are there all at once, and never change
-    or move."""
+def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+    """What became of windows of a part; None for those that are not decided yet."""
+    windows = [parts.window(part, plan) for plan in plans]
+    return shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
+
+
+def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) -> list[RowOutcome]:
+    """Why rows of a part did not take effect, from row `first` on, each with the file given. The errors of one row are
+    there all at once, and never change or move."""
     outcomes = [
         RowOutcome(**error.model_dump(), outcome="rejected", file=file)
         for error in parts.rejected_rows(backend, part)
@@ -80,8 +123,7 @@ def _outcomes(backend: Backend, part: Part, file: str | None, first: int) -> lis
     ]
     if part.upload.dropped + part.upload.failed:
         plans = [plan for plan in parts.plans(backend, part) if plan.rows[-1].row >= first]
-        windows = [parts.window(part, plan) for plan in plans]
-        decided = shards.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
-        told = (outcome for marker in decided if marker for outcome in marker.outcomes if outcome.row >= first)
+        markers = decided(backend, part, plans)
+        told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
     return sorted(outcomes, key=lambda outcome: outcome.row)

@@ -1,8 +1,9 @@
-"""Objects in the bucket that senders put, files of mutations and assets: their signed URLs, reading them as streams."""
+"""Objects in the bucket that hold files: those that senders put, of mutations and assets, and those that are written to
+be fetched. Signs their URLs, and reads and writes them as streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -57,6 +58,17 @@ def signed_get(backend: Backend, key: str) -> str:
     """A URL from which an object can be read."""
     parameters = {"Bucket": backend.bucket, "Key": key}
     return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+
+
+def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_name: str) -> None:
+    """Write an object from a file; a browser that fetches it saves it under `file_name`, which needs no quoting."""
+    backend.s3.put_object(
+        Bucket=backend.bucket,
+        Key=key,
+        Body=body,
+        ContentType=media_type,
+        ContentDisposition=f'attachment; filename="{file_name}"',
+    )
 
 
 def find(backend: Backend, key: str) -> Object | None:

@@ -115,12 +115,15 @@ def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part:
     return part
 
 
-def of_upload(backend: Backend, uid: str, upload_id: str, first: str = "") -> Iterator[Part]:
-    """The parts of an upload that has several, in their order, from the one named `first` on."""
+def of_upload(
+    backend: Backend, uid: str, upload_id: str, first: str = "", *, at_once: int | None = None
+) -> Iterator[Part]:
+    """The parts of an upload that has several, in their order, from the one named `first` on; read `at_once` of them
+    to a request, or as many as it takes."""
     prefix = f"P#{upload_id}#"
     low: str | None = f"{prefix}{first}"
     while low is not None:
-        items, stopped = table.query(backend, dataset_pk(uid), low, f"{prefix}~")
+        items, stopped = table.query(backend, dataset_pk(uid), low, f"{prefix}~", limit=at_once)
         yield from (_read(uid, item) for item in items)
         low = f"{stopped}!" if stopped else None
 

@@ -6,7 +6,7 @@ record of its own, whose totals its parts add up in (see `file_uploads`).
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import Upload, UploadStatus
@@ -36,6 +36,22 @@ TOTALS = (
 )
 """Counts of an upload that attributes of its record hold, where parts add to them."""
 
+Listed = Literal["dataset", "project"]
+"""What a list of uploads is of; the attribute that names it is the partition of the list's index."""
+INDEXES: Final[Mapping[Listed, Literal["uploads", "project_uploads"]]] = {
+    "dataset": "uploads",
+    "project": "project_uploads",
+}
+
+
+class Place(NamedTuple):
+    """Where an upload stands in a list."""
+
+    accepted_at: str
+    uid: str
+    """Its dataset's."""
+    upload: str
+
 
 def key(uid: str, upload_id: str) -> Key:
     """Where an upload's record lies."""
@@ -57,19 +73,29 @@ def get(backend: Backend, uid: str, upload_id: str) -> Upload:
 
 
 def newest(
-    backend: Backend, uid: str, limit: int, after: tuple[str, str] | None
-) -> tuple[list[Upload], tuple[str, str] | None]:
-    """Uploads, newest first, from the one after `after` = (accepted_at, upload id), and the last one if more follow."""
+    backend: Backend, of: Listed, name: str, after: Place | None, *, at_once: int
+) -> Iterator[tuple[Place, Upload]]:
+    """The uploads of the dataset with uid `name`, or of the project of that name: newest first, from the one after
+    `after`. A query and its records, `at_once` of them, are read whenever those before are used up."""
     start: Mapping[str, Any] | None = None
     if after is not None:
-        accepted_at, upload_id = after
-        place = key(uid, upload_id)
-        start = {"PK": place.pk, "SK": place.sk, "dataset": uid, "accepted_at": accepted_at}
-    entries, last = table.query_index(backend, "uploads", ("dataset", uid), limit=limit, start=start, forward=False)
-    keys = [Key(entry["PK"], entry["SK"]) for entry in entries]
-    found = table.get_many(backend, keys)
-    uploads = [read(found[place]) for place in keys if place in found]
-    return uploads, (last["accepted_at"], last["SK"].removeprefix("U#")) if last else None
+        place = key(after.uid, after.upload)
+        start = {"PK": place.pk, "SK": place.sk, of: name, "accepted_at": after.accepted_at}
+    while True:
+        entries, start = table.query_index(backend, INDEXES[of], (of, name), limit=at_once, start=start, forward=False)
+        keys = [Key(entry["PK"], entry["SK"]) for entry in entries]
+        found = table.get_many(backend, keys)
+        for entry, record in zip(entries, keys, strict=True):
+            if record in found:
+                yield _place(entry), read(found[record])
+        if start is None:
+            return
+
+
+def _place(entry: Item) -> Place:
+    _, uid = entry["PK"].split("#")
+    _, upload_id = entry["SK"].split("#")
+    return Place(entry["accepted_at"], uid, upload_id)
 
 
 def pending(backend: Backend, uid: str) -> list[bool]:

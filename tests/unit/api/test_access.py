@@ -27,8 +27,11 @@ READS = {
     "listVersions",
     "getVersion",
     "listUploads",
+    "listProjectUploads",
     "getUpload",
     "listUploadErrors",
+    "downloadUploadErrors",
+    "listUploadRows",
     "listUploadFiles",
     "readAssets",
 }

@@ -138,8 +138,11 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
         (f"{train}/versions", "Page_VersionSummary_"),
         (f"{train}/versions/1", "VersionSummary"),
         (f"{train}/uploads", "Page_Upload_"),
+        ("/projects/birds/uploads", "Page_Upload_"),
         (f"{train}/uploads/{receipt['upload']}", "Upload"),
         (f"{train}/uploads/{receipt['upload']}/errors", "Page_RowOutcome_"),
+        (f"{train}/uploads/{receipt['upload']}/errors/file", "ErrorFile"),
+        (f"{train}/uploads/{receipt['upload']}/rows", "Page_UploadRow_"),
         (f"{train}/frames/ghost", "Problem"),
     ]:
         assert conforms(api.get(path).json(), schema), path

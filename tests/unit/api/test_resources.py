@@ -2,9 +2,9 @@
 
 import pytest
 
-from functions.api import resolver
+from functions.api import resolver, uploads
 from tests.faults.world import World
-from tests.unit.api.gateway import BASE, Answer, Client
+from tests.unit.api.gateway import BASE, Answer, Client, Context
 from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.limits import MAX_LABELS_PER_FRAME
 
@@ -116,6 +116,27 @@ def test_errors_of_an_upload_are_listed(api: Client) -> None:
     assert (error["outcome"], error["frame_id"]) == ("rejected", "f1")
 
 
+@pytest.mark.parametrize(("query", "form"), [("", "jsonl"), ("?format=jsonl", "jsonl"), ("?format=csv", "csv")])
+def test_errors_of_an_upload_are_downloaded_in_the_format_asked_for(api: Client, query: str, form: str) -> None:
+    upload = submit(api, add("f1", labels=[label("dodo")])).json()["upload"]
+    answer = api.get(f"{TRAIN}/uploads/{upload}/errors/file{query}").json()
+    assert (answer["format"], answer["errors"], answer["truncated"]) == (form, 1, False)
+    assert f".{form}?" in answer["url"]
+
+
+def test_a_download_stops_while_there_is_time_to_answer(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = submit(api, add("")).json()["upload"]
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: uploads.ENOUGH_MILLISECONDS)
+    answer = api.get(f"{TRAIN}/uploads/{upload}/errors/file").json()
+    assert (answer["errors"], answer["truncated"]) == (0, True)
+
+
+def test_a_format_that_there_is_not_is_told_with_those_that_there_are(api: Client) -> None:
+    (fault,) = api.get(f"{TRAIN}/uploads/u/errors/file?format=xlsx").json()["errors"]
+    assert (fault["code"], fault["parameter"]) == ("unknown_value", "format")
+    assert "'jsonl' or 'csv'" in fault["detail"]
+
+
 def read_in_pages_of_one(client: Client, path: str) -> list[dict[str, object]]:
     page = client.get(f"{path}?limit=1").json()
     found = page["items"]
@@ -127,7 +148,16 @@ def read_in_pages_of_one(client: Client, path: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "path", ["frames", "frames/f1/history", "frames/f1/labels/l1/history", "versions", "uploads", "uploads/{}/errors"]
+    "path",
+    [
+        "frames",
+        "frames/f1/history",
+        "frames/f1/labels/l1/history",
+        "versions",
+        "uploads",
+        "uploads/{}/errors",
+        "uploads/{}/rows",
+    ],
 )
 def test_a_list_in_pages_holds_what_it_holds_on_one(history: Client, path: str) -> None:
     upload = submit(history, add("f2"), add(""), add("")).json()["upload"]
@@ -146,6 +176,22 @@ def test_a_dataset_says_what_is_going_on_in_it(history: Client, world: World) ->
 def test_uploads_are_listed_newest_first(history: Client) -> None:
     uploads = history.get(f"{TRAIN}/uploads").json()["items"]
     assert [upload["version"] for upload in uploads] == [2, 1]
+
+
+def test_uploads_of_a_project_are_found_by_their_status(history: Client) -> None:
+    failed = submit(history, add("")).json()["upload"]
+    found = history.get("/projects/birds/uploads?status=FAILED&mode=STREAMING&source=REQUEST").json()
+    assert ([upload["id"] for upload in found["items"]], found["cursor"]) == ([failed], None)
+    assert len(history.get("/projects/birds/uploads").json()["items"]) == 3
+
+
+@pytest.mark.parametrize("where", [TRAIN, "/projects/birds"])
+@pytest.mark.parametrize("wanted", ["status=partial", "mode=STREAM", "source=", "status=PENDING,PARTIAL"])
+def test_a_filter_that_takes_no_such_value_says_which_it_takes(api: Client, where: str, wanted: str) -> None:
+    answer = api.get(f"{where}/uploads?{wanted}")
+    (fault,) = answer.json()["errors"]
+    assert (answer.status, fault["code"], fault["parameter"]) == (422, "unknown_value", wanted.partition("=")[0])
+    assert {"status": "'PARTIAL'", "mode": "'BATCH'", "source": "'DROP'"}[fault["parameter"]] in fault["detail"]
 
 
 def test_an_unknown_upload_is_not_found(api: Client) -> None:
