@@ -108,6 +108,34 @@ class RowError(Shape):
     outcome: str
 
 
+class RowFault(Shape):
+    """Why a row that is listed did not take effect."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+class UploadRow(Shape):
+    """A row of an upload, and what became of it."""
+
+    file: str | None
+    row: int
+    op: str | None
+    frame_id: str | None
+    outcome: str
+    labels: list[Json] | None
+    errors: list[RowFault]
+
+
+class ErrorFile(Shape):
+    """A file with the errors of an upload, ready to be fetched."""
+
+    url: str
+    errors: int
+    truncated: bool
+
+
 class Named(Shape):
     """A project, or what every dataset has in common with one."""
 
