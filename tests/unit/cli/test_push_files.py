@@ -333,5 +333,5 @@ def test_a_large_source_without_the_option_is_told_of_it(
 ) -> None:
     assert "--files" not in tidemark("push", TRAIN, folder).err
     monkeypatch.setattr("tidemark.cli.commands.push.LARGE", 10)
-    assert "--files is faster" in tidemark("push", TRAIN, folder).err
+    assert "see --files" in tidemark("push", TRAIN, folder).err
     assert service.sent

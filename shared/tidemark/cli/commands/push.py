@@ -33,7 +33,7 @@ def push(
     dataset: DatasetArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|FOLDER|-", show_default=False)],
     as_files: Annotated[
-        bool, typer.Option("--files", help="Put files as they are: fast for large ones, in no order among them.")
+        bool, typer.Option("--files", help="Put files as they are, for large loads; in no order among them.")
     ] = False,
     run: Annotated[
         str, typer.Option("--run", metavar="NAME", help="Send rows anew that were pushed before.", show_default=False)
@@ -97,9 +97,7 @@ def _push(api: Api, dataset: DatasetRef, transport: Transport, report: Report, *
 def _transport(api: Api, dataset: DatasetRef, source: Source, run: str, as_files: bool) -> Iterator[Transport]:
     if not as_files:
         if source.size and source.size >= LARGE:
-            tell(
-                f"{source.name} has {decimal(source.size)}; where order among files does not matter, --files is faster."
-            )
+            tell(f"{source.name} has {decimal(source.size)}. Where order among files does not matter, see --files.")
         yield ByRequests(api, dataset, source, run)
         return
     with ExitStack() as kept:
