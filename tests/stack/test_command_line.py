@@ -62,3 +62,28 @@ def test_a_folder_that_is_pushed_reads_back_in_its_order_and_is_not_sent_twice(
     assert (again["uploads"], again["applied"]) == (pushed["uploads"], 203)
     _, versions = run("versions", name)
     assert versions[0]["number"] == pushed["versions"][1]
+
+
+def test_a_folder_that_is_put_as_files_reads_back_and_is_not_put_twice(
+    run: Run, dataset: Dataset, tmp_path: Path
+) -> None:
+    name = f"{dataset.project}/{dataset.name}"
+    for file in range(3):
+        rows = [add(f"cam-{file}-{number}", box("a"), number=number) for number in range(100)]
+        rows += [modify(f"cam-{file}-1", number=-1), delete("cam-999")]
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        (tmp_path / f"{file}.jsonl.gz").write_bytes(gzip.compress(content))
+    status, (pushed,) = run("push", name, tmp_path, "--files")
+    counts = {count: pushed[count] for count in ("files", "rows", "applied", "dropped", "failed", "rejected", "unsent")}
+    assert status == 1
+    assert counts == {"files": 3, "rows": 306, "applied": 303, "dropped": 3, "failed": 0, "rejected": 0, "unsent": 0}
+    errors = [(error["file"], error["line"], error["code"]) for error in pushed["errors"]]
+    assert sorted(errors) == [(str(tmp_path / f"{file}.jsonl.gz"), 102, "unknown_frame") for file in range(3)]
+    assert len(pushed["uploads"]) == 1
+
+    _, items = run("frames", name)
+    assert {item["frame"]["frame_id"] for item in items} == {f"cam-{f}-{n}" for f in range(3) for n in range(100)}
+    _, (again,) = run("push", name, tmp_path, "--files")
+    assert (again["uploads"], again["repeated"]) == (pushed["uploads"], 1)
+    _, history = run("history", name, "cam-0-1")
+    assert [change["op"] for change in history] == ["MODIFY", "ADD"]

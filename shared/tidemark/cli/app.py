@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from tidemark.cli.client import Refused, Unreachable
-from tidemark.cli.commands import catalog, config, history, push, reading, uploads
+from tidemark.cli.commands import catalog, config, history, push, reading, retry, uploads
 from tidemark.cli.output import say, tell
 from tidemark.cli.settings import Unusable
 
@@ -33,7 +33,9 @@ app.command()(catalog.projects)
 app.command()(catalog.datasets)
 app.command()(push.push)
 app.command()(uploads.uploads)
+app.command()(uploads.rows)
 app.command()(uploads.errors)
+app.command()(retry.retry)
 app.command()(reading.versions)
 app.command()(reading.frames)
 app.command()(history.history)

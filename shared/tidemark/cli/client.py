@@ -1,6 +1,5 @@
 """The HTTPS API as the command line calls it: one place for the key, problem documents, repeats and pages."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,8 +10,8 @@ from urllib.parse import quote
 
 import httpx2
 from pydantic import ValidationError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from tidemark.cli.repeats import ATTEMPTS, LONGEST_PAUSE, Passing, persistently
 from tidemark.cli.shapes import Fault, Json, Page, Problem
 from tidemark.domain.limits import MAX_PAGE
 
@@ -21,15 +20,12 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 IN_USE = "idempotency_key_in_use"
 """The one conflict that passes: the first request with that key is still running."""
 
-ATTEMPTS = 12
-"""Tries at a request of an API that has answered before: some two minutes of silence are waited out."""
+AGENT = f"tidemark/{version('tidemark')}"
+
 FIRST_ATTEMPTS = 3
 """Tries at the first request: an address that is wrong is told soon."""
-LONGEST_PAUSE = 20.0
 SECONDS = 60.0
 """The gateway answers within thirty; more is for the way."""
-
-pause = time.sleep
 
 
 class Refused(Exception):
@@ -58,16 +54,6 @@ class Unreachable(Exception):
     """Nobody answered, or not as Tidemark's API does."""
 
 
-class _Passing(Exception):
-    """What may be over at the next try: no answer, or one that says so."""
-
-    def __init__(self, failure: Exception, seconds: float = 0) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-        self.seconds = seconds
-        """How long the API asks to wait."""
-
-
 def new_transport() -> httpx2.BaseTransport | None:
     """What carries requests; None for the network. Tests put the API itself here."""
     return None
@@ -78,8 +64,7 @@ class Api:
 
     def __init__(self, address: str, key: str) -> None:
         self._address = address
-        agent = f"tidemark/{version('tidemark')}"
-        headers = {"x-api-key": key, "user-agent": agent, "content-type": "application/json"}
+        headers = {"x-api-key": key, "user-agent": AGENT, "content-type": "application/json"}
         self._http = httpx2.Client(headers=headers, timeout=SECONDS, transport=new_transport())
         self._answered = False
         self.time: datetime | None = None
@@ -104,6 +89,10 @@ class Api:
         """Send a question that is too long for a path; it changes nothing."""
         return self._call("POST", path, content=body)
 
+    def start(self, *path: str) -> Json:
+        """Let begin what lies at a path. What has begun is not begun again."""
+        return self._call("POST", path)
+
     def items(self, *path: str, most: int | None = None, **query: str | int | None) -> Iterator[Json]:
         """The items of a list, page by page: all of them, or the first `most`."""
         cursor: str | None = None
@@ -120,17 +109,8 @@ class Api:
 
     def _call(self, method: str, path: tuple[str, ...], **request: Any) -> Json:
         url = "/".join([self._address, *(quote(part, safe="") for part in path)])
-        retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(ATTEMPTS if self._answered else FIRST_ATTEMPTS),
-            wait=_wait,
-            sleep=pause,
-            reraise=True,
-        )
-        try:
-            return retrying(self._try, method, url, request)
-        except _Passing as passing:
-            raise passing.failure from passing.failure.__cause__
+        attempts = ATTEMPTS if self._answered else FIRST_ATTEMPTS
+        return persistently(lambda: self._try(method, url, request), attempts=attempts)
 
     def _try(self, method: str, url: str, request: dict[str, Any]) -> Json:
         try:
@@ -139,14 +119,14 @@ class Api:
             reason = str(error) or type(error).__name__
             unreachable = Unreachable(f"Nobody answers at {self._address}: {reason}")
             unreachable.__cause__ = error
-            raise _Passing(unreachable) from error
+            raise Passing(unreachable) from error
         self._answered = True
         self.time = _date(answer)
         if answer.is_success:
             return self._content(answer)
         refusal = Refused(answer.status_code, _problem(answer))
         if _is_passing(refusal):
-            raise _Passing(refusal, _retry_after(answer))
+            raise Passing(refusal, _retry_after(answer))
         raise refusal
 
     def _content(self, answer: httpx2.Response) -> Json:
@@ -157,16 +137,6 @@ class Api:
         if not isinstance(content, dict):
             raise Unreachable(f"What answers at {self._address} is not Tidemark's API; is the address right?")
         return content
-
-
-_exponential = wait_exponential_jitter(multiplier=0.25, max=LONGEST_PAUSE, jitter=0.25)
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds to the next try: longer from try to try, and never less than the API asks for."""
-    failure = state.outcome.exception() if state.outcome else None
-    asked = failure.seconds if isinstance(failure, _Passing) else 0
-    return max(asked, _exponential(state))
 
 
 def _is_passing(refusal: Refused) -> bool:

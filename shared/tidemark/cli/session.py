@@ -41,6 +41,7 @@ DatasetArgument = Annotated[
     DatasetRef, typer.Argument(metavar="PROJECT/DATASET", parser=dataset_ref, show_default=False)
 ]
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
+UploadArgument = Annotated[str, typer.Argument(metavar="UPLOAD", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line, as the API gives it.")]
 LimitOption = Annotated[
     int | None,

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 Json = dict[str, Any]
 
-PENDING = "PENDING"
+WAITING, PENDING = "WAITING", "PENDING"
+"""The statuses of an upload that has not settled."""
 
 
 class Shape(BaseModel):
@@ -50,11 +51,30 @@ class Receipt(Shape):
     rejected: int
 
 
+class SignedFile(Shape):
+    """Where a file is to be put, and until when."""
+
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class FileReceipt(Shape):
+    """The answer to the announcement of files, in their order."""
+
+    upload: str
+    files: list[SignedFile]
+
+
 class Upload(Shape):
     """An upload and its progress."""
 
     id: str
+    project: str
+    dataset: str
+    mode: str
     status: str
+    reason: str | None
     actor: str
     accepted_at: datetime
     version: int | None
@@ -63,6 +83,10 @@ class Upload(Shape):
     applied: int
     dropped: int
     failed: int
+    windows: int
+    windows_settled: int
+    files: int
+    files_read: int
 
     @property
     def decided(self) -> int:
@@ -73,12 +97,43 @@ class Upload(Shape):
 class RowError(Shape):
     """Why a row of an upload did not take effect."""
 
+    file: str | None
+    """The file that holds it; None for rows of a request."""
     row: int
+    """Its number: in a file its line, from 1; in a request from 0."""
     frame_id: str | None
     code: str
     pointer: str
     message: str
     outcome: str
+
+
+class RowFault(Shape):
+    """Why a row that is listed did not take effect."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+class UploadRow(Shape):
+    """A row of an upload, and what became of it."""
+
+    file: str | None
+    row: int
+    op: str | None
+    frame_id: str | None
+    outcome: str
+    labels: list[Json] | None
+    errors: list[RowFault]
+
+
+class ErrorFile(Shape):
+    """A file with the errors of an upload, ready to be fetched."""
+
+    url: str
+    errors: int
+    truncated: bool
 
 
 class Named(Shape):

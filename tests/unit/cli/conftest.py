@@ -1,11 +1,14 @@
 """The program as its user meets it, against the API's own handler over moto: no network in between."""
 
+import base64
 import io
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from email.utils import format_datetime
+from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import httpx2
@@ -14,7 +17,7 @@ import pytest
 from tests.faults.world import World
 from tests.unit.api.conftest import Logs, api, logs, world  # noqa: F401 - fixtures
 from tests.unit.api.gateway import BASE, Client
-from tidemark.cli import app, client, output
+from tidemark.cli import app, client, output, repeats
 from tidemark.domain.api_keys import Grant, Role
 
 ADDRESS = "https://tidemark.test/api/v2"
@@ -35,6 +38,7 @@ class Service:
         """Numbers of requests that take effect and whose answer gets lost."""
         self.slow = 0
         """Looks at uploads that find nothing settled."""
+        self.storage = Storage(world)
 
     @property
     def sent(self) -> list[httpx2.Request]:
@@ -46,7 +50,10 @@ class Service:
         self.client = Client(Grant(name="ann", role=role, projects=("birds",)))
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
-        """What the API answers, or what was set to come in its place."""
+        """What the API answers, or what was set to come in its place; or what the bucket does, by a signed URL."""
+        if request.url.host.endswith(".amazonaws.com"):
+            return self.storage.handle(request)
+        request.read()
         self.requests.append(request)
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, BaseException):
@@ -74,6 +81,53 @@ class Service:
             self.world.drain()
 
 
+class Storage:
+    """The bucket as signed URLs lead to it, and what the program sent to them."""
+
+    def __init__(self, world: World) -> None:  # noqa: F811
+        self._world = world
+        self._lock = Lock()
+        self.requests: list[httpx2.Request] = []
+        self.faults: list[httpx2.Response | Exception | None] = []
+        """What comes in place of the next answers; None for the true one."""
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """What was put, in no order."""
+        return [request.content for request in self.requests if request.method == "PUT"]
+
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
+        """Put a file as S3 does, or give one. Threads come one after the other, so that faults go to one request."""
+        with self._lock:
+            assert "x-api-key" not in request.headers
+            request.read()
+            self.requests.append(request)
+            fault = self.faults.pop(0) if self.faults else None
+            if isinstance(fault, Exception):
+                raise fault
+            return fault or self._answer(request)
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        digest = base64.b64encode(sha256(request.content).digest()).decode()
+        if digest != request.headers["x-amz-checksum-sha256"]:
+            return s3_error(400, "BadDigest", "The digest is another.")
+        assert int(request.headers["content-length"]) == len(request.content)
+        bucket = request.url.host.split(".")[0]
+        self._world.process().s3.put_object(Bucket=bucket, Key=request.url.path[1:], Body=request.content)
+        return httpx2.Response(200)
+
+
+class Wire(httpx2.BaseTransport):
+    """The way from the program to the service, without a network. Bodies are on it as the program streams them."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """What the service answers."""
+        return self._service.handle(request)
+
+
 class Result(NamedTuple):
     """What a run of the program leaves behind."""
 
@@ -92,7 +146,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.delenv("TIDEMARK_API", raising=False)
     monkeypatch.delenv("TIDEMARK_KEY", raising=False)
-    monkeypatch.setattr(client, "pause", lambda _: None)
+    monkeypatch.setattr(repeats, "pause", lambda _: None)
     return folder
 
 
@@ -100,7 +154,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def unset_service(world: World, api: Client, logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Service:  # noqa: F811, ARG001
     """The API, with project `birds` and dataset `train`, to a program without settings."""
     service = Service(world, api)
-    monkeypatch.setattr(client, "new_transport", lambda: httpx2.MockTransport(service.handle))
+    monkeypatch.setattr(client, "new_transport", lambda: Wire(service))
     return service
 
 
@@ -130,6 +184,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody looks at the output, on a wide screen."""
     monkeypatch.setattr(output, "is_for_people", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
+
+
+def s3_error(status: int, code: str, message: str) -> httpx2.Response:
+    """What S3 answers to what it does not take."""
+    return httpx2.Response(status, text=f"<Error><Code>{code}</Code><Message>{message}</Message></Error>")
 
 
 def problem(status: int, code: str, detail: str = "no", **more: Any) -> httpx2.Response:

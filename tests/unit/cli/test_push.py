@@ -140,7 +140,7 @@ def test_a_push_that_broke_off_is_gone_on_with_by_the_same_command(
     result = tidemark("push", TRAIN, folder)
     assert result.status == 3
     assert "The key may not write." in result.err
-    assert ("Nothing was sent." in result.err) == (broken == 2)
+    assert ("Nothing was taken." in result.err) == (broken == 2)
     service.faults = []
     assert tidemark("push", TRAIN, folder).status == 0
     assert (frames(service), changes(service, "f1")) == ({"f1": 2}, 3)

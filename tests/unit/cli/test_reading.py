@@ -34,7 +34,7 @@ def test_uploads_are_listed_newest_first(tidemark: Program) -> None:
 @pytest.mark.usefixtures("pushed")
 def test_the_errors_of_an_upload_are_listed(tidemark: Program) -> None:
     newest = documents(tidemark("uploads", TRAIN, "--json").out)[0]["id"]
-    assert tidemark("errors", TRAIN, newest).out.split("\t")[:4] == ["1", "f9", "dropped", "unknown_frame"]
+    assert tidemark("errors", TRAIN, newest).out.split("\t")[1:5] == ["1", "f9", "dropped", "unknown_frame"]
     (error,) = documents(tidemark("errors", TRAIN, newest, "--json").out)
     assert (error["row"], error["outcome"]) == (1, "dropped")
 

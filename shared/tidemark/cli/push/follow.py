@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tidemark.cli import client
+from tidemark.cli import repeats
 from tidemark.cli.client import Api
 from tidemark.cli.push.travel import Delivery
 from tidemark.cli.session import DatasetRef
@@ -35,15 +35,19 @@ class Follower:
         self._waiting = waiting
         self._pending: deque[Delivery] = deque()
         self._last_look = time.monotonic()
-        self.underway = 0
-        """Rows that have an outcome, of the upload that is looked at and has not settled."""
+        self.underway: tuple[Delivery, Upload] | None = None
+        """The one that is looked at and has not settled, as it was at the last look."""
 
     def add(self, delivery: Delivery) -> None:
         """Follow one more; looks after the others now and then, and waits where too many are unsettled."""
         self._pending.append(delivery)
+        self.glance()
+        self._wait_for(MOST_PENDING)
+
+    def glance(self) -> None:
+        """Look, if the last look was some time ago."""
         if time.monotonic() - self._last_look >= LOOK_SECONDS:
             self._look()
-        self._wait_for(MOST_PENDING)
 
     def finish(self) -> None:
         """Return when all have settled."""
@@ -55,7 +59,7 @@ class Follower:
             if self._look():
                 seconds = FIRST_PAUSE
             else:
-                client.pause(seconds)
+                repeats.pause(seconds)
                 seconds = min(1.5 * seconds, LONGEST_PAUSE)
             self._waiting(self)
 
@@ -65,10 +69,10 @@ class Follower:
         while self._pending:
             answer = self._api.get(*self._dataset.path, "uploads", self._pending[0].upload)
             upload = Upload.model_validate(answer)
-            self.underway = 0
             if upload.status == PENDING:
-                self.underway = upload.decided
+                self.underway = self._pending[0], upload
                 break
+            self.underway = None
             self._settled(self._pending.popleft(), upload)
         self._last_look = time.monotonic()
         return len(self._pending) < before

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import IO, NamedTuple
 
 from tidemark.cli.push.rows import Place, Unsent
@@ -11,8 +10,6 @@ from tidemark.cli.shapes import Json, RowError, Upload
 
 ERRORS_TOLD = 20
 UNSENT = "unsent"
-CLOCKS_DIFFER = timedelta(seconds=1)
-"""By which the clocks of the gateway and of a function may differ."""
 
 
 class Told(NamedTuple):
@@ -41,22 +38,26 @@ class Told(NamedTuple):
 class Report:
     """Counts what was sent and what became of it. Rows are kept only where they are told."""
 
-    def __init__(self, began: datetime | None, errors_to: IO[str] | None) -> None:
-        """`began` is the time of the service when the push began; all errors go to `errors_to`, if that is given."""
+    def __init__(self, errors_to: IO[str] | None = None) -> None:
+        """All errors go to `errors_to`, if that is given."""
         self.uploads: list[str] = []
+        self.files = 0
+        """Files that were put as they are."""
         self.rows = self.settled = 0
+        """Rows that the API has taken, as far as they are counted, and those of them that have an outcome."""
         self.applied = self.dropped = self.failed = self.rejected = self.unsent = 0
         self.repeated = 0
         """Uploads that an earlier push had made."""
         self.versions: tuple[int, int] | None = None
+        self.reasons: dict[str, str] = {}
+        """Why uploads failed as a whole, by their ids."""
         self.errors: list[Told] = []
-        self._began = began
         self._errors_to = errors_to
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is known that did not take effect."""
-        return not (self.dropped or self.failed or self.rejected or self.unsent)
+        return not (self.dropped or self.failed or self.rejected or self.unsent or self.reasons)
 
     @property
     def most_errors(self) -> int | None:
@@ -69,28 +70,23 @@ class Report:
         without_effect = self.dropped + self.failed + self.rejected + self.unsent
         return without_effect - len({error.place for error in self.errors})
 
-    @property
-    def all_repeated(self) -> bool:
-        """Whether an earlier push had made every upload so far: where one is new, all after it are."""
-        return self.repeated == len(self.uploads)
-
     def sent(self, delivery: Delivery) -> None:
         """Count rows that the API has taken."""
         self.uploads.append(delivery.upload)
-        self.rows += len(delivery.places)
+        self.rows += delivery.rows
+        self.files += delivery.files
+        self.repeated += delivery.was_there
 
-    def was_there(self, upload: Upload) -> None:
-        """Count an upload among those of an earlier push, if it is one."""
-        if self._began and upload.accepted_at < self._began - CLOCKS_DIFFER:
-            self.repeated += 1
-
-    def count(self, upload: Upload) -> None:
+    def count(self, delivery: Delivery, upload: Upload) -> None:
         """Count what became of an upload that has settled."""
+        self.rows += upload.rows - delivery.rows
         self.settled += upload.rows
         self.applied += upload.applied
         self.dropped += upload.dropped
         self.failed += upload.failed
         self.rejected += upload.rejected
+        if upload.reason is not None:
+            self.reasons[upload.id] = upload.reason
         if upload.version is not None:
             first, last = self.versions or (upload.version, upload.version)
             self.versions = min(first, upload.version), max(last, upload.version)
@@ -98,7 +94,7 @@ class Report:
     def tell_errors(self, delivery: Delivery, errors: Iterable[RowError]) -> None:
         """Note why rows of a delivery did not take effect."""
         for error in errors:
-            place = delivery.places[error.row]
+            place = delivery.place(error)
             self._tell(Told(place, error.frame_id, error.outcome, error.code, error.pointer, error.message))
 
     def leave(self, line: Unsent) -> None:

@@ -17,11 +17,13 @@ def tell_json(dataset: DatasetRef, report: Report, *, settled: bool) -> None:
             "project": dataset.project,
             "dataset": dataset.name,
             "settled": settled,
+            "files": report.files,
             "rows": report.rows,
             **counts,
             "versions": report.versions,
             "uploads": report.uploads,
             "repeated": report.repeated,
+            "reasons": report.reasons,
             "errors": [error.document() for error in report.errors],
         }
     )
@@ -29,13 +31,11 @@ def tell_json(dataset: DatasetRef, report: Report, *, settled: bool) -> None:
 
 def tell(dataset: DatasetRef, source: str, report: Report, *, settled: bool, seconds: float) -> None:
     """A few lines, and the first errors."""
-    say(
-        f"{source} to {dataset}: {report.rows:,} rows in {_uploads(report)}, {_state(report, settled)}, {seconds:.1f} s"
-    )
+    say(f"{source} to {dataset}: {_amount(report, settled)}, {_state(report, settled)}, {seconds:.1f} s")
     if report.repeated:
         say(
-            f"  {_count(report.repeated, 'upload')} an earlier push had made; nothing is sent twice. "
-            "To send the same rows anew, name the push with --run."
+            f"  {count(report.repeated, 'upload')} an earlier push had made; nothing is sent twice. "
+            f"To send the same {'files' if report.files else 'rows'} anew, name the push with --run."
         )
     counts = ((name, getattr(report, name)) for name in COUNTS)
     told = [f"{name} {count:,}" for name, count in counts if count or (settled and name == "applied")]
@@ -44,10 +44,12 @@ def tell(dataset: DatasetRef, source: str, report: Report, *, settled: bool, sec
     if not settled:
         for upload in report.uploads:
             say(f"  {upload}")
+    for upload, reason in report.reasons.items():
+        say(f"  upload {upload} failed: {reason}")
     for error in sorted(report.errors, key=lambda error: error.place):
         _tell_error(error)
     if report.untold:
-        say(f"  {_count(report.untold, 'row')} more without effect; --errors FILE writes all errors to a file.")
+        say(f"  {count(report.untold, 'row')} more without effect; --errors FILE writes all errors to a file.")
 
 
 def _tell_error(error: Told) -> None:
@@ -57,8 +59,11 @@ def _tell_error(error: Told) -> None:
     say(f"    {printable(error.message)}")
 
 
-def _uploads(report: Report) -> str:
-    return _count(len(report.uploads), "upload")
+def _amount(report: Report, settled: bool) -> str:
+    """How much was sent. Rows in files are known when they have settled."""
+    files = [count(report.files, "file")] if report.files else []
+    rows = [] if files and not settled else [f"{report.rows:,} rows"]
+    return f"{', '.join([*files, *rows])} in {count(len(report.uploads), 'upload')}"
 
 
 def _state(report: Report, settled: bool) -> str:
@@ -70,5 +75,6 @@ def _state(report: Report, settled: bool) -> str:
     return f"version {first}" if first == last else f"versions {first} to {last}"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things in words."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
