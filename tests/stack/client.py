@@ -67,11 +67,11 @@ class Caller:
         created: Json = answer.json()
         return created
 
-    def new_dataset(self, *, shards: int = 4) -> "Dataset":
+    def new_dataset(self, *, shards: int = 4, mode: str = "STREAMING") -> "Dataset":
         """An empty dataset in a project of its own, with the classes of this module."""
         project = f"project-{uuid.uuid4().hex[:12]}"
         self.create("/projects", {"name": project, "classes": [{"name": name} for name in CLASSES]})
-        self.create(path("projects", project, "datasets"), {"name": "train", "shards": shards})
+        self.create(path("projects", project, "datasets"), {"name": "train", "shards": shards, "mode": mode})
         return Dataset(self, project, "train")
 
 

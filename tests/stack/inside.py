@@ -6,8 +6,9 @@ Every function says why it has to reach inside. All else in these tests goes thr
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -36,6 +37,7 @@ def backend_of(stack: LocalStack) -> Backend:
         bucket=stack.outputs["BucketName"],
         windows_queue_url=stack.outputs["WindowsQueueUrl"],
         settled_queue_url=stack.outputs["SettledQueueUrl"],
+        files_queue_url=stack.outputs["FilesQueueUrl"],
     )
 
 
@@ -93,6 +95,26 @@ def impatient(backend: Backend, queue_url: str, seconds: int) -> Iterator[None]:
         backend.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={name: deployed})
 
 
-def lose_pack(backend: Backend, pack: str) -> None:
-    """Remove a pack from the bucket: no function may, so no request can make one do it."""
-    backend.s3.delete_object(Bucket=backend.bucket, Key=packs.object_key(pack))
+def lose_pack(backend: Backend, pack: str) -> bytes:
+    """Remove a pack from the bucket: no function may, so no request can make one do it. Answers what it held."""
+    key = packs.object_key(pack)
+    held = backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
+    backend.s3.delete_object(Bucket=backend.bucket, Key=key)
+    return held
+
+
+def restore_pack(backend: Backend, pack: str, held: bytes) -> None:
+    """Put a pack back, as an operator does who restores a deleted object."""
+    backend.s3.put_object(Bucket=backend.bucket, Key=packs.object_key(pack), Body=held)
+
+
+def processes_of(stack: LocalStack, name: str) -> list[int]:
+    """The processes in which this emulator runs a function, such as `apply`: to be killed or measured."""
+    handler = f"_HANDLER=functions.{name}.handler.handler".encode()
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == stack.server.pid and handler in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found

@@ -2,9 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
@@ -12,11 +10,13 @@ import pytest
 from infra.local.stack import LocalStack
 from tests.stack import inside
 from tests.stack.client import Caller, Dataset, Json, wait_until
+from tests.stack.files import drop, dropped, lines, put
 from tests.stack.rows import add, box, delete, modify
 from tidemark.domain.limits import MAX_SINGLE_PUT_BYTES
 from tidemark.store.backend import Backend
 
 FILES, ROWS, SINGLES = 4, 500, 20
+FOLDER = 60
 
 
 @pytest.fixture(scope="module")
@@ -24,44 +24,8 @@ def backend(stack: LocalStack) -> Backend:
     return inside.backend_of(stack)
 
 
-def lines(rows: Iterable[Any]) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
 def frames_of(door: str, file: int) -> list[Json]:
     return [add(f"{door}-{file}-{row:04d}", box("a"), turn=row) for row in range(ROWS)]
-
-
-def put(dataset: Dataset, **files: bytes) -> str:
-    """Announce files, put them, complete their upload; answers its id."""
-    where = dataset.at("uploads")
-    body = {"files": [{"name": name, "bytes": len(content)} for name, content in files.items()]}
-    receipt = dataset.caller.create(where, body)
-    for file in receipt["files"]:
-        answer = httpx.put(file["url"], content=files[file["name"]], headers=file["headers"], timeout=60)
-        assert answer.status_code == 200, answer.text
-    completed = dataset.caller.http.post(dataset.at("uploads", receipt["upload"], "complete"))
-    assert completed.status_code == 202, completed.text
-    upload: str = receipt["upload"]
-    return upload
-
-
-def drop(dataset: Dataset, backend: Backend, name: str, content: bytes) -> None:
-    """Put a file into the drop folder, as a labelling vendor does."""
-    key = f"drop/{dataset.project}/{dataset.name}/{name}"
-    backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)
-
-
-def dropped(dataset: Dataset, count: int) -> list[Json]:
-    """The uploads that dropped files have started, as soon as all of them have settled."""
-    found: list[Json] = []
-
-    def all_settled() -> bool:
-        found[:] = [upload for upload in dataset.items("uploads") if upload["source"] == "DROP"]
-        return len(found) == count and all(upload["status"] != "PENDING" for upload in found)
-
-    wait_until(all_settled, f"{count} dropped files to settle")
-    return found
 
 
 def test_files_by_both_doors_and_single_rows_at_once_add_up_to_the_row(dataset: Dataset, backend: Backend) -> None:
@@ -101,28 +65,41 @@ def test_what_is_bad_in_files_is_listed_and_what_is_good_is_in(dataset: Dataset)
             good=lines([add("a"), modify("a", n=1), delete("nowhere")]),
             bad_line=lines([add("b")]) + b"{\n" + lines([add("c", box("x", "unicorn"))]),
             windows=b"\xef\xbb\xbf" + lines([add("d")]).replace(b"\n", b"\r\n"),
-            empty=b"",
+            empty=b"\n\n",
+            nothing=b"",
+            many_bad=b"{\n" * 10_000 + lines([add("f")]),
             picture=b"\x89PNG\r\n\x1a\n" + bytes(100),
             truncated=whole[: len(whole) // 2],
-            long_line=b'"' + b"x" * 5_000_000 + b'"\n' + lines([add("e")]),
+            long_line=b'"' + b"x" * 20_000_000 + b'"\n' + lines([add("e")]),
         )
     )
     assert upload["status"] == "PARTIAL"
-    told = {(error["file"], error["row"], error["code"]) for error in dataset.items("uploads", upload["id"], "errors")}
+    listed = dataset.items("uploads", upload["id"], "errors", limit=1000)
+    many = [error for error in listed if error["file"] == "many_bad"]
+    assert [error["row"] for error in many] == [*range(1, 1002)]
+    assert [error["code"] for error in many] == ["malformed_json"] * 1000 + ["more_errors"]
+    told = {(error["file"], error["row"], error["code"]) for error in listed if error["file"] != "many_bad"}
     truncated = next(error for error in told if error[0] == "truncated")
     assert told == {
         ("good", 3, "unknown_frame"),
         ("bad_line", 2, "malformed_json"),
         ("bad_line", 3, "unknown_class"),
         ("empty", 1, "no_rows"),
+        ("nothing", 1, "no_rows"),
         ("picture", 1, "unsupported_format"),
         ("long_line", 1, "line_too_long"),
         ("truncated", truncated[1], "truncated_gzip"),
     }
     frames = dataset.frames()
-    assert {"a", "b", "d", "e"} <= frames.keys()
+    assert {"a", "b", "d", "e", "f"} <= frames.keys()
+    assert "c" not in frames
     assert sum(name.startswith("cut-") for name in frames) == truncated[1] - 1 > 0
     assert frames["a"]["metadata"] == {"n": 1}
+    counts = [upload[name] for name in ("rejected", "applied", "dropped", "failed")]
+    assert (sum(counts), upload["applied"], upload["dropped"]) == (upload["rows"], len(frames) + 1, 1)
+    download = dataset.read("uploads", upload["id"], "errors", "file", format="jsonl")
+    text = httpx.get(download["url"], timeout=60).text
+    assert [json.loads(line) for line in text.splitlines()] == listed
 
 
 def test_a_dropped_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(
@@ -171,3 +148,28 @@ def test_a_large_file_is_put_in_parts_and_read_whole(dataset: Dataset) -> None:
     upload = dataset.settled(receipt["upload"])
     assert (upload["status"], upload["applied"]) == ("SETTLED", rows)
     assert len(dataset.frames()) == rows
+
+
+def test_a_folder_of_files_that_is_copied_in_is_taken_whole(dataset: Dataset, backend: Backend) -> None:
+    with ThreadPoolExecutor(8) as copying:
+        for number in range(FOLDER):
+            copying.submit(
+                drop, dataset, backend, f"day/{number:03d}.jsonl", lines([add(f"f{number}"), add(f"g{number}")])
+            )
+    uploads = dropped(dataset, FOLDER)
+    assert {(one["status"], one["applied"]) for one in uploads} == {("SETTLED", 2)}
+    assert len(dataset.frames()) == 2 * FOLDER
+
+
+def test_a_batch_dataset_takes_all_rows_of_its_files_or_none_and_then_no_more(admin: Caller) -> None:
+    golden = admin.new_dataset(mode="BATCH")
+    bad = golden.settled(put(golden, a=lines(add(f"f{number}") for number in range(300)), b=lines([add("x"), add("")])))
+    assert (bad["status"], bad["rejected"], bad["version"]) == ("FAILED", 302, None)
+    assert "1 of its 302 rows" in bad["reason"]
+    assert golden.frames() == {}
+    good = golden.settled(put(golden, a=lines(add(f"f{number}") for number in range(300)), b=lines([add("x")])))
+    assert (good["status"], good["applied"], good["version"]) == ("SETTLED", 301, 1)
+    assert len(golden.frames()) == 301
+    refused = golden.submit(delete("x"))
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset_sealed")
+    assert golden.read()["filled_by"] == good["id"]

@@ -79,3 +79,25 @@ def test_a_window_whose_frames_cannot_be_read_fails_alone_and_its_shard_goes_on(
     assert (error["row"], error["frame_id"], error["code"], error["outcome"]) == (0, lost, "window_failed", "failed")
     assert [dataset.read("frames", name)["frame"]["frame_id"] for name in (sound, later)] == [sound, later]
     assert dataset.read()["frames"] == 3
+
+
+def test_a_retry_completes_an_upload_once_the_cause_is_gone(dataset: Dataset, backend: Backend) -> None:
+    lost, sound, later = frame_of(0, 0), frame_of(1, 0), frame_of(0, 1)
+    first = dataset.upload(add(lost, clicks=1))
+    (window,) = inside.windows_of(backend, dataset.read()["uid"], first["id"])
+    held = inside.lose_pack(backend, window.pack)
+    with inside.impatient(backend, backend.windows_queue_url, AGAIN_AFTER):
+        partial = dataset.settled(dataset.send(modify(lost, clicks=2), add(sound)))
+        assert (partial["status"], partial["windows_failed"]) == ("PARTIAL", 1)
+        dataset.upload(add(later))
+        inside.restore_pack(backend, window.pack, held)
+        answer = dataset.caller.http.post(dataset.at("uploads", partial["id"], "retry"))
+        assert (answer.status_code, answer.json()["status"]) == (202, "PENDING")
+        settled = dataset.settled(partial["id"])
+    counts = {name: settled[name] for name in ("status", "applied", "failed", "windows_failed", "retries")}
+    assert counts == {"status": "SETTLED", "applied": 2, "failed": 0, "windows_failed": 0, "retries": 1}
+    assert settled["version"] > partial["version"]
+    assert dataset.items("uploads", partial["id"], "errors") == []
+    assert dataset.frames()[lost]["metadata"] == {"clicks": 2}
+    again = dataset.caller.http.post(dataset.at("uploads", partial["id"], "retry"))
+    assert (again.status_code, again.json()["code"]) == (409, "nothing_to_retry")

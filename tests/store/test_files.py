@@ -12,7 +12,7 @@ from tests.store.sending_files import announced, complete, content, drop, errors
 from tidemark.domain.errors import Conflict, InvalidRequest
 from tidemark.domain.schema import FieldType
 from tidemark.domain.uploads import FileStatus, Source, UploadStatus
-from tidemark.services import datasets, drop_folder, file_uploads, files, history, versions
+from tidemark.services import datasets, drop_folder, file_uploads, files, history, uploads, versions
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -238,3 +238,14 @@ def tags(world: World, key: str) -> dict[str, str]:
     backend = world.process()
     answer = backend.s3.get_object_tagging(Bucket=backend.bucket, Key=key)
     return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
+def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(uploads, "PARTS_ON_A_PAGE", 2)
+    upload_id = sent(world, lines(*(add("") for _ in range(3)), add("f1"), add(""), add(""))).id
+    page = uploads.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
+    assert [error.row for error in page.items] == [1, 2]
+    assert [error.row for error in errors(world, upload_id)] == [1, 2, 3, 5, 6]

@@ -15,15 +15,13 @@ from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.upload_rows import CarriedLabels, Outcome, RowFault, UploadRow, carried_labels
 from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import WindowPlan, WindowRow
-from tidemark.services.uploads import WHOLE, decided, parts_of
+from tidemark.services.uploads import PARTS_ON_A_PAGE, WHOLE, decided, parts_of
 from tidemark.store import catalog, packs, parts, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.packs import Pointer
 from tidemark.store.parts import Part
 from tidemark.store.shards import Marker
 
-PARTS_ON_A_PAGE = 100
-"""Parts that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
 PARTS_AT_ONCE = 10
 """Records of parts that are read at once: the pages of most uploads are full after one part or two."""
 

@@ -14,6 +14,8 @@ from tidemark.store.uploads import Listed, Place
 
 WHOLE = "-"
 """Stands in a cursor for the one part of an upload that came in a request, which has no name."""
+PARTS_ON_A_PAGE = 100
+"""Parts that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
 FILTERED_AT_ONCE = 100
 """Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
@@ -73,16 +75,20 @@ def list_errors(
     A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
     those that come after that row. A page costs the upload's record, and of its files if it came in some; for each part
     with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
-    ranged GET of its windows and the markers of those that hold later rows, a hundred a request.
+    ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
+    `PARTS_ON_A_PAGE` of such parts.
     """
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
     record = uploads.get(backend, uid, upload)
-    for part, file in parts_of(backend, uid, record, "" if name == WHOLE else str(name)):
+    placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
+    for count, (part, file) in enumerate(one for one in placed if _has_errors(one[0])):
         if (part.name or WHOLE) != name:
             first = told = 0
+        if count == PARTS_ON_A_PAGE:
+            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, 0, 0))
         outcomes = outcomes_of(backend, part, file, int(first))
         room = limit - len(items)
         end = int(told) + room
@@ -92,6 +98,11 @@ def list_errors(
             passed = sum(outcome.row == last for outcome in outcomes[:end])
             return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
     return Page(items=items, cursor=None)
+
+
+def _has_errors(part: Part) -> bool:
+    counts = part.upload
+    return counts.rejected + counts.dropped + counts.failed > 0
 
 
 def parts_of(
