@@ -26,7 +26,7 @@ demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of yo
 	@env -u TIDEMARK_API -u TIDEMARK_BUCKET python -m examples.digits
 
 test: $(READY) ## all tests: units, store, template, faults, and the deployed stack on this machine
-	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 lint: $(READY) ## check style and types
 	ruff check

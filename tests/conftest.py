@@ -1,8 +1,10 @@
-"""Settings of all tests: how much the properties explore, and an AWS that nobody pays for."""
+"""Settings of all tests: how much the properties explore, an AWS that nobody pays for, and what runs side by side."""
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
@@ -14,3 +16,18 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("fast", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("nightly", max_examples=500, print_blob=True, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("fast")
+
+
+class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # it carries no types
+    """Spreads tests over processes, but runs those of the deployed stack in one of them, on one emulator.
+
+    Marks of groups, which would do the same, go unheard with this pytest.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith("tests/stack/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> StackTogether:
+    """Where tests run in several processes."""
+    return StackTogether(config, log)

@@ -69,8 +69,14 @@ def up(home: Path, port: int | None = None) -> LocalStack:
     Raises NotStarted if it does not start as asked, CalledProcessError or DeploymentFailed if the sources do not
     deploy.
     """
+    was_running = server.running(home) is not None
     running = server.start(home, port)
-    template = assembly()
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = zipped(build_bundle(Target.LOCAL, Path(folder) / "bundle"))
-    return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundle))
+    try:
+        template = assembly()
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = zipped(build_bundle(Target.LOCAL, Path(folder) / "bundle"))
+        return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundle))
+    except BaseException:
+        if not was_running:
+            server.stop(home)
+        raise

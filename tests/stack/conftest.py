@@ -49,9 +49,8 @@ def dataset(admin: Caller) -> Dataset:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lives here, so that `-m "not stack"` leaves it out, and one process runs it all on one emulator."""
+    """Mark what lives here, so that `-m "not stack"` leaves it out."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("stack"))
