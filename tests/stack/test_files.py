@@ -84,7 +84,7 @@ def test_what_is_bad_in_files_is_listed_and_what_is_good_is_in(dataset: Dataset)
         ("good", 3, "unknown_frame"),
         ("bad_line", 2, "malformed_json"),
         ("bad_line", 3, "unknown_class"),
-        ("empty", 1, "no_rows"),
+        ("empty", 3, "no_rows"),
         ("nothing", 1, "no_rows"),
         ("picture", 1, "unsupported_format"),
         ("long_line", 1, "line_too_long"),
