@@ -91,7 +91,7 @@ def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> li
     # a read of that time would get the first until the second is there, and then the second.
     at = max(now, state.latest_at + TICK) if state.latest_at else now
     number = state.latest + 1
-    settled = [_settled(record, number, at) for record in complete]
+    settled = [_ended(record, number, at) for record in complete]
     for one in settled:
         if one.upload.version is None:
             table.put_if(backend, one.write(backend))
@@ -111,7 +111,7 @@ def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> li
     return [one.upload for one in settled]
 
 
-class _Settled(NamedTuple):
+class _Ended(NamedTuple):
     """An upload that settles now."""
 
     record: Part | FileUpload
@@ -124,7 +124,7 @@ class _Settled(NamedTuple):
         return file_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
-def _settled(record: Part | FileUpload, version: int, at: datetime) -> _Settled:
+def _ended(record: Part | FileUpload, version: int, at: datetime) -> _Ended:
     """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
     was though it must be (R22)."""
     upload = record.upload
@@ -139,7 +139,7 @@ def _settled(record: Part | FileUpload, version: int, at: datetime) -> _Settled:
         changes["status"] = settled_status(
             rejected=upload.rejected, applied=upload.applied, dropped=upload.dropped, failed=upload.failed
         )
-    return _Settled(record, upload.model_copy(update=changes))
+    return _Ended(record, upload.model_copy(update=changes))
 
 
 INCOMPLETE = (
