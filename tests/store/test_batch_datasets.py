@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import World
-from tests.store.sending import PROJECT, add, delete, modify, send, upload
+from tests.faults.world import Invocation, World
+from tests.store.sending import PROJECT, add, body_of, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, started
 from tidemark.domain.datasets import DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
+from tidemark.domain.orders import ReadFile, ResumeUpload
 from tidemark.domain.schema import FieldType
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.services import datasets, drop_folder, files, retry
+from tidemark.services import datasets, drop_folder, files, intake, retry
+from tidemark.store import catalog, queues
 
 BATCH = "golden"
 FAILED, SETTLED = UploadStatus.FAILED, UploadStatus.SETTLED
@@ -250,3 +252,108 @@ def test_a_drop_event_that_is_told_twice_does_not_move_the_file_that_fills_the_d
         world.drain()
     assert json.dumps(filled(world)) == '{"f1": {}}'
     assert drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items == []
+
+
+# Whatever comes twice, and in whatever order
+
+
+def read_again(world: World, upload_id: str, number: int = 0) -> None:
+    """Deliver an order to read a file of an upload once more, long after the first."""
+    world.let_five_minutes_pass()
+    uid = catalog.dataset(world.process(), PROJECT, BATCH).uid
+    again = world.start_order(ReadFile(uid=uid, upload=upload_id, file=number)).run()
+    assert again.error is None
+
+
+def apply_before_anything_is_published(world: World) -> None:
+    for group in world.windows.groups():
+        while world.windows.waiting[group]:
+            assert world.start_apply(group).run().error is None
+
+
+def test_nothing_of_a_refused_upload_is_sent_when_its_file_is_to_be_read_again(world: World) -> None:
+    refused = in_files(world, lines(add("f1"), add("")))
+    read_again(world, refused.id)
+    assert world.windows.groups() == []
+
+
+def test_a_refused_upload_whose_file_is_to_be_read_again_leaves_nothing_in_the_one_that_fills_the_dataset(
+    world: World,
+) -> None:
+    refused = in_files(world, lines(add("f1"), add("")))
+    read_again(world, refused.id)
+    world.drain()
+    assert (upload_of(world, refused.id).rejected, upload_of(world, refused.id).applied) == (2, 0)
+    in_files(world, lines(add("g1")))
+    assert set(filled(world)) == {"g1"}
+
+
+def test_a_refused_file_in_the_drop_folder_that_is_told_of_twice_is_taken_neither_time(world: World) -> None:
+    for _ in range(2):
+        drop(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1"), add("")))
+        world.drain()
+        world.let_five_minutes_pass()
+    in_files(world, lines(add("g1")))
+    assert set(filled(world)) == {"g1"}
+
+
+def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to_be_read_again(world: World) -> None:
+    second = [add(f"second-{number}") for number in range(8)]
+    for rows in ([add(f"first-{number}") for number in range(8)], second):
+        loser = started(world, lines(*rows), dataset=BATCH)
+    for _ in range(2):  # all are read; then the first is released, and the second refused
+        for order in list(world.orders):
+            assert world.start_order(order).run().error is None
+    read_again(world, loser)
+    apply_before_anything_is_published(world)
+    world.drain()
+    assert set(filled(world)) == {f"first-{number}" for number in range(8)}
+
+
+def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(world: World) -> None:
+    refused = started(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
+    first, second = world.orders
+    assert world.start_order(first).run().error is None
+    uid = catalog.dataset(world.process(), PROJECT, BATCH).uid
+    early = world.start_order(ResumeUpload(uid=uid, upload=refused)).run()
+    assert early.error is None, "it finds that the second file is not read"
+    assert world.start_order(second).run().error is None
+    for order in [order for order in world.orders if isinstance(order, ResumeUpload)]:
+        assert world.start_order(order).run().error is None
+    while world.orders:  # what it had read, for it was read by then
+        assert world.start_order(world.orders[0]).run().error is None
+    assert upload_of(world, refused).rows == 3
+    assert world.windows.groups() == []
+
+
+def test_windows_of_many_files_are_sent_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows: list[str] = []
+    send_windows = queues.send_windows
+
+    def counted(backend: Any, given: Any) -> None:
+        sending = list(given)
+        windows.extend(window.id for window in sending)
+        send_windows(backend, sending)
+
+    monkeypatch.setattr(queues, "send_windows", counted)
+    started(world, *(lines(add(f"f{number}")) for number in range(10)), dataset=BATCH)
+    while world.orders:
+        assert world.start_order(world.orders[0]).run().error is None
+    assert len(set(windows)) == 10
+    assert len(windows) < 2 * 10
+
+
+def test_a_repeat_that_overtakes_its_request_leaves_it_the_same_receipt(world: World) -> None:
+    process = world.process()
+    slow = Invocation(
+        "slow",
+        lambda: intake.submit(
+            process, project=PROJECT, dataset=BATCH, body=body_of(add("f1")), actor="ann", idempotency_key="k"
+        ),
+    )
+    slow.step()
+    slow.step()  # it has found no upload of this key
+    receipt = send(world, add("f1"), key="k", dataset=BATCH)
+    slow.run()
+    assert slow.error is None
+    assert slow.result == receipt

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, modify, send, upload
 from tests.store.sending_files import lines, sent
-from tidemark.services import datasets, uploads
+from tidemark.services import datasets, retry, uploads
 from tidemark.store import events
 from tidemark.store.events import EventsRefused, VersionPublished
 
@@ -88,3 +88,19 @@ def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world:
     assert world.events == []
     world.drain()
     assert [event["upload"] for event in world.announced("upload settled")] == [receipt.upload]
+
+
+def test_a_version_is_announced_though_its_upload_is_retried_before_its_announcement_is_repeated(
+    world: World,
+) -> None:
+    sent_id = send(world, add("f1"), add("")).upload
+    world.bury(world.first_window(world.windows.groups()[0]))
+    assert world.start_give_up(world.dead[0]).run().error is None
+    (uid,) = world.settled.groups()
+    publication = world.start_publish(uid, 10)
+    while publication.calls[-1] != "events.PutEvents":
+        publication.step()
+    publication.crash(after=False)
+    retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=sent_id)
+    world.drain()
+    assert {told["version"] for told in world.announced("version published")} == {1, 2}

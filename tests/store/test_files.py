@@ -1,7 +1,7 @@
 """Files of mutations: put to signed URLs or dropped, read into parts, settled as one upload (R31)."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, where
 from tidemark.domain.errors import Conflict, InvalidRequest
+from tidemark.domain.files import DroppedObject
 from tidemark.domain.schema import FieldType
 from tidemark.domain.uploads import FileStatus, Source, UploadStatus
 from tidemark.services import datasets, drop_folder, file_uploads, files, history, uploads, versions
+from tidemark.store import parts
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -202,6 +204,8 @@ def test_a_dropped_file_starts_an_upload_once(world: World) -> None:
         ("drop/birds/a.jsonl", "with a name of its own"),
         ("drop/nobody/train/a.jsonl", "no project 'nobody'"),
         ("drop/birds/none/a.jsonl", "no dataset 'none'"),
+        ("drop//train/a.jsonl", "of its own"),
+        ("drop/birds//a.jsonl", "of its own"),
     ],
 )
 def test_a_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(world: World, key: str, reason: str) -> None:
@@ -228,6 +232,32 @@ def test_a_dropped_file_that_holds_no_rows_is_moved_aside(world: World) -> None:
     assert "drop/birds/train/a.png" not in keys(world)
 
 
+def test_a_file_that_belongs_to_no_dataset_and_is_told_of_twice_is_listed_once(world: World) -> None:
+    drop(world, "drop/birds/none/a.jsonl", lines(add("f1")))
+    drop_folder.take(world.process(), DroppedObject(key="drop/birds/none/a.jsonl", version=None, bytes=1))
+    assert len(drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items) == 1
+
+
+def test_a_file_that_was_mended_under_its_key_stays_when_the_old_one_is_told_of_again(world: World) -> None:
+    backend = world.process()
+    backend.s3.put_bucket_versioning(Bucket=backend.bucket, VersioningConfiguration={"Status": "Enabled"})
+    key = "drop/birds/train/a.jsonl"
+
+    def put_version(text: bytes) -> DroppedObject:
+        version = backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=text)["VersionId"]
+        return DroppedObject(key=key, version=version, bytes=len(text))
+
+    bad = put_version(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
+    drop_folder.take(world.process(), bad)
+    world.drain()
+    mended = put_version(lines(add("f1")))
+    for told in (mended, bad):
+        drop_folder.take(world.process(), told)
+        world.drain()
+    assert content(world) == {"f1": {}}
+    assert key in keys(world)
+
+
 def keys(world: World) -> set[str]:
     backend = world.process()
     listed = backend.s3.list_objects_v2(Bucket=backend.bucket)
@@ -249,3 +279,22 @@ def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
     page = uploads.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
     assert [error.row for error in page.items] == [1, 2]
     assert [error.row for error in errors(world, upload_id)] == [1, 2, 3, 5, 6]
+
+
+def test_a_page_of_errors_does_not_read_all_parts_of_a_large_upload_that_has_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(uploads, "PARTS_ON_A_PAGE", 2)
+    upload_id = sent(world, lines(*(add(f"f{number}") for number in range(30)))).id
+    read: list[str] = []
+    of_upload = parts.of_upload
+
+    def counted(*args: Any, **options: Any) -> Iterator[parts.Part]:
+        for part in of_upload(*args, **options):
+            read.append(part.name)
+            yield part
+
+    monkeypatch.setattr(parts, "of_upload", counted)
+    uploads.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
+    assert len(read) < 30

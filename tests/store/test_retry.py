@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import World
+from tests.faults.world import Invocation, World
 from tests.store.sending import DATASET, PROJECT, add, modify, send, upload
-from tests.store.sending_files import content, found, lines, started, where
+from tests.store.sending_files import announced, complete, content, found, lines, put, started, where
 from tidemark.domain.errors import Conflict
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
@@ -242,3 +242,58 @@ def test_versions_before_a_retry_stay_as_they_were(world: World) -> None:
     world.drain()
     assert versions.get_version(world.process(), **where(), version="2") == before
     assert (before.frames, versions.get_version(world.process(), **where(), version="LATEST").frames) == (1, 2)
+
+
+def test_a_retry_that_is_overtaken_by_another_changes_nothing(world: World) -> None:
+    sent = send(world, add("f1")).upload
+    give_up_all(world)
+    process = world.process()
+    slow = Invocation("slow", lambda: retry.retry(process, **where(), upload=sent))
+    slow.step()
+    slow.step()  # it has found that the upload can be retried
+    retry_upload(world, sent)
+    world.drain()
+    done = found(world, sent)
+    slow.run()
+    world.drain()
+    assert done.status is UploadStatus.SETTLED
+    assert found(world, sent) == done
+
+
+def test_a_retry_does_not_undo_files_that_were_completed_after_its_upload(world: World) -> None:
+    receipt = announced(world, "a")
+    early = send(world, add("f1", n="early")).upload
+    give_up_all(world)
+    put(world, receipt, lines(add("f1", n="late")))
+    complete(world, receipt)
+    world.drain()
+    assert content(world) == {"f1": {"n": "late"}}
+    retry_upload(world, early)
+    world.drain()
+    assert content(world) == {"f1": {"n": "late"}}
+
+
+def test_a_retried_row_of_a_file_does_not_give_way_to_what_came_before_the_file_was_completed(world: World) -> None:
+    receipt = announced(world, "a")
+    upload(world, add("f1", n="early"))
+    put(world, receipt, lines(add("f1", n="late")))
+    complete(world, receipt)
+    give_up_all(world)
+    retry_upload(world, receipt.upload)
+    world.drain()
+    assert content(world) == {"f1": {"n": "late"}}
+
+
+def test_an_order_of_an_earlier_retry_does_not_end_a_later_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PART_ROWS", 1)
+    sent = started(world, lines(*(add(f"f{number}") for number in range(6))))
+    give_up_all(world)
+    retry_upload(world, sent)
+    world.start_order(world.orders[0], steps=3).run()
+    (stale,) = world.orders
+    give_up_all(world)
+    retry_upload(world, sent)
+    world.start_order(stale).run()
+    world.drain()
+    done = found(world, sent)
+    assert (done.status, done.windows_failed) == (UploadStatus.SETTLED, 0)

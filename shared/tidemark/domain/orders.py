@@ -26,6 +26,8 @@ class ResumeUpload(BaseModel):
     uid: str
     upload: str
     part: str = ""
+    retries: int = 0
+    """How often the upload had been retried when it came to that part."""
 
 
 class Sweep(BaseModel):

@@ -66,6 +66,8 @@ class Upload(BaseModel):
     settled_at: datetime | None = None
     version: int | None = None
     """The first version that is sure to contain it; None until it settles."""
+    versions: tuple[int, ...] = ()
+    """All versions that it settled into: one more for each retry."""
     rows: int = 0
     rejected: int = 0
     """Rows refused on arrival."""

@@ -1,7 +1,5 @@
 """The drop folder: a file that is put under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
 
-from dataclasses import replace
-
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.files import DroppedObject, RejectedFile
 from tidemark.domain.orders import ReadFile
@@ -27,7 +25,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         return None
     source = Object(key=dropped.key, version=dropped.version)
     _, project, dataset, name = [*dropped.key.split("/", 3), "", "", ""][:4]
-    if not name:
+    if not (project and dataset and name):
         _reject(backend, source, "A file is put under drop/{project}/{dataset}/, with a name of its own.")
         return None
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
@@ -58,9 +56,12 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
 
 def put_away(backend: Backend, file: StoredFile) -> None:
     """Mark a dropped file as done: tagged where its rows were taken, moved to `rejected/` where none could be."""
+    there = objects.find(backend, file.source.key)
+    if there != file.source:  # it was put away before, or another one was put in its place
+        return
     if file.file.error is not None and file.file.rows == file.file.rejected:
-        _move(backend, file.source, file.file.error)
-    elif objects.find(backend, file.source.key) == file.source:
+        _move(backend, there, file.file.error)
+    else:
         objects.tag(backend, file.source, {"tidemark": "read", "upload": file.upload})
 
 
@@ -76,14 +77,18 @@ def list_rejected(
 
 
 def _reject(backend: Backend, source: Object, reason: str) -> None:
-    moved_to = _move(backend, source, reason)
-    drops.record(backend, RejectedFile(key=source.key, moved_to=moved_to, reason=reason, at=backend.clock()))
-
-
-def _move(backend: Backend, source: Object, reason: str) -> str:
-    key = REJECTED + source.key.removeprefix(FOLDER)
+    """Put a file on record, then away; one that is gone from its place has been."""
     there = objects.find(backend, source.key)
-    if there is not None:
-        printable = reason.encode("ascii", "replace").decode()
-        objects.move(backend, replace(source, size=there.size), key, {"reason": printable})
-    return key
+    if there == source:
+        at = backend.clock()
+        drops.record(backend, RejectedFile(key=source.key, moved_to=_aside(source), reason=reason, at=at))
+        _move(backend, there, reason)
+
+
+def _aside(source: Object) -> str:
+    return REJECTED + source.key.removeprefix(FOLDER)
+
+
+def _move(backend: Backend, source: Object, reason: str) -> None:
+    printable = reason.encode("ascii", "replace").decode()
+    objects.move(backend, source, _aside(source), {"reason": printable})

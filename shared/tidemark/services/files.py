@@ -42,7 +42,7 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
     file = file_uploads.find_file(backend, order.uid, order.upload, order.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
-    if upload.is_decided:
+    if upload.may_send:
         _send_last_part_again(backend, file)
     try:
         for stretch in [] if file.is_read else _stretches(backend, file):
@@ -71,7 +71,9 @@ def _end(backend: Backend, upload: FileUpload, file: StoredFile) -> None:
     if upload.upload.source is Source.DROP:
         drop_folder.put_away(backend, file)
     if upload.upload.mode is Mode.BATCH:
-        queues.send_orders(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
+        after = file_uploads.find(backend, file.uid, file.upload)
+        if after is not None and after.is_read:
+            queues.send_orders(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
     else:
         news = MayBeComplete(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
         queues.send_settled(backend, [news])
@@ -138,7 +140,7 @@ def _take(backend: Backend, upload: FileUpload, file: StoredFile, stretch: _Stre
         read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
         after = replace(_progressed(file, stretch.end, progress | read), parts=file.parts + 1, told=told)
         file_uploads.advance(backend, file, after, written.part, checked.growth, draft)
-        if upload.is_decided:
+        if upload.may_send:
             queues.send_windows(backend, written.windows)
         return replace(after, revision=file.revision + 1)
 

@@ -60,7 +60,7 @@ def _accept(
     """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved, and Conflict for a
     BATCH dataset that is filled."""
     batch = dataset.mode is Mode.BATCH
-    batches.refuse_if_filled(backend, dataset)
+    batches.refuse_if_filled(backend, dataset, upload_id)
     checked = acceptance.check(backend, dataset, rows, fresh=fresh)
     if batch and checked.errors:
         checked = checked._replace(accepted=[], growth=None)

@@ -42,48 +42,71 @@ def publish(backend: Backend, uid: str, news: Iterable[News]) -> list[VersionPub
             settled = _record(backend, uid, told)
         except TransactionRefused:
             continue
-        published = _published(backend, uid, {upload.version for upload in settled if upload.version is not None})
-        announce(backend, [*published, *(UploadSettled.of(uid, upload) for upload in settled)])
+        published = _published(backend, uid, settled)
+        ended = [UploadSettled.of(uid, one.upload) for one in settled if one.upload.settled_at is not None]
+        announce(backend, [*published, *ended])
         return published
     raise Unavailable(f"Dataset {uid} kept changing under its publication.")
 
 
-def _record(backend: Backend, uid: str, news: list[News]) -> list[Upload]:
+class _Named(NamedTuple):
+    """An upload that the news are of."""
+
+    upload: Upload
+    versions: tuple[int, ...] = ()
+    """Those that it settled into and that are to be announced."""
+
+
+def _record(backend: Backend, uid: str, news: list[News]) -> list[_Named]:
     """Bring parts and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
-    the news that have settled."""
-    after = _settled_parts(backend, uid, [one for one in news if isinstance(one, Settled)])
-    whole = [part for part in after if not part.name]
-    names = {part.upload.id for part in after if part.name and part.is_settled}
-    names |= {one.upload for one in news if not isinstance(one, Settled)}
-    found = [file_uploads.find(backend, uid, name) for name in sorted(names - {part.upload.id for part in whole})]
-    of_files = [record for record in found if record is not None]
-    waiting = [part for part in whole if part.upload.status is UploadStatus.PENDING and part.is_settled]
-    complete: list[Part | FileUpload] = [*waiting, *(record for record in of_files if record.is_complete)]
-    uploads = [part.upload for part in whole] + [record.upload for record in of_files]
-    before = [upload for upload in uploads if upload.settled_at is not None]
+    the news that have settled, or had settled before a retry. News that come again may be of a try that was not
+    announced."""
+    told = [one for one in news if isinstance(one, Settled)]
+    asked = {one.upload for one in news if not isinstance(one, Settled)}
+    after, repeated = _settled_parts(backend, uid, told)
+    again = asked | repeated
+    names = again | {part.upload.id for part in after if part.name and part.is_settled}
+    whole = {part.upload.id: part for part in after if not part.name}
+    found = [file_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
+    records: list[Part | FileUpload] = [*whole.values(), *(record for record in found if record is not None)]
+    complete = [record for record in records if _is_complete(record)]
+    before = [_Named(one.upload, one.upload.versions) for one in records if one.upload.id in again]
     return before + (_settle(backend, uid, complete) if complete else [])
 
 
-def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> list[Part]:
-    """The parts that the news are of, brought up to date. One that is an upload of its own and is complete by it is not
-    written yet: that is for the version that it settles into."""
+def _is_complete(record: Part | FileUpload) -> bool:
+    if isinstance(record, FileUpload):
+        return record.is_complete
+    return record.upload.status is UploadStatus.PENDING and record.is_settled
+
+
+def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> tuple[list[Part], set[str]]:
+    """The parts that the news are of, brought up to date, and the uploads of which some news were known already.
+
+    A part that is an upload of its own and is complete by them is not written yet: that is for the version that it
+    settles into.
+    """
     by_part: dict[tuple[str, str], list[Settled]] = defaultdict(list)
     for one in news:
         by_part[one.upload, one.part].append(one)
     after: list[Part] = []
+    repeated: set[str] = set()
     for part in parts.find_many(backend, uid, sorted(by_part)):
-        settled = parts.settle(part, by_part[part.upload.id, part.name])
+        told = by_part[part.upload.id, part.name]
+        settled = parts.settle(part, told)
         after.append(settled)
+        if not all(parts.is_new(part, one) for one in told):
+            repeated.add(part.upload.id)
         if settled is part:
             continue
         if not settled.is_settled:
             parts.update(backend, settled)
         elif settled.name:
             file_uploads.settle_part(backend, settled)
-    return after
+    return after, repeated
 
 
-def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> list[Upload]:
+def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> list[_Named]:
     """Settle uploads, those that may have changed something in a new version; answers them."""
     state = catalog.state(backend, uid)
     now = backend.clock()
@@ -108,7 +131,7 @@ def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> li
             shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
         )
         versions.publish(backend, uid, version, [one.write(backend) for one in changing])
-    return [one.upload for one in settled]
+    return [_Named(one.upload, one.upload.versions[-1:]) for one in settled]
 
 
 class _Ended(NamedTuple):
@@ -130,15 +153,17 @@ def _ended(record: Part | FileUpload, version: int, at: datetime) -> _Ended:
     upload = record.upload
     refused = record.refused if isinstance(record, FileUpload) else None
     incomplete = upload.mode is Mode.BATCH and upload.failed > 0
-    changes: dict[str, Any] = {"settled_at": at, "version": version if upload.windows else None}
+    changes: dict[str, Any] = {"settled_at": at}
     if refused is not None:
-        changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows, "version": None}
+        changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows}
     elif incomplete:
-        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed), "version": None}
+        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed)}
     else:
         changes["status"] = settled_status(
             rejected=upload.rejected, applied=upload.applied, dropped=upload.dropped, failed=upload.failed
         )
+        if upload.windows:
+            changes |= {"version": version, "versions": (*upload.versions, version)}
     return _Ended(record, upload.model_copy(update=changes))
 
 
@@ -148,7 +173,8 @@ INCOMPLETE = (
 )
 
 
-def _published(backend: Backend, uid: str, numbers: set[int]) -> list[VersionPublished]:
+def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[VersionPublished]:
+    numbers = {number for one in settled for number in one.versions}
     if not numbers:
         return []
     state = catalog.state(backend, uid)

@@ -75,10 +75,11 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
         file_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
         return None
     try:
-        part = _resume_files(backend, record, order.part, has_time)
+        # A place in an earlier retry is none in this one.
+        part = _resume_files(backend, record, order.part if order.retries == upload.retries else "", has_time)
     except TransactionRefused:  # another invocation is at it
         return None
-    return order.model_copy(update={"part": part}) if part else None
+    return order.model_copy(update={"part": part, "retries": upload.retries}) if part else None
 
 
 def _resume_files(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
@@ -109,7 +110,7 @@ def _read_on(backend: Backend, record: FileUpload) -> None:
 
 
 def _send_parts(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    if not record.is_decided or record.refused is not None:
+    if not record.may_send:
         return None
     for part in parts.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():

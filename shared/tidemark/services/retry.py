@@ -25,14 +25,6 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
     """
     uid = catalog.dataset(backend, project, dataset).uid
     found = uploads.get(backend, uid, upload)
-    if found.settled_at is None:
-        raise Conflict("The upload has not settled; what failed can be retried once it has.", code="upload_pending")
-    if found.windows_failed == 0:
-        raise Conflict(
-            "No window of the upload was given up. Rows that failed did so for reasons of their own, which its errors "
-            "tell; mend them and send them in a new upload.",
-            code="nothing_to_retry",
-        )
     try:
         if found.files:
             _retry_files(backend, uid, upload)
@@ -41,6 +33,18 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
     except TransactionRefused:
         raise Conflict("Another retry of the upload was faster.", code="upload_pending") from None
     return uploads.get(backend, uid, upload)
+
+
+def _check(upload: Upload) -> None:
+    """Raises Conflict where there is nothing to be sent again, or not yet."""
+    if upload.settled_at is None:
+        raise Conflict("The upload has not settled; what failed can be retried once it has.", code="upload_pending")
+    if upload.windows_failed == 0:
+        raise Conflict(
+            "No window of the upload was given up. Rows that failed did so for reasons of their own, which its errors "
+            "tell; mend them and send them in a new upload.",
+            code="nothing_to_retry",
+        )
 
 
 def reopen_parts(backend: Backend, upload: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
@@ -69,6 +73,7 @@ def _reopen(backend: Backend, upload: FileUpload, part: Part) -> None:
 
 def _retry_request(backend: Backend, uid: str, upload: str) -> None:
     part = parts.get(backend, uid, upload)
+    _check(part.upload)
     reopened = parts.reopen(backend, part).updated(_pending_again(backend, part.upload))
     parts.update(backend, reopened)
     queues.send_windows(backend, parts.unsettled_windows(backend, reopened))
@@ -78,6 +83,7 @@ def _retry_files(backend: Backend, uid: str, upload: str) -> None:
     record = file_uploads.find(backend, uid, upload)
     if record is None:
         raise LookupError(f"upload {upload} of {uid} has files and no record of them")
+    _check(record.upload)
     changes = _pending_again(backend, record.upload)
     begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=True)
     file_uploads.begin_retry(backend, record, begun)

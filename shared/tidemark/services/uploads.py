@@ -83,6 +83,8 @@ def list_errors(
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
     record = uploads.get(backend, uid, upload)
+    if record.settled_at is not None and record.rejected + record.dropped + record.failed == 0:
+        return Page(items=[], cursor=None)
     placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
     for count, (part, file) in enumerate(one for one in placed if _has_errors(one[0])):
         if (part.name or WHOLE) != name:

@@ -51,6 +51,11 @@ class FileUpload:
         return self.upload.mode is not Mode.BATCH or self.released or self.refused is not None
 
     @property
+    def may_send(self) -> bool:
+        """Whether its windows may be sent."""
+        return self.is_decided and self.refused is None
+
+    @property
     def is_complete(self) -> bool:
         """Whether every file is read and every window decided, and nobody has said so yet."""
         if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
@@ -131,7 +136,8 @@ def files(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
 
 def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
     """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
-    changes = {"status": UploadStatus.PENDING, "pending_since": backend.clock()}
+    now = backend.clock()
+    changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
     begun = replace(upload, upload=upload.upload.model_copy(update=changes))
     writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | _waiting(upload.uid)}]
     writes += [{"Put": _put(backend, _file_item(file))} for file in files]

@@ -168,13 +168,14 @@ def rejected_rows(backend: Backend, part: Part) -> list[RowError]:
     return ERRORS.validate_json(packs.read_span(backend, part.pack, part.errors))
 
 
+def is_new(part: Part, one: Settled) -> bool:
+    """Whether a part does not know this of its window; it knows all of earlier attempts."""
+    return one.window not in part.settled and one.attempt == part.attempts.get(one.window, 0)
+
+
 def settle(part: Part, news: list[Settled]) -> Part:
     """The part after windows have settled; ones that it knows already change nothing."""
-    fresh = {
-        one.window: one
-        for one in news
-        if one.window not in part.settled and one.attempt == part.attempts.get(one.window, 0)
-    }
+    fresh = {one.window: one for one in news if is_new(part, one)}
     if not fresh:
         return part
     upload = part.upload
