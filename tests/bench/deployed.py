@@ -1,10 +1,17 @@
 """The deployed stack behind its HTTPS API: what `process` measures by the piece takes its time here as a whole."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import boto3
 import httpx
 
 from infra.local.stack import LocalStack
 from tests.bench.door import Json
 from tests.stack.client import SECONDS, wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class Deployed:
@@ -12,6 +19,14 @@ class Deployed:
 
     def __init__(self, stack: LocalStack, key: str) -> None:
         self._http = httpx.Client(base_url=stack.api, headers={"x-api-key": key}, timeout=SECONDS)
+        self._s3: S3Client = boto3.client(
+            "s3",
+            endpoint_url=stack.server.endpoint,
+            region_name=stack.aws["AWS_REGION"],
+            aws_access_key_id=stack.aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=stack.aws["AWS_SECRET_ACCESS_KEY"],
+        )
+        self._bucket = stack.outputs["BucketName"]
 
     def post(self, path: str, document: Json) -> Json:
         """The answer to a POST of JSON."""
@@ -21,13 +36,24 @@ class Deployed:
         """The answer to a GET."""
         return self._answer(self._http.get(path))
 
+    def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
+        """Put a file to a signed URL."""
+        httpx.put(url, headers=headers, content=content, timeout=SECONDS).raise_for_status()
+
     def settle(self, upload: str) -> None:
         """Look at the upload at that path until it has settled."""
         wait_until(lambda: self.get(upload)["status"] != "PENDING", f"{upload} to settle")
 
+    def drop(self, dataset: str, key: str, content: bytes) -> None:
+        """Put a file into the drop folder; look at its dataset until that has a new version."""
+        before = self.get(dataset)["latest"]
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+        wait_until(lambda: self.get(dataset)["latest"] > before, f"{key} to settle")
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._s3.close()
 
     @staticmethod
     def _answer(response: httpx.Response) -> Json:

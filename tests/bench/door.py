@@ -1,6 +1,6 @@
 """The API as the scenario uses it, whatever is behind: the functions in this process, or a deployed stack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,8 +18,16 @@ class Door(Protocol):
         """The answer to a GET."""
         ...
 
+    def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
+        """Put a file to a signed URL."""
+        ...
+
     def settle(self, upload: str) -> None:
         """Return when the upload at that path has settled."""
+        ...
+
+    def drop(self, dataset: str, key: str, content: bytes) -> None:
+        """Put a file into the drop folder; return when its upload, to the dataset at that path, has settled."""
         ...
 
 
@@ -51,6 +59,18 @@ class Dataset:
     def upload(self, *rows: Json) -> None:
         """Submit rows and wait until they have settled."""
         self.settle(self.send(*rows))
+
+    def upload_file(self, name: str, content: bytes) -> None:
+        """Announce a file of mutations, put it, complete its upload and wait until that has settled."""
+        receipt = self._door.post(f"{self._base}/uploads", {"files": [{"name": name, "bytes": len(content)}]})
+        (file,) = receipt["files"]
+        self._door.put(file["url"], file["headers"], content)
+        self._door.post(f"{self._base}/uploads/{receipt['upload']}/complete", {})
+        self.settle(receipt["upload"])
+
+    def drop(self, name: str, content: bytes) -> None:
+        """Put a file of mutations into the dataset's drop folder and wait until its upload has settled."""
+        self._door.drop(self._base, f"drop/{self._project}/train/{name}", content)
 
     def latest(self) -> int:
         """The number of the latest version."""

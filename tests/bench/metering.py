@@ -27,8 +27,10 @@ INDEXES = (
     Index(("project", "accepted_at")),
 )
 """The indexes of the main table: `unsettled`, `uploads`, `project_uploads`. No item of another table has their keys."""
-SQS_CHUNK = 64 * 1024
-"""SQS charges a request for each of these of its messages' bytes."""
+CHUNK = 64 * 1024
+"""SQS charges a request for each of these of its messages' bytes, EventBridge an event for each of an event's."""
+CHARGED_OF_EVENT = ("Source", "DetailType", "Detail")
+"""What EventBridge counts the bytes of."""
 
 Key = tuple[str, str, str]
 """Table, PK and SK."""
@@ -46,6 +48,8 @@ class Tally:
     read_units: float = 0
     sqs_charged: int = 0
     """Requests as SQS charges them."""
+    events: int = 0
+    """Events as EventBridge charges them."""
     table_bytes: int = 0
     """By which the table has grown, with what is charged for each item."""
     pack_bytes: int = 0
@@ -57,6 +61,7 @@ class Tally:
             self.write_units + other.write_units,
             self.read_units + other.read_units,
             self.sqs_charged + other.sqs_charged,
+            self.events + other.events,
             self.table_bytes + other.table_bytes,
             self.pack_bytes + other.pack_bytes,
         )
@@ -135,8 +140,8 @@ def key_of(write: Mapping[str, Any]) -> Key:
 
 
 def chunks(size: int) -> int:
-    """The requests that SQS charges for one with messages of `size` bytes."""
-    return max(1, ceil(size / SQS_CHUNK))
+    """What SQS charges for a request with messages of `size` bytes, and EventBridge for an event of so many."""
+    return max(1, ceil(size / CHUNK))
 
 
 def _get_item(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
@@ -166,6 +171,11 @@ def _send_message_batch(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tall
     return Tally(sqs_charged=chunks(sum(len(entry["MessageBody"].encode()) for entry in params["Entries"])))
 
 
+def _put_events(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
+    sizes = [sum(len(entry[name].encode()) for name in CHARGED_OF_EVENT) for entry in params["Entries"]]
+    return Tally(events=sum(map(chunks, sizes)))
+
+
 def _requests_only(_params: Mapping[str, Any], _parsed: Mapping[str, Any]) -> Tally:
     return Tally()
 
@@ -178,8 +188,10 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
     "dynamodb.UpdateItem": _requests_only,
     "dynamodb.TransactWriteItems": _requests_only,
     "s3.PutObject": _put_object,
+    "s3.PutObjectTagging": _requests_only,
     "s3.GetObject": _requests_only,
+    "s3.HeadObject": _requests_only,
     "sqs.SendMessageBatch": _send_message_batch,
-    "events.PutEvents": _requests_only,
+    "events.PutEvents": _put_events,
 }
 """What each kind of request costs beside the write units. A kind that is not here is not metered yet, and fails."""

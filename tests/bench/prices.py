@@ -20,9 +20,10 @@ LAMBDA_CALL = 0.2 / MILLION
 LAMBDA_GIGABYTE_SECOND = 0.0000133334
 """On ARM."""
 EVENT = 1.0 / MILLION
+"""Of our own, and of those that S3 puts on the bus for what is done to the bucket's objects."""
 LOG_BYTE = 0.5 / GIGABYTE
 
-MEMORY_MB = {"authorizer": 512, "api": 1024, "apply": 1769, "publish": 512}
+MEMORY_MB = {"authorizer": 512, "api": 1024, "intake": 1024, "apply": 1769, "publish": 512}
 """As `infra/functions.py` has it."""
 CORE_MB = 1769
 """The memory with which a function has a core of its own."""
@@ -30,21 +31,25 @@ ROUND_TRIP = 0.010
 """Seconds that a function is assumed to wait for a request."""
 PARALLEL = {"dynamodb.Query": 16, "s3.GetObject": 16}
 """Kinds of which a function makes as many at once."""
-OF_LAMBDA = ("sqs.ReceiveMessage", "sqs.DeleteMessageBatch")
-"""Requests that no function waits for."""
+OF_AWS = ("sqs.SendMessage", "sqs.ReceiveMessage", "sqs.DeleteMessageBatch")
+"""Requests of EventBridge and Lambda, which no function waits for."""
+PUTS, GETS = ("s3.PutObject", "s3.PutObjectTagging"), ("s3.GetObject", "s3.HeadObject")
+"""Kinds by what S3 charges for them. It tells EventBridge of each of the former."""
 
 
 def dollars(functions: Mapping[str, Usage]) -> dict[str, float]:
     """What the calls of functions cost, by what is charged. Lambda's time is computed, everything else was counted."""
     total = sum(functions.values(), Usage())
     tally, requests = total.tally, total.tally.requests
+    puts, gets = (sum(requests[kind] for kind in kinds) for kinds in (PUTS, GETS))
     return {
         "DynamoDB": tally.write_units * WRITE_UNIT + tally.read_units * READ_UNIT,
-        "S3": requests["s3.PutObject"] * S3_PUT + requests["s3.GetObject"] * S3_GET,
+        "S3": puts * S3_PUT + gets * S3_GET,
         "SQS": tally.sqs_charged * SQS_REQUEST,
-        "API Gateway": _api_requests(functions["api"]) * API_REQUEST,
-        "Lambda": total.calls * LAMBDA_CALL + sum(_lambda_time(*item) for item in functions.items()),
-        "EventBridge": requests["events.PutEvents"] * EVENT,
+        "API Gateway": _api_requests(functions.get("api", Usage())) * API_REQUEST,
+        "Lambda": total.calls * LAMBDA_CALL
+        + sum(_lambda_time(name, usage) for name, usage in functions.items() if usage.calls),
+        "EventBridge": (tally.events + puts) * EVENT,
         "logs": total.log_bytes * LOG_BYTE,
     }
 
@@ -57,6 +62,6 @@ def _lambda_time(function: str, usage: Usage) -> float:
     memory = MEMORY_MB[function]
     computing = (usage.cpu.ours + usage.cpu.sdk) / 1000 * CORE_MB / memory
     waits = sum(
-        ceil(count / PARALLEL.get(kind, 1)) for kind, count in usage.tally.requests.items() if kind not in OF_LAMBDA
+        ceil(count / PARALLEL.get(kind, 1)) for kind, count in usage.tally.requests.items() if kind not in OF_AWS
     )
     return (computing + waits * ROUND_TRIP) * memory / 1024 * LAMBDA_GIGABYTE_SECOND

@@ -8,23 +8,31 @@ import base64
 import io
 import json
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from unittest.mock import patch
 
 import boto3
+import httpx
 
 from infra.local.stack import LocalStack
 from tests.bench.cpu import Cpu, CpuClock
 from tests.bench.door import Json
+from tests.bench.folder import Folder
 from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
-from tests.bench.queues import SETTLED, WINDOWS, Queues
+from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
 
-FUNCTIONS = ("authorizer", "api", "apply", "publish")
+FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish")
+CONSUMERS = {FILES: "intake", WINDOWS: "apply", SETTLED: "publish"}
+"""The functions that read queues, in the order in which an upload passes them."""
+MILLISECONDS = {"intake": 300_000}
+"""Of a call of a function, as `infra/functions.py` has it, where that matters to the function."""
+OUTSIDE = "outside"
+"""In the place of a function: what senders and EventBridge ask of AWS."""
 
 
 @dataclass
@@ -55,19 +63,21 @@ class Context:
 
     def __init__(self, function: str) -> None:
         self.function_name = self.invoked_function_arn = self.aws_request_id = function
+        self._milliseconds = MILLISECONDS.get(function, 28_000)
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds that the call may still take."""
-        return 28_000
+        return self._milliseconds
 
 
 class Process:
     """The functions behind their API: a `Door`."""
 
-    def __init__(self, meter: Meter, clock: CpuClock, queues: Queues, key: str) -> None:
+    def __init__(self, meter: Meter, clock: CpuClock, queues: Queues, folder: Folder, key: str) -> None:
         self._meter = meter
         self._clock = clock
         self._queues = queues
+        self._folder = folder
         self._key = key
         self._log = io.StringIO()
         self._usage: dict[str, Usage] = defaultdict(Usage)
@@ -89,11 +99,22 @@ class Process:
         """The answer to a GET."""
         return self._request("GET", path, None)
 
+    def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
+        """Put a file to a signed URL."""
+        httpx.put(url, headers=headers, content=content).raise_for_status()
+        self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject"])))
+
     def settle(self, upload: str) -> None:
         """Deliver all messages, so that the upload at that path settles, and every other one."""
-        self._deliver(WINDOWS, "apply")
-        self._deliver(SETTLED, "publish")
+        for queue, function in CONSUMERS.items():
+            self._deliver(queue, function)
         del upload
+
+    def drop(self, dataset: str, key: str, content: bytes) -> None:
+        """Put a file into the drop folder, have intake told of it as EventBridge would, and deliver all messages."""
+        self._queues.send(FILES, self._folder.put(key, content))
+        self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject", "sqs.SendMessage"]), sqs_charged=1))
+        self.settle(dataset)
 
     def _deliver(self, queue: str, function: str) -> None:
         for records in self._queues.batches(queue):
@@ -135,8 +156,8 @@ def process(stack: LocalStack, key: str) -> Iterator[Process]:
         meter.attach(session)
         clock.attach(session)
         session.events.register("before-call", queues.answer)
-        with patch.object(boto3, "DEFAULT_SESSION", session):
-            yield Process(meter, clock, queues, key)
+        with patch.object(boto3, "DEFAULT_SESSION", session), Folder(stack.outputs["BucketName"]) as folder:
+            yield Process(meter, clock, queues, folder, key)
 
 
 def _environment(stack: LocalStack) -> dict[str, str]:
@@ -147,6 +168,7 @@ def _environment(stack: LocalStack) -> dict[str, str]:
         "TIDEMARK_TABLE": stack.outputs["TableName"],
         "TIDEMARK_BUCKET": stack.outputs["BucketName"],
         "TIDEMARK_KEYS_TABLE": stack.outputs["KeysTableName"],
+        "TIDEMARK_FILES_QUEUE_URL": FILES,
         "TIDEMARK_WINDOWS_QUEUE_URL": WINDOWS,
         "TIDEMARK_SETTLED_QUEUE_URL": SETTLED,
     }

@@ -8,15 +8,15 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-WINDOWS, SETTLED = "windows.fifo", "settled.fifo"
-BATCHES = {WINDOWS: 1, SETTLED: 10}
+FILES, WINDOWS, SETTLED = "files", "windows.fifo", "settled.fifo"
+BATCHES = {FILES: 1, WINDOWS: 1, SETTLED: 10}
 """Messages in one call of the queue's function, as `infra/functions.py` has them."""
 
 Json = dict[str, Any]
 
 
 class Queues:
-    """What is waiting, by queue and message group."""
+    """What is waiting, by queue and message group; a queue that is not FIFO is one group."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[str, deque[Json]]] = {queue: defaultdict(deque) for queue in BATCHES}
@@ -30,6 +30,10 @@ class Queues:
             return SimpleNamespace(status_code=200, headers={}), {"FailedEntryCount": 0, "Entries": []}
         return None
 
+    def send(self, queue: str, body: str) -> None:
+        """Take a message that none of the functions sends, for a queue that is not FIFO."""
+        self._send({"QueueUrl": queue, "Entries": [{"Id": "0", "MessageBody": body}]})
+
     def batches(self, queue: str) -> Iterator[list[Json]]:
         """The records of one call after another, the groups taking turns, until nothing is waiting."""
         groups = self._waiting[queue]
@@ -40,19 +44,23 @@ class Queues:
     def _send(self, body: Json) -> Json:
         queue = body["QueueUrl"]
         for entry in body["Entries"]:
-            self._waiting[queue][entry["MessageGroupId"]].append(_record(queue, entry, next(self._sequence)))
+            self._waiting[queue][entry.get("MessageGroupId", "")].append(_record(queue, entry, next(self._sequence)))
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
 
 
 def _record(queue: str, entry: Json, sequence: int) -> Json:
     """A message as Lambda hands it to a function."""
+    fifo = (
+        {"MessageGroupId": entry["MessageGroupId"], "SequenceNumber": str(sequence)}
+        if "MessageGroupId" in entry
+        else {}
+    )
     return {
-        "messageId": entry["MessageDeduplicationId"],
+        "messageId": entry.get("MessageDeduplicationId", str(sequence)),
         "receiptHandle": "handle",
         "body": entry["MessageBody"],
         "attributes": {
-            "MessageGroupId": entry["MessageGroupId"],
-            "SequenceNumber": str(sequence),
+            **fifo,
             "SentTimestamp": str(time.time_ns() // 1_000_000),
             "ApproximateReceiveCount": "1",
         },

@@ -6,11 +6,11 @@ from typing import Any
 
 from tests.bench.measured import Measured
 from tests.bench.metering import COSTS
-from tests.bench.prices import OF_LAMBDA, dollars
+from tests.bench.prices import OF_AWS, dollars
 from tests.bench.process import Usage
 from tests.bench.targets import Target
 
-KINDS = (*COSTS, *OF_LAMBDA)
+KINDS = (*COSTS, *OF_AWS)
 LEGEND = """\
   Counts are those of warm functions; CPU time and seconds are the least of several runs. Seconds are those of the
   deployed functions on the emulator, until the upload has settled or the answer is there. "$ a million": a million such
@@ -45,6 +45,7 @@ COST_COLUMNS = (
     "S3 PUT",
     "S3 GET",
     "SQS charged",
+    "events",
     "Lambda calls",
     "CPU ms, ours",
     "CPU ms, SDK",
@@ -62,6 +63,7 @@ def _costs(line: Measured) -> Row:
         f"{line.requests('s3.PutObject'):,}",
         f"{line.requests('s3.GetObject'):,}",
         f"{total.tally.sqs_charged:,}",
+        f"{total.tally.events:,}",
         f"{total.calls:,}",
         f"{total.cpu.ours:,.1f}",
         f"{total.cpu.sdk:,.1f}",
@@ -116,6 +118,7 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "write_units": tally.write_units,
         "read_units": tally.read_units,
         "sqs_charged": tally.sqs_charged,
+        "events": tally.events,
         "cpu_ms": {"ours": round(usage.cpu.ours, 2), "sdk": round(usage.cpu.sdk, 2)},
         "table_bytes": tally.table_bytes,
         "pack_bytes": tally.pack_bytes,

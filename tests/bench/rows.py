@@ -1,6 +1,9 @@
 """The rows of the benchmark: frames of a driving camera, of 1.3 KB and with five boxes each, and changes of them."""
 
+import gzip
+import json
 import random
+from collections.abc import Iterable
 from functools import cache
 
 from tests.stack.rows import Json, add, box, modify
@@ -12,6 +15,20 @@ BOXES = 5
 @cache
 def added(number: int) -> Json:
     """The ADD of a frame; a higher number is a higher id."""
+    return _added(number)
+
+
+@cache
+def file(numbers: range) -> bytes:
+    """A file of ADDs, as JSON lines in gzip."""
+    return gzip.compress(_lines(map(_added, numbers)), mtime=0)
+
+
+def _lines(rows: Iterable[Json]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def _added(number: int) -> Json:
     draw = random.Random(number)
     row = add(
         frame_id(number),

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.bench.door import Dataset, Door
-from tests.bench.rows import CLASSES, added, frame_id, relabelled
+from tests.bench.rows import CLASSES, added, file, frame_id, relabelled
 
 BULK, VERSIONS = 1000, 500
-BULK_TIMES, SINGLE_TIMES = 3, 10
+FILE = 10_000
+BULK_TIMES, SINGLE_TIMES, FILE_TIMES = 3, 10, 2
 LISTED, CHANGING = "listed", "changing"
 ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
 ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
+ADD_FILE, DROP_ONE = f"ADD {FILE:,} frames, a file", "ADD one frame, dropped"
 READ_OF_ONE, READ_OF_MANY = "read a frame, 1 version", f"read a frame, {VERSIONS} versions"
 READ_LATEST = "read a frame, LATEST"
 LIST, HISTORY = f"list {BULK:,} frames", f"history of {VERSIONS} versions"
@@ -50,6 +52,16 @@ def operations(door: Door, project: str) -> Iterator[Operation]:
     yield Operation(MODIFY_BULK, BULK, BULK_TIMES, lambda time: written.upload(*map(relabelled, bulk(time))))
     yield Operation(ADD_ONE, 1, SINGLE_TIMES, lambda time: written.upload(added(single(time))))
     yield Operation(MODIFY_ONE, 1, SINGLE_TIMES, lambda time: written.upload(relabelled(7, 2 + time)))
+
+    def filed(number: int) -> range:
+        return range(FILE * (1 + number), FILE * (2 + number))
+
+    def dropped(number: int) -> range:
+        first = filed(FILE_TIMES).start + number
+        return range(first, first + 1)
+
+    yield Operation(ADD_FILE, FILE, FILE_TIMES, lambda time: written.upload_file("day.jsonl.gz", file(filed(time))))
+    yield Operation(DROP_ONE, 1, SINGLE_TIMES, lambda time: written.drop(f"{time}.jsonl.gz", file(dropped(time))))
 
     listed, changing = Dataset(door, LISTED), Dataset(door, CHANGING)
     whole, middle = listed.latest(), changing.latest() // 2

@@ -1,5 +1,6 @@
 """The meter over moto: what it counts for the requests that the store makes."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -94,6 +95,31 @@ def test_messages_are_charged_by_their_bytes(meter: Meter) -> None:
     tally = meter.take()
     assert tally.sqs_charged == 2 + 1
     assert tally.requests == _count("sqs.ReceiveMessage") + _count("sqs.DeleteMessageBatch")
+
+
+@pytest.mark.parametrize(("detail", "charged"), [(100, 2), (64 * 1024, 2 * 2)])
+def test_events_are_charged_one_by_one_by_their_bytes(meter: Meter, detail: int, charged: int) -> None:
+    session = boto3.Session(region_name=REGION)
+    meter.attach(session)
+    client: Any = session.client("events")
+    entry = {"Source": "tidemark", "DetailType": "version published", "Detail": json.dumps({"x": "y" * (detail - 9)})}
+    client.put_events(Entries=[entry, entry])
+    tally = meter.take()
+    assert (tally.events, tally.requests) == (charged, _count("events.PutEvents"))
+
+
+def test_totals_that_are_added_to_count_without_the_indexes(meter: Meter, dynamodb: Any) -> None:
+    upload = {**_key("U#1"), "dataset": {"S": "1"}, "project": {"S": "p"}, "accepted_at": {"S": "t"}}
+    dynamodb.put_item(TableName=TABLE, Item=upload)
+    meter.take()
+    update = {
+        "TableName": TABLE,
+        "Key": _key("U#1"),
+        "UpdateExpression": "ADD windows :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    dynamodb.transact_write_items(TransactItems=[{"Update": update}, {"Put": {"TableName": TABLE, "Item": _key("P")}}])
+    assert meter.take().write_units == 2 + 2
 
 
 def _count(call: str) -> Counter[str]:

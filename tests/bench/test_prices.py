@@ -11,12 +11,25 @@ from tests.bench.process import Usage
 
 
 def test_what_is_counted_is_charged_by_the_piece() -> None:
-    tally = Tally(Counter({"s3.PutObject": 2, "s3.GetObject": 3}), write_units=10, read_units=4, sqs_charged=6)
+    requests = Counter({"s3.PutObject": 2, "s3.GetObject": 3})
+    tally = Tally(requests, write_units=10, read_units=4, sqs_charged=6, events=5)
     costs = dollars({"api": Usage(calls=1, tally=tally, log_bytes=1000)})
     assert costs["DynamoDB"] == pytest.approx(10 * 0.625e-6 + 4 * 0.125e-6)
     assert costs["S3"] == pytest.approx(2 * 5e-6 + 3 * 0.4e-6)
     assert costs["SQS"] == pytest.approx(6 * 0.5e-6)
+    assert costs["EventBridge"] == pytest.approx((5 + 2) * 1e-6)
     assert costs["logs"] == pytest.approx(1000 * 0.5e-9)
+
+
+def test_what_s3_does_is_charged_as_a_put_or_as_a_get() -> None:
+    tally = Tally(Counter({"s3.PutObjectTagging": 2, "s3.HeadObject": 3}))
+    assert dollars({"intake": Usage(calls=1, tally=tally)})["S3"] == pytest.approx(2 * 5e-6 + 3 * 0.4e-6)
+
+
+def test_what_no_function_asks_for_is_charged_without_lambda() -> None:
+    costs = dollars({"outside": Usage(tally=Tally(Counter({"s3.PutObject": 1})))})
+    assert costs["S3"] == pytest.approx(5e-6)
+    assert costs["Lambda"] == costs["API Gateway"] == 0
 
 
 @pytest.mark.parametrize(("carried", "charged"), [(100, 1), (512 * 1024, 1), (512 * 1024 + 1, 2)])
