@@ -30,6 +30,7 @@ def test_a_checkpoint_reads_as_when_it_was_made_while_writers_go_on(dataset: Dat
         while not writing.done():
             assert dataset.frames("golden") == before
         writing.result()
+    dataset.upload(delete("cam-9"))  # later than the checkpoint for certain
     assert dataset.read("versions", "golden")["number"] == made["version"] < dataset.read()["latest"]
     assert dataset.frames("golden") == dataset.frames(made["version"]) == before != dataset.frames()
 
