@@ -13,6 +13,7 @@ from functions.api.deployment import backend
 from functions.api.parameters import (
     DEFAULT_LIMIT,
     LATEST,
+    MAX_VERSION_TEXT,
     Cursor,
     DatasetPath,
     FramePath,
@@ -38,7 +39,9 @@ class WantedFrames(BaseModel):
     )
 
     frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_GET)
-    version: str = Field(LATEST, min_length=1, max_length=64, description="As in the `version` parameter of reads.")
+    version: str = Field(
+        LATEST, min_length=1, max_length=MAX_VERSION_TEXT, description="As in the `version` parameter of reads."
+    )
 
 
 @router.get(

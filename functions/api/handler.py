@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.api import (
     access,
     assets,
+    checkpoints,
     class_map,
     datasets,
     frames,
@@ -32,6 +33,7 @@ RESOURCES = (
     frames,
     history,
     versions,
+    checkpoints,
     uploads,
     assets,
     rejected_files,

@@ -42,6 +42,7 @@ TAGS = [
     "frames",
     "history",
     "versions",
+    "checkpoints",
     "uploads",
     "assets",
     "description",
@@ -143,7 +144,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         operation["description"] += f"\n\nNeeds a key with the role `{role.value}`."
         statuses = REFUSALS.keys() - {400, 409, 413, 415}
     if writes and "requestBody" not in operation and operation["operationId"] != "submitMutations":
-        statuses |= {409}
+        statuses |= {409} if "202" in responses else set()  # what begins nothing contradicts nothing
     elif writes:
         statuses |= set(WITH_BODY)
     for parameter in parameters:

@@ -7,11 +7,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from tidemark.domain.ids import DatasetName, FrameId, LabelId, ProjectName
-from tidemark.domain.limits import DEFAULT_PAGE, MAX_PAGE
+from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, ProjectName
+from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
 
-MAX_VERSION_TEXT = 64
-MAX_DESCRIPTION = 2000
+MAX_VERSION_TEXT = MAX_ID_CHARACTERS
+"""Characters that name a version; the longest are names of checkpoints."""
 
 ProjectPath = Annotated[ProjectName, Path(description="Name of the project.")]
 DatasetPath = Annotated[DatasetName, Path(description="Name of the dataset.")]
@@ -20,8 +20,14 @@ LabelPath = Annotated[LabelId, Path(description="Id of the label, percent-encode
 
 UploadPath = Annotated[str, Path(max_length=64, description="Id of the upload, from its receipt.")]
 
+CheckpointPath = Annotated[CheckpointName, Path(description="Name of the checkpoint.")]
+
 VersionPath = Annotated[
-    str, Path(max_length=MAX_VERSION_TEXT, description="Number of the version, an ISO 8601 time, or `LATEST`.")
+    str,
+    Path(
+        max_length=MAX_VERSION_TEXT,
+        description="Number of the version, name of a checkpoint, an ISO 8601 time, or `LATEST`.",
+    ),
 ]
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on the page, at most.")]
@@ -32,8 +38,8 @@ VersionRead = Annotated[
     Query(
         min_length=1,
         max_length=MAX_VERSION_TEXT,
-        description="The version to read: its number, an ISO 8601 time with its zone (the version current then; "
-        "`+` is written `%2B`), or `LATEST`. The answer says which number was read.",
+        description="The version to read: its number, the name of a checkpoint, an ISO 8601 time with its zone (the "
+        "version current then; `+` is written `%2B`), or `LATEST`. The answer says which number was read.",
     ),
 ]
 LATEST = "LATEST"

@@ -62,5 +62,5 @@ def list_versions(
 )
 @allow(Role.READ)
 def get_version(project: ProjectPath, dataset: DatasetPath, version: VersionPath) -> VersionSummary:
-    """One version, named by its number, by a time, or as `LATEST`."""
+    """One version, named by its number, by a checkpoint, by a time, or as `LATEST`."""
     return VersionSummary.of(versions.get_version(backend(), project=project, dataset=dataset, version=version))

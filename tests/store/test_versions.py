@@ -94,7 +94,7 @@ def test_a_number_that_is_not_there_is_not_found_and_the_latest_is_named(world: 
 @pytest.mark.parametrize(
     "version",
     [
-        "newest",
+        "the newest",
         "-1",
         "1.5",
         "",

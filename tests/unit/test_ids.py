@@ -1,6 +1,7 @@
 """Which ids and names are taken, and where a frame lives (R5)."""
 
 import unicodedata
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tests.strategies import ids
-from tidemark.domain.ids import DatasetName, FrameId, LabelId, shard_of
+from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, is_checkpoint_name, shard_of
 
 FRAME_ID: TypeAdapter[str] = TypeAdapter(FrameId)
 LABEL_ID: TypeAdapter[str] = TypeAdapter(LabelId)
 DATASET_NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
+CHECKPOINT_NAME: TypeAdapter[str] = TypeAdapter(CheckpointName)
 
 
 def refusal(adapter: TypeAdapter[str], value: object) -> str:
@@ -95,6 +97,43 @@ def test_a_name_of_plain_letters_is_taken(good: str) -> None:
 )
 def test_the_error_says_what_is_wrong_with_the_name(bad: str, words: str) -> None:
     assert words in refusal(DATASET_NAME, bad)
+
+
+@pytest.mark.parametrize(
+    "good",
+    ["golden", "v1.5", "_x", "2026-03-01-golden", "20260301-v2", "2026-march", "latest-2", "12e4567", "a" * 128],
+)
+def test_a_checkpoint_may_have_a_name_that_begins_like_a_date_or_a_number(good: str) -> None:
+    assert CHECKPOINT_NAME.validate_python(good) == good
+    assert is_checkpoint_name(good)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("", "cannot be empty"),
+        ("-a", "begins with a letter"),
+        ("a b", "cannot contain a space"),
+        ("a" * 129, "at most 128 characters"),
+        *((word, f"cannot be '{word}': that is the latest version") for word in ("LATEST", "latest", "Latest")),
+        *((text, "looks like a number or a date") for text in ("7", "1.5", "2026-03", "2026-03-01", "_", "1_000")),
+        *(
+            (text, "looks like a time")
+            for text in ("20260131T120000Z", "2026-01-31T12Z", "2026-W05-1", "2026-01-31t12")
+        ),
+    ],
+)
+def test_a_checkpoint_cannot_have_a_name_that_could_mean_a_version(bad: str, words: str) -> None:
+    assert words in refusal(CHECKPOINT_NAME, bad)
+    assert not is_checkpoint_name(bad)
+
+
+@given(
+    st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from(["%Y%m%dT%H%M%SZ", "%Y-%m-%dT%HZ", "%G-W%V-%uT%HZ", "%Y-%jT%HZ", "%Y%m%dT%H%M%S.%f-0100"]),
+)
+def test_no_time_is_the_name_of_a_checkpoint(moment: datetime, form: str) -> None:
+    assert not is_checkpoint_name(moment.strftime(form))
 
 
 @given(ids, st.integers(1, 64))

@@ -85,6 +85,10 @@ class Api:
         """Send `body`, which takes effect once, however often it has to be sent."""
         return self._call("POST", path, content=body, headers={"idempotency-key": idempotency_key})
 
+    def patch(self, *path: str, body: bytes, idempotency_key: str) -> Json:
+        """Change what lies at a path by `body`, once, however often it has to be sent."""
+        return self._call("PATCH", path, content=body, headers={"idempotency-key": idempotency_key})
+
     def ask(self, *path: str, body: bytes) -> Json:
         """Send a question that is too long for a path; it changes nothing."""
         return self._call("POST", path, content=body)

@@ -168,6 +168,20 @@ class Version(Shape):
     labels: int
 
 
+class Checkpoint(Shape):
+    """A version under a name."""
+
+    name: str
+    version: int
+    frames: int
+    labels: int
+    description: str
+    metadata: Json
+    created_at: datetime
+    created_by: str
+    archived_at: datetime | None
+
+
 class FrameAt(Shape):
     """A frame as of a version, and the change that made it so."""
 

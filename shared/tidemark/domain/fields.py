@@ -164,24 +164,24 @@ def _check_real(value: float) -> int | float:
 _CHECKS: dict[type, Callable[[Any], Scalar]] = {str: _check_text, bool: bool, int: _check_whole, float: _check_real}
 
 
-def _check_scalar(value: object) -> Scalar:
+def check_scalar(value: object, kinds: str = "text, a number, or true or false") -> Scalar:
+    """A single value in its one form. Raises PydanticCustomError for anything else than the `kinds`, and with
+    PydanticKnownError for what is too long or too large."""
     check = _CHECKS.get(type(value))
     if check is not None:
         return check(value)
     raise PydanticCustomError(
-        "wrong_type",
-        "A value is text, a number, true or false, or a list of these; this is {seen}.",
-        {"seen": json_type(value)},
+        "wrong_type", "A value is {kinds}; this is {seen}.", {"kinds": kinds, "seen": json_type(value)}
     )
 
 
 def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
     if not isinstance(value, (list, tuple)):
-        return _check_scalar(value)
+        return check_scalar(value, "text, a number, true or false, or a list of these")
     if len(value) > MAX_LIST_ITEMS:
         limit = {"field_type": "List", "max_length": MAX_LIST_ITEMS, "actual_length": len(value)}
         raise PydanticKnownError("too_long", limit)
-    items = tuple([_check_scalar(item) for item in value])
+    items = tuple([check_scalar(item) for item in value])
     if len({json_type(item) for item in items}) > 1:
         raise PydanticCustomError("mixed_list", "The items of a list are all text, all numbers, or all true or false.")
     return items

@@ -2,7 +2,8 @@
 
 Ids of frames, labels, sensors and coordinate frames come from users' own systems, so they may hold any letter, digit
 or mark of any script. Refused are the characters that are unsafe in keys, URLs and file names, those that cannot be
-seen, and spellings of the same text that differ in bytes. Names of projects, datasets and assets are plain ASCII.
+seen, and spellings of the same text that differ in bytes. Names of projects, datasets, assets and checkpoints are plain
+ASCII; a checkpoint's may stand wherever a version is named, so it looks like no other way to name one.
 """
 
 import re
@@ -27,6 +28,8 @@ _PLAIN_ID = re.compile(rf"(?!\.\.?$)[{_PLAIN}](?:[ {_PLAIN}]{{0,{MAX_ID_CHARACTE
 """Ids of which no question arises: nearly all of them."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9._-]")
+_TIME_LIKE = re.compile(r"[0-9]{4}[0-9TtWwZz._-]*")
+"""A year, and then nothing but what dates and times in ISO 8601 consist of: `20260131T120000Z`, `2026-W05-1`."""
 
 
 def shard_of(frame_id: str, shards: int) -> int:
@@ -98,6 +101,31 @@ def _name_complaint(value: str) -> str | None:
     return "begins with a letter, a digit or '_'"
 
 
+def is_checkpoint_name(text: str) -> bool:
+    """Whether a checkpoint may have this name; then it names no version in another way (R14)."""
+    return _checkpoint_complaint(text) is None
+
+
+def _check_checkpoint_name(value: str) -> str:
+    complaint = _checkpoint_complaint(value)
+    if complaint is not None:
+        raise PydanticCustomError("invalid_name", "{problem}", {"problem": f"A checkpoint name {complaint}."})
+    return value
+
+
+def _checkpoint_complaint(value: str) -> str | None:
+    complaint = _name_complaint(value)
+    if complaint is not None:
+        return complaint
+    if value.upper() == "LATEST":
+        return f"cannot be '{value}': that is the latest version"
+    if not any(character.isalpha() for character in value):
+        return f"has a letter in it; '{value}' looks like a number or a date"
+    if _TIME_LIKE.fullmatch(value):
+        return f"cannot be '{value}', which looks like a time"
+    return None
+
+
 def _listing(characters: list[str]) -> str:
     """Characters as a person can read them, the first few."""
     shown = [_shown(character) for character in characters[:MAX_LISTED]]
@@ -122,4 +150,5 @@ SensorId = Annotated[str, Strict(), AfterValidator(_id_rule("sensor id")), _ID_L
 CoordinateFrameId = Annotated[str, Strict(), AfterValidator(_id_rule("coordinate frame id")), _ID_LENGTH]
 ProjectName = Annotated[str, Strict(), AfterValidator(_name_rule("project name")), _NAME_PATTERN]
 DatasetName = Annotated[str, Strict(), AfterValidator(_name_rule("dataset name")), _NAME_PATTERN]
+CheckpointName = Annotated[str, Strict(), AfterValidator(_check_checkpoint_name), _NAME_PATTERN]
 AssetName = Annotated[str, Strict(), AfterValidator(_name_rule("name of an asset")), _NAME_PATTERN]

@@ -22,6 +22,8 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 reached. Leaves room under Lambda's 6 MB answer."""
 MAX_UPLOADS_EXAMINED = 1000
 """Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
+MAX_CHECKPOINTS_EXAMINED = 1000
+"""Checkpoints that are looked at for one page of a list. Where few of them are wanted, the page has few."""
 MAX_DOWNLOAD_ERRORS = 100_000
 """Errors in a file that is fetched. They are read within one request, in which there is time for about as many."""
 
@@ -107,6 +109,12 @@ MAX_CLASS_MAP_BYTES = 320 * 1024
 the map is compressed, by a seventh at least however its text was chosen, and then in base64, a third larger."""
 MAX_SCHEMA_FIELDS = 1000
 """Distinct metadata fields of one dataset."""
+MAX_DESCRIPTION = 2000
+"""Characters of a description of a project, a dataset or a checkpoint."""
+MAX_CHECKPOINT_METADATA = 100
+"""Fields of a checkpoint's metadata: what a person keeps with a name, not data."""
+MAX_CHECKPOINT_METADATA_BYTES = 16 * 1024
+"""A checkpoint's metadata in JSON. A list tells it whole, and is read 1 MB a query."""
 DEFAULT_SHARDS = 16
 """Shards of a dataset when its creation does not say."""
 MAX_SHARDS = 64

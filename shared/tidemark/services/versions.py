@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
+from tidemark.domain.ids import is_checkpoint_name
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
-from tidemark.store import catalog, versions
+from tidemark.store import catalog, checkpoints, versions
 from tidemark.store.backend import Backend
 
 LATEST = "LATEST"
+CHOICE = "a number, the name of a checkpoint, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
 MAX_NUMBER_DIGITS = 12
 SETTLING = timedelta(seconds=60)
 """Longer than a publication takes from looking at its clock to its commit, and than clocks differ."""
@@ -37,15 +39,18 @@ def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, c
 
 
 def resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
-    """The version that a reader names: a number, an ISO 8601 time (the version current then), or LATEST (R7).
+    """The version that a reader names: a number, a checkpoint, an ISO 8601 time (the version current then), or LATEST
+    (R7, R14).
 
-    Raises NotFound for a number that is not there yet, InvalidRequest for what is none of the three and for a time that
-    is not over.
+    Raises NotFound for a number that is not there yet and for a checkpoint that is not there, InvalidRequest for what
+    is none of the four and for a time that is not over.
     """
     if version == LATEST:
         return latest_version(backend, dataset)
     if version.isascii() and version.isdigit():
         return numbered_version(backend, dataset, version)
+    if is_checkpoint_name(version):
+        return _checkpointed(backend, dataset, version)
     return _version_at(backend, dataset, _moment(version))
 
 
@@ -67,6 +72,17 @@ def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version
             pointer="version",
         )
     return found
+
+
+def _checkpointed(backend: Backend, dataset: Dataset, name: str) -> Version:
+    frozen = checkpoints.frozen(backend, dataset.uid, name)
+    if frozen is None:
+        raise NotFound(
+            f"Dataset {dataset.name!r} has no checkpoint {name!r}. A version is {CHOICE}.",
+            code="unknown_checkpoint",
+            pointer="version",
+        )
+    return _existing(backend, dataset, frozen.version)
 
 
 def _existing(backend: Backend, dataset: Dataset, number: int) -> Version:
@@ -110,8 +126,7 @@ def _moment(text: str) -> datetime:
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        choice = "a number, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
-        raise _unknown(f"{text[:80]!r} names no version: give {choice}.") from None
+        raise _unknown(f"{text[:80]!r} names no version: give {CHOICE}.") from None
     complaint = "has no zone; end it with Z or an offset (a plus sign is written %2B in a URL)"
     raise _unknown(f"The time {text!r} {complaint}.")
 

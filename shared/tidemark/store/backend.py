@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from cachetools import LRUCache, TTLCache
 
+from tidemark.domain.checkpoints import Frozen
 from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.projects import Project
@@ -48,7 +49,8 @@ S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process remembers: definitions for a while, version records (which never change) as long as they fit."""
+    """What a process remembers: definitions for a while; version records and what checkpoints froze, which never
+    change, as long as they fit."""
 
     projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
     class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
@@ -57,6 +59,7 @@ class Memory:
         default_factory=lambda: TTLCache(256, CATALOG_SECONDS)
     )
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
+    frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
 
 
 @dataclass(frozen=True, kw_only=True)

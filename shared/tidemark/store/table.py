@@ -6,6 +6,7 @@
 | class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
 | dataset state, schema, schema of a BATCH upload | `D#{uid}` | `META`, `SCHEMA`, `SCHEMA#{upload}` |
 | version | `D#{uid}` | `V#{number}` |
+| checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |

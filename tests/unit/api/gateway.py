@@ -56,6 +56,10 @@ class Client:
         """PUT a document as JSON."""
         return self.send("PUT", path, json.dumps(document).encode(), {"content-type": "application/json"} | headers)
 
+    def patch(self, path: str, document: Any, **headers: str) -> Answer:
+        """PATCH what is at a path by a document as JSON."""
+        return self.send("PATCH", path, json.dumps(document).encode(), {"content-type": "application/json"} | headers)
+
     def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """Send a request; `path` is below the API's base, percent-encoded, perhaps with a query."""
         event = self.event(method, path, body, {name.replace("_", "-"): v for name, v in (headers or {}).items()})

@@ -26,6 +26,8 @@ READS = {
     "getLabelHistory",
     "listVersions",
     "getVersion",
+    "listCheckpoints",
+    "getCheckpoint",
     "listUploads",
     "listProjectUploads",
     "getUpload",
@@ -43,6 +45,10 @@ RULES: dict[str, Role | None] = {
     "completeUpload": Role.WRITE,
     "retryUpload": Role.WRITE,
     "announceAssets": Role.WRITE,
+    "createCheckpoint": Role.WRITE,
+    "editCheckpoint": Role.WRITE,
+    "archiveCheckpoint": Role.WRITE,
+    "unarchiveCheckpoint": Role.WRITE,
     "listRejectedFiles": Role.ADMIN,
     "createProject": Role.ADMIN,
     "putClassMap": Role.ADMIN,
@@ -61,7 +67,8 @@ OPERATIONS = sorted(operations())
 
 
 def status(grant: Grant | None, method: str, path: str, project: str = "own") -> int:
-    filled = path.format(project=project, dataset="d", frame="f", label="l", version="1", upload="u")
+    named = {"dataset": "d", "frame": "f", "label": "l", "version": "1", "upload": "u", "checkpoint": "c"}
+    filled = path.format(project=project, **named)
     body = {"name": project} if path == "/projects" else {}
     client = Client(grant)
     return (client.get(filled) if method == "GET" else getattr(client, method.lower())(filled, body)).status

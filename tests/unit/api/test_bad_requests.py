@@ -208,7 +208,11 @@ def test_an_odd_limit_is_refused(api: Client, limit: str) -> None:
 
 @pytest.mark.parametrize("cursor", ["nonsense", "====", "%00", "bnVsbA", "%C3%A4", "W10", "eA" * 5000])
 @pytest.mark.parametrize(
-    "path", ["/projects", *(f"{TRAIN}/{part}" for part in ("frames", "versions", "uploads", "frames/f/history"))]
+    "path",
+    [
+        "/projects",
+        *(f"{TRAIN}/{part}" for part in ("frames", "versions", "checkpoints", "uploads", "frames/f/history")),
+    ],
 )
 def test_a_malformed_cursor_is_refused(api: Client, path: str, cursor: str) -> None:
     assert refusal(api.get(f"{path}?cursor={cursor}"))[:2] == (422, "malformed_cursor")
@@ -237,9 +241,11 @@ def test_a_version_that_is_not_there_is_said_to_be_so(api: Client, path: str, ve
         ("/projects/a%20b", "project"),
         ("/projects/birds/datasets/-train", "dataset"),
         (f"{TRAIN}/uploads/{'f' * 65}", "upload"),
-        (f"{TRAIN}/versions/{'1' * 65}", "version"),
-        (f"{TRAIN}/frames?version={'1' * 65}", "version"),
+        (f"{TRAIN}/versions/{'1' * 129}", "version"),
+        (f"{TRAIN}/frames?version={'1' * 129}", "version"),
         (f"{TRAIN}/frames?version=", "version"),
+        (f"{TRAIN}/checkpoints/latest", "checkpoint"),
+        (f"{TRAIN}/checkpoints?archived=maybe", "archived"),
         (f"{TRAIN}/frames?cursor=", "cursor"),
         (f"{TRAIN}/frames/f/labels/a%23b/history", "label"),
     ],

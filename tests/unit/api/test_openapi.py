@@ -68,7 +68,9 @@ def test_every_refusal_is_a_problem(name: str) -> None:
         assert list(described["content"]) == [expected]
 
 
-@pytest.mark.parametrize("name", ["createProject", "createDataset", "putClassMap", "submitMutations"])
+@pytest.mark.parametrize(
+    "name", ["createProject", "createDataset", "putClassMap", "createCheckpoint", "submitMutations"]
+)
 def test_writes_take_an_idempotency_key_and_a_body(name: str) -> None:
     parameters = {(parameter["in"], parameter["name"]) for parameter in OPERATIONS[name]["parameters"]}
     assert ("header", "Idempotency-Key") in parameters
@@ -82,6 +84,8 @@ def test_a_conflict_is_described_where_there_can_be_one() -> None:
         "createProject",
         "createDataset",
         "putClassMap",
+        "createCheckpoint",
+        "editCheckpoint",
         "createUpload",
         "completeUpload",
         "retryUpload",
@@ -89,7 +93,7 @@ def test_a_conflict_is_described_where_there_can_be_one() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["createProject", "createDataset", "submitMutations"])
+@pytest.mark.parametrize("name", ["createProject", "createDataset", "createCheckpoint", "submitMutations"])
 def test_what_is_made_has_a_location(name: str) -> None:
     (made,) = [response for status, response in OPERATIONS[name]["responses"].items() if status in {"201", "202"}]
     assert "Location" in made["headers"]
@@ -112,7 +116,17 @@ def test_the_examples_of_mutations_are_good(example: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["NewProject", "NewDataset", "NewClassMap", "WantedFrames", "NewAssets", "WantedAssets"]
+    "name",
+    [
+        "NewProject",
+        "NewDataset",
+        "NewClassMap",
+        "NewCheckpoint",
+        "CheckpointPatch",
+        "WantedFrames",
+        "NewAssets",
+        "WantedAssets",
+    ],
 )
 def test_the_examples_of_bodies_are_good(name: str) -> None:
     (example,) = DOCUMENT["components"]["schemas"][name]["examples"]
@@ -125,6 +139,7 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
     api.put("/projects/birds/class-map", {"classes": [{"name": "heron"}, {"name": "stork"}, {"name": "car"}]})
     receipt = api.post(f"{train}/mutations", mutations).json()
     world.drain()
+    api.post(f"{train}/checkpoints", {"name": "golden", "metadata": {"run": 42, "share": 0.5, "by": "ann", "ok": True}})
     for path, schema in [
         ("/projects", "Page_Project_"),
         ("/projects/birds", "Project"),
@@ -137,6 +152,8 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
         (f"{train}/frames/cam-0001/labels/car-1/history", "Page_LabelRevision_"),
         (f"{train}/versions", "Page_VersionSummary_"),
         (f"{train}/versions/1", "VersionSummary"),
+        (f"{train}/checkpoints", "Page_Checkpoint_"),
+        (f"{train}/checkpoints/golden", "Checkpoint"),
         (f"{train}/uploads", "Page_Upload_"),
         ("/projects/birds/uploads", "Page_Upload_"),
         (f"{train}/uploads/{receipt['upload']}", "Upload"),

@@ -68,7 +68,8 @@ def frames(
     dataset: DatasetArgument,
     frame_ids: Annotated[list[str] | None, typer.Argument(metavar="[FRAME_ID]…", show_default=False)] = None,
     version: Annotated[
-        str, typer.Option("--version", metavar="VERSION", help="A number, a time with its zone, or LATEST.")
+        str,
+        typer.Option("--version", metavar="VERSION", help="A number, a checkpoint, a time with its zone, or LATEST."),
     ] = LATEST,
     limit: LimitOption = None,
     as_json: JsonOption = False,

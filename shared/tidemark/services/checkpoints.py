@@ -1,0 +1,133 @@
+"""Checkpoints: freezing versions under names, and keeping what people say about them (R12, R13)."""
+
+from collections.abc import Callable
+
+from tidemark.domain.checkpoints import Archived, Checkpoint, CheckpointPatch, check_size
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import Conflict, NotFound, TidemarkError
+from tidemark.domain.fields import Scalar
+from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.versions import Version
+from tidemark.services.versions import resolve
+from tidemark.store import catalog, checkpoints
+from tidemark.store.backend import Backend
+
+
+def create_checkpoint(
+    backend: Backend,
+    *,
+    project: str,
+    dataset: str,
+    name: str,
+    version: str,
+    description: str,
+    metadata: dict[str, Scalar],
+    actor: str,
+    request: str | None = None,
+) -> Checkpoint:
+    """Give the version that `version` names now a name, for good (R12). A repeat of the same `request` gets what it
+    made the first time, whatever was published meanwhile.
+
+    Raises what `resolve` raises, Conflict where the name is taken or the dataset has no version to freeze, and TooLarge
+    for the metadata.
+    """
+    check_size(metadata)
+    found = catalog.dataset(backend, project, dataset)
+    at = _version(backend, found, version)
+    checkpoint = Checkpoint(
+        name=name,
+        version=at.number,
+        frames=at.frames,
+        labels=at.labels,
+        description=description,
+        metadata=metadata,
+        created_at=backend.clock(),
+        created_by=actor,
+    )
+    created = checkpoints.create(backend, found.uid, checkpoint, request)
+    if created is None:
+        raise Conflict(
+            f"There is a checkpoint {name!r} of dataset {dataset!r} already; an archived one keeps its name, too.",
+            code="checkpoint_exists",
+            pointer="/name",
+        )
+    return created
+
+
+def get_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
+    """A checkpoint, archived or not. Raises NotFound."""
+    found = catalog.dataset(backend, project, dataset)
+    return _existing(found, checkpoint, checkpoints.find(backend, found.uid, checkpoint))
+
+
+def list_checkpoints(
+    backend: Backend, *, project: str, dataset: str, archived: Archived, limit: int, cursor: str | None
+) -> Page[Checkpoint]:
+    """The checkpoints of a dataset that are wanted, newest first.
+
+    No more than `MAX_CHECKPOINTS_EXAMINED` are looked at for a page, so that one on which few are wanted may be short,
+    or empty: the list goes on as long as there is a cursor. Raises NotFound.
+    """
+    uid = catalog.dataset(backend, project, dataset).uid
+    scope = f"checkpoints:{uid}:{archived}"
+    after = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
+    items: list[Checkpoint] = []
+    size = 0
+    for examined, checkpoint in enumerate(checkpoints.newest(backend, uid, after, at_once=limit), 1):
+        if archived.takes(checkpoint):
+            items.append(checkpoint)
+            size += len(checkpoint.model_dump_json().encode())
+        if len(items) == limit or size >= MAX_PAGE_BYTES or examined == MAX_CHECKPOINTS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, checkpoints.place(checkpoint)))
+    return Page(items=items, cursor=None)
+
+
+def edit_checkpoint(
+    backend: Backend, *, project: str, dataset: str, checkpoint: str, patch: CheckpointPatch
+) -> Checkpoint:
+    """Change a checkpoint's description and metadata (R13). Raises NotFound, and TooLarge for the metadata."""
+    return _change(backend, project, dataset, checkpoint, patch.apply)
+
+
+def archive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str, actor: str) -> Checkpoint:
+    """Take a checkpoint out of the list; it reads as before (R13). Raises NotFound."""
+    now = backend.clock()
+    return _change(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
+
+
+def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
+    """Put an archived checkpoint back into the list. Raises NotFound."""
+    return _change(backend, project, dataset, checkpoint, Checkpoint.unarchived)
+
+
+def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
+    """The version to freeze. The one before all versions, which no list has, is what was meant by nobody."""
+    try:
+        at = resolve(backend, dataset, version)
+    except TidemarkError as refusal:
+        refusal.pointer = "/version"
+        raise
+    if at.number == 0:
+        raise Conflict(
+            f"Nothing had settled in dataset {dataset.name!r} by then, so there is no version to freeze; wait until "
+            "an upload has settled. The empty beginning can be read as version 0.",
+            code="nothing_to_freeze",
+            pointer="/version",
+        )
+    return at
+
+
+def _change(
+    backend: Backend, project: str, dataset: str, name: str, edit: Callable[[Checkpoint], Checkpoint]
+) -> Checkpoint:
+    found = catalog.dataset(backend, project, dataset)
+    return _existing(found, name, checkpoints.change(backend, found.uid, name, edit))
+
+
+def _existing(dataset: Dataset, name: str, found: Checkpoint | None) -> Checkpoint:
+    if found is None:
+        raise NotFound(
+            f"Dataset {dataset.name!r} has no checkpoint {name!r}.", code="unknown_checkpoint", pointer="checkpoint"
+        )
+    return found
