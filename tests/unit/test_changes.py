@@ -1,14 +1,14 @@
 """What differs between two states of a frame (R9)."""
 
 import json
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.replaying import replayed
 from tests.strategies import Json, small_frames, small_patches
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.changes import FrameChange, PartChanges, changes
+from tidemark.domain.changes import FrameChange, changes
 from tidemark.domain.frames import Frame
 from tidemark.domain.merge import MergeRefused, merge
 from tidemark.domain.patches import FramePatch
@@ -22,28 +22,6 @@ def frame_of(**fields: object) -> Frame:
 
 def difference(before: Frame | None, after: Frame | None) -> FrameChange:
     return changes(*(None if state is None else json.loads(state.canonical) for state in (before, after)))
-
-
-def replayed_parts(parts: list[Json], change: PartChanges) -> list[Json]:
-    """The later list of parts, from the earlier one and what changed."""
-    gone = {part["id"] for part in change.removed}
-    after = {part.id: part.after for part in change.modified}
-    stayed = [after.get(part["id"], part) for part in parts if part["id"] not in gone]
-    result = [*stayed, *change.added]
-    if change.order is None:
-        return result
-    by_id = {part["id"]: part for part in result}
-    return [by_id[part_id] for part_id in change.order]
-
-
-def replayed(before: Json, change: FrameChange) -> Json:
-    """The later state in JSON, from the earlier one and the change alone."""
-    after: dict[str, Any] = {**before, **{field: value.after for field, value in change.fields.items()}}
-    metadata = {**before.get("metadata", {}), **{field: value.after for field, value in change.metadata.items()}}
-    after["metadata"] = {field: value for field, value in metadata.items() if value is not None}
-    for field in ("sensors", "coordinate_frames", "labels"):
-        after[field] = replayed_parts(before.get(field, []), getattr(change, field))
-    return {field: value for field, value in after.items() if value not in (None, [], {})}
 
 
 @given(st.none() | small_frames, small_frames)

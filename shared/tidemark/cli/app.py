@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from tidemark.cli.client import Refused, Unreachable
-from tidemark.cli.commands import catalog, config, history, push, reading, retry, uploads
+from tidemark.cli.commands import catalog, config, diff, history, push, reading, retry, uploads
 from tidemark.cli.output import say, tell
 from tidemark.cli.settings import Unusable
 
@@ -39,6 +39,7 @@ app.command()(retry.retry)
 app.command()(reading.versions)
 app.command()(reading.frames)
 app.command()(history.history)
+app.command()(diff.diff)
 
 
 def _tell_version(wanted: bool) -> None:

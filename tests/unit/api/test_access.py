@@ -26,6 +26,8 @@ READS = {
     "getLabelHistory",
     "listVersions",
     "getVersion",
+    "diffVersions",
+    "summarizeDiff",
     "listUploads",
     "listProjectUploads",
     "getUpload",
