@@ -18,9 +18,7 @@ def test_a_diff_tells_what_differs_between_the_states_of_two_versions(dataset: D
         assert told == {
             **dict.fromkeys(added.keys() - removed.keys(), "added"),
             **dict.fromkeys(removed.keys() - added.keys(), "removed"),
-            **{
-                frame_id: "modified" for frame_id in before.keys() & after.keys() if before[frame_id] != after[frame_id]
-            },
+            **dict.fromkeys(changed, "modified"),
         }
         modified = [part for item in items if item["change"] == "modified" for part in item["labels"]["modified"]]
         assert {(part["before"]["class"], part["after"]["class"]) for part in modified} == {

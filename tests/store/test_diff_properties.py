@@ -66,6 +66,7 @@ def applied(before: State, items: list[FrameDiff]) -> State:
     """A state after a diff, made from the diff alone."""
     after = dict(before)
     for item in items:
+        assert item.digest.before != item.digest.after
         assert (item.frame_id in before) == (item.change != "added")
         if item.change == "removed":
             del after[item.frame_id]

@@ -72,7 +72,7 @@ def test_frame_versions_are_read_by_their_commits(log: World) -> None:
     assert [(version.frame_id, version.n, version.op) for version in found] == [("c", 3, "ADD"), ("a", 4, "DELETE")]
 
 
-@pytest.mark.parametrize("first_read", [1, 2, 3, 100])
+@pytest.mark.parametrize(("first_read", "worth"), [(1, 1), (2, 1), (3, 1), (2, 10), (100, 10)])
 @pytest.mark.parametrize(
     ("frame_ids", "head", "expected"),
     [
@@ -86,11 +86,13 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
     log: World,
     monkeypatch: pytest.MonkeyPatch,
     first_read: int,
+    worth: int,
     frame_ids: list[str],
     head: int,
     expected: dict[str, list[int]],
 ) -> None:
     monkeypatch.setattr(shards, "FIRST_READ", first_read)
+    monkeypatch.setattr(shards, "WORTH_A_READ", worth)
     found = run(log, frame_ids, head)
     assert found == {frame_id: expected[frame_id] for frame_id in found}
     if first_read == 100:
