@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,13 +52,14 @@ class Example:
 
     def __init__(self, template: Path, parameters: dict[str, str]) -> None:
         stack = boto3.client("cloudformation")
+        name = f"example-{uuid.uuid4().hex}"  # moto may hold what other tests of this process have made
         stack.create_stack(
-            StackName="example",
+            StackName=name,
             TemplateBody=template.read_text(),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
-        (made,) = stack.describe_stacks(StackName="example")["Stacks"]
+        (made,) = stack.describe_stacks(StackName=name)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
         self.events = boto3.client("events")
         self.rule = self.outputs["RuleName"]
@@ -66,7 +68,7 @@ class Example:
     def matches(self, event: Event) -> bool:
         """Whether the rule passes an event on when it is announced."""
         sqs = boto3.client("sqs")
-        queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+        queue = sqs.create_queue(QueueName=f"heard-{uuid.uuid4().hex}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self.events.put_targets(Rule=self.rule, Targets=[{"Id": self.target["Id"], "Arn": arn}])
         backend: Any = SimpleNamespace(events=self.events)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Json = dict[str, Any]
 
@@ -223,3 +223,35 @@ class LabelRevision(Revision):
     change: str
     before: Json | None
     after: Json | None
+
+
+class FrameDiff(Shape):
+    """A frame that differs between two versions."""
+
+    frame_id: str
+    change: str
+    fields: Json
+    metadata: Json
+    sensors: Json
+    coordinate_frames: Json
+    labels: Json
+
+
+class DiffSummary(Shape):
+    """How much differs between two versions, or in some of their frames if there is a cursor."""
+
+    from_version: int = Field(alias="from")
+    to_version: int = Field(alias="to")
+    frames: Json
+    labels: Json
+    classes: dict[str, Json]
+    cursor: str | None
+
+
+class Counted(Shape):
+    """How many frames, labels, or labels of a class were added, removed and modified."""
+
+    of: str
+    added: int
+    removed: int
+    modified: int

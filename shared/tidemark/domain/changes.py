@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.frames import Frame
 
 Json = dict[str, Any]
 
@@ -62,11 +61,11 @@ class FrameChange(BaseModel):
     labels: PartChanges
 
 
-def changes(before: Frame | None, after: Frame | None) -> FrameChange:
-    """What differs between two states of one frame; None is the state of a frame that is not there."""
-    old, new = _json(before), _json(after)
+def changes(before: Json | None, after: Json | None) -> FrameChange:
+    """What differs between two states of one frame, each the JSON that is kept of it; None where it is not there."""
+    old, new = before or {}, after or {}
     return FrameChange(
-        change=_kind(before, after, old, new),
+        change=_kind(before, after),
         fields=_values(
             {field: value for field, value in old.items() if field in _FIELDS},
             {field: value for field, value in new.items() if field in _FIELDS},
@@ -81,18 +80,12 @@ def changes(before: Frame | None, after: Frame | None) -> FrameChange:
 _FIELDS = frozenset({"captured_at", "device_id", "geo", "embedding"})
 
 
-def _json(frame: Frame | None) -> Json:
-    return {} if frame is None else frame.model_dump(mode="json", exclude_defaults=True)
-
-
-def _kind(
-    before: Frame | None, after: Frame | None, old: Json, new: Json
-) -> Literal["added", "modified", "removed", "none"]:
+def _kind(before: Json | None, after: Json | None) -> Literal["added", "modified", "removed", "none"]:
     if before is None:
         return "none" if after is None else "added"
     if after is None:
         return "removed"
-    return "none" if _same(old, new) else "modified"
+    return "none" if _same(before, after) else "modified"
 
 
 def _same(one: object, other: object) -> bool:

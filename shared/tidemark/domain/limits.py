@@ -24,6 +24,10 @@ MAX_UPLOADS_EXAMINED = 1000
 """Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
 MAX_CHECKPOINTS_EXAMINED = 1000
 """Checkpoints that are looked at for one page of a list. Where few of them are wanted, the page has few."""
+MAX_DIFF_EXAMINED = 1000
+"""Frames that are looked at for one page of a diff. Where many have come back to what they were, the page has few."""
+MAX_DIFF_COMMITS = 10_000
+"""Commits after which no more are read for one page of a diff. Where they changed few frames, the page has few."""
 MAX_DOWNLOAD_ERRORS = 100_000
 """Errors in a file that is fetched. They are read within one request, in which there is time for about as many."""
 

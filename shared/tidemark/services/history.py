@@ -1,20 +1,19 @@
 """The history of one frame, and of one label in it (R9)."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tidemark.domain.changes import FrameChange, changes
+from tidemark.domain.changes import FrameChange, Json, changes
 from tidemark.domain.errors import NotFound
-from tidemark.domain.frames import Frame
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.mutations import Op
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.validation import parse_frame
 from tidemark.services.versions import latest_version
 from tidemark.store import catalog, packs, shards
 from tidemark.store.backend import Backend
@@ -22,7 +21,6 @@ from tidemark.store.shards import FrameVersion
 
 T = TypeVar("T", bound=BaseModel)
 
-Json = dict[str, Any]
 LabelChange = Literal["added", "modified", "removed"]
 
 
@@ -152,11 +150,13 @@ def _fitting(versions: list[FrameVersion]) -> int:
     return len(versions)
 
 
-def _states(backend: Backend, versions: list[FrameVersion]) -> list[Frame | None]:
+def _states(backend: Backend, versions: list[FrameVersion]) -> list[Json | None]:
     """The state of the frame after each version; None after a DELETE."""
     stored = [version for version in versions if version.pointer]
     payloads = packs.read_payloads(backend, [version.stored for version in stored])
-    frames = {version.n: parse_frame(payload) for version, payload in zip(stored, payloads, strict=True)}
+    frames: dict[int, Json] = {
+        version.n: json.loads(payload) for version, payload in zip(stored, payloads, strict=True)
+    }
     return [frames.get(version.n) for version in versions]
 
 

@@ -132,6 +132,57 @@ def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, 
     return found
 
 
+def frame_versions(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]) -> list[FrameVersion]:
+    """The frame versions of these shards, frame ids and commits, all of which exist: one request for each hundred."""
+    keys = [Key(shard_pk(uid, shard), _frame_sk(frame_id, n)) for shard, frame_id, n in changes]
+    found = table.get_many(backend, keys)
+    return [_frame_version(found[key]) for key in keys]
+
+
+def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
+    """The ids of the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits,
+    in order of the frames' keys. A request for each MB of commits."""
+    found: dict[str, int] = {}
+    start: str | None = f"C#{padded(low + 1)}"
+    while start is not None:
+        items, stopped = table.query(backend, shard_pk(uid, shard), start, f"C#{padded(high)}")
+        for item in items:
+            found.update((frame_id, int(item["SK"][2:])) for frame_id, _ in item["frames"])
+        start = f"{stopped}!" if stopped else None
+    return dict(sorted(found.items(), key=lambda change: f"{change[0]}#"))
+
+
+def dense_run(
+    backend: Backend, uid: str, shard: int, frame_ids: Sequence[str], head: int
+) -> dict[str, list[FrameVersion]]:
+    """All versions at or below `head`, oldest first, of the first of these frames, which are in order of their keys.
+
+    Goes on as long as what lies between them is so little that reading it along costs less than a read for each: for
+    all of them where most frames of the shard are asked for, for a few or none where they lie far apart.
+    """
+    found: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
+    low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
+    size = min(FIRST_READ, WORTH_A_READ * len(frame_ids))
+    complete = seen = 0
+    while True:
+        items, stopped = table.query(backend, shard_pk(uid, shard), low, high, limit=size)
+        for version in map(_frame_version, items):
+            if version.n <= head and version.frame_id in found:
+                found[version.frame_id].append(version)
+        if stopped is None:
+            return found
+        while _frame_sk(frame_ids[complete], head) < stopped:
+            complete += 1
+        seen += len(items)
+        if seen > complete * WORTH_A_READ:
+            return {frame_id: found[frame_id] for frame_id in frame_ids[:complete]}
+        low, size = f"{stopped}!", size * 4
+
+
+WORTH_A_READ = 10
+"""Frame versions read in a row that cost what one read of its own does: they have some 350 bytes, a read unit 4 KB."""
+
+
 def frames_after(
     backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
 ) -> tuple[list[FrameVersion], str | None]:

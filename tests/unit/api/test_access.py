@@ -28,6 +28,8 @@ READS = {
     "getVersion",
     "listCheckpoints",
     "getCheckpoint",
+    "diffVersions",
+    "summarizeDiff",
     "listUploads",
     "listProjectUploads",
     "getUpload",
