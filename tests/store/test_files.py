@@ -258,6 +258,14 @@ def test_a_file_that_was_mended_under_its_key_stays_when_the_old_one_is_told_of_
     assert key in keys(world)
 
 
+def test_a_file_with_the_longest_name_is_moved_aside_all_the_same(world: World) -> None:
+    key = "drop/nobody/train/" + "x" * (1024 - len("drop/nobody/train/"))
+    drop(world, key, lines(add("f1")))
+    (rejected,) = drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items
+    assert keys(world) == {rejected.moved_to}
+    assert len(rejected.moved_to) <= 1024
+
+
 def keys(world: World) -> set[str]:
     backend = world.process()
     listed = backend.s3.list_objects_v2(Bucket=backend.bucket)

@@ -1,5 +1,7 @@
 """The drop folder: a file that is put under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
 
+import hashlib
+
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.files import DroppedObject, RejectedFile
 from tidemark.domain.orders import ReadFile
@@ -13,6 +15,8 @@ from tidemark.store.objects import Object
 
 FOLDER, REJECTED = "drop/", "rejected/"
 ACTOR = "drop folder"
+MAX_KEY_BYTES = 1024
+"""S3's limit."""
 
 
 def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
@@ -86,7 +90,12 @@ def _reject(backend: Backend, source: Object, reason: str) -> None:
 
 
 def _aside(source: Object) -> str:
-    return REJECTED + source.key.removeprefix(FOLDER)
+    """Where a file is put away to: under its name, or a part of it where that would be too long for S3."""
+    key = REJECTED + source.key.removeprefix(FOLDER)
+    if len(key.encode()) <= MAX_KEY_BYTES:
+        return key
+    mark = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{key.encode()[: MAX_KEY_BYTES - len(mark) - 1].decode(errors='ignore')}-{mark}"
 
 
 def _move(backend: Backend, source: Object, reason: str) -> None:

@@ -65,7 +65,7 @@ def create(
 def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """Start the reading of an upload whose files are all put; a repeat changes nothing.
 
-    Raises NotFound, Conflict (`files_missing`, `no_files`, `dataset_sealed`) and TooLarge.
+    Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`) and TooLarge.
     """
     found = catalog.dataset(backend, project, dataset)
     record = file_uploads.find(backend, found.uid, upload)
@@ -77,6 +77,10 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
         batches.refuse_if_filled(backend, found, upload)
         file_uploads.start(backend, record, put_files(backend, stored))
     after = uploads.get(backend, found.uid, upload)
+    if after.pending_since is None:
+        raise Conflict(
+            f"The upload was not completed in time: {after.reason} Announce a new one.", code="upload_expired"
+        )
     if after.status is UploadStatus.PENDING:
         unread = [file.number for file in stored if not file.is_read]
         queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload, file=number) for number in unread])

@@ -68,8 +68,6 @@ def give_up(backend: Backend, upload: FileUpload, file: StoredFile, reason: str)
 
 def _end(backend: Backend, upload: FileUpload, file: StoredFile) -> None:
     """Do what follows once a file is read to its end."""
-    if upload.upload.source is Source.DROP:
-        drop_folder.put_away(backend, file)
     if upload.upload.mode is Mode.BATCH:
         after = file_uploads.find(backend, file.uid, file.upload)
         if after is not None and after.is_read:
@@ -77,6 +75,8 @@ def _end(backend: Backend, upload: FileUpload, file: StoredFile) -> None:
     else:
         news = MayBeComplete(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
         queues.send_settled(backend, [news])
+    if upload.upload.source is Source.DROP:
+        drop_folder.put_away(backend, file)
 
 
 @dataclass

@@ -53,7 +53,7 @@ def is_due(status: UploadStatus, age: timedelta) -> bool:
         return age >= WAITS
     due = LONG
     while due <= age:
-        if age < due + SWEPT_EVERY:
+        if age < due + 2 * SWEPT_EVERY:  # by two sweeps, of which one may be lost or late
             return True
         due *= 2
     return False

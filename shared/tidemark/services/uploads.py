@@ -16,6 +16,8 @@ WHOLE = "-"
 """Stands in a cursor for the one part of an upload that came in a request, which has no name."""
 PARTS_ON_A_PAGE = 100
 """Parts that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
+PARTS_EXAMINED = 10_000
+"""Parts whose records are looked at for a page of errors; most have none."""
 FILTERED_AT_ONCE = 100
 """Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
@@ -76,7 +78,7 @@ def list_errors(
     those that come after that row. A page costs the upload's record, and of its files if it came in some; for each part
     with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
     ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
-    `PARTS_ON_A_PAGE` of such parts.
+    `PARTS_ON_A_PAGE` of such parts, or a look at `PARTS_EXAMINED` in all.
     """
     uid = catalog.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
@@ -86,11 +88,15 @@ def list_errors(
     if record.settled_at is not None and record.rejected + record.dropped + record.failed == 0:
         return Page(items=[], cursor=None)
     placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
-    for count, (part, file) in enumerate(one for one in placed if _has_errors(one[0])):
+    read = 0
+    for examined, (part, file) in enumerate(placed):
         if (part.name or WHOLE) != name:
             first = told = 0
-        if count == PARTS_ON_A_PAGE:
+        if read == PARTS_ON_A_PAGE or examined == PARTS_EXAMINED:
             return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, 0, 0))
+        if not _has_errors(part):
+            continue
+        read += 1
         outcomes = outcomes_of(backend, part, file, int(first))
         room = limit - len(items)
         end = int(told) + room

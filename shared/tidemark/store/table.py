@@ -16,6 +16,7 @@
 Numbers in keys are zero-padded so that their order is that of the keys; ids cannot contain `#` (R5).
 """
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -221,10 +222,12 @@ def transact(backend: Backend, writes: "Sequence[TransactWriteItemTypeDef]") -> 
 
     Raises TransactionRefused where a condition does not hold.
     """
+    # The same token in all tries: where one took effect without an answer, the next one is told so.
+    token = uuid.uuid4().hex
     for attempt in contention(backend):
         with attempt:
             try:
-                backend.dynamodb.transact_write_items(TransactItems=writes)
+                backend.dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token)
             except backend.dynamodb.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in codes:
