@@ -33,8 +33,8 @@ WINDOW_TRIES = 10
 SETTLED_TRIES = 20
 FILES_TRIES = 4
 """Each makes a quarter of an hour from the first try to the last. A settled message is never wrong in itself, and one
-that is set aside means an upload that never ends, as does an order to read a file; a window that is set aside means
-accepted rows that fail."""
+that is set aside means an upload that waits for the sweep, as does an order to read a file; a window that is set aside
+means accepted rows that fail until they are retried."""
 
 SWEPT_EVERY = Duration.minutes(15)
 """From one sweep to the next. `tidemark.services.resume` counts on it."""

@@ -90,12 +90,12 @@ class Observability(Construct):
                 (
                     "SettledDead",
                     ingest.settled_dead,
-                    "Settled messages were set aside: their uploads stay unfinished until the messages are sent again.",
+                    "Settled messages were set aside: their uploads wait for the sweep, or for the messages to be sent again.",
                 ),
                 (
                     "FilesDead",
                     ingest.files_dead,
-                    "Files were set aside: they are not read, or not to their end, until the messages are sent again.",
+                    "Orders about files were set aside: the files wait for the sweep, or for the orders to be sent again.",
                 ),
             )
         ]
