@@ -90,12 +90,12 @@ class Observability(Construct):
                 (
                     "SettledDead",
                     ingest.settled_dead,
-                    "Settled messages were set aside: their uploads wait for the sweep, or for the messages to be sent again.",
+                    "Settled messages were set aside: their uploads wait for the sweep, or for these to be sent again.",
                 ),
                 (
                     "FilesDead",
                     ingest.files_dead,
-                    "Orders about files were set aside: the files wait for the sweep, or for the orders to be sent again.",
+                    "Orders about files were set aside: the files wait for the sweep, or for these to be sent again.",
                 ),
             )
         ]

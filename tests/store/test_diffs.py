@@ -11,10 +11,11 @@ import pytest
 from tests.faults.world import Invocation, World
 from tests.store.diffing import diff, page, pages, summary, totals
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.store.sending_files import where
 from tidemark.domain.diffs import ChangeCounts
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import encode_cursor
-from tidemark.services import changed_frames, datasets, diffs, frames
+from tidemark.services import changed_frames, checkpoints, datasets, diffs, frames
 from tidemark.store import catalog
 
 HERON = {"id": "l1", "type": "CLASSIFICATION_2D", "class": "heron"}
@@ -226,8 +227,20 @@ def test_a_version_that_is_not_there_is_refused_where_it_was_named(
 
 def test_what_names_no_version_is_refused(world: World) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        page(world, "yesterday", "LATEST")
+        page(world, "2026-01-31", "LATEST")
     assert (refusal.value.code, refusal.value.pointer) == ("unknown_version", "from")
+
+
+def test_checkpoints_are_compared_by_their_names(world: World) -> None:
+    upload(world, add("f1"))
+    checkpoints.create_checkpoint(
+        world.process(), **where(), name="golden", version="1", description="", metadata={}, actor="ann"
+    )
+    upload(world, add("f2"))
+    assert [item.frame_id for item in page(world, "golden", "LATEST").items] == ["f2"]
+    with pytest.raises(NotFound) as refusal:
+        page(world, "silver", "LATEST")
+    assert (refusal.value.code, refusal.value.pointer) == ("unknown_checkpoint", "from")
 
 
 # What it costs

@@ -125,11 +125,11 @@ def test_errors_are_told_in_pages_across_files_and_parts(
 
 
 def test_a_truncated_file_keeps_what_came_before_and_says_where_it_ends(world: World) -> None:
-    whole = gzip.compress(lines(*(add(f"f{number}", n=number) for number in range(3000))))
+    whole = gzip.compress(lines(*(add(f"f{number:03d}", n=number) for number in range(400))))
     settled = sent(world, whole[: len(whole) // 2])
     (file,) = _files(world, settled.id)
     assert settled.status is UploadStatus.PARTIAL
-    assert 0 < settled.applied < 3000
+    assert 0 < settled.applied < 400
     assert len(content(world)) == min(settled.applied, 1000)
     (error,) = errors(world, settled.id)
     assert (error.code, error.row) == ("truncated_gzip", settled.applied + 1)
