@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.faults.world import Invocation, World
-from tests.store.sending import DATASET, PROJECT, add, modify, send, upload
+from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, found, lines, put, started, where
 from tidemark.domain.errors import Conflict
 from tidemark.domain.orders import ResumeUpload
@@ -231,6 +231,17 @@ def test_of_two_retries_at_once_one_is_told_that_the_upload_is_pending(world: Wo
     give_up_all(world)
     retry_upload(world, sent)
     assert refusal(world, sent) == "upload_pending"
+
+
+def test_a_dataset_says_that_frames_are_being_deleted_while_a_retry_of_files_does_so(world: World) -> None:
+    upload(world, add("f1"))
+    sent = started(world, lines(delete("f1")))
+    give_up_all(world)
+    retry_upload(world, sent)
+    assert world.start_order(world.orders[0]).run().error is None
+    assert datasets.get_dataset(world.process(), PROJECT, DATASET).activity.deleting
+    world.drain()
+    assert content(world) == {}
 
 
 def test_versions_before_a_retry_stay_as_they_were(world: World) -> None:

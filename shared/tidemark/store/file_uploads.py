@@ -258,7 +258,7 @@ def reopen_part(backend: Backend, upload: FileUpload, before: Part, after: Part)
     Raises TransactionRefused when the part has changed meanwhile, or the retry is over.
     """
     added = after.counts.since(before.counts) | {"parts_settled": -1}
-    update = _adding(backend, after.uid, after.upload.id, added, deletes=False)
+    update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes)
     update["ConditionExpression"] = RETRYING
     update["ExpressionAttributeValues"] |= _this_retry(upload)
     counted = replace(after, counted=after.counts)
