@@ -51,7 +51,7 @@ def create_project(backend: Backend, project: Project, class_map: ClassMap, requ
 
     Answers the project, the one from before if the same request made it; None if the name is taken.
     """
-    class_map_write = _put_new(backend, _class_map_key(project.name), _class_map_item(class_map, 1))
+    class_map_write = table.creation(backend, _class_map_key(project.name), _class_map_item(class_map, 1))
     kept = _create(backend, _project_key(project.name), project.model_dump_json(), request, [class_map_write])
     return Project.model_validate_json(kept) if kept else None
 
@@ -119,8 +119,8 @@ def create_dataset(backend: Backend, dataset: Dataset, request: str | None) -> D
     pk = dataset_pk(dataset.uid)
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
     state_writes = [
-        _put_new(backend, Key(pk, "META"), state),
-        _put_new(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
+        table.creation(backend, Key(pk, "META"), state),
+        table.creation(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
     ]
     key = _dataset_key(dataset.project, dataset.name)
     kept = _create(backend, key, dataset.model_dump_json(), request, state_writes)
@@ -243,22 +243,12 @@ def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[ta
 def _create(backend: Backend, key: Key, definition: str, request: str | None, others: list[Any]) -> str | None:
     """Write a definition and `others` that belong to it; answers the definition that `request` has made, if it has."""
     try:
-        table.transact(backend, [_put_new(backend, key, {"definition": definition, "request": request}), *others])
+        table.transact(backend, [table.creation(backend, key, {"definition": definition, "request": request}), *others])
     except table.TransactionRefused:
         existing = table.get(backend, key) or {}
         made_by_this = request is not None and existing.get("request") == request
         return str(existing["definition"]) if made_by_this else None
     return definition
-
-
-def _put_new(backend: Backend, key: Key, item: dict[str, Any]) -> Any:
-    return {
-        "Put": {
-            "TableName": backend.table,
-            "Item": table.put(key, item),
-            "ConditionExpression": "attribute_not_exists(PK)",
-        }
-    }
 
 
 def _class_map_item(classes: ClassMap, revision: int) -> dict[str, Any]:

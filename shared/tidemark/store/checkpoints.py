@@ -23,8 +23,8 @@ def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | No
         "request": request,
     }
     writes = [
-        _put_new(backend, _frozen_key(uid, checkpoint.name), frozen),
-        _put_new(backend, _record_key(uid, place(checkpoint)), _record(checkpoint, 1)),
+        table.creation(backend, _frozen_key(uid, checkpoint.name), frozen),
+        table.creation(backend, _record_key(uid, place(checkpoint)), _record(checkpoint, 1)),
     ]
     try:
         table.transact(backend, writes)
@@ -104,16 +104,6 @@ def _find(backend: Backend, uid: str, name: str) -> Item | None:
     if known is None:
         return None
     return table.get(backend, _record_key(uid, known.place))
-
-
-def _put_new(backend: Backend, key: Key, item: dict[str, Any]) -> Any:
-    return {
-        "Put": {
-            "TableName": backend.table,
-            "Item": table.put(key, item),
-            "ConditionExpression": "attribute_not_exists(PK)",
-        }
-    }
 
 
 def _record(checkpoint: Checkpoint, revision: int) -> dict[str, Any]:

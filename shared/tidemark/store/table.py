@@ -198,6 +198,17 @@ def query_index(
     return [unmarshal(item) for item in answer["Items"]], unmarshal(last) if last else None
 
 
+def creation(backend: Backend, key: Key, item: Mapping[str, Any]) -> Any:
+    """A write of a transaction that makes an item, on condition that none exists under its key."""
+    return {
+        "Put": {
+            "TableName": backend.table,
+            "Item": put(key, item),
+            "ConditionExpression": "attribute_not_exists(PK)",
+        }
+    }
+
+
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
     """Write an item unless one exists under its key; tells whether it was written."""
     try:
