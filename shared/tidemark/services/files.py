@@ -187,5 +187,5 @@ def _send_last_part_again(backend: Backend, file: StoredFile) -> None:
     if file.parts == 0:
         return
     part = parts.get(backend, file.uid, file.upload, file.part_name(file.parts - 1))
-    if part.upload.windows_settled < part.upload.windows:
+    if not part.is_settled:
         queues.send_windows(backend, parts.unsettled_windows(backend, part))

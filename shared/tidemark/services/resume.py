@@ -25,11 +25,11 @@ LONG = timedelta(minutes=30)
 still pending it is resumed after twice that time, and so on, so that a load that takes a day is not sent many times."""
 WAITS = timedelta(days=7)
 """How long an upload may wait for its files; their URLs are good for an hour."""
-
-
 GIVES_UP = timedelta(days=5)
 """How long an upload may be pending at all. What is not decided by then fails, so that whoever waits gets an answer;
 a retry can send it again."""
+DIGITS = "0123456789abcdef"
+"""Those that uids of datasets begin with: the partitions of the index of what has not settled."""
 
 
 def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
@@ -37,9 +37,6 @@ def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
     due = [order for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for order in found]
     queues.send_orders(backend, due)
     return due
-
-
-DIGITS = "0123456789abcdef"
 
 
 def _due(backend: Backend, digit: str, at: datetime) -> list[ResumeUpload]:

@@ -63,12 +63,12 @@ def reopen_parts(backend: Backend, upload: FileUpload, first: str, has_time: Cal
 
 def _reopen(backend: Backend, upload: FileUpload, part: Part) -> None:
     """Send what was given up of a part; or what was reopened by an invocation that may have died before it sent it."""
+    undecided = part
     if part.is_settled and part.given_up:
-        reopened = parts.reopen(backend, part)
-        file_uploads.reopen_part(backend, upload, part, reopened)
-        queues.send_windows(backend, parts.unsettled_windows(backend, reopened))
-    elif not part.is_settled:
-        queues.send_windows(backend, parts.unsettled_windows(backend, part))
+        undecided = parts.reopen(backend, part)
+        file_uploads.reopen_part(backend, upload, part, undecided)
+    if not undecided.is_settled:
+        queues.send_windows(backend, parts.unsettled_windows(backend, undecided))
 
 
 def _retry_request(backend: Backend, uid: str, upload: str) -> None:
