@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from moto import mock_aws
@@ -28,6 +28,7 @@ from tidemark.services.publish import publish
 from tidemark.services.resume import resume, sweep
 from tidemark.store import queues
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend, Memory
+from tidemark.store.workflows import Workflow
 
 WINDOWS, SETTLED, FILES = "windows.fifo", "settled.fifo", "files"
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
@@ -118,6 +119,14 @@ class Message:
     receives: int = 0
 
 
+class Execution(NamedTuple):
+    """An execution of a workflow that was started."""
+
+    workflow: str
+    name: str
+    input: dict[str, Any]
+
+
 @dataclass
 class Queue:
     """A FIFO queue: what is waiting, and what it ever took, in order."""
@@ -155,6 +164,8 @@ class World:
         self.settled = Queue()
         self.orders: list[Order] = []
         """Orders to intake that are waiting, in no order that anybody promises."""
+        self.executions: dict[str, Execution] = {}
+        """Workflows that were started, by the names of their executions; nothing runs them but the test."""
         self.dead: list[Message] = []
         self.events: list[tuple[str, dict[str, Any]]] = []
         """What was announced: the kind of event, and what it tells."""
@@ -169,11 +180,13 @@ class World:
             s3=self._backend.s3,
             sqs=self._backend.sqs,
             events=self._backend.events,
+            states=self._backend.states,
             table=self._backend.table,
             bucket=self._backend.bucket,
             windows_queue_url=WINDOWS,
             settled_queue_url=SETTLED,
             files_queue_url=FILES,
+            workflow_arns={workflow: workflow for workflow in Workflow},
             clock=self.tick,
             sleep=lambda _: None,
             workers=1,
@@ -186,10 +199,14 @@ class World:
         return self.now
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a call to SQS or EventBridge."""
+        """The answer to a call to SQS, EventBridge or Step Functions."""
         if operation == "PutEvents":
             self.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in body["Entries"])
             return {"FailedEntryCount": 0, "Entries": []}
+        if operation == "StartExecution":
+            execution = Execution(body["stateMachineArn"], body["name"], json.loads(body["input"]))
+            assert self.executions.setdefault(execution.name, execution) == execution, "another one of this name"
+            return {"executionArn": execution.name, "startDate": self.now}
         assert operation == "SendMessageBatch", f"no part of this world: {operation}"
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
@@ -313,7 +330,8 @@ class _Clients:
         self.s3 = session.client("s3", config=S3_CONFIG)
         self.sqs = session.client("sqs", config=CLIENT_CONFIG)
         self.events = session.client("events", config=CLIENT_CONFIG)
-        for client in (self.dynamodb, self.s3, self.sqs, self.events):
+        self.states = session.client("stepfunctions", config=CLIENT_CONFIG)
+        for client in (self.dynamodb, self.s3, self.sqs, self.events, self.states):
             client.meta.events.register("before-call", self._before)
             client.meta.events.register("after-call", self._after)
 
@@ -322,7 +340,7 @@ class _Clients:
         call = f"{model.service_model.service_name}.{model.name}"
         if invocation is not None:
             invocation.before_call(call)
-        if self.world is None or model.service_model.service_name not in {"sqs", "events"}:
+        if self.world is None or model.service_model.service_name not in {"sqs", "events", "stepfunctions"}:
             return None
         answer = self.world.intercept(model.name, json.loads(params["body"]))
         return SimpleNamespace(status_code=200, headers={}), answer
@@ -354,6 +372,7 @@ def new_world() -> Iterator[World]:
             s3=_clients.s3,
             sqs=_clients.sqs,
             events=_clients.events,
+            states=_clients.states,
             table=table,
             bucket=bucket,
         )

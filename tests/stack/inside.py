@@ -33,6 +33,7 @@ def backend_of(stack: LocalStack) -> Backend:
         s3=boto3.client("s3", config=S3_CONFIG, **account),
         sqs=boto3.client("sqs", config=CLIENT_CONFIG, **account),
         events=boto3.client("events", config=CLIENT_CONFIG, **account),
+        states=boto3.client("stepfunctions", config=CLIENT_CONFIG, **account),
         table=stack.outputs["TableName"],
         bucket=stack.outputs["BucketName"],
         windows_queue_url=stack.outputs["WindowsQueueUrl"],

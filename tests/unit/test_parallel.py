@@ -10,7 +10,7 @@ from tidemark.store.backend import Backend
 
 def backend(workers: int) -> Backend:
     nothing: Any = None
-    return Backend(dynamodb=nothing, s3=nothing, sqs=nothing, events=nothing, table="", workers=workers)
+    return Backend(dynamodb=nothing, s3=nothing, sqs=nothing, events=nothing, states=nothing, table="", workers=workers)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -34,6 +35,9 @@ WORKERS = 16
 CATALOG_SECONDS = 60
 """How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
 incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
+
+WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
+"""What the variables begin with that name state machines."""
 
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -70,11 +74,14 @@ class Backend:
     s3: "S3Client"
     sqs: "SQSClient"
     events: "EventBridgeClient"
+    states: "SFNClient"
     table: str
     bucket: str = ""
     windows_queue_url: str = ""
     settled_queue_url: str = ""
     files_queue_url: str = ""
+    workflow_arns: Mapping[str, str] = field(default_factory=dict)
+    """Of those state machines that the function may start, by `Workflow`."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
@@ -88,11 +95,17 @@ class Backend:
             s3=boto3.client("s3", config=S3_CONFIG),
             sqs=boto3.client("sqs", config=CLIENT_CONFIG),
             events=boto3.client("events", config=CLIENT_CONFIG),
+            states=boto3.client("stepfunctions", config=CLIENT_CONFIG),
             table=os.environ["TIDEMARK_TABLE"],
             bucket=os.environ.get("TIDEMARK_BUCKET", ""),
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
             files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
+            workflow_arns={
+                name.removeprefix(WORKFLOW_ARN).lower(): arn
+                for name, arn in os.environ.items()
+                if name.startswith(WORKFLOW_ARN)
+            },
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:

@@ -8,6 +8,7 @@
 | version | `D#{uid}` | `V#{number}` |
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
+| shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |
 | window marker | `D#{uid}#{shard}` | `W#{window}` |

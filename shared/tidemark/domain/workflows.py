@@ -1,0 +1,64 @@
+"""Workflows: long work on all shards of a dataset, whose steps a state machine calls one after another.
+
+All have one shape. Each shard is done in pages, shards side by side, each page by one call that answers whether it was
+the shard's last. Then the whole is finished. Where a step fails for good, one last call records why. How far a shard
+has come is on record, not in what is passed: a call that is repeated, or made by two executions at once, changes
+nothing.
+"""
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Work = TypeVar("Work", bound=BaseModel)
+
+
+class ShardStep(BaseModel, Generic[Work]):
+    """Do the next page of a shard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: Literal["shard"] = "shard"
+    work: Work
+    shard: int
+
+
+class FinishStep(BaseModel, Generic[Work]):
+    """All shards are done; finish the whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: Literal["finish"] = "finish"
+    work: Work
+
+
+class Failure(BaseModel):
+    """Why a step failed for good, as Step Functions tells it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    error: str = Field(alias="Error")
+    """Name of the exception."""
+    cause: str = Field("", alias="Cause")
+
+
+class FailStep(BaseModel, Generic[Work]):
+    """A step failed for good; record why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: Literal["fail"] = "fail"
+    work: Work
+    failure: Failure
+
+
+Step = Annotated[ShardStep[Work] | FinishStep[Work] | FailStep[Work], Field(discriminator="step")]
+"""What a workflow's function is called with."""
+
+
+class Progress(BaseModel):
+    """What a workflow's function answers: whether the shard, or the whole, is done."""
+
+    model_config = ConfigDict(frozen=True)
+
+    done: bool
