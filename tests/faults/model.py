@@ -19,7 +19,7 @@ from tidemark.domain.windows import Window
 from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, uploads, versions
 from tidemark.services.intake import derived_upload_id
 from tidemark.services.resume import sweep
-from tidemark.store import file_uploads as stored_files
+from tidemark.store import stored_files
 from tidemark.store import shards
 from tidemark.store import uploads as store
 from tidemark.store.backend import Backend
@@ -98,7 +98,7 @@ def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> 
     def operation() -> Upload:
         receipt = file_uploads.create(backend, **model.where(), files=files, actor=ACTOR, request=key)
         submission = model.submissions.setdefault(receipt.upload, Submission(rows, key, first_row=1))
-        (stored,) = stored_files.files(backend, model.uid, receipt.upload)
+        (stored,) = stored_files.of_upload(backend, model.uid, receipt.upload)
         backend.s3.put_object(Bucket=backend.bucket, Key=stored.source.key, Body=submission.text)
         return file_uploads.complete(backend, **model.where(), upload=receipt.upload)
 

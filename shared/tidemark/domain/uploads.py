@@ -26,6 +26,10 @@ class Source(StrEnum):
     """Files put to signed URLs."""
     DROP = "DROP"
     """A file put into the drop folder."""
+    ROLLBACK = "ROLLBACK"
+    """The state of an earlier version (R10)."""
+    CLONE = "CLONE"
+    """The frames of another dataset (R32, R33)."""
 
 
 class UploadStatus(StrEnum):
@@ -43,6 +47,16 @@ class UploadStatus(StrEnum):
     """All rows were rejected or failed."""
 
 
+class Origin(BaseModel):
+    """The version of a dataset that a roll back or a clone takes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    dataset: str
+    version: int
+
+
 class Upload(BaseModel):
     """An upload and its progress. `rows` = `rejected` + `applied` + `dropped` + `failed` once it has settled."""
 
@@ -58,6 +72,10 @@ class Upload(BaseModel):
     """Why it failed as a whole; None where it did not, or where its rows failed each for itself."""
     actor: str
     source: Source = Source.REQUEST
+    origin: Origin | None = None
+    """What a roll back or a clone takes; None for uploads of rows."""
+    message: str = ""
+    """Why a roll back or a clone was made, in its maker's words."""
     accepted_at: datetime
     pending_since: datetime | None = None
     """When its rows were last sent on their way: on arrival, on completion or on a retry; None while it waits."""
@@ -85,6 +103,14 @@ class Upload(BaseModel):
     files: int = 0
     """Files that it consists of; none if it came in a request."""
     files_read: int = 0
+    shards: int = 0
+    """Shards of which a workflow makes its rows; none if its rows were sent."""
+    shards_read: int = 0
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether it consists of parts that are read one by one, rather than of the rows of one request."""
+        return self.files + self.shards > 0
 
 
 class UploadFilter(NamedTuple):
@@ -153,8 +179,9 @@ class RowOutcome(RowError):
 MAX_RECEIPT_ERRORS = 100
 
 
-def settled_status(*, rejected: int, applied: int, dropped: int, failed: int) -> UploadStatus:
-    """The status of an upload whose rows all have an outcome (R21)."""
-    if rejected + failed == 0:
+def settled_status(*, rejected: int, applied: int, dropped: int, failed: int, windows_failed: int) -> UploadStatus:
+    """The status of an upload whose rows all have an outcome (R21). A window that was given up may have no rows of
+    which anybody knew."""
+    if rejected + failed + windows_failed == 0:
         return UploadStatus.SETTLED
     return UploadStatus.PARTIAL if applied + dropped else UploadStatus.FAILED

@@ -35,6 +35,11 @@ class Version(BaseModel):
     shards: tuple[ShardState, ...]
 
     @property
+    def heads(self) -> tuple[int, ...]:
+        """How far each shard had come."""
+        return tuple(shard.head for shard in self.shards)
+
+    @property
     def frames(self) -> int:
         """Live frames."""
         return sum(shard.frames for shard in self.shards)

@@ -6,16 +6,15 @@ Rows are cut into windows by the shard of their frame, in order, at most `MAX_WI
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
 from tidemark.domain.mutations import Op
-from tidemark.domain.validation import AcceptedRow
 
-ROW_OVERHEAD_BYTES = 160
+ROW_OVERHEAD_BYTES = 220
 """Upper bound of what a row takes in a message beside its frame id and its classes."""
 
 
@@ -39,7 +38,7 @@ FIRST_TURN = Turn()
 
 
 class WindowRow(NamedTuple):
-    """One accepted mutation: what it does to which frame, and where in the upload's pack its payload lies."""
+    """One accepted mutation: what it does to which frame, and where its payload lies."""
 
     row: int
     op: Op
@@ -49,6 +48,19 @@ class WindowRow(NamedTuple):
     digest: str
     labels: int
     classes: dict[str, int]
+    pack: str = ""
+    """The pack that holds its payload, where that is not the upload's own."""
+
+
+class Restore(BaseModel):
+    """What a window restores that is known only when it is its turn: what was changed since, and differs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    to: int
+    """The commit of its shard after which frames were as they are to be."""
+    since: int
+    """The commit from which on changes are looked for."""
 
 
 class WindowPlan(BaseModel):
@@ -59,6 +71,7 @@ class WindowPlan(BaseModel):
     number: int
     shard: int
     rows: list[WindowRow]
+    restore: Restore | None = None
 
 
 class Window(BaseModel):
@@ -103,6 +116,8 @@ class Settled(BaseModel):
     applied: int
     dropped: int
     failed: int
+    found: int = 0
+    """Rows that it came to by itself, at its turn, and that nobody has counted before."""
     given_up: bool = False
     """Whether it was never applied, so that it may be tried once more."""
 
@@ -138,13 +153,23 @@ NEWS: TypeAdapter[News] = TypeAdapter(News)
 """What publish is told."""
 
 
-def cut(rows: Iterable[AcceptedRow], shards: int) -> list[tuple[int, list[AcceptedRow]]]:
+class _Row(Protocol):
+    @property
+    def frame_id(self) -> str: ...
+    @property
+    def classes(self) -> dict[str, int]: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+def cut(rows: Iterable[R], shards: int) -> list[tuple[int, list[R]]]:
     """Cut accepted rows into windows, each a shard and its rows within the limits, of distinct frames.
 
     The order of the windows of one shard is the order of their rows.
     """
-    windows: list[tuple[int, list[AcceptedRow]]] = []
-    filling: dict[int, _Filling] = {}
+    windows: list[tuple[int, list[R]]] = []
+    filling: dict[int, _Filling[R]] = {}
     for row in rows:
         shard = shard_of(row.frame_id, shards)
         window = filling.get(shard)
@@ -155,28 +180,28 @@ def cut(rows: Iterable[AcceptedRow], shards: int) -> list[tuple[int, list[Accept
     return windows
 
 
-class _Filling:
+class _Filling(Generic[R]):
     """A window that rows are being added to."""
 
     def __init__(self) -> None:
-        self.rows: list[AcceptedRow] = []
+        self.rows: list[R] = []
         self._frames: set[str] = set()
         self._bytes = 0
 
-    def takes(self, row: AcceptedRow) -> bool:
+    def takes(self, row: R) -> bool:
         return (
             len(self.rows) < MAX_WINDOW_FRAMES
             and self._bytes + message_bytes(row) <= MAX_WINDOW_BYTES
             and row.frame_id not in self._frames
         )
 
-    def add(self, row: AcceptedRow) -> None:
+    def add(self, row: R) -> None:
         self.rows.append(row)
         self._frames.add(row.frame_id)
         self._bytes += message_bytes(row)
 
 
-def message_bytes(row: AcceptedRow) -> int:
+def message_bytes(row: _Row) -> int:
     """Upper bound of the bytes that a row takes in its window's message."""
     classes = sum(len(name.encode()) * 2 + 12 for name in row.classes)
     return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes

@@ -5,6 +5,7 @@ only if the head is still there and the window was never applied. Doing it twice
 invocation therefore changes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +17,11 @@ from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.validation import parse_frame, parse_patch
 from tidemark.domain.windows import Settled, Turn, Window, WindowRow
+from tidemark.services import restoring
 from tidemark.store import packs, shards
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import file_of
 from tidemark.store.packs import PackWriter, Pointer
+from tidemark.store.parts import source_of
 from tidemark.store.shards import FrameVersion, Head, Marker
 from tidemark.store.table import TransactionRefused
 
@@ -50,7 +52,8 @@ def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
     `turn` is that of the window's message. Raises OutOfTurn, and Unavailable where other invocations were faster again
     and again; the window may then be applied later.
     """
-    for _ in range(RACES):
+    races = 0
+    while races < RACES:
         head, marker = shards.head_and_marker(backend, window)
         if marker is None and turn.is_before(head.turn):
             raise OutOfTurn(f"window {window.id}, {turn}, comes after {head.turn}")
@@ -58,14 +61,19 @@ def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
             try:
                 marker = _commit(backend, window, turn, head)
             except TransactionRefused:
+                races += 1
                 continue
-        return marker.settled(window)
+        if marker is not None:
+            return marker.settled(window)
     raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
 
 
-def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
-    current = _current_versions(backend, window, head)
-    writes, outcomes = _resolve(backend, window, current)
+def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker | None:
+    """Commit a window; answers its marker, or None where there is more to restore than one transaction takes."""
+    left = restoring.next_rows(backend, window, head) if window.plan.restore else None
+    rows = left.rows if left else window.plan.rows
+    current = _current_versions(backend, window, rows, head)
+    writes, outcomes = _resolve(backend, window, rows, current)
     n = head.n + 1
     versions = [
         FrameVersion(
@@ -81,21 +89,25 @@ def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
         )
         for write in writes
     ]
+    applied = len(writes) + (left.restored if left else 0)
     marker = Marker(
-        applied=len(writes),
+        applied=applied,
         dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
         failed=sum(outcome.outcome == "failed" for outcome in outcomes),
+        found=applied if left else 0,
         outcomes=tuple(outcomes),
     )
+    decided = None if left and not left.are_last else marker
     new_head = _advanced(head, turn, writes, current)
-    shards.commit(backend, window, head, new_head, versions, marker, backend.clock())
-    return marker
+    shards.commit(backend, window, head, new_head, versions, decided, backend.clock())
+    return decided
 
 
-def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
-    """The newest versions of the frames that a window touches. An id above all that the shard ever held has none: no
-    read."""
-    known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
+def _current_versions(
+    backend: Backend, window: Window, rows: Sequence[WindowRow], head: Head
+) -> dict[str, FrameVersion]:
+    """The newest versions of the frames that rows touch. An id above all that the shard ever held has none: no read."""
+    known = [row.frame_id for row in rows if row.frame_id <= head.highest]
     found = backend.parallel(
         lambda frame_id: shards.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
     )
@@ -103,13 +115,13 @@ def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str,
 
 
 def _resolve(
-    backend: Backend, window: Window, current: dict[str, FrameVersion]
+    backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
 ) -> tuple[list[_Write], list[RowOutcome]]:
     writes: list[_Write] = []
     outcomes: list[RowOutcome] = []
     merges: list[WindowRow] = []
-    overtaken = _overtaken(backend, window, current) if window.again else frozenset()
-    for row in window.plan.rows:
+    overtaken = _overtaken(backend, window, current) if window.again and rows is window.plan.rows else frozenset()
+    for row in rows:
         newest = current.get(row.frame_id)
         if newest and row.frame_id in overtaken:
             outcomes.append(_superseded(row, newest))
@@ -136,9 +148,9 @@ def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion
     same = [version for version in current.values() if window.part and version.upload == window.upload]
     places = shards.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
     mine = (window.part, window.plan.number)
-    file = file_of(window.part) if window.part else None
+    source = source_of(window.part) if window.part else None
     later |= {
-        version.frame_id for version in same if places[version.n] > mine and file_of(places[version.n][0]) == file
+        version.frame_id for version in same if places[version.n] > mine and source_of(places[version.n][0]) == source
     }
     return frozenset(later)
 
@@ -182,7 +194,7 @@ def _advanced(head: Head, turn: Turn, writes: list[_Write], current: dict[str, F
 
 
 def _payload(window: Window, row: WindowRow) -> Pointer:
-    return Pointer(window.pack, row.offset, row.length, row.digest)
+    return Pointer(row.pack or window.pack, row.offset, row.length, row.digest)
 
 
 def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:

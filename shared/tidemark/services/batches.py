@@ -7,9 +7,9 @@ whole. What its rows teach is kept apart until then.
 
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import Conflict
-from tidemark.store import catalog, file_uploads
+from tidemark.store import catalog, parted_uploads
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parted_uploads import PartedUpload
 from tidemark.store.table import TransactionRefused
 
 
@@ -36,7 +36,7 @@ def refusal(wrong: int, rows: int) -> str:
     return f"{wrong:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
 
 
-def decide(backend: Backend, upload: FileUpload) -> FileUpload:
+def decide(backend: Backend, upload: PartedUpload) -> PartedUpload:
     """Let an upload whose files are all read fill its dataset, or refuse it as a whole; once decided, it stays so.
 
     Raises TransactionRefused where another invocation was faster.
@@ -45,13 +45,13 @@ def decide(backend: Backend, upload: FileUpload) -> FileUpload:
         return upload
     counts = upload.upload
     if counts.rejected:
-        return file_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
+        return parted_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
     draft, seen = catalog.schema(backend, upload.uid, draft=counts.id, fresh=True)
     learned = catalog.SchemaGrowth(draft, 1) if seen else None
     try:
-        return file_uploads.release(backend, upload, learned)
+        return parted_uploads.release(backend, upload, learned)
     except TransactionRefused:
         filled_by = catalog.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):
             raise
-        return file_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)
+        return parted_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)

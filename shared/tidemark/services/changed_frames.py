@@ -1,4 +1,4 @@
-"""Which frames differ between two versions of a dataset (R11), found without looking at those that nobody touched.
+"""Which frames differ between two states of a dataset (R11), found without looking at those that nobody touched.
 
 The commits between the heads of a shard name the frames that may differ; of each, the frame versions at both heads
 tell. Payloads are not read. Commits are taken in blocks, so that what one page reads is bounded however many there are,
@@ -9,10 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tidemark.domain.datasets import Dataset
 from tidemark.domain.limits import MAX_DIFF_COMMITS, MAX_DIFF_EXAMINED
 from tidemark.domain.mutations import Op
-from tidemark.domain.versions import Version
 from tidemark.store import shards
 from tidemark.store.backend import Backend
 from tidemark.store.shards import FrameVersion
@@ -23,17 +21,13 @@ FEWEST_EXAMINED = 32
 """Frames that are looked at together, at least: where most turn out to be equal, a small page takes many looks."""
 
 
-class VersionPair(NamedTuple):
-    """Two versions of a dataset: the one that a diff starts from, newer or older, and the one that it leads to."""
+class HeadPair(NamedTuple):
+    """Two states of a dataset, each by the heads of its shards: the one that a comparison starts from, newer or older,
+    and the one that it leads to. One of them is behind the other in no shard."""
 
-    dataset: Dataset
-    before: Version
-    after: Version
-
-    @property
-    def is_forward(self) -> bool:
-        """Whether it leads from the older to the newer version."""
-        return self.before.number <= self.after.number
+    uid: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
 
 
 class Position(NamedTuple):
@@ -87,7 +81,7 @@ class _Ends(NamedTuple):
 
 
 def changed_frames(
-    backend: Backend, pair: VersionPair, start: Position, limit: int
+    backend: Backend, pair: HeadPair, start: Position, limit: int
 ) -> tuple[list[ChangedFrame], Position | None]:
     """Up to `limit` frames that differ, from `start` on, and the place to go on at; None at the end.
 
@@ -113,9 +107,9 @@ def changed_frames(
     return found, None
 
 
-def _blocks(pair: VersionPair, start: Position) -> Iterator[_Block]:
-    for shard in range(start.shard, pair.dataset.shards):
-        older, newer = sorted((pair.before.shards[shard].head, pair.after.shards[shard].head))
+def _blocks(pair: HeadPair, start: Position) -> Iterator[_Block]:
+    for shard in range(start.shard, len(pair.before)):
+        older, newer = sorted((pair.before[shard], pair.after[shard]))
         first = max(older, start.low) if shard == start.shard else older
         for low in range(first, newer, BLOCK_COMMITS):
             yield _Block(shard, low, min(low + BLOCK_COMMITS, newer), older, newer)
@@ -133,11 +127,11 @@ def _together(blocks: Iterable[_Block], commits: int) -> Iterator[list[_Block]]:
         yield group
 
 
-def _touched(backend: Backend, pair: VersionPair, blocks: Sequence[_Block], start: Position) -> list[_Touched]:
+def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: Position) -> list[_Touched]:
     """The frames that these blocks changed and that come after `start`."""
 
     def read(block: _Block) -> list[_Touched]:
-        newest = shards.touched(backend, pair.dataset.uid, block.shard, block.low, block.high)
+        newest = shards.touched(backend, pair.uid, block.shard, block.low, block.high)
         touched = [_Touched(block, frame_id, n) for frame_id, n in newest.items()]
         if start.after and (block.shard, block.low) == (start.shard, start.low):
             return [one for one in touched if f"{one.frame_id}#" > f"{start.after}#"]
@@ -146,11 +140,12 @@ def _touched(backend: Backend, pair: VersionPair, blocks: Sequence[_Block], star
     return [one for touched in backend.parallel(read, blocks) for one in touched]
 
 
-def _differing(backend: Backend, pair: VersionPair, batch: Sequence[_Touched]) -> Iterator[ChangedFrame]:
-    for touched, ends in _ends(backend, pair.dataset.uid, batch):
+def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Touched]) -> Iterator[ChangedFrame]:
+    for touched, ends in _ends(backend, pair.uid, batch):
         older, newer = (version if version and version.op is not Op.DELETE else None for version in ends)
         if (older and older.stored.digest) != (newer and newer.stored.digest):
-            before, after = (older, newer) if pair.is_forward else (newer, older)
+            is_forward = pair.before[touched.block.shard] < pair.after[touched.block.shard]
+            before, after = (older, newer) if is_forward else (newer, older)
             yield ChangedFrame(touched.frame_id, before, after, touched.position)
 
 

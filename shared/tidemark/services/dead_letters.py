@@ -29,7 +29,8 @@ def give_up(backend: Backend, window: Window) -> Settled:
                 outcome="failed",
             )
             for row in window.plan.rows
-        ),
+        )
+        or (_nothing_restored(window),),
     )
     if shards.mark_failed(backend, window, failure):
         return failure.settled(window)
@@ -37,3 +38,16 @@ def give_up(backend: Backend, window: Window) -> Settled:
     if decided is None:
         raise LookupError(f"the marker of window {window.id} both exists and does not")
     return decided.settled(window)
+
+
+def _nothing_restored(window: Window) -> RowOutcome:
+    """What is told of a window of no rows of its own, which was to find them at its turn."""
+    return RowOutcome(
+        row=0,
+        frame_id=None,
+        code="window_failed",
+        pointer="",
+        message=f"What was changed in shard {window.plan.shard} while the roll back began could not be restored, in "
+        f"several tries. The reason is in the log of the apply function, under window {window.id}.",
+        outcome="failed",
+    )

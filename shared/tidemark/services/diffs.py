@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,11 +21,25 @@ from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.limits import MAX_DIFF_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
-from tidemark.services.changed_frames import ChangedFrame, Position, VersionPair, changed_frames
+from tidemark.services.changed_frames import ChangedFrame, HeadPair, Position, changed_frames
 from tidemark.services.versions import LATEST, resolve
 from tidemark.store import catalog, packs
 from tidemark.store.backend import Backend
 from tidemark.store.shards import FrameVersion
+
+
+class VersionPair(NamedTuple):
+    """Two versions of a dataset: the one that a diff starts from, newer or older, and the one that it leads to."""
+
+    dataset: Dataset
+    before: Version
+    after: Version
+
+    @property
+    def heads(self) -> HeadPair:
+        """The versions as the heads of shards."""
+        return HeadPair(self.dataset.uid, self.before.heads, self.after.heads)
+
 
 BLOCK_START = "#"
 """In a cursor, in place of a frame's id, which has no such character."""
@@ -162,7 +177,7 @@ def _stretch(
     backend: Backend, pair: VersionPair, start: Position, limit: int, size: Callable[[ChangedFrame], int]
 ) -> tuple[list[ChangedFrame], Position | None]:
     """Up to `limit` frames that differ, at least one if there are any, of which `MAX_PAGE_BYTES` are to be read."""
-    found, rest = changed_frames(backend, pair, start, limit)
+    found, rest = changed_frames(backend, pair.heads, start, limit)
     total = 0
     for count, changed in enumerate(found):
         total += size(changed)

@@ -8,10 +8,11 @@ from tidemark.domain.orders import ReadFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.services import batches
-from tidemark.store import catalog, drops, file_uploads, objects, queues
+from tidemark.store import catalog, drops, objects, parted_uploads, queues
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload, StoredFile
 from tidemark.store.objects import Object
+from tidemark.store.parted_uploads import PartedUpload
+from tidemark.store.stored_files import StoredFile
 
 FOLDER, REJECTED = "drop/", "rejected/"
 ACTOR = "drop folder"
@@ -53,7 +54,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         files=1,
     )
     file = StoredFile(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
-    file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), [file])
+    parted_uploads.create(backend, PartedUpload(uid=found.uid, upload=upload), [file])
     queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload.id, file=0)])
     return upload
 

@@ -11,11 +11,12 @@ from tidemark.domain.orders import ReadFile
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.services import batches
 from tidemark.services.put_files import put_files
-from tidemark.store import catalog, file_uploads, multipart, objects, queues, uploads
+from tidemark.store import catalog, multipart, objects, parted_uploads, queues, stored_files, uploads
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload, StoredFile
 from tidemark.store.multipart import Multipart
 from tidemark.store.objects import Object
+from tidemark.store.parted_uploads import PartedUpload
+from tidemark.store.stored_files import StoredFile
 
 
 def create(
@@ -53,9 +54,9 @@ def create(
         for number, file in enumerate(files)
     ]
     stored = _begun(backend, stored, files)
-    if not file_uploads.create(backend, FileUpload(uid=found.uid, upload=upload), stored):
+    if not parted_uploads.create(backend, PartedUpload(uid=found.uid, upload=upload), stored):
         # The first request has its own parts on record, and those are the ones that will be put together.
-        stored = file_uploads.files(backend, found.uid, upload_id)
+        stored = stored_files.of_upload(backend, found.uid, upload_id)
     return FileUploadReceipt(
         upload=upload_id,
         files=[_signed(backend, kept, file) for kept, file in zip(stored, files, strict=True)],
@@ -68,14 +69,14 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
     Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`) and TooLarge.
     """
     found = catalog.dataset(backend, project, dataset)
-    record = file_uploads.find(backend, found.uid, upload)
+    record = parted_uploads.find(backend, found.uid, upload)
     if record is None:
         uploads.get(backend, found.uid, upload)
         raise Conflict("The upload came in a request and has no files to wait for.", code="no_files")
-    stored = file_uploads.files(backend, found.uid, upload)
+    stored = stored_files.of_upload(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
         batches.refuse_if_filled(backend, found, upload)
-        file_uploads.start(backend, record, put_files(backend, stored))
+        parted_uploads.start(backend, record, put_files(backend, stored))
     after = uploads.get(backend, found.uid, upload)
     if after.pending_since is None:
         raise Conflict(
@@ -91,7 +92,7 @@ def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> 
     """The files of an upload with their progress, in the order in which they were announced. Raises NotFound."""
     uid = catalog.dataset(backend, project, dataset).uid
     uploads.get(backend, uid, upload)
-    return [file.file for file in file_uploads.files(backend, uid, upload)]
+    return [file.file for file in stored_files.of_upload(backend, uid, upload)]
 
 
 def _begun(backend: Backend, stored: Sequence[StoredFile], files: Sequence[NewFile]) -> list[StoredFile]:

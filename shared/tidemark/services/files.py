@@ -20,10 +20,11 @@ from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import MayBeComplete
 from tidemark.services import acceptance, drop_folder
 from tidemark.services.acceptance import Checked, Row
-from tidemark.store import catalog, file_uploads, objects, parts, queues
+from tidemark.store import catalog, objects, parted_uploads, parts, queues, stored_files
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload, StoredFile
 from tidemark.store.objects import ObjectGone
+from tidemark.store.parted_uploads import PartedUpload
+from tidemark.store.stored_files import StoredFile
 from tidemark.store.table import TransactionRefused
 
 PART_ROWS = 1000
@@ -38,8 +39,8 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
 
     True also where another invocation reads it, or has.
     """
-    upload = file_uploads.find(backend, order.uid, order.upload)
-    file = file_uploads.find_file(backend, order.uid, order.upload, order.file)
+    upload = parted_uploads.find(backend, order.uid, order.upload)
+    file = stored_files.find(backend, order.uid, order.upload, order.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
     if upload.may_send:
@@ -58,7 +59,7 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
     return True
 
 
-def give_up(backend: Backend, upload: FileUpload, file: StoredFile, reason: str) -> None:
+def give_up(backend: Backend, upload: PartedUpload, file: StoredFile, reason: str) -> None:
     """End a file where it was read to, though there may be more. Nothing happens where others read on meanwhile."""
     error = _error(file.cursor.line, "unreadable", reason)
     with suppress(TransactionRefused):
@@ -66,10 +67,10 @@ def give_up(backend: Backend, upload: FileUpload, file: StoredFile, reason: str)
         _end(backend, upload, after)
 
 
-def _end(backend: Backend, upload: FileUpload, file: StoredFile) -> None:
+def _end(backend: Backend, upload: PartedUpload, file: StoredFile) -> None:
     """Do what follows once a file is read to its end."""
     if upload.upload.mode is Mode.BATCH:
-        after = file_uploads.find(backend, file.uid, file.upload)
+        after = parted_uploads.find(backend, file.uid, file.upload)
         if after is not None and after.is_read:
             queues.send_orders(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
     else:
@@ -117,7 +118,7 @@ def _error(line: int, code: str, message: str) -> RowError:
     return RowError(row=line, frame_id=None, code=code, pointer="", message=message)
 
 
-def _take(backend: Backend, upload: FileUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
+def _take(backend: Backend, upload: PartedUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
     """Make a part of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
     progress = {
         "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
@@ -127,7 +128,7 @@ def _take(backend: Backend, upload: FileUpload, file: StoredFile, stretch: _Stre
     }
     if not stretch.rows and not stretch.errors:
         after = _progressed(file, stretch.end, progress)
-        file_uploads.advance(backend, file, after, None)
+        parted_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
     dataset = catalog.dataset(backend, upload.upload.project, upload.upload.dataset)
     draft = "" if upload.upload.mode is not Mode.BATCH else file.upload
@@ -139,7 +140,7 @@ def _take(backend: Backend, upload: FileUpload, file: StoredFile, stretch: _Stre
         counts = written.part.upload
         read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
         after = replace(_progressed(file, stretch.end, progress | read), parts=file.parts + 1, told=told)
-        file_uploads.advance(backend, file, after, written.part, checked.growth, draft)
+        parted_uploads.advance(backend, file, after, written.part, checked.growth, draft)
         if upload.may_send:
             queues.send_windows(backend, written.windows)
         return replace(after, revision=file.revision + 1)

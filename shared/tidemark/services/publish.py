@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.uploads import Upload, UploadStatus, settled_status
+from tidemark.domain.uploads import Source, Upload, UploadStatus, settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
 from tidemark.domain.windows import News, Settled
-from tidemark.store import catalog, file_uploads, parts, shards, table, versions
+from tidemark.store import catalog, parted_uploads, parts, shards, table, versions
 from tidemark.store.backend import Backend
 from tidemark.store.events import UploadSettled, VersionPublished, announce
-from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parted_uploads import PartedUpload
 from tidemark.store.parts import Part
 from tidemark.store.table import TransactionRefused
 
@@ -67,15 +67,15 @@ def _record(backend: Backend, uid: str, news: list[News]) -> list[_Named]:
     again = asked | repeated
     names = again | {part.upload.id for part in after if part.name and part.is_settled}
     whole = {part.upload.id: part for part in after if not part.name}
-    found = [file_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
-    records: list[Part | FileUpload] = [*whole.values(), *(record for record in found if record is not None)]
+    found = [parted_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
+    records: list[Part | PartedUpload] = [*whole.values(), *(record for record in found if record is not None)]
     complete = [record for record in records if _is_complete(record)]
     before = [_Named(one.upload, one.upload.versions) for one in records if one.upload.id in again]
     return before + (_settle(backend, uid, complete) if complete else [])
 
 
-def _is_complete(record: Part | FileUpload) -> bool:
-    if isinstance(record, FileUpload):
+def _is_complete(record: Part | PartedUpload) -> bool:
+    if isinstance(record, PartedUpload):
         return record.is_complete
     return record.upload.status is UploadStatus.PENDING and record.is_settled
 
@@ -102,11 +102,11 @@ def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> tuple[lis
         if not settled.is_settled:
             parts.update(backend, settled)
         elif settled.name:
-            file_uploads.settle_part(backend, settled)
+            parted_uploads.settle_part(backend, settled)
     return after, repeated
 
 
-def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> list[_Named]:
+def _settle(backend: Backend, uid: str, complete: list[Part | PartedUpload]) -> list[_Named]:
     """Settle uploads, those that may have changed something in a new version; answers them."""
     state = catalog.state(backend, uid)
     now = backend.clock()
@@ -137,30 +137,35 @@ def _settle(backend: Backend, uid: str, complete: list[Part | FileUpload]) -> li
 class _Ended(NamedTuple):
     """An upload that settles now."""
 
-    record: Part | FileUpload
+    record: Part | PartedUpload
     upload: Upload
 
     def write(self, backend: Backend) -> Any:
         """The write that says so."""
         if isinstance(self.record, Part):
             return parts.replacement(backend, replace(self.record, upload=self.upload))
-        return file_uploads.finish(backend, replace(self.record, upload=self.upload))
+        return parted_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
-def _ended(record: Part | FileUpload, version: int, at: datetime) -> _Ended:
+def _ended(record: Part | PartedUpload, version: int, at: datetime) -> _Ended:
     """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
-    was though it must be (R22)."""
+    was though it must be (R22, R32)."""
     upload = record.upload
-    refused = record.refused if isinstance(record, FileUpload) else None
-    incomplete = upload.mode is Mode.BATCH and upload.failed > 0
+    refused = record.refused if isinstance(record, PartedUpload) else None
+    is_whole = upload.mode is Mode.BATCH or upload.source is Source.CLONE
+    incomplete = is_whole and upload.windows_failed > 0
     changes: dict[str, Any] = {"settled_at": at}
     if refused is not None:
         changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows}
     elif incomplete:
-        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed)}
+        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed, WHOLE[upload.source is Source.CLONE])}
     else:
         changes["status"] = settled_status(
-            rejected=upload.rejected, applied=upload.applied, dropped=upload.dropped, failed=upload.failed
+            rejected=upload.rejected,
+            applied=upload.applied,
+            dropped=upload.dropped,
+            failed=upload.failed,
+            windows_failed=upload.windows_failed,
         )
         if upload.windows:
             changes |= {"version": version, "versions": (*upload.versions, version)}
@@ -168,9 +173,10 @@ def _ended(record: Part | FileUpload, version: int, at: datetime) -> _Ended:
 
 
 INCOMPLETE = (
-    "{:,} of its rows could not be applied, and a BATCH dataset takes all rows or none: it stays empty until a retry "
-    "of the upload has applied them."
+    "{:,} of its rows could not be applied, and {} all rows or none: it stays empty until a retry of the upload has "
+    "applied them."
 )
+WHOLE = ("a BATCH dataset takes", "a clone has")
 
 
 def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[VersionPublished]:

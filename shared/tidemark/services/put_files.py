@@ -6,8 +6,8 @@ from tidemark.domain.errors import Conflict, TooLarge
 from tidemark.domain.limits import MAX_FILE_BYTES
 from tidemark.store import multipart, objects
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import StoredFile
 from tidemark.store.objects import Object
+from tidemark.store.stored_files import StoredFile
 
 NAMED = 5
 """Missing files that one refusal names."""

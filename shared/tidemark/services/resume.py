@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from tidemark.domain.orders import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.windows import MayBeComplete
-from tidemark.services import batches, dead_letters, files, retry
-from tidemark.store import file_uploads, parts, queues, uploads
+from tidemark.services import batches, dead_letters, files, retry, transfers
+from tidemark.store import parted_uploads, parts, queues, stored_files, uploads
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parted_uploads import PartedUpload
 from tidemark.store.parts import Part
 from tidemark.store.table import TransactionRefused
 
@@ -64,12 +64,12 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
         raise LookupError(f"there is no upload {order.upload} of {order.uid}")
     if upload.settled_at is not None:
         return None
-    record = file_uploads.find(backend, order.uid, order.upload)
+    record = parted_uploads.find(backend, order.uid, order.upload)
     if record is None:
         _send(backend, upload, parts.get(backend, order.uid, order.upload))
         return None
     if upload.status is UploadStatus.WAITING:
-        file_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
+        parted_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
         return None
     try:
         # A place in an earlier retry is none in this one.
@@ -79,11 +79,13 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
     return order.model_copy(update={"part": part, "retries": upload.retries}) if part else None
 
 
-def _resume_files(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+def _resume_files(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     """Answers the name of the part to go on with, if there was no time for all. Raises TransactionRefused."""
     if not record.is_read and not first:
         _read_on(backend, record)
-    if record.is_read:
+    if record.is_read and record.transfer is not None:
+        record = transfers.release(backend, record)
+    elif record.is_read:
         record = batches.decide(backend, record)
     if record.retrying:
         part = retry.reopen_parts(backend, record, first, has_time)
@@ -95,9 +97,12 @@ def _resume_files(backend: Backend, record: FileUpload, first: str, has_time: Ca
     return part
 
 
-def _read_on(backend: Backend, record: FileUpload) -> None:
-    """Have the files read that are not; or end them, after a long time."""
-    unread = [file for file in file_uploads.files(backend, record.uid, record.upload.id) if not file.is_read]
+def _read_on(backend: Backend, record: PartedUpload) -> None:
+    """Have read what is not: start its workflow anew, or have its files read; or end these, after a long time."""
+    if record.transfer is not None:
+        transfers.start(backend, record, again=True)
+        return
+    unread = [file for file in stored_files.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
     if _is_given_up(backend, record.upload):
         for file in unread:
             files.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
@@ -106,7 +111,7 @@ def _read_on(backend: Backend, record: FileUpload) -> None:
     queues.send_orders(backend, orders)
 
 
-def _send_parts(backend: Backend, record: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+def _send_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
     for part in parts.of_upload(backend, record.uid, record.upload.id, first):

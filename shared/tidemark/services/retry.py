@@ -11,23 +11,25 @@ from typing import Any
 from tidemark.domain.errors import Conflict
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.store import catalog, file_uploads, parts, queues, uploads
+from tidemark.services import transfers
+from tidemark.store import catalog, parted_uploads, parts, queues, uploads
 from tidemark.store.backend import Backend
-from tidemark.store.file_uploads import FileUpload
+from tidemark.store.parted_uploads import PartedUpload
 from tidemark.store.parts import Part
 from tidemark.store.table import TransactionRefused
 
 
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Send the windows of an upload that were given up again; answers the upload, which is pending once more.
+    """Send the windows of an upload that were given up again, or let its workflow go on where it failed; answers the
+    upload, which is pending once more.
 
     Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`).
     """
     uid = catalog.dataset(backend, project, dataset).uid
     found = uploads.get(backend, uid, upload)
     try:
-        if found.files:
-            _retry_files(backend, uid, upload)
+        if found.has_parts:
+            _retry_parts(backend, uid, upload)
         else:
             _retry_request(backend, uid, upload)
     except TransactionRefused:
@@ -47,7 +49,7 @@ def _check(upload: Upload) -> None:
         )
 
 
-def reopen_parts(backend: Backend, upload: FileUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+def reopen_parts(backend: Backend, upload: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     """Send what was given up of a file upload that is being retried, from the part named `first` on.
 
     Answers the part to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
@@ -57,16 +59,16 @@ def reopen_parts(backend: Backend, upload: FileUpload, first: str, has_time: Cal
         if not has_time():
             return part.name
         _reopen(backend, upload, part)
-    file_uploads.end_retry(backend, upload)
+    parted_uploads.end_retry(backend, upload)
     return None
 
 
-def _reopen(backend: Backend, upload: FileUpload, part: Part) -> None:
+def _reopen(backend: Backend, upload: PartedUpload, part: Part) -> None:
     """Send what was given up of a part; or what was reopened by an invocation that may have died before it sent it."""
     undecided = part
     if part.is_settled and part.given_up:
         undecided = parts.reopen(backend, part)
-        file_uploads.reopen_part(backend, upload, part, undecided)
+        parted_uploads.reopen_part(backend, upload, part, undecided)
     if not undecided.is_settled:
         queues.send_windows(backend, parts.unsettled_windows(backend, undecided))
 
@@ -79,15 +81,22 @@ def _retry_request(backend: Backend, uid: str, upload: str) -> None:
     queues.send_windows(backend, parts.unsettled_windows(backend, reopened))
 
 
-def _retry_files(backend: Backend, uid: str, upload: str) -> None:
-    record = file_uploads.find(backend, uid, upload)
+def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
+    record = parted_uploads.find(backend, uid, upload)
     if record is None:
-        raise LookupError(f"upload {upload} of {uid} has files and no record of them")
-    _check(record.upload)
+        raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
+    was_stopped = record.transfer is not None and record.upload.settled_at is not None and not record.released
     changes = _pending_again(backend, record.upload)
-    begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=True)
-    file_uploads.begin_retry(backend, record, begun)
-    queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
+    if was_stopped:
+        changes["rejected"] = 0
+    else:
+        _check(record.upload)
+    begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=not was_stopped)
+    parted_uploads.begin_retry(backend, record, begun)
+    if was_stopped:
+        transfers.start(backend, begun)
+    else:
+        queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
 
 
 def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:

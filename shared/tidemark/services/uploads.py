@@ -6,7 +6,7 @@ from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
 from tidemark.domain.windows import WindowPlan
-from tidemark.store import catalog, file_uploads, parts, shards, uploads
+from tidemark.store import catalog, parts, shards, stored_files, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parts import Part
 from tidemark.store.shards import Marker
@@ -118,12 +118,13 @@ def parts_of(
 ) -> Iterator[tuple[Part, str | None]]:
     """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
     of `at_once` are read by a request."""
-    if upload.files == 0:
+    if not upload.has_parts:
         yield parts.get(backend, uid, upload.id), None
         return
-    names = {file.number: file.file.name for file in file_uploads.files(backend, uid, upload.id)}
+    files = stored_files.of_upload(backend, uid, upload.id) if upload.files else []
+    names = {file.number: file.file.name for file in files}
     for part in parts.of_upload(backend, uid, upload.id, first, at_once=at_once):
-        yield part, names[file_uploads.file_of(part.name)]
+        yield part, names.get(parts.source_of(part.name))
 
 
 def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:
@@ -141,7 +142,7 @@ def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) 
         if error.row >= first
     ]
     if part.upload.dropped + part.upload.failed:
-        plans = [plan for plan in parts.plans(backend, part) if plan.rows[-1].row >= first]
+        plans = [plan for plan in parts.plans(backend, part) if plan.rows and plan.rows[-1].row >= first]
         markers = decided(backend, part, plans)
         told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)

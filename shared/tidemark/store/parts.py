@@ -21,6 +21,19 @@ PLANS = TypeAdapter(list[WindowPlan])
 ERRORS = TypeAdapter(list[RowError])
 
 
+SOURCE_DIGITS, PART_DIGITS = 4, 8
+
+
+def name_of(source: int, number: int) -> str:
+    """The name of a part: that of the file, or the shard, of which it is made, and its number among those."""
+    return f"{source:0{SOURCE_DIGITS}d}-{number:0{PART_DIGITS}d}"
+
+
+def source_of(name: str) -> int:
+    """The number of the file, or of the shard, that a part was made of."""
+    return int(name[:SOURCE_DIGITS])
+
+
 class Counts(NamedTuple):
     """Rows by what became of them, and windows that are decided."""
 
@@ -29,6 +42,8 @@ class Counts(NamedTuple):
     failed: int = 0
     windows_settled: int = 0
     windows_failed: int = 0
+    found: int = 0
+    """Rows that its windows came to by themselves."""
 
     def since(self, before: "Counts") -> dict[str, int]:
         """What has come to these counts since they were as before, by name."""
@@ -62,6 +77,9 @@ class Part:
     """Numbers of those among them that were given up."""
     attempts: Mapping[int, int] = field(default_factory=dict)
     """Of windows that were given up and sent again, the number of the attempt that counts."""
+    found: int = 0
+    """Rows that its windows came to by themselves, when it was their turn; its other ones were known when it was made.
+    """
     counted: Counts = NOTHING
     """What the totals of an upload of several parts hold of it."""
     revision: int = 1
@@ -70,7 +88,8 @@ class Part:
     def counts(self) -> "Counts":
         """What became of its windows so far."""
         upload = self.upload
-        return Counts(upload.applied, upload.dropped, upload.failed, upload.windows_settled, upload.windows_failed)
+        windows = upload.windows_settled, upload.windows_failed
+        return Counts(upload.applied, upload.dropped, upload.failed, *windows, self.found)
 
     @property
     def is_settled(self) -> bool:
@@ -90,8 +109,7 @@ def create(backend: Backend, part: Part, growth: SchemaGrowth | None, fills: Any
     """
     if growth is None and fills is None:
         return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
-    put: Any = {"TableName": backend.table, "Item": new_item(part), "ConditionExpression": "attribute_not_exists(PK)"}
-    writes: list[Any] = [{"Put": put}, *([{"Update": fills}] if fills else [])]
+    writes: list[Any] = [table.creation(backend, *new(part)), *([{"Update": fills}] if fills else [])]
     try:
         catalog.teach(backend, part.uid, writes, growth)
     except table.TransactionRefused as refused:
@@ -181,8 +199,10 @@ def settle(part: Part, news: list[Settled]) -> Part:
     upload = part.upload
     settled = part.settled | fresh.keys()
     given_up = part.given_up | {one.window for one in fresh.values() if one.given_up}
-    return replace(part, settled=settled, given_up=given_up).updated(
+    found = sum(one.found for one in fresh.values())
+    return replace(part, settled=settled, given_up=given_up, found=part.found + found).updated(
         {
+            "rows": upload.rows + found,
             "applied": upload.applied + sum(one.applied for one in fresh.values()),
             "dropped": upload.dropped + sum(one.dropped for one in fresh.values()),
             "failed": upload.failed + sum(one.failed for one in fresh.values()),
@@ -211,15 +231,15 @@ def replacement(backend: Backend, part: Part) -> Any:
     """The write that brings a part up to date, on condition that it has not changed since it was read."""
     return {
         "TableName": backend.table,
-        "Item": new_item(replace(part, revision=part.revision + 1)),
+        "Item": table.put(*new(replace(part, revision=part.revision + 1))),
         "ConditionExpression": "revision = :seen",
         "ExpressionAttributeValues": {":seen": {"N": str(part.revision)}},
     }
 
 
-def new_item(part: Part) -> dict[str, Any]:
-    """A part as it is written."""
-    return table.put(_key(part.uid, part.upload.id, part.name), _item(part))
+def new(part: Part) -> tuple[Key, dict[str, Any]]:
+    """Where a part lies, and how it is written."""
+    return _key(part.uid, part.upload.id, part.name), _item(part)
 
 
 def _key(uid: str, upload_id: str, part: str = "") -> Key:
@@ -237,6 +257,7 @@ def _item(part: Part) -> dict[str, Any]:
         "errors": json.dumps(part.errors) if part.errors else None,
         "settled": set(part.settled) or None,
         "given_up": set(part.given_up) or None,
+        "found": part.found,
         "counted": json.dumps(part.counted) if part.name else None,
         "attempts": json.dumps(dict(part.attempts)) if part.attempts else None,
         "revision": part.revision,
@@ -258,6 +279,7 @@ def _read(uid: str, item: Item) -> Part:
         settled=frozenset(int(number) for number in item.get("settled", ())),
         given_up=frozenset(int(number) for number in item.get("given_up", ())),
         attempts={int(number): attempt for number, attempt in json.loads(item.get("attempts", "{}")).items()},
+        found=int(item.get("found", 0)),
         counted=Counts(*json.loads(item["counted"])) if "counted" in item else NOTHING,
         revision=int(item["revision"]),
     )

@@ -3,10 +3,10 @@
 Only `commit` writes here, beside `mark_failed` for windows that are given up, and a commit is one transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tidemark.domain.mutations import Op
 from tidemark.domain.uploads import RowOutcome
@@ -58,6 +58,16 @@ class Head:
     """The turn of the window applied last; a window whose turn was before it comes too late."""
 
 
+class Commit(NamedTuple):
+    """One entry of a shard's log: the window behind it, by its place in its upload, and the frames it changed."""
+
+    n: int
+    upload: str
+    part: str
+    number: int
+    frame_ids: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """What became of a window; it exists from the moment that this is decided."""
@@ -65,6 +75,8 @@ class Marker:
     applied: int
     dropped: int
     failed: int
+    found: int = 0
+    """Rows that it came to by itself, at its turn."""
     outcomes: tuple[RowOutcome, ...] = ()
     """The rows that did not take effect."""
     given_up: bool = False
@@ -81,6 +93,7 @@ class Marker:
             applied=self.applied,
             dropped=self.dropped,
             failed=self.failed,
+            found=self.found,
             given_up=self.given_up,
         )
 
@@ -143,13 +156,20 @@ def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict
     """The ids of the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits,
     in order of the frames' keys. A request for each MB of commits."""
     found: dict[str, int] = {}
+    for commit in commits(backend, uid, shard, low, high):
+        found.update(dict.fromkeys(commit.frame_ids, commit.n))
+    return dict(sorted(found.items(), key=lambda change: f"{change[0]}#"))
+
+
+def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
+    """The commits `low` < n ≤ `high` of a shard, oldest first: a request for each MB."""
     start: str | None = f"C#{padded(low + 1)}"
     while start is not None:
         items, stopped = table.query(backend, shard_pk(uid, shard), start, f"C#{padded(high)}")
         for item in items:
-            found.update((frame_id, int(item["SK"][2:])) for frame_id, _ in item["frames"])
+            frame_ids = [frame_id for frame_id, _ in item["frames"]]
+            yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
         start = f"{stopped}!" if stopped else None
-    return dict(sorted(found.items(), key=lambda change: f"{change[0]}#"))
 
 
 def dense_run(
@@ -239,10 +259,12 @@ def commit(
     head: Head,
     new_head: Head,
     versions: Sequence[FrameVersion],
-    marker: Marker,
+    marker: Marker | None,
     at: datetime,
 ) -> None:
     """Append a window to its shard's log: frame versions, commit record, marker and head in one transaction.
+
+    Without a marker there is more of the window to come.
 
     Raises TransactionRefused when the head is no longer `head` or the window is marked already.
     """
@@ -257,13 +279,7 @@ def commit(
     }
     writes: list[TransactWriteItemTypeDef] = [
         {"Put": _moved(backend, pk, head, new_head)},
-        {
-            "Put": {
-                "TableName": backend.table,
-                "Item": table.put(_marker_key(pk, window.id), _marker_item(marker)),
-                "ConditionExpression": "attribute_not_exists(PK)",
-            }
-        },
+        *([table.creation(backend, _marker_key(pk, window.id), _marker_item(marker))] if marker else []),
         {
             "Put": {
                 "TableName": backend.table,
@@ -314,6 +330,7 @@ def _marker_item(marker: Marker) -> dict[str, Any]:
         "applied": marker.applied,
         "dropped": marker.dropped,
         "failed": marker.failed,
+        "found": marker.found or None,
         "outcomes": [outcome.model_dump() for outcome in marker.outcomes] or None,
         "given_up": marker.given_up or None,
     }
@@ -322,7 +339,14 @@ def _marker_item(marker: Marker) -> dict[str, Any]:
 def _marker(item: Item) -> Marker:
     outcomes = tuple(RowOutcome.model_validate(outcome) for outcome in item.get("outcomes", []))
     given_up = bool(item.get("given_up"))
-    return Marker(int(item["applied"]), int(item["dropped"]), int(item["failed"]), outcomes, given_up)
+    return Marker(
+        applied=int(item["applied"]),
+        dropped=int(item["dropped"]),
+        failed=int(item["failed"]),
+        found=int(item.get("found", 0)),
+        outcomes=outcomes,
+        given_up=given_up,
+    )
 
 
 def _frame_sk(frame_id: str, n: int) -> str:

@@ -1,7 +1,7 @@
 """Uploads as their senders follow them, whichever door they came through.
 
 The record of an upload that came in a request is that of its one part (see `parts`). One that came in files has a
-record of its own, whose totals its parts add up in (see `file_uploads`).
+record of its own, whose totals its parts add up in (see `parted_uploads`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,6 +33,7 @@ TOTALS = (
     "windows_settled",
     "windows_failed",
     "files_read",
+    "shards_read",
 )
 """Counts of an upload that attributes of its record hold, where parts add to them."""
 
@@ -156,7 +157,7 @@ def unsettled_order(uid: str, status: UploadStatus) -> str:
 def read(item: Item) -> Upload:
     """The upload of a record of either kind."""
     upload = Upload.model_validate_json(item["upload"])
-    if upload.files == 0:
+    if not upload.has_parts:
         return upload
     totals: dict[str, Any] = {name: int(item[name]) for name in TOTALS}
     return upload.model_copy(update=totals)

@@ -1,33 +1,30 @@
-"""Uploads that come in files: their record, their files, and the totals that their parts add up in.
+"""Uploads of several parts, those of files and those that a workflow makes: their record, in which the parts add up.
 
-Many invocations work on one upload at a time: intake reads its files side by side, publish settles its parts. None of
+Many invocations work on one upload at a time: files, or shards, are read side by side, publish settles parts. None of
 them replaces the upload's record; each adds to its totals, in the transaction that records what is added, so that
 nothing is added twice. Only publish finishes an upload: its messages of one dataset come one after another.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidemark.domain.datasets import Mode
-from tidemark.domain.row_files import START, Cursor
-from tidemark.domain.uploads import FileStatus, Upload, UploadFile, UploadStatus
-from tidemark.store import catalog, parts, table, uploads
+from tidemark.domain.transfers import Transfer
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.store import catalog, parts, shard_tasks, stored_files, table, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.catalog import SchemaGrowth
-from tidemark.store.multipart import Multipart
-from tidemark.store.objects import Object
 from tidemark.store.parts import Part
-from tidemark.store.table import Item, Key, dataset_pk
-
-FILE_DIGITS, PART_DIGITS = 4, 8
+from tidemark.store.shard_tasks import ShardTask
+from tidemark.store.stored_files import StoredFile
+from tidemark.store.table import Item
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileUpload:
-    """An upload that comes in files, as it stands."""
+class PartedUpload:
+    """An upload of several parts, as it stands."""
 
     uid: str
     upload: Upload
@@ -36,19 +33,23 @@ class FileUpload:
     retrying: bool = False
     """Whether windows of it that were given up are being sent again."""
     released: bool = False
-    """Of an upload of a BATCH dataset, whether it fills the dataset: nothing of it is sent before."""
+    """Of an upload that is sent only once it is read whole, whether that is done."""
     refused: str | None = None
     """Of an upload of a BATCH dataset, why nothing of it is taken."""
+    transfer: Transfer | None = None
+    """What a workflow makes its rows of; None where they are in files."""
 
     @property
     def is_read(self) -> bool:
-        """Whether every file is read."""
-        return self.upload.files_read == self.upload.files
+        """Whether every file, or every shard, is read."""
+        upload = self.upload
+        return upload.files_read == upload.files and upload.shards_read == upload.shards
 
     @property
     def is_decided(self) -> bool:
         """Whether its windows may be sent, or never will be."""
-        return self.upload.mode is not Mode.BATCH or self.released or self.refused is not None
+        is_held = self.upload.mode is Mode.BATCH or self.transfer is not None
+        return not is_held or self.released or self.refused is not None
 
     @property
     def may_send(self) -> bool:
@@ -57,57 +58,21 @@ class FileUpload:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every file is read and every window decided, and nobody has said so yet."""
+        """Whether everything is read and every window decided, and nobody has said so yet."""
         if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
             return False
         return self.is_read and (self.refused is not None or self.parts_settled == self.parts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """A file of an upload, and how far it was read."""
-
-    uid: str
-    upload: str
-    number: int
-    source: Object
-    """The object that holds it."""
-    file: UploadFile
-    multipart: Multipart | None = None
-    """How it is put, if in parts."""
-    cursor: Cursor = START
-    """Where reading goes on."""
-    parts: int = 0
-    """Parts that were made of it."""
-    told: int = 0
-    """Errors of its rows that were kept; there is a limit to them."""
-    revision: int = 1
-
-    @property
-    def is_read(self) -> bool:
-        """Whether there is no more to be read of it."""
-        return self.file.status is FileStatus.READ
-
-    def at(self, source: Object) -> "StoredFile":
-        """The file in the state in which its object is."""
-        return replace(self, source=source)
-
-    def part_name(self, number: int) -> str:
-        """The name of a part of it."""
-        return f"{self.number:0{FILE_DIGITS}d}-{number:0{PART_DIGITS}d}"
+def creation(backend: Backend, upload: PartedUpload) -> Any:
+    """The write of a new upload, on condition that there is none of its id."""
+    return {"Put": _put(backend, _upload_item(upload)) | {"ConditionExpression": "attribute_not_exists(PK)"}}
 
 
-def file_of(part_name: str) -> int:
-    """The number of the file that a part was made of."""
-    return int(part_name[:FILE_DIGITS])
-
-
-def create(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
+def create(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
     """Write a new upload and its files; False if the upload exists already."""
-    writes: list[Any] = [
-        {"Put": _put(backend, _upload_item(upload)) | {"ConditionExpression": "attribute_not_exists(PK)"}}
-    ]
-    writes += [{"Put": _put(backend, _file_item(file))} for file in files]
+    writes: list[Any] = [creation(backend, upload)]
+    writes += [{"Put": stored_files.written(backend, file)} for file in files]
     try:
         table.transact(backend, writes)
     except table.TransactionRefused:
@@ -115,32 +80,19 @@ def create(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) ->
     return True
 
 
-def find(backend: Backend, uid: str, upload_id: str) -> FileUpload | None:
-    """An upload that comes in files, read consistently, or None."""
+def find(backend: Backend, uid: str, upload_id: str) -> PartedUpload | None:
+    """An upload of several parts, read consistently, or None."""
     item = table.get(backend, uploads.key(uid, upload_id))
     return _upload(uid, item) if item and "parts" in item else None
 
 
-def find_file(backend: Backend, uid: str, upload_id: str, number: int) -> StoredFile | None:
-    """A file of an upload, read consistently, or None."""
-    item = table.get(backend, _file_key(uid, upload_id, number))
-    return _file(uid, item) if item else None
-
-
-def files(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
-    """All files of an upload, in their order."""
-    prefix = f"I#{upload_id}#"
-    items, _ = table.query(backend, dataset_pk(uid), prefix, f"{prefix}~")
-    return [_file(uid, item) for item in items]
-
-
-def start(backend: Backend, upload: FileUpload, files: Sequence[StoredFile]) -> bool:
+def start(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
     """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
     now = backend.clock()
     changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
     begun = replace(upload, upload=upload.upload.model_copy(update=changes))
     writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | _waiting(upload.uid)}]
-    writes += [{"Put": _put(backend, _file_item(file))} for file in files]
+    writes += [{"Put": stored_files.written(backend, file)} for file in files]
     try:
         table.transact(backend, writes)
     except table.TransactionRefused:
@@ -161,46 +113,56 @@ def advance(
 
     Raises TransactionRefused where another invocation has read on from `before`, else SchemaMoved.
     """
-    writes: list[Any] = [
-        {
-            "Put": _put(backend, _file_item(replace(after, revision=before.revision + 1)))
-            | {
-                "ConditionExpression": "revision = :seen",
-                "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
-            }
-        }
-    ]
-    added: dict[str, int] = {}
+    writes: list[Any] = [{"Put": stored_files.replacement(backend, before, after)}]
+    added = {"files_read": 1} if after.is_read else {}
     if part is not None:
-        item = {"TableName": backend.table, "Item": parts.new_item(part)}
-        writes.append({"Put": item | {"ConditionExpression": "attribute_not_exists(PK)"}})
-        counts = part.upload
-        added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
-        added |= {"parts": 1, "parts_settled": 0 if counts.windows else 1}
-    if after.is_read:
-        added["files_read"] = 1
+        writes.append(table.creation(backend, *parts.new(part)))
+        added |= _counts(part)
     if added:
         deletes = part is not None and part.deletes
         writes.append({"Update": _adding(backend, before.uid, before.upload, added, deletes=deletes)})
     catalog.teach(backend, before.uid, writes, growth, draft)
 
 
-def release(backend: Backend, upload: FileUpload, learned: SchemaGrowth | None) -> FileUpload:
-    """Let an upload fill its BATCH dataset, which learns what it taught. Raises TransactionRefused where another upload
-    does, or where it was decided before."""
-    decided = _deciding(backend, upload, "released", {"BOOL": True})
-    writes: list[Any] = [{"Update": catalog.fill(backend, upload.uid, upload.upload.id)}, {"Update": decided}]
+def advance_shard(backend: Backend, upload: PartedUpload, before: ShardTask, after: ShardTask, part: Part) -> None:
+    """Record that a workflow has come further in a shard, and the part that it made.
+
+    Raises TransactionRefused where another invocation has gone on from `before`, and where the upload has ended.
+    """
+    added = _counts(part) | ({"shards_read": 1} if after.done else {})
+    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=part.deletes)
+    update["ConditionExpression"] = PLANNING
+    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    progress = shard_tasks.replacement(backend, before, after)
+    table.transact(backend, [{"Put": progress}, table.creation(backend, *parts.new(part)), {"Update": update}])
+
+
+PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released) AND retries = :retry"
+
+
+def _counts(part: Part) -> dict[str, int]:
+    counts = part.upload
+    added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
+    return added | {"parts": 1, "parts_settled": 0 if counts.windows else 1}
+
+
+def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None) -> PartedUpload:
+    """Let the windows of an upload be sent. If its dataset is a BATCH dataset, it fills it, and teaches it what it has
+    learned. Raises TransactionRefused where another upload does, or where it was decided before."""
+    writes: list[Any] = [{"Update": _deciding(backend, upload, "released", {"BOOL": True})}]
+    if upload.upload.mode is Mode.BATCH:
+        writes.insert(0, {"Update": catalog.fill(backend, upload.uid, upload.upload.id)})
     catalog.teach(backend, upload.uid, writes, learned)
     return replace(upload, released=True)
 
 
-def refuse(backend: Backend, upload: FileUpload, reason: str) -> FileUpload:
+def refuse(backend: Backend, upload: PartedUpload, reason: str) -> PartedUpload:
     """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
     table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason})}])
     return replace(upload, refused=reason)
 
 
-def expire(backend: Backend, waiting: FileUpload, reason: str) -> None:
+def expire(backend: Backend, waiting: PartedUpload, reason: str) -> None:
     """Let an upload fail that was never completed; nothing happens where it begins at this moment."""
     changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
     failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
@@ -208,12 +170,34 @@ def expire(backend: Backend, waiting: FileUpload, reason: str) -> None:
         table.put_if(backend, _put(backend, _upload_item(failed)) | _waiting(waiting.uid))
 
 
-def _deciding(backend: Backend, upload: FileUpload, verdict: str, value: Any) -> Any:
+def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
+    """Let an upload fail that a workflow could not make, so that nothing of it is sent until a retry.
+
+    Nothing happens where it has been stopped, released or retried since it was read.
+    """
+    now = backend.clock()
+    failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
+    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
+        backend.dynamodb.update_item(
+            TableName=backend.table,
+            Key=uploads.key(upload.uid, upload.upload.id).attributes(),
+            # Pages that are under way still add to its totals until this is written.
+            UpdateExpression="SET upload = :upload, settled_at = :now, rejected = #rows "
+            "REMOVE unsettled, unsettled_order",
+            ConditionExpression=PLANNING,
+            ExpressionAttributeNames={"#rows": "rows"},
+            ExpressionAttributeValues=_this_retry(upload)
+            | {":upload": {"S": failed.model_dump_json()}, ":now": {"S": now.isoformat()}},
+        )
+
+
+def _deciding(backend: Backend, upload: PartedUpload, verdict: str, value: Any) -> Any:
     return {
         "TableName": backend.table,
         "Key": uploads.key(upload.uid, upload.upload.id).attributes(),
         "UpdateExpression": "SET #verdict = :value",
-        "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused)",
+        "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused) "
+        "AND attribute_not_exists(settled_at)",
         "ExpressionAttributeNames": {"#verdict": verdict},
         "ExpressionAttributeValues": {":value": value},
     }
@@ -228,14 +212,14 @@ def _waiting(uid: str) -> dict[str, Any]:
 
 def settle_part(backend: Backend, part: Part) -> None:
     """Record that all windows of a part are decided. Raises TransactionRefused when the part has changed meanwhile."""
-    update = _adding(
-        backend, part.uid, part.upload.id, part.counts.since(part.counted) | {"parts_settled": 1}, deletes=False
-    )
+    added = part.counts.since(part.counted) | {"parts_settled": 1}
+    added["rows"] = added.pop("found")
+    update = _adding(backend, part.uid, part.upload.id, added, deletes=False)
     counted = replace(part, counted=part.counts)
     table.transact(backend, [{"Put": parts.replacement(backend, counted)}, {"Update": update}])
 
 
-def finish(backend: Backend, settled: FileUpload) -> Any:
+def finish(backend: Backend, settled: PartedUpload) -> Any:
     """The write that finishes an upload, on condition that nobody has, since its last retry."""
     return _put(backend, _upload_item(settled)) | {
         "ConditionExpression": "attribute_not_exists(settled_at) AND retries = :seen",
@@ -243,7 +227,7 @@ def finish(backend: Backend, settled: FileUpload) -> Any:
     }
 
 
-def begin_retry(backend: Backend, settled: FileUpload, begun: FileUpload) -> None:
+def begin_retry(backend: Backend, settled: PartedUpload, begun: PartedUpload) -> None:
     """Let an upload that has settled begin anew. Raises TransactionRefused if it has begun already."""
     condition = {
         "ConditionExpression": "attribute_exists(settled_at) AND retries = :seen",
@@ -252,12 +236,13 @@ def begin_retry(backend: Backend, settled: FileUpload, begun: FileUpload) -> Non
     table.put_if(backend, _put(backend, _upload_item(begun)) | condition)
 
 
-def reopen_part(backend: Backend, upload: FileUpload, before: Part, after: Part) -> None:
+def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Part) -> None:
     """Record that windows of a part that has settled are to be decided once more.
 
     Raises TransactionRefused when the part has changed meanwhile, or the retry is over.
     """
     added = after.counts.since(before.counts) | {"parts_settled": -1}
+    added["rows"] = added.pop("found")
     update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes)
     update["ConditionExpression"] = RETRYING
     update["ExpressionAttributeValues"] |= _this_retry(upload)
@@ -265,7 +250,7 @@ def reopen_part(backend: Backend, upload: FileUpload, before: Part, after: Part)
     table.transact(backend, [{"Put": parts.replacement(backend, counted)}, {"Update": update}])
 
 
-def end_retry(backend: Backend, upload: FileUpload) -> None:
+def end_retry(backend: Backend, upload: PartedUpload) -> None:
     """Record that all that is to be sent again has been; nothing happens where it is on record."""
     with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
         backend.dynamodb.update_item(
@@ -280,7 +265,7 @@ def end_retry(backend: Backend, upload: FileUpload) -> None:
 RETRYING = "attribute_exists(retrying) AND retries = :retry"
 
 
-def _this_retry(upload: FileUpload) -> dict[str, Any]:
+def _this_retry(upload: PartedUpload) -> dict[str, Any]:
     return {":retry": {"N": str(upload.upload.retries)}}
 
 
@@ -304,7 +289,7 @@ def _put(backend: Backend, item: dict[str, Any]) -> dict[str, Any]:
     return {"TableName": backend.table, "Item": item}
 
 
-def _upload_item(record: FileUpload) -> dict[str, Any]:
+def _upload_item(record: PartedUpload) -> dict[str, Any]:
     upload = record.upload
     totals = {name: getattr(upload, name) for name in uploads.TOTALS}
     attributes = uploads.indexed(record.uid, upload, deletes=False) | totals
@@ -315,13 +300,14 @@ def _upload_item(record: FileUpload) -> dict[str, Any]:
         "retrying": record.retrying or None,
         "released": record.released or None,
         "refused": record.refused,
+        "transfer": record.transfer.model_dump_json() if record.transfer else None,
         "settled_at": upload.settled_at.isoformat() if upload.settled_at else None,
     }
     return table.put(uploads.key(record.uid, upload.id), attributes)
 
 
-def _upload(uid: str, item: Item) -> FileUpload:
-    return FileUpload(
+def _upload(uid: str, item: Item) -> PartedUpload:
+    return PartedUpload(
         uid=uid,
         upload=uploads.read(item),
         parts=int(item["parts"]),
@@ -329,43 +315,5 @@ def _upload(uid: str, item: Item) -> FileUpload:
         retrying=bool(item.get("retrying")),
         released=bool(item.get("released")),
         refused=item.get("refused"),
+        transfer=Transfer.model_validate_json(item["transfer"]) if "transfer" in item else None,
     )
-
-
-def _file_key(uid: str, upload_id: str, number: int) -> Key:
-    return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{FILE_DIGITS}d}")
-
-
-def _file_item(file: StoredFile) -> dict[str, Any]:
-    attributes = {
-        "file": file.file.model_dump_json(),
-        "source": json.dumps([file.source.key, file.source.version]),
-        "cursor": json.dumps(file.cursor),
-        "parts": file.parts,
-        "told": file.told,
-        "revision": file.revision,
-    }
-    if file.multipart is not None:
-        attributes["multipart"] = json.dumps(asdict(file.multipart))
-    return table.put(_file_key(file.uid, file.upload, file.number), attributes)
-
-
-def _file(uid: str, item: Item) -> StoredFile:
-    _, upload_id, number = item["SK"].split("#")
-    return StoredFile(
-        uid=uid,
-        upload=upload_id,
-        number=int(number),
-        source=_object(item["source"]),
-        multipart=Multipart(**json.loads(item["multipart"])) if "multipart" in item else None,
-        cursor=Cursor(*json.loads(item["cursor"])),
-        file=UploadFile.model_validate_json(item["file"]),
-        parts=int(item["parts"]),
-        told=int(item["told"]),
-        revision=int(item["revision"]),
-    )
-
-
-def _object(text: str) -> Object:
-    key, version = json.loads(text)
-    return Object(key=key, version=version)

@@ -1,0 +1,26 @@
+"""Transfers: frames that a dataset takes from a version, its own or another dataset's, without copying payloads."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Transfer(BaseModel):
+    """What a roll back or a clone takes, and where it begins."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    """The uid of the dataset whose version is taken."""
+    heads: tuple[int, ...]
+    """The heads of its shards in that version."""
+    since: tuple[int, ...] | None = None
+    """Of a roll back, the heads of the shards when it began; None for a clone, whose dataset is new."""
+
+
+class TransferWork(BaseModel):
+    """What the workflow of a roll back or a clone is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uid: str
+    """The dataset that takes frames."""
+    upload: str

@@ -1,0 +1,68 @@
+"""Restoring frames: rows that bring frames back to a state that is in the log, their own or another dataset's.
+
+Such a row points at the payload of that state, which is shared and not written again.
+"""
+
+from typing import NamedTuple
+
+from tidemark.domain.limits import MAX_WINDOW_FRAMES
+from tidemark.domain.mutations import Op
+from tidemark.domain.windows import Window, WindowRow
+from tidemark.store import shards
+from tidemark.store.backend import Backend
+from tidemark.store.shards import FrameVersion, Head
+
+
+def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
+    """The row that brings a frame to a state; None is that it is not there."""
+    if state is None or state.op is Op.DELETE:
+        return WindowRow(number, Op.DELETE, frame_id, 0, 0, "", 0, {})
+    pack, offset, length, digest = state.stored
+    return WindowRow(number, Op.ADD, frame_id, offset, length, digest, state.labels, state.classes, pack)
+
+
+class Left(NamedTuple):
+    """What a window has still to restore."""
+
+    rows: list[WindowRow]
+    """The next ones: as many as one transaction takes."""
+    are_last: bool
+    restored: int
+    """Frames that it has restored before, in tries that did not come to their end."""
+
+
+def next_rows(backend: Backend, window: Window, head: Head) -> Left:
+    """Rows for frames that commits after `restore.since` have made other than they were at `restore.to`.
+
+    They are found at the window's turn, so that what was applied before it is undone and what comes after stays (R10).
+    What the log holds tells how far an earlier try has come. A retry leaves alone what was changed by uploads accepted
+    after this one.
+    """
+    restore, shard = window.plan.restore, window.plan.shard
+    if restore is None:
+        raise LookupError(f"window {window.id} restores nothing")
+    newest: dict[str, int] = {}
+    mine: dict[int, int] = {}
+    for commit in shards.commits(backend, window.dataset, shard, restore.since, head.n):
+        newest.update(dict.fromkeys(commit.frame_ids, commit.n))
+        if (commit.upload, commit.part, commit.number) == (window.upload, window.part, window.plan.number):
+            mine[commit.n] = len(commit.frame_ids)
+    others = [(frame_id, n) for frame_id, n in newest.items() if n not in mine]
+    rows: list[WindowRow] = []
+    for start in range(0, len(others), MAX_WINDOW_FRAMES):
+        some = others[start : start + MAX_WINDOW_FRAMES]
+        now = shards.frame_versions(backend, window.dataset, [(shard, *change) for change in some])
+        then = backend.parallel(
+            lambda change: shards.frame_at(backend, window.dataset, shard, change[0], restore.to), some
+        )
+        for current, wanted in zip(now, then, strict=True):
+            is_later = window.attempt > 0 and current.at > window.accepted_at
+            if _digest(current) != _digest(wanted) and not is_later:
+                rows.append(row_to(len(rows), current.frame_id, wanted))
+        if len(rows) > MAX_WINDOW_FRAMES:
+            break
+    return Left(rows[:MAX_WINDOW_FRAMES], len(rows) <= MAX_WINDOW_FRAMES, sum(mine.values()))
+
+
+def _digest(state: FrameVersion | None) -> str | None:
+    return state.pointer.digest if state and state.pointer else None

@@ -1,0 +1,183 @@
+"""Transfers: roll backs and clones, made by a workflow out of what is in the log (R10, R32, R33).
+
+A transfer is an upload of several parts. Its workflow reads the shards of a version side by side and makes parts of
+rows that point at payloads that are there already. Nothing is sent before all shards are read: a workflow that fails
+leaves nothing half done, and a retry goes on where it stopped. Then the upload is released, and its windows take the
+way of all windows; who sends them, settles them and tries them again is no concern of the workflow.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from tidemark.domain.mutations import Op
+from tidemark.domain.orders import ResumeUpload
+from tidemark.domain.transfers import Transfer, TransferWork
+from tidemark.domain.windows import Restore, WindowPlan, WindowRow, cut
+from tidemark.domain.workflows import Failure
+from tidemark.services.changed_frames import HeadPair, Position, changed_frames
+from tidemark.services.restoring import row_to
+from tidemark.store import parted_uploads, parts, queues, shard_tasks, shards, workflows
+from tidemark.store.backend import Backend
+from tidemark.store.packs import PackWriter
+from tidemark.store.parted_uploads import PartedUpload
+from tidemark.store.parts import Part
+from tidemark.store.shard_tasks import ShardTask
+from tidemark.store.table import TransactionRefused
+from tidemark.store.workflows import Workflow
+
+PAGE_ROWS = 1000
+"""Rows of a part: as many as those of a part that is read from a file."""
+
+
+def start(backend: Backend, record: PartedUpload, *, again: bool = False) -> None:
+    """Start the workflow of a transfer; `again` starts one more, where the first seems to be lost."""
+    mark = f"-{uuid.uuid4().hex[:8]}" if again else ""
+    workflows.start(
+        backend,
+        Workflow.TRANSFER,
+        TransferWork(uid=record.uid, upload=record.upload.id),
+        record.upload.shards,
+        name=f"{record.upload.id}-{record.upload.retries}{mark}",
+    )
+
+
+def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Callable[[], bool]) -> bool:
+    """Make parts of a shard, page by page, for as long as there is time; tells whether it is read to its end.
+
+    True also where another invocation is at it, or nothing is to be read any more.
+    """
+    record = _find(backend, work)
+    task = shard_tasks.find(backend, work.uid, work.upload, shard)
+    if record.is_decided or record.upload.settled_at is not None:
+        return True
+    try:
+        while not task.done:
+            task = _take(backend, record, task)
+            if not has_time():
+                break
+    except TransactionRefused:
+        # Whoever was faster goes on; this workflow waits for it where it has more to do.
+        return shard_tasks.find(backend, work.uid, work.upload, shard).done
+    return task.done
+
+
+def finish(backend: Backend, work: TransferWork) -> None:
+    """Let a transfer that is read be sent: intake does so, part by part."""
+    record = _find(backend, work)
+    if record.upload.settled_at is None:
+        record = release(backend, record)
+        queues.send_orders(backend, [ResumeUpload(uid=work.uid, upload=work.upload, retries=record.upload.retries)])
+
+
+def release(backend: Backend, record: PartedUpload) -> PartedUpload:
+    """Let the windows of a transfer be sent. Raises TransactionRefused where it was stopped meanwhile."""
+    if record.released:
+        return record
+    if not record.is_read:
+        raise LookupError(f"upload {record.upload.id} of {record.uid} is not read")
+    try:
+        return parted_uploads.release(backend, record, None)
+    except TransactionRefused:
+        after = parted_uploads.find(backend, record.uid, record.upload.id)
+        if after is None or not after.released:
+            raise
+        return after
+
+
+def fail(backend: Backend, work: TransferWork, failure: Failure) -> None:
+    """Record why a workflow came to nothing. One that has sent its windows has not: the sweep goes on with these."""
+    record = _find(backend, work)
+    reason = f"Its rows could not be made: {failure.error}. A retry of the upload goes on where it stopped."
+    parted_uploads.stop(backend, record, reason)
+
+
+def _find(backend: Backend, work: TransferWork) -> PartedUpload:
+    record = parted_uploads.find(backend, work.uid, work.upload)
+    if record is None or record.transfer is None:
+        raise LookupError(f"there is no roll back and no clone {work.upload} of {work.uid}")
+    return record
+
+
+class _Page(NamedTuple):
+    rows: list[WindowRow]
+    cursor: str | None
+    """Where the next page begins; None at the end."""
+
+
+POSITION = TypeAdapter(Position)
+
+
+def _take(backend: Backend, record: PartedUpload, task: ShardTask) -> ShardTask:
+    """Make a part of the next page of a shard; answers how far the shard is read now. Raises TransactionRefused."""
+    transfer = record.transfer
+    assert transfer is not None  # noqa: S101 - found as one
+    if transfer.since is None:
+        page = _page_of_version(backend, transfer, task)
+    else:
+        page = _page_of_changes(backend, transfer, transfer.since, task)
+    plans = [
+        WindowPlan(number=number, shard=task.shard, rows=rows)
+        for number, (_, rows) in enumerate(cut(page.rows, record.upload.shards))
+    ]
+    if page.cursor is None and transfer.since is not None:
+        restore = Restore(to=transfer.heads[task.shard], since=transfer.since[task.shard])
+        plans.append(WindowPlan(number=len(plans), shard=task.shard, rows=[], restore=restore))
+    after = replace(
+        task,
+        cursor=page.cursor or "",
+        pages=task.pages + 1,
+        counted=task.counted + len(page.rows),
+        done=page.cursor is None,
+        revision=task.revision + 1,
+    )
+    parted_uploads.advance_shard(backend, record, task, after, _part(backend, record, task, plans))
+    return after
+
+
+def _part(backend: Backend, record: PartedUpload, task: ShardTask, plans: list[WindowPlan]) -> Part:
+    """A part of rows that point at payloads elsewhere: its pack holds nothing but its windows."""
+    rows = [row for plan in plans for row in plan.rows]
+    pack = PackWriter(record.uid)
+    index = pack.add(to_json(plans))
+    pack.write(backend)
+    nothing = ("rejected", "applied", "dropped", "failed", "windows_settled", "windows_failed", "shards_read")
+    counts = {"rows": len(rows), "labels": sum(row.labels for row in rows), "windows": len(plans)}
+    return Part(
+        uid=record.uid,
+        upload=record.upload.model_copy(update={**counts, **dict.fromkeys(nothing, 0)}),
+        name=parts.name_of(task.shard, task.pages),
+        pack=pack.name,
+        index=index,
+        errors=None,
+        deletes=any(row.op is Op.DELETE for row in rows),
+    )
+
+
+def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
+    """The next frames of a shard as they are in the version that is taken."""
+    frames, come_to = shards.frames_after(
+        backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
+    )
+    rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
+    if come_to is None and len(frames) == PAGE_ROWS:
+        come_to = frames[-1].frame_id
+    return _Page(rows, come_to)
+
+
+def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardTask) -> _Page:
+    """The next frames of a shard that differ between the version that is taken and the moment of the roll back."""
+    pair = HeadPair(transfer.source, _only(transfer.heads, task.shard), _only(since, task.shard))
+    start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
+    found, rest = changed_frames(backend, pair, start, PAGE_ROWS)
+    rows = [row_to(task.counted + count, changed.frame_id, changed.before) for count, changed in enumerate(found)]
+    return _Page(rows, POSITION.dump_json(rest).decode() if rest else None)
+
+
+def _only(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
+    """Heads as if nothing had come along in other shards."""
+    return tuple(head if at == shard else 0 for at, head in enumerate(heads))
