@@ -9,6 +9,7 @@
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
 | shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
+| clone of it, datasets that it is a clone of | `D#{uid}` | `R#{clone uid}`, `SOURCES` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |
 | window marker | `D#{uid}#{shard}` | `W#{window}` |
