@@ -19,8 +19,7 @@ from tidemark.domain.windows import Window
 from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, uploads, versions
 from tidemark.services.intake import derived_upload_id
 from tidemark.services.resume import sweep
-from tidemark.store import stored_files
-from tidemark.store import shards
+from tidemark.store import shards, stored_files
 from tidemark.store import uploads as store
 from tidemark.store.backend import Backend
 

@@ -20,7 +20,9 @@ from moto import mock_aws
 
 from tests.tables import create_bucket, create_table
 from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload
+from tidemark.domain.transfers import TransferWork
 from tidemark.domain.windows import FIRST_TURN, NEWS, Settled, Turn, Window
+from tidemark.services import transfers
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
 from tidemark.services.files import read_file
@@ -166,6 +168,8 @@ class World:
         """Orders to intake that are waiting, in no order that anybody promises."""
         self.executions: dict[str, Execution] = {}
         """Workflows that were started, by the names of their executions; nothing runs them but the test."""
+        self.ended: set[str] = set()
+        """The names of those that have ended."""
         self.dead: list[Message] = []
         self.events: list[tuple[str, dict[str, Any]]] = []
         """What was announced: the kind of event, and what it tells."""
@@ -236,6 +240,33 @@ class World:
 
         return Invocation(f"{order}", operation)
 
+    def transfers(self) -> list[Execution]:
+        """The workflows of roll backs and clones that were started and have not ended."""
+        started = self.executions.values()
+        return [one for one in started if one.workflow == Workflow.TRANSFER and one.name not in self.ended]
+
+    def start_step(self, execution: Execution, shard: int | None, pages: int = 1000) -> Invocation:
+        """Call the function of a transfer for a shard, in which it has time for so many pages, or to finish it."""
+        backend = self.process()
+        work = TransferWork.model_validate(execution.input["work"])
+        left = iter(range(pages - 1))
+
+        def operation() -> bool:
+            if shard is not None:
+                return transfers.read_shard(backend, work, shard, lambda: next(left, None) is not None)
+            transfers.finish(backend, work)
+            return True
+
+        return Invocation(f"{execution.name} shard {shard}", operation)
+
+    def run_transfer(self, execution: Execution, pages: int = 1000) -> None:
+        """Run a transfer's workflow to its end, undisturbed."""
+        for shard in execution.input["shards"]:
+            while not _ended(self.start_step(execution, shard, pages).run()):
+                pass
+        _ended(self.start_step(execution, None).run())
+        self.ended.add(execution.name)
+
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
         return self.redeliver(self.first_window(group))
@@ -302,7 +333,9 @@ class World:
 
     def drain(self) -> None:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
-        while self.orders or self.windows.groups() or self.settled.groups() or self.dead:
+        while self.transfers() or self.orders or self.windows.groups() or self.settled.groups() or self.dead:
+            for execution in self.transfers():
+                self.run_transfer(execution)
             for order in list(self.orders):
                 _ended(self.start_order(order).run())
             for group in self.windows.groups():
@@ -313,9 +346,10 @@ class World:
                 _ended(self.start_publish(uid, 10).run())
 
 
-def _ended(invocation: Invocation) -> None:
+def _ended(invocation: Invocation) -> Any:
     if invocation.error is not None:
         raise AssertionError(f"{invocation.name} failed with nothing in its way") from invocation.error
+    return invocation.result
 
 
 class _Clients:

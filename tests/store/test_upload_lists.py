@@ -94,7 +94,7 @@ def test_uploads_are_found_by_where_they_stand(world: World, list_of: Callable[[
 def test_uploads_are_found_by_the_door_that_they_came_through(world: World) -> None:
     request, files = send(world, add("f1")).upload, announce(world)
     found = {source: ids(of_project(world, UploadFilter(source=source))) for source in Source}
-    assert found == dict.fromkeys(Source, []) | {Source.REQUEST: [request], Source.FILES: [files]}
+    assert found == {source: [] for source in Source} | {Source.REQUEST: [request], Source.FILES: [files]}
 
 
 def test_uploads_are_found_by_the_mode_of_their_dataset(world: World) -> None:

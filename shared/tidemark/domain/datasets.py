@@ -19,6 +19,33 @@ class Mode(StrEnum):
     """One upload fills it, taken whole or not at all; after that it never changes."""
 
 
+class Clone(BaseModel):
+    """A clone of a BATCH dataset, and the upload that fills it (R32)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    dataset: str
+    uid: str
+    upload: str
+
+
+class Origin(BaseModel):
+    """The version of a dataset that a roll back or a clone takes (R10, R33)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: str
+    dataset: str
+    version: int
+
+
+class ClonedFrom(Origin):
+    """What a dataset was cloned from, and the upload that fills it."""
+
+    upload: str
+
+
 class Dataset(BaseModel):
     """A dataset as created. None of this changes later; `uid` is its own for ever, its name is not."""
 
@@ -32,6 +59,8 @@ class Dataset(BaseModel):
     shards: int = Field(ge=1, le=MAX_SHARDS)
     created_at: datetime
     created_by: str
+    cloned_from: ClonedFrom | None = None
+    """None for a dataset that is no clone."""
 
 
 class Activity(BaseModel):
@@ -57,3 +86,5 @@ class DatasetDetails(Dataset):
     labels: int
     activity: Activity
     metadata_schema: Schema
+    mutable_clone: Clone | None = None
+    """Of a BATCH dataset, its mutable clone that was made last (R32)."""

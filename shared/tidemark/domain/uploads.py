@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from tidemark.domain.datasets import Mode
+from tidemark.domain.datasets import Mode, Origin
 from tidemark.domain.errors import RowError
 
 
@@ -45,16 +45,6 @@ class UploadStatus(StrEnum):
     """Settled; some rows were rejected or failed, the others were applied or dropped (R21)."""
     FAILED = "FAILED"
     """All rows were rejected or failed."""
-
-
-class Origin(BaseModel):
-    """The version of a dataset that a roll back or a clone takes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    project: str
-    dataset: str
-    version: int
 
 
 class Upload(BaseModel):
@@ -111,6 +101,11 @@ class Upload(BaseModel):
     def has_parts(self) -> bool:
         """Whether it consists of parts that are read one by one, rather than of the rows of one request."""
         return self.files + self.shards > 0
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether rows of it did not take effect, or windows that were to find theirs."""
+        return self.rejected + self.dropped + self.failed + self.windows_failed > 0
 
 
 class UploadFilter(NamedTuple):

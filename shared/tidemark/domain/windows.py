@@ -61,6 +61,8 @@ class Restore(BaseModel):
     """The commit of its shard after which frames were as they are to be."""
     since: int
     """The commit from which on changes are looked for."""
+    row: int = 0
+    """The number of the first row that is found."""
 
 
 class WindowPlan(BaseModel):
@@ -72,6 +74,10 @@ class WindowPlan(BaseModel):
     shard: int
     rows: list[WindowRow]
     restore: Restore | None = None
+
+    def has_rows_from(self, first: int) -> bool:
+        """Whether it may have rows from number `first` on."""
+        return self.restore is not None or self.rows[-1].row >= first
 
 
 class Window(BaseModel):

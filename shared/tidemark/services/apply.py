@@ -128,7 +128,7 @@ def _resolve(
             continue
         match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
             case Effect.PUT:
-                writes.append(_Write(row, _payload(window, row), row.labels, row.classes))
+                writes.append(_Write(row, packs.payload_of(row, window.pack), row.labels, row.classes))
             case Effect.MERGE:
                 merges.append(row)
             case Effect.REMOVE:
@@ -160,7 +160,7 @@ def _merge(
 ) -> tuple[list[_Write], list[RowOutcome]]:
     """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
     states = [current[row.frame_id].stored for row in rows]
-    payloads = packs.read_payloads(backend, [*states, *(_payload(window, row) for row in rows)])
+    payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
     pack = PackWriter(window.dataset)
     writes: list[_Write] = []
     refused: list[RowOutcome] = []
@@ -191,10 +191,6 @@ def _advanced(head: Head, turn: Turn, writes: list[_Write], current: dict[str, F
         labels += write.labels - (replaced.labels if replaced else 0)
     highest = max([head.highest, *(write.row.frame_id for write in writes)])
     return Head(head.n + 1, frames, labels, highest, turn)
-
-
-def _payload(window: Window, row: WindowRow) -> Pointer:
-    return Pointer(row.pack or window.pack, row.offset, row.length, row.digest)
 
 
 def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:

@@ -31,7 +31,7 @@ def create_dataset(
     dataset = Dataset(
         project=project,
         name=name,
-        uid=secrets.token_hex(UID_BYTES),
+        uid=new_uid(),
         description=description,
         mode=mode,
         shards=shards,
@@ -48,6 +48,11 @@ def create_dataset(
     return created
 
 
+def new_uid() -> str:
+    """A uid that no dataset has."""
+    return secrets.token_hex(UID_BYTES)
+
+
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
     """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound."""
     dataset = catalog.dataset(backend, project, name)
@@ -62,6 +67,7 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
         labels=version.labels,
         activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
         metadata_schema=schema,
+        mutable_clone=catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None,
     )
 
 

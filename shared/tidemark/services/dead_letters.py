@@ -1,7 +1,7 @@
 """Giving up windows that could not be applied after all their retries (R21)."""
 
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import Settled, Window
+from tidemark.domain.windows import Restore, Settled, Window
 from tidemark.store import shards
 from tidemark.store.backend import Backend
 from tidemark.store.shards import Marker
@@ -30,7 +30,8 @@ def give_up(backend: Backend, window: Window) -> Settled:
             )
             for row in window.plan.rows
         )
-        or (_nothing_restored(window),),
+        if window.plan.restore is None
+        else (_nothing_restored(window, window.plan.restore),),
     )
     if shards.mark_failed(backend, window, failure):
         return failure.settled(window)
@@ -40,10 +41,10 @@ def give_up(backend: Backend, window: Window) -> Settled:
     return decided.settled(window)
 
 
-def _nothing_restored(window: Window) -> RowOutcome:
+def _nothing_restored(window: Window, restore: Restore) -> RowOutcome:
     """What is told of a window of no rows of its own, which was to find them at its turn."""
     return RowOutcome(
-        row=0,
+        row=restore.row,
         frame_id=None,
         code="window_failed",
         pointer="",

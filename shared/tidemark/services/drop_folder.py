@@ -7,7 +7,7 @@ from tidemark.domain.files import DroppedObject, RejectedFile
 from tidemark.domain.orders import ReadFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
-from tidemark.services import batches
+from tidemark.services import admission
 from tidemark.store import catalog, drops, objects, parted_uploads, queues
 from tidemark.store.backend import Backend
 from tidemark.store.objects import Object
@@ -36,7 +36,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
         found = catalog.dataset(backend, project, dataset)
-        batches.refuse_if_filled(backend, found, upload_id)
+        admission.admit(backend, found, upload_id)
     except (NotFound, Conflict) as refusal:
         _reject(backend, source, refusal.message)
         return None

@@ -9,7 +9,7 @@ from tidemark.domain.errors import Conflict, InvalidRequest
 from tidemark.domain.files import FileUploadReceipt, NewFile, SignedFile, SignedPart, part_bytes
 from tidemark.domain.orders import ReadFile
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
-from tidemark.services import batches
+from tidemark.services import admission
 from tidemark.services.put_files import put_files
 from tidemark.store import catalog, multipart, objects, parted_uploads, queues, stored_files, uploads
 from tidemark.store.backend import Backend
@@ -31,7 +31,7 @@ def create(
     if len(set(names)) < len(names):
         raise InvalidRequest("Two of the files have the same name.", code="duplicate_file_name", pointer="/files")
     upload_id = _upload_id(found.uid, request)
-    batches.refuse_if_filled(backend, found, upload_id)
+    admission.admit(backend, found, upload_id)
     upload = Upload(
         id=upload_id,
         project=project,
@@ -75,7 +75,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
         raise Conflict("The upload came in a request and has no files to wait for.", code="no_files")
     stored = stored_files.of_upload(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
-        batches.refuse_if_filled(backend, found, upload)
+        admission.admit(backend, found, upload)
         parted_uploads.start(backend, record, put_files(backend, stored))
     after = uploads.get(backend, found.uid, upload)
     if after.pending_since is None:

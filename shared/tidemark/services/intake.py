@@ -19,7 +19,7 @@ from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.problems import pointer, shown
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
-from tidemark.services import acceptance, batches
+from tidemark.services import acceptance, admission, batches
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, parts, queues
 from tidemark.store.backend import Backend
@@ -60,7 +60,7 @@ def _accept(
     """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved, and Conflict for a
     BATCH dataset that is filled."""
     batch = dataset.mode is Mode.BATCH
-    batches.refuse_if_filled(backend, dataset, upload_id)
+    admission.admit(backend, dataset, upload_id)
     checked = acceptance.check(backend, dataset, rows, fresh=fresh)
     if batch and checked.errors:
         checked = checked._replace(accepted=[], growth=None)

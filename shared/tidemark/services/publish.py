@@ -158,7 +158,10 @@ def _ended(record: Part | PartedUpload, version: int, at: datetime) -> _Ended:
     if refused is not None:
         changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows}
     elif incomplete:
-        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed, WHOLE[upload.source is Source.CLONE])}
+        changes |= {
+            "status": UploadStatus.FAILED,
+            "reason": INCOMPLETE.format(upload.failed, WHOLE[upload.source is Source.CLONE]),
+        }
     else:
         changes["status"] = settled_status(
             rejected=upload.rejected,
@@ -167,7 +170,7 @@ def _ended(record: Part | PartedUpload, version: int, at: datetime) -> _Ended:
             failed=upload.failed,
             windows_failed=upload.windows_failed,
         )
-        if upload.windows:
+        if upload.windows or upload.source is Source.CLONE:
             changes |= {"version": version, "versions": (*upload.versions, version)}
     return _Ended(record, upload.model_copy(update=changes))
 

@@ -48,6 +48,8 @@ def next_rows(backend: Backend, window: Window, head: Head) -> Left:
         if (commit.upload, commit.part, commit.number) == (window.upload, window.part, window.plan.number):
             mine[commit.n] = len(commit.frame_ids)
     others = [(frame_id, n) for frame_id, n in newest.items() if n not in mine]
+    restored = sum(mine.values())
+    number = restore.row + restored
     rows: list[WindowRow] = []
     for start in range(0, len(others), MAX_WINDOW_FRAMES):
         some = others[start : start + MAX_WINDOW_FRAMES]
@@ -58,10 +60,10 @@ def next_rows(backend: Backend, window: Window, head: Head) -> Left:
         for current, wanted in zip(now, then, strict=True):
             is_later = window.attempt > 0 and current.at > window.accepted_at
             if _digest(current) != _digest(wanted) and not is_later:
-                rows.append(row_to(len(rows), current.frame_id, wanted))
+                rows.append(row_to(number + len(rows), current.frame_id, wanted))
         if len(rows) > MAX_WINDOW_FRAMES:
             break
-    return Left(rows[:MAX_WINDOW_FRAMES], len(rows) <= MAX_WINDOW_FRAMES, sum(mine.values()))
+    return Left(rows[:MAX_WINDOW_FRAMES], len(rows) <= MAX_WINDOW_FRAMES, restored)
 
 
 def _digest(state: FrameVersion | None) -> str | None:

@@ -99,8 +99,11 @@ def _resume_files(backend: Backend, record: PartedUpload, first: str, has_time: 
 
 def _read_on(backend: Backend, record: PartedUpload) -> None:
     """Have read what is not: start its workflow anew, or have its files read; or end these, after a long time."""
-    if record.transfer is not None:
+    if record.transfer is not None and _is_given_up(backend, record.upload):
+        transfers.fail(backend, record, f"they were not within {GIVES_UP.days} days")
+    elif record.transfer is not None:
         transfers.start(backend, record, again=True)
+    if record.transfer is not None:
         return
     unread = [file for file in stored_files.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
     if _is_given_up(backend, record.upload):

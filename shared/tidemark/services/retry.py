@@ -10,7 +10,7 @@ from typing import Any
 
 from tidemark.domain.errors import Conflict
 from tidemark.domain.orders import ResumeUpload
-from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.services import transfers
 from tidemark.store import catalog, parted_uploads, parts, queues, uploads
 from tidemark.store.backend import Backend
@@ -86,6 +86,11 @@ def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
     if record is None:
         raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
     was_stopped = record.transfer is not None and record.upload.settled_at is not None and not record.released
+    if was_stopped and record.upload.source is Source.ROLLBACK:
+        raise Conflict(
+            "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
+            code="nothing_to_retry",
+        )
     changes = _pending_again(backend, record.upload)
     if was_stopped:
         changes["rejected"] = 0

@@ -17,8 +17,8 @@ from pydantic_core import to_json
 from tidemark.domain.mutations import Op
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.transfers import Transfer, TransferWork
+from tidemark.domain.uploads import Source
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, cut
-from tidemark.domain.workflows import Failure
 from tidemark.services.changed_frames import HeadPair, Position, changed_frames
 from tidemark.services.restoring import row_to
 from tidemark.store import parted_uploads, parts, queues, shard_tasks, shards, workflows
@@ -51,7 +51,7 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
 
     True also where another invocation is at it, or nothing is to be read any more.
     """
-    record = _find(backend, work)
+    record = find(backend, work)
     task = shard_tasks.find(backend, work.uid, work.upload, shard)
     if record.is_decided or record.upload.settled_at is not None:
         return True
@@ -68,7 +68,7 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
 
 def finish(backend: Backend, work: TransferWork) -> None:
     """Let a transfer that is read be sent: intake does so, part by part."""
-    record = _find(backend, work)
+    record = find(backend, work)
     if record.upload.settled_at is None:
         record = release(backend, record)
         queues.send_orders(backend, [ResumeUpload(uid=work.uid, upload=work.upload, retries=record.upload.retries)])
@@ -89,14 +89,19 @@ def release(backend: Backend, record: PartedUpload) -> PartedUpload:
         return after
 
 
-def fail(backend: Backend, work: TransferWork, failure: Failure) -> None:
-    """Record why a workflow came to nothing. One that has sent its windows has not: the sweep goes on with these."""
-    record = _find(backend, work)
-    reason = f"Its rows could not be made: {failure.error}. A retry of the upload goes on where it stopped."
-    parted_uploads.stop(backend, record, reason)
+def fail(backend: Backend, record: PartedUpload, why: str) -> None:
+    """Let a transfer fail whose rows could not be made. Nothing happens where they were: they are sent."""
+    parted_uploads.stop(backend, record, f"Its rows could not be made: {why}. {MEND[record.upload.source]}")
 
 
-def _find(backend: Backend, work: TransferWork) -> PartedUpload:
+MEND = {
+    Source.ROLLBACK: "Nothing was changed; roll back once more.",
+    Source.CLONE: "A retry of the upload goes on where it stopped.",
+}
+
+
+def find(backend: Backend, work: TransferWork) -> PartedUpload:
+    """The upload that a workflow is to make. Raises LookupError."""
     record = parted_uploads.find(backend, work.uid, work.upload)
     if record is None or record.transfer is None:
         raise LookupError(f"there is no roll back and no clone {work.upload} of {work.uid}")
@@ -125,7 +130,9 @@ def _take(backend: Backend, record: PartedUpload, task: ShardTask) -> ShardTask:
         for number, (_, rows) in enumerate(cut(page.rows, record.upload.shards))
     ]
     if page.cursor is None and transfer.since is not None:
-        restore = Restore(to=transfer.heads[task.shard], since=transfer.since[task.shard])
+        restore = Restore(
+            to=transfer.heads[task.shard], since=transfer.since[task.shard], row=task.counted + len(page.rows)
+        )
         plans.append(WindowPlan(number=len(plans), shard=task.shard, rows=[], restore=restore))
     after = replace(
         task,

@@ -46,8 +46,7 @@ class _Row:
         """Where its payload lies; a row that was refused on arrival and a DELETE have none."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None
-        row = self.accepted[1]
-        return Pointer(self.part.pack, row.offset, row.length, row.digest)
+        return packs.payload_of(self.accepted[1], self.part.pack)
 
     @property
     def size(self) -> int:

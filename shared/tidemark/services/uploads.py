@@ -85,7 +85,7 @@ def list_errors(
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
     record = uploads.get(backend, uid, upload)
-    if record.settled_at is not None and record.rejected + record.dropped + record.failed == 0:
+    if record.settled_at is not None and not record.has_errors:
         return Page(items=[], cursor=None)
     placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
     read = 0
@@ -94,7 +94,7 @@ def list_errors(
             first = told = 0
         if read == PARTS_ON_A_PAGE or examined == PARTS_EXAMINED:
             return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, 0, 0))
-        if not _has_errors(part):
+        if not part.upload.has_errors:
             continue
         read += 1
         outcomes = outcomes_of(backend, part, file, int(first))
@@ -106,11 +106,6 @@ def list_errors(
             passed = sum(outcome.row == last for outcome in outcomes[:end])
             return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
     return Page(items=items, cursor=None)
-
-
-def _has_errors(part: Part) -> bool:
-    counts = part.upload
-    return counts.rejected + counts.dropped + counts.failed > 0
 
 
 def parts_of(
@@ -141,8 +136,8 @@ def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) 
         for error in parts.rejected_rows(backend, part)
         if error.row >= first
     ]
-    if part.upload.dropped + part.upload.failed:
-        plans = [plan for plan in parts.plans(backend, part) if plan.rows and plan.rows[-1].row >= first]
+    if part.upload.has_errors:
+        plans = [plan for plan in parts.plans(backend, part) if plan.has_rows_from(first)]
         markers = decided(backend, part, plans)
         told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)

@@ -63,6 +63,8 @@ class Memory:
         default_factory=lambda: TTLCache(256, CATALOG_SECONDS)
     )
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
+    cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
+    """The clones that have all their frames, by their uids."""
     frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
 
 

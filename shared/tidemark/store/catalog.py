@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tidemark.domain.class_map import ClassMap
-from tidemark.domain.datasets import Dataset
+from tidemark.domain.datasets import Clone, Dataset
 from tidemark.domain.errors import NotFound
 from tidemark.domain.projects import Project
 from tidemark.domain.schema import Schema
@@ -44,6 +44,8 @@ class DatasetState(NamedTuple):
     latest_at: datetime | None
     filled_by: str | None
     """The upload that fills a BATCH dataset; nothing else may, from then on."""
+    rolled_back_by: str | None = None
+    """The last roll back of the dataset."""
 
 
 def create_project(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
@@ -111,8 +113,16 @@ def replace_class_map(backend: Backend, project_name: str, after: ClassMap, revi
     return True
 
 
-def create_dataset(backend: Backend, dataset: Dataset, request: str | None) -> Dataset | None:
-    """Write a new dataset, empty, at version 0, for a request that is named if it may be repeated.
+def create_dataset(
+    backend: Backend,
+    dataset: Dataset,
+    request: str | None,
+    *,
+    schema: Schema | None = None,
+    others: Sequence[Any] = (),
+) -> Dataset | None:
+    """Write a new dataset, empty, at version 0, for a request that is named if it may be repeated; and with it what it
+    has learned from another one, and `others`.
 
     Answers the dataset, the one from before if the same request made it; None if the name is taken.
     """
@@ -120,7 +130,8 @@ def create_dataset(backend: Backend, dataset: Dataset, request: str | None) -> D
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
     state_writes = [
         table.creation(backend, Key(pk, "META"), state),
-        table.creation(backend, Key(pk, "SCHEMA"), _schema_item(Schema(), 1)),
+        table.creation(backend, Key(pk, "SCHEMA"), _schema_item(schema or Schema(), 1)),
+        *others,
     ]
     key = _dataset_key(dataset.project, dataset.name)
     kept = _create(backend, key, dataset.model_dump_json(), request, state_writes)
@@ -216,6 +227,7 @@ def state(backend: Backend, uid: str) -> DatasetState:
         latest=int(item["latest"]),
         latest_at=datetime.fromisoformat(at) if at else None,
         filled_by=item.get("filled_by"),
+        rolled_back_by=item.get("rolled_back_by"),
     )
 
 
@@ -228,6 +240,34 @@ def fill(backend: Backend, uid: str, upload_id: str) -> Any:
         "ConditionExpression": "attribute_not_exists(filled_by) OR filled_by = :upload",
         "ExpressionAttributeValues": {":upload": {"S": upload_id}},
     }
+
+
+def roll_back(backend: Backend, uid: str, upload_id: str, seen: str | None) -> Any:
+    """The write by which an upload becomes the last roll back of a dataset, on condition that `seen` was it."""
+    values = {":upload": {"S": upload_id}} | ({":seen": {"S": seen}} if seen else {})
+    return {
+        "TableName": backend.table,
+        "Key": Key(dataset_pk(uid), "META").attributes(),
+        "UpdateExpression": "SET rolled_back_by = :upload",
+        "ConditionExpression": "rolled_back_by = :seen" if seen else "attribute_not_exists(rolled_back_by)",
+        "ExpressionAttributeValues": values,
+    }
+
+
+def mutable_clone(backend: Backend, uid: str) -> Clone | None:
+    """The mutable clone of a BATCH dataset that was made last, or None (R32)."""
+    item = table.get(backend, _mutable_clone_key(uid))
+    return Clone.model_validate_json(item["clone"]) if item else None
+
+
+def mutable_clone_write(backend: Backend, uid: str, clone: Clone) -> Any:
+    """The write by which a BATCH dataset points to its mutable clone."""
+    item = table.put(_mutable_clone_key(uid), {"clone": clone.model_dump_json()})
+    return {"Put": {"TableName": backend.table, "Item": item}}
+
+
+def _mutable_clone_key(uid: str) -> Key:
+    return Key(dataset_pk(uid), "MUTABLE")
 
 
 def _list(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[table.Item]:

@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
+from tidemark.domain.windows import WindowRow
 from tidemark.store.backend import Backend
 
 MAX_GAP_BYTES = 32 * 1024
@@ -75,6 +76,11 @@ class PackWriter:
             Body=b"".join(line + b"\n" for line in self._lines),
             ContentType="application/jsonl",
         )
+
+
+def payload_of(row: WindowRow, pack: str) -> Pointer:
+    """Where the payload of a row of an upload lies, in the upload's `pack` unless the row names another."""
+    return Pointer(row.pack or pack, row.offset, row.length, row.digest)
 
 
 def object_key(pack: str) -> str:

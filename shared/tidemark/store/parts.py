@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tidemark.domain.errors import RowError
-from tidemark.domain.uploads import Upload
+from tidemark.domain.uploads import Source, Upload
 from tidemark.domain.windows import Settled, Window, WindowPlan
 from tidemark.store import catalog, packs, table, uploads
 from tidemark.store.backend import Backend
@@ -161,7 +161,9 @@ def plans(backend: Backend, part: Part) -> list[WindowPlan]:
 def unsettled_windows(backend: Backend, part: Part) -> list[Window]:
     """The windows of an upload whose outcome its part does not know yet, as they were written, to be sent again."""
     unsettled = (plan for plan in plans(backend, part) if plan.number not in part.settled)
-    return [window(part, plan, again=True) for plan in unsettled]
+    # A roll back gives way to nothing until its last window has had its turn, unless it is retried after that.
+    gives_way = part.upload.source is not Source.ROLLBACK
+    return [window(part, plan, again=gives_way or plan.number in part.attempts) for plan in unsettled]
 
 
 def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:

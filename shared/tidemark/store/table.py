@@ -5,6 +5,7 @@
 | project | `PROJECTS` | `{project}` |
 | class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
 | dataset state, schema, schema of a BATCH upload | `D#{uid}` | `META`, `SCHEMA`, `SCHEMA#{upload}` |
+| mutable clone of a BATCH dataset | `D#{uid}` | `MUTABLE` |
 | version | `D#{uid}` | `V#{number}` |
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |

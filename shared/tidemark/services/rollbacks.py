@@ -1,0 +1,103 @@
+"""Roll backs: bringing a dataset to the state of an earlier version, as a new version (R10).
+
+A roll back is an upload like others, whose rows a workflow makes (see `transfers`). In each shard it has one place
+among the windows of others: what was applied before its last window is undone, what is applied after it stays.
+"""
+
+import uuid
+
+from tidemark.domain.datasets import Dataset, Mode, Origin
+from tidemark.domain.errors import Conflict, TidemarkError
+from tidemark.domain.transfers import Transfer
+from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
+from tidemark.domain.versions import Version
+from tidemark.services import clones, transfers
+from tidemark.services.versions import resolve
+from tidemark.store import catalog, parted_uploads, shards, table, uploads
+from tidemark.store.backend import Backend
+from tidemark.store.parted_uploads import PartedUpload
+from tidemark.store.table import TransactionRefused
+
+
+def roll_back(
+    backend: Backend, *, project: str, dataset: str, version: str, message: str, actor: str, request: str | None
+) -> Upload:
+    """Begin to bring a dataset to the state of a version; answers the upload that does so. A repeat of the same
+    `request` gets the same upload, whatever the version names by now.
+
+    Raises what `resolve` raises, and Conflict (`dataset_sealed`, `dataset_cloning`, `rollback_pending`).
+    """
+    found = catalog.dataset(backend, project, dataset)
+    upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
+    record = parted_uploads.find(backend, found.uid, upload_id) if request else None
+    if record is None:
+        _check(backend, found)
+        record = _record(backend, found, _resolve(backend, found, version), upload_id, message, actor)
+        record = _create(backend, found, record)
+    if record.upload.status is UploadStatus.PENDING and not record.released:
+        transfers.start(backend, record)
+    return uploads.get(backend, found.uid, upload_id)
+
+
+def _check(backend: Backend, dataset: Dataset) -> None:
+    clones.refuse_while_cloning(backend, dataset)
+    if dataset.mode is Mode.BATCH:
+        raise Conflict(
+            f"The dataset {dataset.name!r} is a BATCH dataset, which never changes; clone the version you want.",
+            code="dataset_sealed",
+        )
+
+
+def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
+    try:
+        return resolve(backend, dataset, version)
+    except TidemarkError as refusal:
+        refusal.pointer = "/version"
+        raise
+
+
+def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> PartedUpload:
+    heads = shards.heads(backend, dataset.uid, dataset.shards)
+    now = backend.clock()
+    upload = Upload(
+        id=upload_id,
+        project=dataset.project,
+        dataset=dataset.name,
+        mode=dataset.mode,
+        status=UploadStatus.PENDING,
+        actor=actor,
+        source=Source.ROLLBACK,
+        origin=Origin(project=dataset.project, dataset=dataset.name, version=to.number),
+        message=message,
+        accepted_at=now,
+        pending_since=now,
+        shards=dataset.shards,
+    )
+    transfer = Transfer(source=dataset.uid, heads=to.heads, since=tuple(head.n for head in heads))
+    return PartedUpload(uid=dataset.uid, upload=upload, transfer=transfer)
+
+
+def _create(backend: Backend, dataset: Dataset, record: PartedUpload) -> PartedUpload:
+    """Put a roll back on record, one at a time: two that run side by side would each undo the other, shard by shard."""
+    last = catalog.state(backend, dataset.uid).rolled_back_by
+    if last is not None and uploads.get(backend, dataset.uid, last).settled_at is None:
+        raise _pending(dataset, last)
+    writes = [
+        parted_uploads.creation(backend, record),
+        {"Update": catalog.roll_back(backend, dataset.uid, record.upload.id, last)},
+    ]
+    try:
+        table.transact(backend, writes)
+    except TransactionRefused as refused:
+        existing = parted_uploads.find(backend, dataset.uid, record.upload.id) if refused.failed[0] else None
+        if existing is None:
+            raise _pending(dataset, catalog.state(backend, dataset.uid).rolled_back_by) from None
+        return existing
+    return record
+
+
+def _pending(dataset: Dataset, upload: str | None) -> Conflict:
+    return Conflict(
+        f"The dataset {dataset.name!r} is being rolled back, by upload {upload}; wait until that has settled.",
+        code="rollback_pending",
+    )
