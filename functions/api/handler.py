@@ -19,6 +19,7 @@ from functions.api import (
     openapi,
     projects,
     rejected_files,
+    transfers,
     uploads,
     versions,
 )
@@ -36,6 +37,7 @@ RESOURCES = (
     versions,
     checkpoints,
     diffs,
+    transfers,
     uploads,
     assets,
     rejected_files,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from tidemark.cli.client import Refused, Unreachable
-from tidemark.cli.commands import catalog, checkpoint, config, diff, history, push, reading, retry, uploads
+from tidemark.cli.commands import catalog, checkpoint, config, diff, history, push, reading, retry, transfers, uploads
 from tidemark.cli.output import say, tell
 from tidemark.cli.settings import Unusable
 
@@ -41,6 +41,8 @@ app.command()(reading.frames)
 app.command()(history.history)
 app.add_typer(checkpoint.app, name="checkpoint", no_args_is_help=True)
 app.command()(diff.diff)
+app.command()(transfers.rollback)
+app.command()(transfers.clone)
 
 
 def _tell_version(wanted: bool) -> None:

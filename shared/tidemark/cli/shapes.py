@@ -87,6 +87,8 @@ class Upload(Shape):
     windows_settled: int
     files: int
     files_read: int
+    shards: int = 0
+    shards_read: int = 0
 
     @property
     def decided(self) -> int:
@@ -148,7 +150,15 @@ class Named(Shape):
 class Dataset(Named):
     """A dataset as created."""
 
+    project: str
     shards: int
+
+
+class CloneReceipt(Shape):
+    """The answer to a clone."""
+
+    dataset: Dataset
+    upload: Upload
 
 
 class VersionUpload(Shape):
