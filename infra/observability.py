@@ -14,7 +14,8 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
-from infra.functions import METRICS, Functions
+from infra.function import METRICS
+from infra.functions import Functions
 from infra.ingest import Ingest
 
 MINUTE = Duration.minutes(1)
