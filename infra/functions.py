@@ -22,6 +22,10 @@ at once would not be done sooner."""
 PUBLISH_CONCURRENCY = 20
 """Datasets whose versions are published at once; one call takes some 50 ms."""
 
+WORKFLOW_TIMEOUT = Duration.minutes(5)
+"""A stretch of a workflow's work. What is not done by then is gone on with by another call; `infra.workflows` counts on
+a stretch of about four minutes. Longer ones would lose more where one is cut off."""
+
 
 class Functions(Construct):
     """The functions and what starts them, but for the API, which `infra.api` puts before two of them."""
@@ -37,7 +41,16 @@ class Functions(Construct):
         self.apply = self._apply()
         self.publish = self._publish()
         self.dead_letter = self._dead_letter()
-        self.all = [self.api, self.authorizer, self.intake, self.apply, self.publish, self.dead_letter]
+        self.transfer = self._transfer()
+        self.all = [
+            self.api,
+            self.authorizer,
+            self.intake,
+            self.apply,
+            self.publish,
+            self.dead_letter,
+            self.transfer,
+        ]
 
     def _api(self) -> Function:
         function = self._function(
@@ -161,6 +174,25 @@ class Functions(Construct):
         function.allow_send(self._ingest.settled)
         # Few at a time and rarely: nothing waits for it but the upload's last word.
         function.consume(self._ingest.windows_dead, batch_size=10, concurrency=2)
+        return function
+
+    def _transfer(self) -> Function:
+        function = self._function(
+            "transfer",
+            "Writes the rows of a roll back or a clone, shard by shard",
+            # It reads commits and frame versions and sends windows of pointers: no payload passes through it.
+            memory_mb=1024,
+            timeout=WORKFLOW_TIMEOUT,
+            environment={
+                **self._store,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
+            },
+        )
+        function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
+        function.allow_objects(self._data, ["PutObject"], "packs/")
+        function.allow_send(self._ingest.windows, self._ingest.settled, self._ingest.files)
         return function
 
     @property
