@@ -14,8 +14,10 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
-from infra.functions import METRICS, Functions
+from infra.function import METRICS
+from infra.functions import Functions
 from infra.ingest import Ingest
+from infra.workflows import ShardWorkflow, Workflows
 
 MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
@@ -32,7 +34,15 @@ class Observability(Construct):
     """Alarms on what users would notice sooner or later, and a dashboard."""
 
     def __init__(
-        self, scope: Construct, name: str, *, api: Api, functions: Functions, ingest: Ingest, data: Data
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        api: Api,
+        functions: Functions,
+        ingest: Ingest,
+        data: Data,
+        workflows: Workflows,
     ) -> None:
         super().__init__(scope, name)
         self._parts = (api, functions, ingest, data)
@@ -40,6 +50,7 @@ class Observability(Construct):
             *self._queue_alarms(ingest),
             *(alarm for function in functions.all for alarm in self._function_alarms(function)),
             self._given_up_alarm(),
+            *(alarm for workflow in workflows.all for alarm in self._workflow_alarms(workflow)),
             self._api_alarm(api),
             self._table_alarm(data),
         ]
@@ -124,6 +135,21 @@ class Observability(Construct):
             _own("dead_letter", "WindowsGivenUp"),
             "Windows could not be applied and were reported as failed in their uploads; the log of apply says why.",
         )
+
+    def _workflow_alarms(self, workflow: ShardWorkflow) -> list[cloudwatch.Alarm]:
+        name, machine = workflow.node.id, workflow.machine
+        return [
+            self._alarm(
+                f"{name}Failed",
+                machine.metric_failed(period=MINUTE, statistic=TOTAL),
+                f"A {name.lower()} failed for good; its execution says at which step and why.",
+            ),
+            self._alarm(
+                f"{name}TimedOut",
+                machine.metric_timed_out(period=MINUTE, statistic=TOTAL),
+                f"A {name.lower()} was ended by Step Functions, and nothing has recorded that; it has to be recorded.",
+            ),
+        ]
 
     def _api_alarm(self, api: Api) -> cloudwatch.Alarm:
         return self._alarm(

@@ -12,6 +12,7 @@ from infra.drop_folder import DropFolder
 from infra.functions import Functions
 from infra.ingest import Ingest
 from infra.observability import Observability
+from infra.workflows import Workflows
 
 
 class Tidemark(Stack):
@@ -25,8 +26,17 @@ class Tidemark(Stack):
         self.functions = Functions(
             self, "Functions", code=lambda_.Code.from_asset(str(bundle)), data=self.data, ingest=self.ingest
         )
+        self.workflows = Workflows(self, "Workflows", functions=self.functions)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
-        Observability(self, "Observability", api=self.api, functions=self.functions, ingest=self.ingest, data=self.data)
+        Observability(
+            self,
+            "Observability",
+            api=self.api,
+            functions=self.functions,
+            ingest=self.ingest,
+            data=self.data,
+            workflows=self.workflows,
+        )
         self._output("ApiUrl", self.api.url)
         self._output("TableName", self.data.table.table_name)
         self._output("BucketName", self.data.bucket.bucket_name)

@@ -30,6 +30,8 @@ def settings(home: Path, port: int) -> dict[str, str]:
         "TMPDIR": str(home / "tmp"),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        # A step that fails for good has been tried for a quarter of an hour; here it is decided in seconds.
+        "SFN_WAIT_SCALE": "0.02",
         "LOG_LEVEL": "WARNING",
     }
 

@@ -45,6 +45,12 @@ def test_windows_that_were_given_up_raise_an_alarm(template: Template) -> None:
     assert (alarm["Namespace"], alarm["Threshold"]) == ("Tidemark", 0)
 
 
+@pytest.mark.parametrize("metric", ["ExecutionsFailed", "ExecutionsTimedOut"])
+def test_every_workflow_has_an_alarm(template: Template, metric: str) -> None:
+    machines = {without_hash(name) for name in template.of_type("StepFunctions::StateMachine")}
+    assert _watched(template, metric, "StateMachineArn") == machines
+
+
 def test_every_alarm_says_what_it_means(template: Template) -> None:
     alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
     assert all(len(alarm["AlarmDescription"]) > 30 for alarm in alarms)

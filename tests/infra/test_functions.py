@@ -11,10 +11,11 @@ HANDLERS = {
     "FunctionsApply": "functions.apply.handler.handler",
     "FunctionsPublish": "functions.publish.handler.handler",
     "FunctionsDeadLetter": "functions.dead_letter.handler.handler",
+    "FunctionsTransfer": "functions.transfer.handler.handler",
 }
 
 
-def test_there_are_six_functions_and_none_of_the_cdks(template: Template) -> None:
+def test_there_are_these_functions_and_none_of_the_cdks(template: Template) -> None:
     handlers = {each["Properties"]["Handler"] for each in template.of_type("Lambda::Function").values()}
     assert handlers == set(HANDLERS.values())
 
@@ -36,7 +37,7 @@ def test_all_functions_are_deployed_from_one_bundle(template: Template) -> None:
 
 def test_every_log_is_kept_for_a_limited_time(template: Template) -> None:
     groups = template.of_type("Logs::LogGroup")
-    assert len(groups) == len(HANDLERS) + 1
+    assert len(groups) == len(HANDLERS) + len(template.of_type("StepFunctions::StateMachine")) + 1
     assert {each["Properties"]["RetentionInDays"] for each in groups.values()} == {30, 90}
 
 

@@ -17,6 +17,7 @@ CONSUME = {
 }
 GET, BATCH_GET, QUERY = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+START = {"states:StartExecution"}
 PACKS = {"s3:GetObject", "s3:PutObject"}
 BUS = "arn:AWS::Partition:events:AWS::Region:AWS::AccountId:event-bus/default"
 
@@ -35,6 +36,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},
+        "WorkflowsTransferMachine": START,
     },
     "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {GET}},
     "Intake": {
@@ -56,6 +58,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "IngestFiles": CONSUME | {"sqs:SendMessage"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestSettled": {"sqs:SendMessage"},
+        "WorkflowsTransferMachine": START,
     },
     "Apply": {
         "FunctionsApplyLogs": LOGS,
@@ -79,7 +82,31 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "IngestWindowsDead": CONSUME,
         "IngestSettled": {"sqs:SendMessage"},
     },
+    "Transfer": {
+        "FunctionsTransferLogs": LOGS,
+        "*": TRACES,
+        "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE},
+        "DataBucket/packs/*": {"s3:PutObject"},
+        "IngestWindows": {"sqs:SendMessage"},
+        "IngestSettled": {"sqs:SendMessage"},
+        "IngestFiles": {"sqs:SendMessage"},
+    },
 }
+
+MACHINES = {"Transfer": "FunctionsTransfer"}
+"""The state machines, and the only function that each of them calls."""
+
+DELIVER_LOGS = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+SAMPLE_TRACES = {"xray:GetSamplingRules", "xray:GetSamplingTargets"}
 
 
 def _written(resource: Any) -> str:
@@ -91,7 +118,8 @@ def _written(resource: Any) -> str:
     if "Fn::Join" in resource:
         separator, parts = resource["Fn::Join"]
         return str(separator).join(_written(part) for part in parts)
-    return str(resource["Ref"])
+    referred = str(resource["Ref"])
+    return referred if referred.startswith("AWS::") else without_hash(referred)
 
 
 def _allowed(template: Template, role: str) -> dict[str, set[str]]:
@@ -109,14 +137,23 @@ def test_a_function_may_do_what_was_reviewed_and_nothing_else(template: Template
     assert _allowed(template, role) == REVIEWED[function]
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_state_machine_may_call_its_function_and_log_and_nothing_else(template: Template, machine: str) -> None:
+    role, _ = template.one("IAM::Role", f"Workflows{machine}Role")
+    assert _allowed(template, role) == {
+        MACHINES[machine]: {"lambda:InvokeFunction"},
+        "*": DELIVER_LOGS | TRACES | SAMPLE_TRACES,
+    }
+
+
 def test_no_role_carries_a_managed_policy(template: Template) -> None:
     assert not [
         name for name, role in template.of_type("IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]
     ]
 
 
-def test_only_functions_have_roles(template: Template) -> None:
-    assert len(template.of_type("IAM::Role")) == len(REVIEWED)
+def test_only_functions_and_state_machines_have_roles(template: Template) -> None:
+    assert len(template.of_type("IAM::Role")) == len(REVIEWED) + len(MACHINES)
 
 
 def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> None:

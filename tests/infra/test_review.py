@@ -11,6 +11,7 @@ import pytest
 ACCEPTED = {
     "AwsSolutions-S1",
     "AwsSolutions-APIG4",
+    "AwsSolutions-SF1",
     "AwsSolutions-IAM5[Resource::*]",
     *(
         f"AwsSolutions-IAM5[Resource::<DataBucketE6B0FAA8.Arn>/{prefix}/*]"

@@ -1,0 +1,111 @@
+"""One function: its role and log of its own, and the words in which `infra.functions` says what it may do.
+
+A function is allowed nothing but to log and to be traced until a line there says so.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import CfnElement, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.data import Data
+from infra.review import accept
+
+METRICS = "Tidemark"
+"""The namespace of what the functions count themselves."""
+
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+
+ARCHITECTURE = lambda_.Architecture.ARM_64
+"""A fifth cheaper than x86 at the same speed or better."""
+
+
+class Function(lambda_.Function):
+    """The function whose handler is in `functions/{name}`, traced, with a log that is kept for a month."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        description: str,
+        *,
+        code: lambda_.Code,
+        memory_mb: int,
+        timeout: Duration,
+        environment: Mapping[str, str],
+        layers: Sequence[lambda_.ILayerVersion] = (),
+    ) -> None:
+        title = name.title().replace("_", "")
+        log_group = logs.LogGroup(
+            scope, f"{title}Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+        )
+        role = iam.Role(scope, f"{title}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        accept(
+            role,
+            "IAM5[Resource::*]",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to be limited to.",
+        )
+        super().__init__(
+            scope,
+            title,
+            description=description,
+            code=code,
+            handler=f"functions.{name}.handler.handler",
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            memory_size=memory_mb,
+            timeout=timeout,
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            layers=[*layers],
+            environment={
+                **environment,
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+        )
+
+    def allow(
+        self, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
+    ) -> None:
+        """Allow actions on resources, and no others."""
+        self.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[*resources], conditions=conditions))
+
+    def allow_table(self, data: Data, actions: Sequence[str], indexes: Sequence[str] = ()) -> None:
+        """Allow DynamoDB actions on the table, and queries of some of its indexes."""
+        table = data.table.table_arn
+        self.allow([f"dynamodb:{action}" for action in actions], [table])
+        if indexes:
+            self.allow(["dynamodb:Query"], [f"{table}/index/{index}" for index in indexes])
+
+    def allow_packs(self, data: Data) -> None:
+        """Read and write packs."""
+        self.allow_objects(data, ["GetObject", "PutObject"], "packs/")
+
+    def allow_objects(self, data: Data, actions: Sequence[str], prefix: str) -> None:
+        """Allow S3 actions on the objects under a prefix, and no others."""
+        self.allow([f"s3:{action}" for action in actions], [data.bucket.arn_for_objects(f"{prefix}*")])
+        role, bucket = self.role, data.bucket.node.default_child
+        assert role is not None and isinstance(bucket, CfnElement)  # noqa: S101, PT018 - the CDK's types say less
+        finding = f"IAM5[Resource::<{Stack.of(self).get_logical_id(bucket)}.Arn>/{prefix}*]"
+        accept(role, finding, reason=f"What an object under {prefix} is called is not known before it is written.")
+
+    def allow_send(self, *queues: sqs.Queue) -> None:
+        """Send to queues."""
+        self.allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])
+
+    def consume(self, queue: sqs.Queue, *, batch_size: int, concurrency: int) -> None:
+        """Have the function called with the queue's messages; it answers which of them failed."""
+        self.add_event_source(
+            sources.SqsEventSource(
+                queue, batch_size=batch_size, max_concurrency=concurrency, report_batch_item_failures=True
+            )
+        )

@@ -1,0 +1,117 @@
+"""The state machines: one shape, bounded in time and in calls, and no failure that goes untold."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.infra.template import Template
+
+MACHINES = ["Transfer"]
+HISTORY_EVENTS = 25_000
+"""Step Functions' limit for an execution."""
+EVENTS_PER_CALL = 7
+"""A task is entered, scheduled, started, succeeds and is left; the choice after it is entered and left."""
+
+State = dict[str, Any]
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request: pytest.FixtureRequest, template: Template) -> dict[str, Any]:
+    return template.properties("StepFunctions::StateMachine", f"Workflows{request.param}Machine")
+
+
+@pytest.fixture
+def definition(machine: dict[str, Any]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(machine["DefinitionString"])
+    return parsed
+
+
+def _states(definition: dict[str, Any]) -> Iterator[tuple[str, State]]:
+    """All states, those inside the map included."""
+    for name, state in definition["States"].items():
+        yield name, state
+        if state["Type"] == "Map":
+            yield from _states(state["ItemProcessor"])
+
+
+def _calls(definition: dict[str, Any]) -> dict[str, State]:
+    return {name: state for name, state in _states(definition) if state["Type"] == "Task"}
+
+
+def test_every_workflow_is_one_of_these(template: Template) -> None:
+    assert len(template.of_type("StepFunctions::StateMachine")) == len(MACHINES)
+
+
+def test_it_calls_one_function_with_the_three_steps(definition: dict[str, Any]) -> None:
+    arguments = [state["Arguments"] for state in _calls(definition).values()]
+    assert {each["FunctionName"] for each in arguments} == {"${Function}"}
+    assert [each["Payload"]["step"] for each in arguments] == ["shard", "finish", "fail"]
+    assert {each["Payload"]["work"] for each in arguments} == {"{% $states.context.Execution.Input.work %}"}
+
+
+def test_every_call_is_tried_again_whatever_it_failed_of(definition: dict[str, Any]) -> None:
+    for call in _calls(definition).values():
+        (retry,) = call["Retry"]
+        assert retry["ErrorEquals"] == ["States.ALL"]
+        assert retry["JitterStrategy"] == "FULL"
+
+
+def test_the_tries_of_a_call_come_to_a_quarter_of_an_hour_at_most(definition: dict[str, Any]) -> None:
+    (retry,) = definition["States"]["Finish"]["Retry"]
+    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
+    waits = [min(first * rate**attempt, most) for attempt in range(retry["MaxAttempts"])]
+    assert 600 < sum(waits) <= 960
+
+
+@pytest.mark.parametrize("state", ["Shards", "Finish"])
+def test_a_failure_for_good_is_told_to_the_function(definition: dict[str, Any], state: str) -> None:
+    (caught,) = definition["States"][state]["Catch"]
+    assert caught["ErrorEquals"] == ["States.ALL"]
+    assert definition["States"][caught["Next"]]["Arguments"]["Payload"]["failure"] == "{% $states.input.failure %}"
+
+
+def test_after_that_the_execution_fails(definition: dict[str, Any]) -> None:
+    after = definition["States"]["Fail"]["Next"]
+    assert definition["States"][after]["Type"] == "Fail"
+
+
+def test_it_ends_in_time_to_tell_of_it_and_otherwise_an_hour_later(definition: dict[str, Any]) -> None:
+    late = [state["Choices"][1] for _, state in _states(definition) if state["Type"] == "Choice"]
+    assert {choice["Condition"].rpartition(" > ")[2] for choice in late} == {f"{12 * 3600 * 1000} %}}"}
+    assert {choice["Next"] for choice in late} == {"ShardLate", "FinishLate"}
+    assert definition["States"]["FinishLate"]["Next"] == "Fail"
+    assert definition["TimeoutSeconds"] == 13 * 3600
+
+
+def test_the_calls_that_fit_its_time_fit_its_history(template: Template, definition: dict[str, Any]) -> None:
+    stretch = template.properties("Lambda::Function", "FunctionsTransfer")["Timeout"] - 60
+    calls = 12 * 3600 / stretch * definition["States"]["Shards"]["MaxConcurrency"]
+    assert 0.7 * HISTORY_EVENTS < calls * EVENTS_PER_CALL < 0.9 * HISTORY_EVENTS
+
+
+def test_nothing_is_collected_from_the_shards(definition: dict[str, Any]) -> None:
+    shards = definition["States"]["Shards"]
+    assert shards["Output"] == shards["ItemProcessor"]["States"]["ShardDone"]["Output"] == {}
+
+
+def test_a_call_outlives_its_function(template: Template, definition: dict[str, Any]) -> None:
+    longest = template.properties("Lambda::Function", "FunctionsTransfer")["Timeout"]
+    assert {call["TimeoutSeconds"] for call in _calls(definition).values()} == {900}
+    assert longest < 900
+
+
+def test_its_log_tells_of_errors_and_of_no_data(machine: dict[str, Any]) -> None:
+    logging = machine["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+
+
+def test_it_is_traced(machine: dict[str, Any]) -> None:
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+@pytest.mark.parametrize("starter", ["Api", "Intake"])
+def test_who_starts_transfers_is_told_where(template: Template, starter: str) -> None:
+    variables = template.properties("Lambda::Function", f"Functions{starter}")["Environment"]["Variables"]
+    assert variables["TIDEMARK_WORKFLOW_TRANSFER"]["Ref"].startswith("WorkflowsTransferMachine")
