@@ -4,18 +4,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import TypeAdapter
 
-from tidemark.domain.transfers import TransferWork
-from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep, Step
+from tidemark.domain.transfers import TRANSFER_STEP, TransferStep
+from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep
 from tidemark.services import transfers
 from tidemark.store.backend import Backend
 
 logger = Logger()
 tracer = Tracer()
 backend = Backend.from_environment()
-
-STEP: TypeAdapter[Step[TransferWork]] = TypeAdapter(Step[TransferWork])
 
 ENOUGH_MILLISECONDS = 60_000
 """Time in which a page is read and recorded, however slow the table answers; with less left, none is begun."""
@@ -25,7 +22,7 @@ ENOUGH_MILLISECONDS = 60_000
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do a step of the workflow; answers whether the shard, or the whole, is done."""
-    step = STEP.validate_python(event)
+    step = TRANSFER_STEP.validate_python(event)
     with logger.append_context_keys(upload=step.work.upload, dataset=step.work.uid, step=step.step):
         try:
             done = _do(step, context)
@@ -36,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return Progress(done=done).model_dump()
 
 
-def _do(step: Step[TransferWork], context: LambdaContext) -> bool:
+def _do(step: TransferStep, context: LambdaContext) -> bool:
     match step:
         case ShardStep():
             return transfers.read_shard(backend, step.work, step.shard, lambda: _has_time(context))

@@ -1,6 +1,10 @@
 """Transfers: frames that a dataset takes from a version, its own or another dataset's, without copying payloads."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
 class Transfer(BaseModel):
@@ -24,3 +28,10 @@ class TransferWork(BaseModel):
     uid: str
     """The dataset that takes frames."""
     upload: str
+
+
+TransferStep = Annotated[
+    ShardStep[TransferWork] | FinishStep[TransferWork] | FailStep[TransferWork], Field(discriminator="step")
+]
+"""What the function of these workflows is called with."""
+TRANSFER_STEP: TypeAdapter[TransferStep] = TypeAdapter(TransferStep)

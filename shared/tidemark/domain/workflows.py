@@ -6,7 +6,7 @@ has come is on record, not in what is passed: a call that is repeated, or made b
 nothing.
 """
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,10 +50,6 @@ class FailStep(BaseModel, Generic[Work]):
     step: Literal["fail"] = "fail"
     work: Work
     failure: Failure
-
-
-Step = Annotated[ShardStep[Work] | FinishStep[Work] | FailStep[Work], Field(discriminator="step")]
-"""What a workflow's function is called with."""
 
 
 class Progress(BaseModel):
