@@ -13,10 +13,10 @@ from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Mode
 from tidemark.domain.files import NewFile
 from tidemark.domain.orders import ResumeUpload
-from tidemark.domain.uploads import Receipt, Upload, UploadStatus
+from tidemark.domain.uploads import Receipt, Source, Upload, UploadStatus, upload_id_of
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
-from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, uploads, versions
+from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, rollbacks, uploads, versions
 from tidemark.services.intake import derived_upload_id
 from tidemark.services.resume import sweep
 from tidemark.store import shards, stored_files
@@ -65,6 +65,8 @@ class DatasetModel:
     submissions: dict[str, Submission] = field(default_factory=dict)
     """By upload id."""
     snapshots: dict[int, State] = field(default_factory=dict)
+    rollbacks: dict[str, int] = field(default_factory=dict)
+    """The versions that roll backs lead to, by their upload ids."""
 
     def where(self) -> dict[str, str]:
         """The dataset as arguments of a service."""
@@ -110,6 +112,18 @@ def start_retry(world: World, model: DatasetModel, upload_id: str) -> Invocation
     return Invocation(f"retry {upload_id}", lambda: retry.retry(backend, **model.where(), upload=upload_id))
 
 
+def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
+    """Somebody rolls the dataset back to a version."""
+    backend = world.process()
+    request = f"roll-back-{len(model.rollbacks)}"
+    model.rollbacks[upload_id_of("rollback", model.uid, request)] = to
+    where = model.where()
+    return Invocation(
+        f"roll back to {to}",
+        lambda: rollbacks.roll_back(backend, **where, version=str(to), message="", actor=ACTOR, request=request),
+    )
+
+
 def resume(world: World, model: DatasetModel, upload_id: str) -> None:
     """Have an upload resumed, as the sweep does."""
     world.orders.append(ResumeUpload(uid=model.uid, upload=upload_id))
@@ -145,6 +159,8 @@ class _Commit:
     n: int
     late: bool
     """Whether its window was never sent in its turn, but only again."""
+    frame_ids: list[str]
+    """The frames that it changed."""
 
 
 def check(world: World, model: DatasetModel) -> None:
@@ -159,6 +175,11 @@ def check(world: World, model: DatasetModel) -> None:
     for number in range(1, last + 1):
         heads[number] = versions.get_version(backend, **model.where(), version=str(number))
         _version(backend, model, heads[number], log)
+    for upload_id in model.rollbacks:
+        record = store.find(backend, model.uid, upload_id)
+        if record is not None and record.version is not None:
+            assert record.version in heads, f"roll back {upload_id} settled into a version that is not there (5)"
+            assert record.rows == record.applied + record.dropped + record.failed, "a row is lost (6)"
     for upload_id, submission in model.submissions.items():
         record = store.find(backend, model.uid, upload_id)
         if record is not None:
@@ -175,11 +196,11 @@ def _applied(log: dict[int, list[_Commit]], upload_id: str) -> list[_Commit]:
 def check_all_settled(world: World, model: DatasetModel) -> None:
     """Nothing lost (6): when nothing is under way any more, every upload has settled and every row has an outcome."""
     backend = world.process()
-    for upload_id in model.submissions:
+    for upload_id in [*model.submissions, *model.rollbacks]:
         upload = store.find(backend, model.uid, upload_id)
         if upload is not None:
             assert upload.status is not UploadStatus.PENDING, f"{upload} never settled"
-            assert upload.windows_settled == upload.windows
+            assert upload.windows_settled == upload.windows or upload.source is Source.ROLLBACK
     assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
 
 
@@ -193,8 +214,11 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
     sent: dict[str, list[Window]] = defaultdict(list)
     for message in world.windows.taken[f"{model.uid}#{shard}"]:
         sent[message.deduplication_id].append(Window.model_validate_json(message.body))
-    applied = [(sent[item["window"]["S"]], int(item["SK"]["S"][2:])) for item in answer["Items"]]
-    found = [_Commit(copies[-1], n, late=all(copy.again for copy in copies)) for copies, n in applied]
+    found = []
+    for item in answer["Items"]:
+        copies = sent[item["window"]["S"]]
+        changed = [frame["L"][0]["S"] for frame in item["frames"]["L"]]
+        found.append(_Commit(copies[-1], int(item["SK"]["S"][2:]), all(copy.again for copy in copies), changed))
     assert [commit.n for commit in found] == list(range(1, len(found) + 1)), "the log of a shard has a gap"
     assert {commit.window.dataset for commit in found} <= {model.uid}, "a window of another dataset (8)"
     return found
@@ -216,6 +240,8 @@ def _in_order(world: World, commits: list[_Commit]) -> None:
         group = world.windows.taken[f"{window.dataset}#{window.plan.shard}"]
         position = [message.deduplication_id for message in group].index(window.id)
         superseded = _outcomes(world.process(), window, "superseded")
+        if window.plan.restore is not None:
+            last.update(dict.fromkeys(commit.frame_ids, (position, window)))
         for row in window.plan.rows:
             before, earlier = last.get(row.frame_id, (-1, window))
             if row.row in superseded:
@@ -249,12 +275,40 @@ def _version(backend: Backend, model: DatasetModel, version: Version, log: dict[
         expected: State = {}
         for shard, commits in log.items():
             assert version.shards[shard].head <= len(commits)
-            for commit in commits[: version.shards[shard].head]:
-                _replay(backend, model, commit, expected)
+            expected |= _state_of(backend, model, commits[: version.shards[shard].head])
         assert content == expected, f"version {version.number} is not what its windows make (2)"
         model.snapshots[version.number] = content
     assert version.frames == len(content), "live frames (7)"
     assert version.labels == sum(len(frame["labels"]) for frame in content.values()), "live labels (7)"
+
+
+def _state_of(backend: Backend, model: DatasetModel, commits: list[_Commit]) -> State:
+    """What a shard holds after these commits, from its first on."""
+    state: State = {}
+    for number, commit in enumerate(commits):
+        if commit.window.upload in model.rollbacks:
+            _restore(backend, model, commits[:number], commit, state)
+        else:
+            _replay(backend, model, commit, state)
+    return state
+
+
+def _restore(backend: Backend, model: DatasetModel, before: list[_Commit], commit: _Commit, state: State) -> None:
+    """A window of a roll back: the frames that it changed are as they were, and after its last one all are (R10)."""
+    window = commit.window
+    to = versions.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
+    wanted = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
+    for frame_id in commit.frame_ids:
+        state.pop(frame_id, None)
+        if frame_id in wanted:
+            state[frame_id] = wanted[frame_id]
+    mine = [one for one in before if one.window.upload == window.upload]
+    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
+    assert marker is not None
+    assert marker.applied == len(commit.frame_ids), "outcomes (6)"
+    record = store.get(backend, model.uid, window.upload)
+    if window.plan.restore is not None and window.attempt == 0 and record.windows_failed + record.retries == 0:
+        assert state == wanted, f"after {len(mine)} windows, roll back {window.upload} has not restored its shard (R10)"
 
 
 def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State) -> None:

@@ -18,7 +18,7 @@ from tests.faults.model import DatasetModel
 from tests.faults.rows import UPLOADS
 from tests.faults.world import Crash, Invocation, Message, new_world
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.services import files
+from tidemark.services import files, transfers
 from tidemark.services.apply import OutOfTurn
 
 PICK = st.integers(min_value=0, max_value=1000)
@@ -38,6 +38,7 @@ class Schedules(RuleBasedStateMachine):
         super().__init__()
         self._stack = ExitStack()
         self._stack.enter_context(patch.object(files, "PART_ROWS", PART_ROWS))
+        self._stack.enter_context(patch.object(transfers, "PAGE_ROWS", PART_ROWS))
         self.world = self._stack.enter_context(new_world())
         self.datasets: list[DatasetModel] = []
         self.running: list[Invocation] = []
@@ -88,6 +89,28 @@ class Schedules(RuleBasedStateMachine):
         known = [(one, upload) for one in self.datasets for upload in one.submissions]
         dataset, upload = known[which % len(known)]
         self.running.append(model.start_retry(self.world, dataset, upload))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE)
+    @rule(which=PICK, to=PICK)
+    def roll_back(self, which: int, to: int) -> None:
+        dataset = self.datasets[which % 2]
+        version = to % (model.latest(self.world, dataset) + 1)
+        self.running.append(model.start_rollback(self.world, dataset, version))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.transfers())
+    @rule(which=PICK, shard=PICK, pages=st.integers(min_value=1, max_value=2))
+    def go_on_with_workflow(self, which: int, shard: int, pages: int) -> None:
+        """A step of a workflow: the next page of a shard, or its end, once all of them are done."""
+        execution = self.world.transfers()[which % len(self.world.transfers())]
+        left = [one for one in execution.input["shards"] if one not in self.world.read[execution.name]]
+        step = left[shard % len(left)] if left else None
+        self.running.append(self.world.start_step(execution, step, pages))
+
+    @precondition(lambda self: len(self.running) < AT_ONCE and self.world.transfers())
+    @rule(which=PICK)
+    def fail_workflow(self, which: int) -> None:
+        execution = self.world.transfers()[which % len(self.world.transfers())]
+        self.running.append(self.world.start_failure(execution))
 
     @precondition(lambda self: len(self.running) < AT_ONCE and self.world.windows.groups())
     @rule(which=PICK)

@@ -168,6 +168,8 @@ class World:
         """Orders to intake that are waiting, in no order that anybody promises."""
         self.executions: dict[str, Execution] = {}
         """Workflows that were started, by the names of their executions; nothing runs them but the test."""
+        self.read: dict[str, set[int]] = defaultdict(set)
+        """Of each of them, the shards that are done."""
         self.ended: set[str] = set()
         """The names of those that have ended."""
         self.dead: list[Message] = []
@@ -252,12 +254,27 @@ class World:
         left = iter(range(pages - 1))
 
         def operation() -> bool:
-            if shard is not None:
-                return transfers.read_shard(backend, work, shard, lambda: next(left, None) is not None)
-            transfers.finish(backend, work)
-            return True
+            if shard is None:
+                transfers.finish(backend, work)
+                self.ended.add(execution.name)
+                return True
+            done = transfers.read_shard(backend, work, shard, lambda: next(left, None) is not None)
+            if done:
+                self.read[execution.name].add(shard)
+            return done
 
         return Invocation(f"{execution.name} shard {shard}", operation)
+
+    def start_failure(self, execution: Execution) -> Invocation:
+        """Tell the function of a transfer that a step has failed for good."""
+        backend = self.process()
+        work = TransferWork.model_validate(execution.input["work"])
+
+        def operation() -> None:
+            transfers.fail(backend, transfers.find(backend, work), "Timeout")
+            self.ended.add(execution.name)
+
+        return Invocation(f"{execution.name} fails", operation)
 
     def run_transfer(self, execution: Execution, pages: int = 1000) -> None:
         """Run a transfer's workflow to its end, undisturbed."""
@@ -265,7 +282,6 @@ class World:
             while not _ended(self.start_step(execution, shard, pages).run()):
                 pass
         _ended(self.start_step(execution, None).run())
-        self.ended.add(execution.name)
 
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
