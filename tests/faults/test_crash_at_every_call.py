@@ -3,14 +3,15 @@
 To crash before a call is to crash after the one before it: what AWS holds is the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.faults import model
+from tests.faults.crashing import crashed
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
-from tests.faults.world import Invocation, World, new_world
+from tests.faults.world import Invocation, World
 from tidemark.domain.datasets import Mode
 from tidemark.services import files
 
@@ -136,28 +137,9 @@ def _dataset(world: World) -> DatasetModel:
     return dataset
 
 
-def _crashed(
-    operation: Callable[[World, DatasetModel], Invocation], begin: Callable[[World], DatasetModel]
-) -> Iterator[tuple[World, DatasetModel]]:
-    """A world for each call of an operation, in which it crashed there."""
-    with new_world() as world:
-        whole = operation(world, begin(world)).run()
-    assert whole.error is None
-    assert whole.calls, "an operation that calls nothing proves nothing"
-    for position in range(len(whole.calls) + 1):
-        with new_world() as world:
-            dataset = begin(world)
-            invocation = operation(world, dataset)
-            for _ in range(position - 1):
-                invocation.step()
-            invocation.crash(after=position > 0)
-            assert invocation.crashed, f"no crash at call {position} of {whole.calls}"
-            yield world, dataset
-
-
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str) -> None:
-    for world, dataset in _crashed(ALL[operation], _dataset):
+    for world, dataset in crashed(ALL[operation], _dataset):
         model.check(world, dataset)
         _submit(world, dataset).run()
         world.drain()
@@ -166,7 +148,7 @@ def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str) -> None:
 
 
 def test_a_sender_that_repeats_itself_late_undoes_nothing() -> None:
-    for world, dataset in _crashed(_submit, _dataset):
+    for world, dataset in crashed(_submit, _dataset):
         model.start_submit(world, dataset, THIRD, "third").run()
         world.drain()
         model.check(world, dataset)
@@ -182,7 +164,7 @@ def test_a_crash_while_a_file_is_taken_loses_and_doubles_nothing(
     monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     monkeypatch.setattr(files, "PART_ROWS", 4)
-    for world, dataset in _crashed(ALL[operation], _dataset):
+    for world, dataset in crashed(ALL[operation], _dataset):
         model.check(world, dataset)
         world.let_five_minutes_pass()
         _send_file(world, dataset).run()
@@ -194,7 +176,7 @@ def test_a_crash_while_a_file_is_taken_loses_and_doubles_nothing(
 @pytest.mark.parametrize("operation", ["submit", "read file", *RESUMED])
 def test_what_a_crash_leaves_lying_is_finished_by_the_sweep(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     monkeypatch.setattr(files, "PART_ROWS", 4)
-    for world, dataset in _crashed(ALL[operation], _dataset):
+    for world, dataset in crashed(ALL[operation], _dataset):
         model.check(world, dataset)
         world.drain()
         model.sweep_and_drain(world)
@@ -251,7 +233,7 @@ def test_a_crash_while_a_batch_dataset_is_filled_leaves_it_empty_or_has_it_fille
     monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     monkeypatch.setattr(files, "PART_ROWS", 3)
-    for world, dataset in _crashed(BATCH_OPERATIONS[operation], _batch):
+    for world, dataset in crashed(BATCH_OPERATIONS[operation], _batch):
         world.drain()
         model.sweep_and_drain(world)
         model.check(world, dataset)
