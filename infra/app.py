@@ -6,28 +6,28 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra import STACK
-from infra.bundle import ROOT, Target, build_bundle
+from infra.bundle import ROOT, Bundles, Target, build
 from infra.review import review
 from infra.stack import Tidemark
 
 
-def synthesise(outdir: Path, bundle: Path) -> Path:
-    """Write the cloud assembly for functions deployed from `bundle` to `outdir`, and return that."""
+def synthesise(outdir: Path, bundles: Bundles) -> Path:
+    """Write the cloud assembly for a deployment of `bundles` to `outdir`, and return that."""
     # The command line passes what cdk.json says; without it the flags have to be handed on.
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    _synthesise(App(outdir=str(outdir), context=flags), bundle)
+    _synthesise(App(outdir=str(outdir), context=flags), bundles)
     return outdir
 
 
-def _synthesise(app: App, bundle: Path) -> None:
+def _synthesise(app: App, bundles: Bundles) -> None:
     review(app)
-    Tidemark(app, STACK, bundle=bundle)
+    Tidemark(app, STACK, bundles=bundles)
     app.synth()
 
 
 def main() -> None:
     """Synthesise for AWS, as the command line asks: it says in the environment where to."""
-    _synthesise(App(), build_bundle(Target.AWS, ROOT / "build" / "bundle"))
+    _synthesise(App(), build(Target.AWS, ROOT / "build" / "bundles"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.bundle import Bundles
 from infra.data import Data
 from infra.function import Function
 from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
@@ -30,9 +31,9 @@ a stretch of about four minutes. Longer ones would lose more where one is cut of
 class Functions(Construct):
     """The functions and what starts them, but for the API, which `infra.api` puts before two of them."""
 
-    def __init__(self, scope: Construct, name: str, *, code: lambda_.Code, data: Data, ingest: Ingest) -> None:
+    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest) -> None:
         super().__init__(scope, name)
-        self._code = code
+        self._code = lambda_.Code.from_asset(str(bundles.functions))
         self._data = data
         self._ingest = ingest
         self.authorizer = self._authorizer()
@@ -203,7 +204,13 @@ class Functions(Construct):
         }
 
     def _function(
-        self, name: str, description: str, *, memory_mb: int, timeout: Duration, environment: dict[str, str]
+        self,
+        name: str,
+        description: str,
+        *,
+        memory_mb: int,
+        timeout: Duration,
+        environment: dict[str, str],
     ) -> Function:
         return Function(
             self,

@@ -1,12 +1,10 @@
 """The one stack: its parts, wired, and the names that a client or an operator needs."""
 
-from pathlib import Path
-
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.api import Api
+from infra.bundle import Bundles
 from infra.data import Data
 from infra.drop_folder import DropFolder
 from infra.functions import Functions
@@ -16,16 +14,14 @@ from infra.workflows import Workflows
 
 
 class Tidemark(Stack):
-    """Everything that Tidemark needs in an account. `bundle` is the folder of the functions' code."""
+    """Everything that Tidemark needs in an account."""
 
-    def __init__(self, scope: Construct, name: str, *, bundle: Path) -> None:
+    def __init__(self, scope: Construct, name: str, *, bundles: Bundles) -> None:
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
         self.data = Data(self, "Data")
         self.ingest = Ingest(self, "Ingest")
         self.drop_folder = DropFolder(self, "DropFolder", data=self.data, ingest=self.ingest)
-        self.functions = Functions(
-            self, "Functions", code=lambda_.Code.from_asset(str(bundle)), data=self.data, ingest=self.ingest
-        )
+        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, ingest=self.ingest)
         self.workflows = Workflows(self, "Workflows", functions=self.functions)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
         Observability(

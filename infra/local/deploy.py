@@ -1,13 +1,13 @@
-"""Deploys the template to the emulator: uploads it and the bundle, creates or updates the stack, tells its outputs.
+"""Deploys the template to the emulator: uploads it and the bundles, creates or updates the stack, tells its outputs.
 
 The CDK's command line would want Node, its bootstrap stack and several seconds more.
 """
 
 import hashlib
 import io
-import re
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.local.assembly import stand_ins
 from infra.local.emulator import REGION
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def _wait(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
 
 
-def deploy(endpoint: str, stack: str, assembly: Path, bundle: bytes) -> dict[str, str]:
-    """Bring `stack` to the state of `assembly`, its functions to `bundle`, and answer the stack's outputs.
+def deploy(endpoint: str, stack: str, assembly: Path, bundles: Mapping[str, bytes]) -> dict[str, str]:
+    """Bring `stack` to the state of `assembly`, with zipped bundles by their names, and answer the stack's outputs.
 
     Raises DeploymentFailed.
     """
@@ -127,8 +128,8 @@ def deploy(endpoint: str, stack: str, assembly: Path, bundle: bytes) -> dict[str
     bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
     s3.create_bucket(Bucket=bucket)
     template = (assembly / f"{stack}.template.json").read_text()
-    (stand_in,) = re.findall(r"\b[0-9a-f]{64}\.zip\b", template)[:1]
-    template = template.replace(stand_in, _upload(s3, bucket, bundle, ".zip"))
+    for name, stand_in in stand_ins(assembly).items():
+        template = template.replace(f"{stand_in}.zip", _upload(s3, bucket, bundles[name], ".zip"))
     key = _upload(s3, bucket, template.encode(), ".json")
     _submit(cloudformation, stack, f"{endpoint}/{bucket}/{key}")
     return _wait(cloudformation, stack)

@@ -1,7 +1,8 @@
 """How the emulator runs a function: a bare interpreter for each execution environment, kept warm, one call at a time.
 
 The emulator's own way shows a function the emulator's packages and the host's environment, waits 50 ms for logs in
-every call and calls every error `Runtime.HandlerError`. Here a function sees its bundle, boto3 and its own variables.
+every call and calls every error `Runtime.HandlerError`. Here a function sees its bundle and layers, boto3 and its own
+variables.
 """
 
 import hashlib
@@ -58,6 +59,10 @@ class Site:
                 partial.rename(folder)
         return folder
 
+    def layers(self, config: dict[str, Any]) -> list[Path]:
+        """What of the function's layers Lambda puts on Python's path."""
+        return [self.unpack(lambda_svc._resolve_layer_zip(layer)) / "python" for layer in config.get("Layers", [])]
+
     def environment(self, config: dict[str, Any], code: Path) -> dict[str, str]:
         """The variables of a function's process: Lambda's, its own, and nothing of the host but PATH."""
         region = lambda_runtime._account_region_from_function_config(config)[1]
@@ -66,7 +71,7 @@ class Site:
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "PYTHONPATH": f"{code}{os.pathsep}{self.sdk}",
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (code, *self.layers(config), self.sdk)),
             "PYTHONUNBUFFERED": "1",
             "LAMBDA_TASK_ROOT": str(code),
             "_HANDLER": config["Handler"],

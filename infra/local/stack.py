@@ -7,11 +7,11 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra import STACK
-from infra.bundle import Target, build_bundle
+from infra.bundle import Target, build
 from infra.local import server
 from infra.local.assembly import assembly
 from infra.local.deploy import CREDENTIALS, deploy, zipped
@@ -74,8 +74,9 @@ def up(home: Path, port: int | None = None) -> LocalStack:
     try:
         template = assembly()
         with tempfile.TemporaryDirectory() as folder:
-            bundle = zipped(build_bundle(Target.LOCAL, Path(folder) / "bundle"))
-        return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundle))
+            built = build(Target.LOCAL, Path(folder))
+            bundles = {name: zipped(bundle) for name, bundle in asdict(built).items()}
+        return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundles))
     except BaseException:
         if not was_running:
             server.stop(home)

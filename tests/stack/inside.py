@@ -5,11 +5,11 @@ Every function says why it has to reach inside. All else in these tests goes thr
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 
@@ -19,15 +19,13 @@ from tidemark.domain.windows import Window
 from tidemark.store import packs, parts
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 
+FORBIDDEN = "forbidden"
+"""The policy by which a test takes rights away."""
+
 
 def backend_of(stack: LocalStack) -> Backend:
     """The deployment as its own functions see it."""
-    account: dict[str, Any] = {
-        "endpoint_url": stack.server.endpoint,
-        "region_name": stack.aws["AWS_DEFAULT_REGION"],
-        "aws_access_key_id": stack.aws["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": stack.aws["AWS_SECRET_ACCESS_KEY"],
-    }
+    account = _account(stack)
     return Backend(
         dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG, **account),
         s3=boto3.client("s3", config=S3_CONFIG, **account),
@@ -40,6 +38,16 @@ def backend_of(stack: LocalStack) -> Backend:
         settled_queue_url=stack.outputs["SettledQueueUrl"],
         files_queue_url=stack.outputs["FilesQueueUrl"],
     )
+
+
+def _account(stack: LocalStack) -> dict[str, Any]:
+    """How clients of this stack's account are made."""
+    return {
+        "endpoint_url": stack.server.endpoint,
+        "region_name": stack.aws["AWS_DEFAULT_REGION"],
+        "aws_access_key_id": stack.aws["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": stack.aws["AWS_SECRET_ACCESS_KEY"],
+    }
 
 
 def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
@@ -107,6 +115,55 @@ def lose_pack(backend: Backend, pack: str) -> bytes:
 def restore_pack(backend: Backend, pack: str, held: bytes) -> None:
     """Put a pack back, as an operator does who restores a deleted object."""
     backend.s3.put_object(Bucket=backend.bucket, Key=packs.object_key(pack), Body=held)
+
+
+class Right(NamedTuple):
+    """An action that a function may take, of all that it may take it on only those objects whose key is like `key`."""
+
+    action: str
+    key: str = ""
+
+
+@contextmanager
+def forbidden(stack: LocalStack, function: str, rights: Sequence[Right]) -> Iterator[None]:
+    """A function that lacks some of its rights, as after a slip in a policy, and has them again afterwards.
+
+    No request takes a right away. What needs one is denied access from now on, and nothing else is.
+    """
+    account = _account(stack)
+    handler = f"functions.{function}.handler.handler"
+    pages = boto3.client("lambda", **account).get_paginator("list_functions").paginate()
+    (role,) = [
+        found["Role"].rpartition("/")[2]
+        for page in pages
+        for found in page["Functions"]
+        if found.get("Handler") == handler
+    ]
+    iam = boto3.client("iam", **account)
+    bucket = f"arn:aws:s3:::{stack.outputs['BucketName']}"
+    statements = [
+        {"Effect": "Deny", "Action": right.action, "Resource": f"{bucket}/{right.key}" if right.key else "*"}
+        for right in rights
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=role, PolicyName=FORBIDDEN, PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName=FORBIDDEN)
+
+
+def outcome_of(backend: Backend, name: str) -> str:
+    """How the latest execution of a workflow that was started under a name that begins so ended: nobody outside is told
+    of executions."""
+    machines = backend.states.list_state_machines()["stateMachines"]
+    executions = [
+        execution
+        for machine in machines
+        for execution in backend.states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+        if execution["name"].startswith(name)
+    ]
+    return max(executions, key=lambda execution: execution["startDate"])["status"]
 
 
 def processes_of(stack: LocalStack, name: str) -> list[int]:

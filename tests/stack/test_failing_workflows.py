@@ -1,0 +1,109 @@
+"""A workflow that fails for good, at whichever step, says why, leaves what is read as it was, and can be started again.
+
+Nothing that a client sends makes a step fail, so these tests take a right away that the step needs, as a slip in a
+policy would.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from infra.local.stack import LocalStack
+from tests.stack import inside
+from tests.stack.client import Caller, Dataset, wait_until
+from tests.stack.inside import Right
+from tests.stack.rows import add, box, delete, modify
+from tidemark.domain.orders import ResumeUpload
+from tidemark.store import queues
+from tidemark.store.backend import Backend
+
+Json = dict[str, Any]
+
+READING = [Right("s3:PutObject", "packs/*")]
+"""What the shards' steps need: they write an index of the windows that they make."""
+SENDING = [Right("sqs:SendMessage")]
+"""What finishing needs, once it is decided that the rows are sent."""
+RECORDING = [*READING, Right("dynamodb:UpdateItem")]
+"""What a shard's step needs, and recording that it failed as well."""
+
+
+@pytest.fixture(scope="module")
+def backend(stack: LocalStack) -> Backend:
+    return inside.backend_of(stack)
+
+
+@pytest.fixture
+def dataset(admin: Caller) -> Dataset:
+    """A dataset of two versions that differ."""
+    made = admin.new_dataset()
+    made.upload(*(add(f"cam-{number}", box("a"), n=number) for number in range(20)))
+    made.upload(modify("cam-1", box("b", "tram"), n=-1), delete("cam-2"), add("cam-20"))
+    return made
+
+
+def roll_back(dataset: Dataset, version: str = "1") -> str:
+    """Begin to roll back; answers the upload."""
+    answer = dataset.caller.http.post(dataset.at("rollbacks"), json={"version": version})
+    assert answer.status_code == 202, answer.text
+    upload: str = answer.json()["id"]
+    return upload
+
+
+def clone(dataset: Dataset, name: str) -> tuple[Dataset, str]:
+    """Begin to clone; answers the clone and the upload that fills it."""
+    answer = dataset.caller.http.post(dataset.at("clones"), json={"name": name, "version": "1"})
+    assert answer.status_code == 202, answer.text
+    made = Dataset(dataset.caller, dataset.project, name)
+    upload: str = made.read()["cloned_from"]["upload"]
+    return made, upload
+
+
+def seen(dataset: Dataset) -> list[Json]:
+    """What readers see of the dataset's frames."""
+    details = dataset.read()
+    counts = {name: details[name] for name in ("latest", "frames", "labels")}
+    return [counts, dataset.frames("1"), dataset.frames("2"), dataset.frames()]
+
+
+def test_a_roll_back_that_fails_says_why_and_changes_nothing(stack: LocalStack, dataset: Dataset) -> None:
+    before = seen(dataset)
+    with inside.forbidden(stack, "transfer", READING):
+        failed = dataset.settled(roll_back(dataset))
+    assert failed["status"] == "FAILED"
+    assert "AccessDenied" in failed["reason"]
+    assert seen(dataset) == before
+    done = dataset.settled(roll_back(dataset))
+    assert (done["status"], done["version"]) == ("SETTLED", 3)
+    assert dataset.frames(3) == dataset.frames(1)
+
+
+def test_a_clone_that_failed_goes_on_when_it_is_retried(stack: LocalStack, dataset: Dataset) -> None:
+    before = seen(dataset)
+    with inside.forbidden(stack, "transfer", READING):
+        made, upload = clone(dataset, "copy")
+        failed = made.settled(upload)
+    assert failed["status"] == "FAILED"
+    assert "AccessDenied" in failed["reason"]
+    assert made.frames() == {}
+    assert seen(dataset) == before
+    answer = made.caller.http.post(made.at("uploads", upload, "retry"))
+    assert answer.status_code == 202, answer.text
+    assert made.settled(upload)["status"] == "SETTLED"
+    assert made.frames() == dataset.frames(1)
+
+
+@pytest.mark.parametrize("needed", [SENDING, RECORDING], ids=["finish", "fail"])
+def test_what_fails_when_all_is_decided_or_cannot_be_recorded_is_gone_on_with_by_the_sweep(
+    stack: LocalStack, backend: Backend, dataset: Dataset, needed: Sequence[Right]
+) -> None:
+    before = seen(dataset)
+    with inside.forbidden(stack, "transfer", needed):
+        upload = roll_back(dataset)
+        wait_until(lambda: inside.outcome_of(backend, upload) == "FAILED", "the workflow to fail")
+    assert dataset.read("uploads", upload)["status"] == "PENDING"
+    assert seen(dataset) == before
+    # The sweep sends this after half an hour.
+    queues.send_orders(backend, [ResumeUpload(uid=dataset.read()["uid"], upload=upload)])
+    assert dataset.settled(upload)["status"] == "SETTLED"
+    assert dataset.frames() == dataset.frames(1)
