@@ -89,6 +89,8 @@ def test_a_conflict_is_described_where_there_can_be_one() -> None:
         "createUpload",
         "completeUpload",
         "retryUpload",
+        "rollBack",
+        "cloneDataset",
         "submitMutations",
     }
 
