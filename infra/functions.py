@@ -78,6 +78,9 @@ class Functions(Construct):
         function.allow_objects(self._data, ["GetObject", "PutObject", "ListMultipartUploadParts"], "uploads/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "assets/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "downloads/")
+        # To tell what storage a dataset takes.
+        kinds = {"StringLike": {"s3:prefix": ["packs/*", "checkpoints/*", "exports/*"]}}
+        function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=kinds)
         function.allow_send(self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         function.allow(memory, [self._data.idempotency.table_arn])

@@ -33,6 +33,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"},
         "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
         "DataBucket/downloads/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket": {"s3:ListBucket"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},
@@ -160,3 +161,9 @@ def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> N
     role, _ = template.one("IAM::Role", "FunctionsPublishRole")
     (statement,) = [each for each in template.statements(role) if each["Action"] == "events:PutEvents"]
     assert statement["Condition"] == {"StringEquals": {"events:source": "tidemark"}}
+
+
+def test_the_api_lists_only_what_it_counts(template: Template) -> None:
+    role, _ = template.one("IAM::Role", "FunctionsApiRole")
+    (statement,) = [each for each in template.statements(role) if each["Action"] == "s3:ListBucket"]
+    assert statement["Condition"] == {"StringLike": {"s3:prefix": ["packs/*", "checkpoints/*", "exports/*"]}}

@@ -258,6 +258,34 @@ class DiffSummary(Shape):
     cursor: str | None
 
 
+class StoredObjects(Shape):
+    """Objects in S3, and their bytes."""
+
+    objects: int
+    bytes: int
+
+
+class Storage(Shape):
+    """What storage a dataset takes; of its objects, some if there is a cursor."""
+
+    versions: int
+    frame_versions: int
+    payload_bytes: int
+    live_bytes: int
+    packs: StoredObjects
+    checkpoints: StoredObjects
+    exports: StoredObjects
+    cursor: str | None
+
+
+class Measured(Shape):
+    """A line of what a dataset takes."""
+
+    of: str
+    count: int | None
+    bytes: int | None
+
+
 class Counted(Shape):
     """How many frames, labels, or labels of a class were added, removed and modified."""
 

@@ -82,6 +82,20 @@ def find(backend: Backend, key: str) -> Object | None:
     return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
 
 
+def listed(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
+    """The objects whose keys begin with `prefix`, in order of their keys, from the one after `after`: by the thousand,
+    a request for each."""
+    request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
+    if after is not None:
+        request["StartAfter"] = after
+    while True:
+        answer = backend.s3.list_objects_v2(**request)
+        yield [Object(key=one["Key"], size=one["Size"]) for one in answer.get("Contents", [])]
+        if not answer["IsTruncated"]:
+            return
+        request["ContinuationToken"] = answer["NextContinuationToken"]
+
+
 class ObjectGone(Exception):
     """The object, or the state of it that is wanted, is not there any more."""
 

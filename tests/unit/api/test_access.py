@@ -19,6 +19,7 @@ READS = {
     "getClassMap",
     "listDatasets",
     "getDataset",
+    "reportStorage",
     "listFrames",
     "getFrame",
     "batchGetFrames",
