@@ -89,6 +89,7 @@ def existing_version(backend: Backend, dataset: Dataset, number: int) -> Version
     """A version that is known to be there, by its number."""
     found = versions.find(backend, dataset, number)
     if found is None:
+        catalog.state(backend, dataset.uid)  # raises NotFound where the dataset was purged meanwhile
         raise LookupError(f"version {number} of {dataset.uid} is missing, though later ones exist")
     return found
 
