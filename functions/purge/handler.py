@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
 from tidemark.domain.purges import PurgeWork
-from tidemark.domain.workflows import FailStep, Progress, ShardStep, Step
+from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep, Step
 from tidemark.services import purge_steps, purging
 from tidemark.store.backend import Backend
 
@@ -17,26 +17,35 @@ backend = Backend.from_environment()
 
 STEP: TypeAdapter[Step[PurgeWork]] = TypeAdapter(Step[PurgeWork])
 ENOUGH_MILLISECONDS = 60_000
-"""Time left in which another page is begun: a thousand items or objects, which usually take a second or two."""
+"""Time in which a thousand items or objects are deleted, however slow the answers; with less left, none are begun."""
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take a step: delete from a shard, or what is left, as long as there is time; or record a failure."""
+    """Do a step of the workflow; answers whether the shard, or the whole, is gone."""
     step = STEP.validate_python(event)
-
-    def has_time() -> bool:
-        return context.get_remaining_time_in_millis() > ENOUGH_MILLISECONDS
-
     with logger.append_context_keys(dataset=step.work.uid, attempt=step.work.attempt, step=step.step):
-        done = True
-        if isinstance(step, ShardStep):
-            done = purge_steps.delete_shard(backend, step.work, step.shard, has_time)
-        elif isinstance(step, FailStep):
-            logger.error("purge failed", extra={"error": step.failure.error, "cause": step.failure.cause})
-            purging.record_failure(backend, step.work, step.failure)
-        else:
-            done = purge_steps.finish(backend, step.work, has_time)
-        logger.info("step taken", extra={"done": done})
+        try:
+            done = _do(step, context)
+        except Exception:
+            logger.exception("step failed")
+            raise
+        logger.info("step done" if done else "step done in part")
     return Progress(done=done).model_dump()
+
+
+def _do(step: Step[PurgeWork], context: LambdaContext) -> bool:
+    match step:
+        case ShardStep():
+            return purge_steps.delete_shard(backend, step.work, step.shard, lambda: _has_time(context))
+        case FinishStep():
+            return purge_steps.finish(backend, step.work, lambda: _has_time(context))
+        case FailStep():
+            logger.error("workflow failed", extra={"error": step.failure.error})
+            purging.record_failure(backend, step.work, step.failure)
+            return True
+
+
+def _has_time(context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() > ENOUGH_MILLISECONDS

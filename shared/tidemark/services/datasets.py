@@ -3,7 +3,7 @@
 import secrets
 
 from tidemark.domain.archived import Archived
-from tidemark.domain.datasets import Activity, Dataset, DatasetDetails, Mode
+from tidemark.domain.datasets import Activity, Clone, Dataset, DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.schema import Schema
@@ -83,8 +83,14 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
         labels=version.labels,
         activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
         metadata_schema=schema,
-        mutable_clone=catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None,
+        mutable_clone=_mutable_clone(backend, dataset),
     )
+
+
+def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
+    """The clone of a BATCH dataset that may change, unless it was purged (R32)."""
+    clone = catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
+    return clone if clone and catalog.find_state(backend, clone.uid) else None
 
 
 def list_datasets(

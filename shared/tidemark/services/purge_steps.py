@@ -85,13 +85,16 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
 def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
     """Put on record which packs of a purged dataset its clones use; tells whether all are.
 
-    Ends when a look at the clones finds none that is not done: one that was made of another meanwhile is on record as
-    well before that other one can be purged.
+    Ends when no other clone has come to light since all were found done, or being purged: what is made of a clone is on
+    record before that clone can be purged, and takes over what it used.
     """
+    seen: set[str] = set()
     while True:
-        todo = [task for clone in references.referrers(backend, uid) for task in _tasks(backend, work, uid, clone)]
-        if not todo:
+        clones = references.referrers(backend, uid)
+        todo = [task for clone in clones for task in _tasks(backend, work, uid, clone)]
+        if not todo and seen.issuperset(clones):
             return True
+        seen.update(clones)
         for clone, task in todo:
             _keep_page(backend, uid, clone, task)
             if not has_time():

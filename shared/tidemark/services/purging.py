@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from tidemark.domain.datasets import Dataset, Purge
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.purges import PurgeWork
+from tidemark.domain.uploads import upload_id_of
 from tidemark.domain.workflows import Failure
 from tidemark.store import catalog, references, retention, uploads, workflows
 from tidemark.store.backend import CATALOG_SECONDS, Backend
@@ -106,9 +107,12 @@ def _check(backend: Backend, dataset: Dataset) -> None:
 def _check_clone(backend: Backend, dataset: Dataset, uid: str) -> None:
     """Raises Conflict while a clone has not taken yet what it is to take."""
     clone = catalog.find_state(backend, uid)
-    if clone is not None and clone.latest == 0:
+    if clone is None:
+        return
+    filling = uploads.find(backend, uid, upload_id_of("clone", uid))
+    if clone.latest == 0 or (filling is not None and filling.settled_at is None):
         raise Conflict(
-            f"Dataset {clone.project}/{clone.name} is being cloned from {dataset.name!r}, or from a clone of it; wait "
-            "until it is at version 1, or purge it first.",
+            f"Dataset {clone.project}/{clone.name} is being cloned from {dataset.name!r}, or from a clone of it, and "
+            "has not got all yet; wait until it is at version 1, or purge it first.",
             code="clone_pending",
         )

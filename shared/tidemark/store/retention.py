@@ -9,6 +9,9 @@ from tidemark.store.backend import Backend
 from tidemark.store.catalog import DatasetState, Definition, dataset_key
 from tidemark.store.table import Contended, Key, dataset_pk
 
+NAMES = {"#definition": "definition"}
+"""A word that DynamoDB has reserved."""
+
 
 def redefine(backend: Backend, project_name: str, name: str, edit: Callable[[Dataset], Dataset]) -> Dataset:
     """Replace a dataset's definition by what `edit` makes of it, and answer that.
@@ -37,7 +40,8 @@ def forget(backend: Backend, before: Definition) -> bool:
         backend.dynamodb.delete_item(
             TableName=backend.table,
             Key=dataset_key(before.dataset.project, before.dataset.name).attributes(),
-            ConditionExpression="definition = :before",
+            ConditionExpression="#definition = :before",
+            ExpressionAttributeNames=NAMES,
             ExpressionAttributeValues={":before": {"S": before.text}},
         )
     except backend.dynamodb.exceptions.ConditionalCheckFailedException:
@@ -66,7 +70,8 @@ def _redefinition(backend: Backend, before: Definition, after: Dataset) -> Any:
     return {
         "TableName": backend.table,
         "Key": dataset_key(after.project, after.name).attributes(),
-        "UpdateExpression": "SET definition = :after",
-        "ConditionExpression": "definition = :before",
+        "UpdateExpression": "SET #definition = :after",
+        "ConditionExpression": "#definition = :before",
+        "ExpressionAttributeNames": NAMES,
         "ExpressionAttributeValues": {":before": {"S": before.text}, ":after": {"S": after.model_dump_json()}},
     }
