@@ -17,7 +17,7 @@ COPY = "copy"
 
 
 def _world_with_a_clone(world: World) -> tuple[str, State]:
-    """A source of two packs, archived, and a clone that uses one of them; the source's uid, and what the clone holds."""
+    """A source of two packs, archived, and a clone that uses one of them; its uid, and what the clone holds."""
     classes = [ClassInput(name="heron")]
     projects.create_project(world.process(), name=PROJECT, description="", classes=classes, actor="admin")
     datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=1, actor="admin")

@@ -12,7 +12,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_bundle(Target.AWS, tmp_path_factory.mktemp("bundle") / "aws")
 
 
-@pytest.mark.parametrize("function", ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer"])
+@pytest.mark.parametrize(
+    "function", ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer", "purge"]
+)
 def test_it_holds_every_handler(bundle: Path, function: str) -> None:
     assert (bundle / "functions" / function / "handler.py").is_file()
 
