@@ -4,10 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import TypeAdapter
 
-from tidemark.domain.purges import PurgeWork
-from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep, Step
+from tidemark.domain.purges import PURGE_STEP, PurgeStep
+from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep
 from tidemark.services import purge_steps, purging
 from tidemark.store.backend import Backend
 
@@ -15,7 +14,6 @@ logger = Logger()
 tracer = Tracer()
 backend = Backend.from_environment()
 
-STEP: TypeAdapter[Step[PurgeWork]] = TypeAdapter(Step[PurgeWork])
 ENOUGH_MILLISECONDS = 60_000
 """Time in which a thousand items or objects are deleted, however slow the answers; with less left, none are begun."""
 
@@ -24,7 +22,7 @@ ENOUGH_MILLISECONDS = 60_000
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do a step of the workflow; answers whether the shard, or the whole, is gone."""
-    step = STEP.validate_python(event)
+    step = PURGE_STEP.validate_python(event)
     with logger.append_context_keys(dataset=step.work.uid, attempt=step.work.attempt, step=step.step):
         try:
             done = _do(step, context)
@@ -35,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return Progress(done=done).model_dump()
 
 
-def _do(step: Step[PurgeWork], context: LambdaContext) -> bool:
+def _do(step: PurgeStep, context: LambdaContext) -> bool:
     match step:
         case ShardStep():
             return purge_steps.delete_shard(backend, step.work, step.shard, lambda: _has_time(context))
@@ -44,7 +42,7 @@ def _do(step: Step[PurgeWork], context: LambdaContext) -> bool:
         case FailStep():
             logger.error("workflow failed", extra={"error": step.failure.error})
             purging.record_failure(backend, step.work, step.failure)
-            return True
+    return True
 
 
 def _has_time(context: LambdaContext) -> bool:

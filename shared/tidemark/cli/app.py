@@ -23,6 +23,7 @@ from tidemark.cli.commands import (
     history,
     push,
     reading,
+    retention,
     retry,
     storage,
     transfers,
@@ -56,6 +57,9 @@ app.command()(diff.diff)
 app.command()(transfers.rollback)
 app.command()(transfers.clone)
 app.command()(storage.storage)
+app.command()(retention.delete)
+app.command()(retention.unarchive)
+app.command()(retention.purge)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -147,11 +147,20 @@ class Named(Shape):
     created_by: str
 
 
+class Purge(Shape):
+    """How far the deletion of a dataset is."""
+
+    failure: str | None
+
+
 class Dataset(Named):
     """A dataset as created."""
 
     project: str
+    uid: str
     shards: int
+    archived_at: datetime | None
+    purge: Purge | None
 
 
 class CloneReceipt(Shape):

@@ -1,6 +1,10 @@
 """Purges: datasets that are deleted for good."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
 class PurgeWork(BaseModel):
@@ -12,3 +16,9 @@ class PurgeWork(BaseModel):
     dataset: str
     uid: str
     attempt: int
+
+
+PurgeStep = Annotated[ShardStep[PurgeWork] | FinishStep[PurgeWork] | FailStep[PurgeWork], Field(discriminator="step")]
+"""What the function of the workflow is called with."""
+
+PURGE_STEP: TypeAdapter[PurgeStep] = TypeAdapter(PurgeStep)
