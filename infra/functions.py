@@ -43,6 +43,7 @@ class Functions(Construct):
         self.publish = self._publish()
         self.dead_letter = self._dead_letter()
         self.transfer = self._transfer()
+        self.purge = self._purge()
         self.all = [
             self.api,
             self.authorizer,
@@ -51,6 +52,7 @@ class Functions(Construct):
             self.publish,
             self.dead_letter,
             self.transfer,
+            self.purge,
         ]
 
     def _api(self) -> Function:
@@ -79,6 +81,9 @@ class Functions(Construct):
         function.allow_objects(self._data, ["GetObject", "PutObject", "ListMultipartUploadParts"], "uploads/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "assets/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "downloads/")
+        # To tell what storage a dataset takes.
+        kinds = {"StringLike": {"s3:prefix": ["packs/*", "checkpoints/*", "exports/*"]}}
+        function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=kinds)
         function.allow_send(self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         function.allow(memory, [self._data.idempotency.table_arn])
@@ -194,6 +199,25 @@ class Functions(Construct):
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
         function.allow_objects(self._data, ["PutObject"], "packs/")
         function.allow_send(self._ingest.windows, self._ingest.settled, self._ingest.files)
+        return function
+
+    def _purge(self) -> Function:
+        function = self._function(
+            "purge",
+            "Deletes a dataset for good, shard by shard",
+            # It waits for deletes; of frame versions it reads where their packs are, thousands at once.
+            memory_mb=1024,
+            timeout=WORKFLOW_TIMEOUT,
+            environment=self._store,
+        )
+        # The only one that deletes from the table, by single items and by batches of items and marks.
+        writes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"]
+        function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", *writes])
+        prefixes = ("packs/", "checkpoints/", "exports/", "uploads/")
+        for prefix in prefixes:
+            function.allow_objects(self._data, ["DeleteObject"], prefix)
+        listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+        function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=listed)
         return function
 
     @property

@@ -101,7 +101,8 @@ class Workflows(Construct):
         self.transfer = ShardWorkflow(
             self, "Transfer", function=functions.transfer, started_by=[functions.api, functions.intake]
         )
-        self.all = [self.transfer]
+        self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[functions.api])
+        self.all = [self.transfer, self.purge]
 
 
 def definition() -> dict[str, Any]:

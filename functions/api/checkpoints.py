@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.access import allow
@@ -13,6 +13,7 @@ from functions.api.parameters import (
     DEFAULT_LIMIT,
     LATEST,
     MAX_VERSION_TEXT,
+    ArchivedWanted,
     CheckpointPath,
     Cursor,
     DatasetPath,
@@ -23,17 +24,13 @@ from functions.api.parameters import (
 )
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
-from tidemark.domain.checkpoints import Archived, Checkpoint, CheckpointMetadata, CheckpointPatch
+from tidemark.domain.archived import Archived
+from tidemark.domain.checkpoints import Checkpoint, CheckpointMetadata, CheckpointPatch
 from tidemark.domain.ids import CheckpointName
 from tidemark.domain.pages import Page
 from tidemark.services import checkpoints
 
 router = Routes()
-
-ArchivedWanted = Annotated[
-    Archived,
-    Query(description="`false`: those that are not archived; `true`: those that are; `all`: both."),
-]
 
 
 class NewCheckpoint(BaseModel):

@@ -11,6 +11,7 @@ from functions.api.deployment import backend
 from functions.api.idempotency import Answer, once, request_name
 from functions.api.parameters import (
     DEFAULT_LIMIT,
+    ArchivedWanted,
     Cursor,
     DatasetPath,
     Description,
@@ -20,6 +21,7 @@ from functions.api.parameters import (
 )
 from functions.api.routes import Routes, path_of
 from tidemark.domain.api_keys import Role
+from tidemark.domain.archived import Archived
 from tidemark.domain.datasets import Dataset, DatasetDetails, Mode
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.limits import DEFAULT_SHARDS, MAX_SHARDS
@@ -83,9 +85,14 @@ def create_dataset(
 
 @router.get("/projects/<project>/datasets", operation_id="listDatasets", summary="List datasets", tags=["datasets"])
 @allow(Role.READ)
-def list_datasets(project: ProjectPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[Dataset]:
-    """The datasets of a project in order of their names."""
-    return datasets.list_datasets(backend(), project=project, limit=limit, cursor=cursor)
+def list_datasets(
+    project: ProjectPath, archived: ArchivedWanted = Archived.NO, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[Dataset]:
+    """The datasets of a project in order of their names; archived ones only if asked for.
+
+    A page may hold fewer than `limit`, also none; the list ends only where `cursor` is null.
+    """
+    return datasets.list_datasets(backend(), project=project, archived=archived, limit=limit, cursor=cursor)
 
 
 @router.get(

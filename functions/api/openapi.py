@@ -61,6 +61,8 @@ REFUSALS = {
     503: "The service is busy; send the same request again after `Retry-After` seconds.",
 }
 WITH_BODY = (400, 413, 415)
+CONTRADICTING = frozenset({"unarchiveDataset"})
+"""Operations without a body, and without work that they begin, that what is there may forbid."""
 
 router = Routes()
 
@@ -144,7 +146,8 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         operation["description"] += f"\n\nNeeds a key with the role `{role.value}`."
         statuses = REFUSALS.keys() - {400, 409, 413, 415}
     if writes and "requestBody" not in operation and operation["operationId"] != "submitMutations":
-        statuses |= {409} if "202" in responses else set()  # what begins nothing contradicts nothing
+        contradicts = "202" in responses or operation["operationId"] in CONTRADICTING
+        statuses |= {409} if contradicts else set()  # what begins nothing contradicts nothing
     elif writes:
         statuses |= set(WITH_BODY)
     for parameter in parameters:

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from tidemark.domain.archived import Archived
 from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, ProjectName
 from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
 
@@ -43,6 +44,10 @@ VersionRead = Annotated[
     ),
 ]
 LATEST = "LATEST"
+ArchivedWanted = Annotated[
+    Archived,
+    Query(description="`false`: those that are not archived; `true`: those that are; `all`: both."),
+]
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _KEY = re.compile(r"[ -~]{1,128}")
 

@@ -1,7 +1,10 @@
 """Versions: the list of a dataset's states, and one of them (R7, R8)."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
 
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.access import allow
@@ -11,9 +14,21 @@ from functions.api.routes import Routes
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
 from tidemark.domain.versions import Version, VersionUpload
-from tidemark.services import versions
+from tidemark.services import thinned_versions, versions
 
 router = Routes()
+
+
+class Spacing(StrEnum):
+    """How a list of versions is thinned."""
+
+    HOUR = "hour"
+
+
+Every = Annotated[
+    Spacing | None,
+    Query(description="`hour`: of each hour (UTC) that has versions the newest alone, as times to choose from."),
+]
 
 
 class VersionSummary(BaseModel):
@@ -47,10 +62,18 @@ class VersionSummary(BaseModel):
 )
 @allow(Role.READ)
 def list_versions(
-    project: ProjectPath, dataset: DatasetPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    project: ProjectPath,
+    dataset: DatasetPath,
+    every: Every = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[VersionSummary]:
-    """The versions of a dataset, newest first."""
-    page = versions.list_versions(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
+    """The versions of a dataset, newest first; with `every`, some of them.
+
+    With `every`, a page may hold fewer than `limit`; the list ends only where `cursor` is null.
+    """
+    list_of = thinned_versions.list_hourly_versions if every else versions.list_versions
+    page = list_of(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
     return Page(items=[VersionSummary.of(version) for version in page.items], cursor=page.cursor)
 
 

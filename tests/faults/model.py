@@ -170,6 +170,7 @@ def check(world: World, model: DatasetModel) -> None:
     for commits in log.values():
         _exactly_once(commits)
         _in_order(world, commits)
+    _storage(backend, model, log)
     last = latest(world, model)
     heads: dict[int, Version] = {}
     for number in range(1, last + 1):
@@ -260,10 +261,31 @@ def _is_later(one: Window, other: Window) -> bool:
     return (one.part, one.plan.number) > (other.part, other.plan.number)
 
 
-def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:
+def _storage(backend: Backend, model: DatasetModel, log: dict[int, list[_Commit]]) -> None:
+    """Counts (7) of what the heads of the shards say is stored, held against the markers and the frame versions."""
+    for shard, head in enumerate(shards.heads(backend, model.uid, model.shards)):
+        applied = [_marker(backend, commit.window).applied for commit in log[shard]]
+        assert head.revisions == sum(applied), "frame versions (7)"
+        stored = dict.fromkeys(frame_id for commit in log[shard] for frame_id in _frame_ids(commit.window))
+        found = [shards.revisions(backend, model.uid, shard, frame_id, head.n, limit=1000) for frame_id in stored]
+        lengths = [[version.pointer.length if version.pointer else 0 for version in each] for each in found]
+        assert head.revisions == sum(len(each) for each in lengths), "frame versions (7)"
+        assert head.payload_bytes == sum(sum(each) for each in lengths), "bytes of payloads (7)"
+        assert head.live_bytes == sum(each[0] for each in lengths if each), "bytes of live payloads (7)"
+
+
+def _frame_ids(window: Window) -> list[str]:
+    return [row.frame_id for row in window.plan.rows]
+
+
+def _marker(backend: Backend, window: Window) -> shards.Marker:
     [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
     assert marker is not None, f"window {window.id} was applied and has no marker (3)"
-    return {outcome.row for outcome in marker.outcomes if outcome.code == code}
+    return marker
+
+
+def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:
+    return {outcome.row for outcome in _marker(backend, window).outcomes if outcome.code == code}
 
 
 def _version(backend: Backend, model: DatasetModel, version: Version, log: dict[int, list[_Commit]]) -> None:
@@ -319,8 +341,7 @@ def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State
     for row in window.plan.rows:
         if row.row not in superseded:
             seen[oracle.apply(state, deepcopy(submission.rows[row.row - submission.first_row]))] += 1
-    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
-    assert marker is not None
+    marker = _marker(backend, window)
     assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
 
 

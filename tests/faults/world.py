@@ -20,9 +20,10 @@ from moto import mock_aws
 
 from tests.tables import create_bucket, create_table
 from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload
+from tidemark.domain.purges import PurgeWork
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.windows import FIRST_TURN, NEWS, Settled, Turn, Window
-from tidemark.services import transfers
+from tidemark.services import purge_steps, transfers
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
 from tidemark.services.files import read_file
@@ -282,6 +283,26 @@ class World:
             while not _ended(self.start_step(execution, shard, pages).run()):
                 pass
         _ended(self.start_step(execution, None).run())
+
+    def start_purge_step(self, execution: Execution, shard: int | None, pages: int = 1000) -> Invocation:
+        """Call the function of a purge for a shard, or to finish, with time for so many pages."""
+        backend = self.process()
+        work = PurgeWork.model_validate(execution.input["work"])
+        left = iter(range(pages - 1))
+
+        def operation() -> bool:
+            if shard is not None:
+                return purge_steps.delete_shard(backend, work, shard, lambda: next(left, None) is not None)
+            return purge_steps.finish(backend, work, lambda: next(left, None) is not None)
+
+        return Invocation(f"{execution.name} shard {shard}", operation)
+
+    def run_purge(self, execution: Execution, pages: int = 1000) -> None:
+        """Run a purge's workflow to its end, undisturbed."""
+        for shard in [*execution.input["shards"], None]:
+            while not _ended(self.start_purge_step(execution, shard, pages).run()):
+                pass
+        self.ended.add(execution.name)
 
     def start_apply(self, group: str) -> Invocation:
         """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""

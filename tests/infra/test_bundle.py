@@ -19,7 +19,9 @@ def bundle(bundles: Bundles) -> Path:
     return bundles.functions
 
 
-@pytest.mark.parametrize("function", ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer"])
+@pytest.mark.parametrize(
+    "function", ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer", "purge"]
+)
 def test_it_holds_every_handler(bundle: Path, function: str) -> None:
     assert (bundle / "functions" / function / "handler.py").is_file()
 

@@ -12,6 +12,7 @@ HANDLERS = {
     "FunctionsPublish": "functions.publish.handler.handler",
     "FunctionsDeadLetter": "functions.dead_letter.handler.handler",
     "FunctionsTransfer": "functions.transfer.handler.handler",
+    "FunctionsPurge": "functions.purge.handler.handler",
 }
 
 

@@ -33,10 +33,12 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataBucket/uploads/*": {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"},
         "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
         "DataBucket/downloads/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket": {"s3:ListBucket"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},
         "WorkflowsTransferMachine": START,
+        "WorkflowsPurgeMachine": START,
     },
     "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {GET}},
     "Intake": {
@@ -91,9 +93,19 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "IngestSettled": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
     },
+    "Purge": {
+        "FunctionsPurgeLogs": LOGS,
+        "*": TRACES,
+        "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE, DELETE, "dynamodb:BatchWriteItem"},
+        "DataBucket": {"s3:ListBucket"},
+        "DataBucket/packs/*": {"s3:DeleteObject"},
+        "DataBucket/checkpoints/*": {"s3:DeleteObject"},
+        "DataBucket/exports/*": {"s3:DeleteObject"},
+        "DataBucket/uploads/*": {"s3:DeleteObject"},
+    },
 }
 
-MACHINES = {"Transfer": "FunctionsTransfer"}
+MACHINES = {"Transfer": "FunctionsTransfer", "Purge": "FunctionsPurge"}
 """The state machines, and the only function that each of them calls."""
 
 DELIVER_LOGS = {
@@ -160,3 +172,25 @@ def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> N
     role, _ = template.one("IAM::Role", "FunctionsPublishRole")
     (statement,) = [each for each in template.statements(role) if each["Action"] == "events:PutEvents"]
     assert statement["Condition"] == {"StringEquals": {"events:source": "tidemark"}}
+
+
+@pytest.mark.parametrize(
+    ("function", "prefixes"),
+    [
+        ("Api", ["packs/*", "checkpoints/*", "exports/*"]),
+        ("Purge", ["packs/*", "checkpoints/*", "exports/*", "uploads/*"]),
+    ],
+)
+def test_of_the_bucket_only_what_is_counted_or_deleted_is_listed(
+    template: Template, function: str, prefixes: list[str]
+) -> None:
+    role, _ = template.one("IAM::Role", f"Functions{function}Role")
+    (statement,) = [each for each in template.statements(role) if each["Action"] == "s3:ListBucket"]
+    assert statement["Condition"] == {"StringLike": {"s3:prefix": prefixes}}
+
+
+def test_packs_are_deleted_by_purges_alone() -> None:
+    deleting = [
+        function for function in REVIEWED if "s3:DeleteObject" in REVIEWED[function].get("DataBucket/packs/*", set())
+    ]
+    assert deleting == ["Purge"]

@@ -15,7 +15,7 @@ ACCEPTED = {
     "AwsSolutions-IAM5[Resource::*]",
     *(
         f"AwsSolutions-IAM5[Resource::<DataBucketE6B0FAA8.Arn>/{prefix}/*]"
-        for prefix in ("packs", "uploads", "assets", "downloads", "drop", "rejected")
+        for prefix in ("packs", "checkpoints", "exports", "uploads", "assets", "downloads", "drop", "rejected")
     ),
 }
 WRITTEN_BY_THE_CDK = "W3005"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra.template import Template
 
-MACHINES = ["Transfer"]
+MACHINES = ["Transfer", "Purge"]
 HISTORY_EVENTS = 25_000
 """Step Functions' limit for an execution."""
 EVENTS_PER_CALL = 7
@@ -109,6 +109,11 @@ def test_its_log_tells_of_errors_and_of_no_data(machine: dict[str, Any]) -> None
 
 def test_it_is_traced(machine: dict[str, Any]) -> None:
     assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_who_starts_purges_is_told_where(template: Template) -> None:
+    variables = template.properties("Lambda::Function", "FunctionsApi")["Environment"]["Variables"]
+    assert variables["TIDEMARK_WORKFLOW_PURGE"]["Ref"].startswith("WorkflowsPurgeMachine")
 
 
 @pytest.mark.parametrize("starter", ["Api", "Intake"])

@@ -7,6 +7,7 @@ Every function says why it has to reach inside. All else in these tests goes thr
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ import boto3
 
 from infra.local.stack import LocalStack
 from tests.stack.client import wait_until
+from tidemark.domain.datasets import Dataset
 from tidemark.domain.windows import Window
-from tidemark.store import packs, parts
+from tidemark.store import packs, parts, retention
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 
 FORBIDDEN = "forbidden"
@@ -176,3 +178,13 @@ def processes_of(stack: LocalStack, name: str) -> list[int]:
             if parent == stack.server.pid and handler in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
+
+
+def archived_long_ago(backend: Backend, project: str, dataset: str) -> None:
+    """Have an archived dataset archived an hour earlier: a purge waits for two minutes, in which nothing happens."""
+
+    def edit(before: Dataset) -> Dataset:
+        assert before.archived_at is not None
+        return before.model_copy(update={"archived_at": before.archived_at - timedelta(hours=1)})
+
+    retention.redefine(backend, project, dataset, edit)

@@ -5,6 +5,7 @@ import pytest
 from tests.faults.world import Invocation, World
 from tests.store.paging import pages
 from tests.store.sending import DATASET, PROJECT
+from tidemark.domain.archived import Archived
 from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
@@ -41,7 +42,7 @@ def list_projects(
 
 
 def list_datasets(world: World, project: str, limit: int, cursor: str | None = None) -> Page[Dataset]:
-    return datasets.list_datasets(world.process(), project=project, limit=limit, cursor=cursor)
+    return datasets.list_datasets(world.process(), project=project, archived=Archived.NO, limit=limit, cursor=cursor)
 
 
 # Creation

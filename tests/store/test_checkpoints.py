@@ -9,7 +9,8 @@ import pytest
 from tests.faults.world import Invocation, World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tidemark.domain.checkpoints import Archived, Checkpoint, CheckpointPatch
+from tidemark.domain.archived import Archived
+from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound, TidemarkError, TooLarge
 from tidemark.domain.pages import Page
 from tidemark.services import checkpoints, frames, versions

@@ -15,7 +15,20 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from tidemark.cli.client import Refused, Unreachable
-from tidemark.cli.commands import catalog, checkpoint, config, diff, history, push, reading, retry, transfers, uploads
+from tidemark.cli.commands import (
+    catalog,
+    checkpoint,
+    config,
+    diff,
+    history,
+    push,
+    reading,
+    retention,
+    retry,
+    storage,
+    transfers,
+    uploads,
+)
 from tidemark.cli.output import say, tell
 from tidemark.cli.settings import Unusable
 
@@ -43,6 +56,10 @@ app.add_typer(checkpoint.app, name="checkpoint", no_args_is_help=True)
 app.command()(diff.diff)
 app.command()(transfers.rollback)
 app.command()(transfers.clone)
+app.command()(storage.storage)
+app.command()(retention.delete)
+app.command()(retention.unarchive)
+app.command()(retention.purge)
 
 
 def _tell_version(wanted: bool) -> None:

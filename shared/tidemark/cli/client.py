@@ -97,6 +97,10 @@ class Api:
         """Let begin what lies at a path. What has begun is not begun again."""
         return self._call("POST", path)
 
+    def delete(self, *path: str) -> Json:
+        """Take away what lies at a path. What is taken away already stays so."""
+        return self._call("DELETE", path)
+
     def items(self, *path: str, most: int | None = None, **query: str | int | None) -> Iterator[Json]:
         """The items of a list, page by page: all of them, or the first `most`."""
         cursor: str | None = None

@@ -147,11 +147,20 @@ class Named(Shape):
     created_by: str
 
 
+class Purge(Shape):
+    """How far the deletion of a dataset is."""
+
+    failure: str | None
+
+
 class Dataset(Named):
     """A dataset as created."""
 
     project: str
+    uid: str
     shards: int
+    archived_at: datetime | None
+    purge: Purge | None
 
 
 class CloneReceipt(Shape):
@@ -256,6 +265,34 @@ class DiffSummary(Shape):
     labels: Json
     classes: dict[str, Json]
     cursor: str | None
+
+
+class StoredObjects(Shape):
+    """Objects in S3, and their bytes."""
+
+    objects: int
+    bytes: int
+
+
+class Storage(Shape):
+    """What storage a dataset takes; of its objects, some if there is a cursor."""
+
+    versions: int
+    frame_versions: int
+    payload_bytes: int
+    live_bytes: int
+    packs: StoredObjects
+    checkpoints: StoredObjects
+    exports: StoredObjects
+    cursor: str | None
+
+
+class Measured(Shape):
+    """A line of what a dataset takes."""
+
+    of: str
+    count: int | None
+    bytes: int | None
 
 
 class Counted(Shape):

@@ -1,7 +1,6 @@
 """Checkpoints: names for versions, with what people keep about them (R12, R13)."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -87,20 +86,6 @@ class CheckpointPatch(BaseModel):
             metadata = {name: value for name, value in merged.items() if value is not None}
             check_size(metadata)
         return checkpoint.model_copy(update={"description": description, "metadata": metadata})
-
-
-class Archived(StrEnum):
-    """Which checkpoints a list has."""
-
-    NO = "false"
-    """Those that are not archived."""
-    YES = "true"
-    """Those that are."""
-    ALL = "all"
-
-    def takes(self, checkpoint: Checkpoint) -> bool:
-        """Whether a list has this one."""
-        return self is Archived.ALL or (checkpoint.archived_at is not None) == (self is Archived.YES)
 
 
 def check_size(metadata: dict[str, Scalar]) -> None:

@@ -46,8 +46,24 @@ class ClonedFrom(Origin):
     upload: str
 
 
+class Purge(BaseModel):
+    """How far the deletion of a dataset is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requested_at: datetime
+    """When it began, or was begun anew."""
+    requested_by: str
+    attempt: int = 1
+    """How many times it was begun."""
+    packs_deleted: bool = False
+    """Whether its packs are gone, but for those that clones use."""
+    failure: str | None = None
+    """Why the last attempt broke off, if it did."""
+
+
 class Dataset(BaseModel):
-    """A dataset as created. None of this changes later; `uid` is its own for ever, its name is not."""
+    """A dataset. But for its end, none of this changes; `uid` is its own for ever, its name is not."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,6 +77,20 @@ class Dataset(BaseModel):
     created_by: str
     cloned_from: ClonedFrom | None = None
     """None for a dataset that is no clone."""
+    archived_at: datetime | None = None
+    """Since when it is archived, which it is if this is given: not listed unless asked for. It reads as before, and
+    nothing is written to it."""
+    archived_by: str | None = None
+    purge: Purge | None = None
+    """Its deletion, if that has begun: nothing of it reads any more."""
+
+    def archived(self, at: datetime, by: str) -> "Dataset":
+        """The dataset, archived; as it is if it is archived already."""
+        return self if self.archived_at else self.model_copy(update={"archived_at": at, "archived_by": by})
+
+    def unarchived(self) -> "Dataset":
+        """The dataset, listed and written to again."""
+        return self.model_copy(update={"archived_at": None, "archived_by": None})
 
 
 class Activity(BaseModel):

@@ -24,6 +24,8 @@ MAX_UPLOADS_EXAMINED = 1000
 """Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
 MAX_CHECKPOINTS_EXAMINED = 1000
 """Checkpoints that are looked at for one page of a list. Where few of them are wanted, the page has few."""
+MAX_VERSIONS_EXAMINED = 500
+"""Versions that are read for one page of a list with one an hour: some 2 log2(n) for an hour that has n."""
 MAX_DIFF_EXAMINED = 1000
 """Frames that are looked at for one page of a diff. Where many have come back to what they were, the page has few."""
 MAX_DIFF_COMMITS = 10_000

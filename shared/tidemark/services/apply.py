@@ -184,13 +184,23 @@ def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
 
 
 def _advanced(head: Head, turn: Turn, writes: list[_Write], current: dict[str, FrameVersion]) -> Head:
-    frames, labels = head.frames, head.labels
+    frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
     for write in writes:
         replaced = current.get(write.row.frame_id)
         frames += (write.pointer is not None) - bool(replaced and replaced.pointer)
         labels += write.labels - (replaced.labels if replaced else 0)
-    highest = max([head.highest, *(write.row.frame_id for write in writes)])
-    return Head(head.n + 1, frames, labels, highest, turn)
+        added += write.pointer.length if write.pointer else 0
+        replaced_bytes += replaced.pointer.length if replaced and replaced.pointer else 0
+    return Head(
+        n=head.n + 1,
+        frames=frames,
+        labels=labels,
+        highest=max([head.highest, *(write.row.frame_id for write in writes)]),
+        turn=turn,
+        revisions=head.revisions + len(writes),
+        live_bytes=head.live_bytes + added - replaced_bytes,
+        payload_bytes=head.payload_bytes + added,
+    )
 
 
 def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tidemark.domain.checkpoints import Archived, Checkpoint, CheckpointPatch, check_size
+from tidemark.domain.archived import Archived
+from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch, check_size
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound, TidemarkError
 from tidemark.domain.fields import Scalar
@@ -75,7 +76,7 @@ def list_checkpoints(
     items: list[Checkpoint] = []
     size = 0
     for examined, checkpoint in enumerate(checkpoints.newest(backend, uid, after, at_once=limit), 1):
-        if archived.takes(checkpoint):
+        if archived.takes(checkpoint.archived_at):
             items.append(checkpoint)
             size += len(checkpoint.model_dump_json().encode())
         if len(items) == limit or size >= MAX_PAGE_BYTES or examined == MAX_CHECKPOINTS_EXAMINED:

@@ -2,9 +2,11 @@
 
 import secrets
 
-from tidemark.domain.datasets import Activity, Dataset, DatasetDetails, Mode
+from tidemark.domain.archived import Archived
+from tidemark.domain.datasets import Activity, Clone, Dataset, DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.schema import Schema
 from tidemark.services.versions import latest_version
 from tidemark.store import catalog, uploads
 from tidemark.store.backend import Backend
@@ -54,8 +56,22 @@ def new_uid() -> str:
 
 
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
-    """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound."""
-    dataset = catalog.dataset(backend, project, name)
+    """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound.
+
+    One that is being purged has nothing any more, and says how far that is.
+    """
+    dataset = catalog.definition(backend, project, name).dataset
+    if dataset.purge is not None:
+        idle = Activity(pending_uploads=0, deleting=False)
+        return DatasetDetails(
+            **dataset.model_dump(),
+            latest=0,
+            filled_by=None,
+            frames=0,
+            labels=0,
+            activity=idle,
+            metadata_schema=Schema(),
+        )
     version = latest_version(backend, dataset)
     schema, _ = catalog.schema(backend, dataset.uid, fresh=True)
     deleting = uploads.pending(backend, dataset.uid)
@@ -67,14 +83,29 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
         labels=version.labels,
         activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
         metadata_schema=schema,
-        mutable_clone=catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None,
+        mutable_clone=_mutable_clone(backend, dataset),
     )
 
 
-def list_datasets(backend: Backend, *, project: str, limit: int, cursor: str | None) -> Page[Dataset]:
-    """The datasets of a project in order of their names. Raises NotFound."""
-    scope = f"datasets:{project}"
+def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
+    """The clone of a BATCH dataset that may change, unless it was purged (R32)."""
+    clone = catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
+    return clone if clone and catalog.find_state(backend, clone.uid) else None
+
+
+def list_datasets(
+    backend: Backend, *, project: str, archived: Archived, limit: int, cursor: str | None
+) -> Page[Dataset]:
+    """The datasets of a project that are wanted, in order of their names.
+
+    No more than `limit` are looked at for a page, so that one on which few are wanted may be short, or empty: the list
+    goes on as long as there is a cursor. Raises NotFound.
+    """
+    scope = f"datasets:{project}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""
     catalog.project(backend, project)
     found = catalog.datasets(backend, project, after, limit)
-    return Page(items=found, cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None)
+    return Page(
+        items=[dataset for dataset in found if archived.takes(dataset.archived_at)],
+        cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None,
+    )

@@ -8,7 +8,7 @@ from tidemark.domain.orders import ReadFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.services import admission
-from tidemark.store import catalog, drops, objects, parted_uploads, queues
+from tidemark.store import catalog, drops, objects, parted_uploads, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.objects import Object
 from tidemark.store.parted_uploads import PartedUpload
@@ -23,8 +23,8 @@ MAX_KEY_BYTES = 1024
 def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     """Start the upload of a dropped file; the same object in the same state starts it once.
 
-    Answers None, and moves the file to `rejected/`, where it belongs to no dataset, or to a BATCH dataset that has its
-    upload. A folder's own mark is passed over.
+    Answers None, and moves the file to `rejected/`, where it belongs to no dataset, to one that is archived, or to a
+    BATCH dataset that has its upload. A folder's own mark is passed over.
     """
     if dropped.key.endswith("/"):
         return None
@@ -36,7 +36,8 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
         found = catalog.dataset(backend, project, dataset)
-        admission.admit(backend, found, upload_id)
+        if found.archived_at is None or uploads.find(backend, found.uid, upload_id) is None:
+            admission.admit(backend, found, upload_id)  # what was taken before it was archived goes on
     except (NotFound, Conflict) as refusal:
         _reject(backend, source, refusal.message)
         return None

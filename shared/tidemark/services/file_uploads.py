@@ -24,7 +24,8 @@ def create(
 ) -> FileUploadReceipt:
     """Announce files, and get URLs to put them to. A repeat of the same `request` gets new URLs of the same upload.
 
-    Raises NotFound, InvalidRequest where two files have one name, and Conflict (`dataset_sealed`).
+    Raises NotFound, InvalidRequest where two files have one name, and Conflict (`dataset_sealed`,
+    `dataset_archived`).
     """
     found = catalog.dataset(backend, project, dataset)
     names = [file.name for file in files]
@@ -66,7 +67,8 @@ def create(
 def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """Start the reading of an upload whose files are all put; a repeat changes nothing.
 
-    Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`) and TooLarge.
+    Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`, `dataset_archived`) and
+    TooLarge.
     """
     found = catalog.dataset(backend, project, dataset)
     record = parted_uploads.find(backend, found.uid, upload)

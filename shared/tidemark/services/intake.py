@@ -35,8 +35,9 @@ def submit(
     """Take the mutations in `body`, `{"mutations": [row, …]}`, and send those that are valid on their way (R20, R21).
 
     With an idempotency key, a repeat of the same body gets the same receipt and nothing is done twice.
-    Raises NotFound, Conflict (`dataset_sealed`), TooLarge, IdempotencyMismatch and InvalidRequest (`malformed_json`,
-    `duplicate_name`, `invalid_request`); a row that is wrong is not raised but listed in the receipt.
+    Raises NotFound, Conflict (`dataset_sealed`, `dataset_archived`), TooLarge, IdempotencyMismatch and InvalidRequest
+    (`malformed_json`, `duplicate_name`, `invalid_request`); a row that is wrong is not raised but listed in the
+    receipt.
     """
     found = catalog.dataset(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:

@@ -12,7 +12,7 @@ from tidemark.domain.orders import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.windows import MayBeComplete
 from tidemark.services import batches, dead_letters, files, retry, transfers
-from tidemark.store import parted_uploads, parts, queues, stored_files, uploads
+from tidemark.store import catalog, parted_uploads, parts, queues, stored_files, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parted_uploads import PartedUpload
 from tidemark.store.parts import Part
@@ -60,6 +60,8 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
     """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
     there was no time for all of it. What is sent twice is done once."""
     upload = uploads.find(backend, order.uid, order.upload)
+    if upload is None and catalog.find_state(backend, order.uid) is None:  # the dataset was purged meanwhile
+        return None
     if upload is None:
         raise LookupError(f"there is no upload {order.upload} of {order.uid}")
     if upload.settled_at is not None:

@@ -12,6 +12,7 @@ from tidemark.domain.errors import Conflict
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.services import transfers
+from tidemark.services.archiving import refuse_if_archived
 from tidemark.store import catalog, parted_uploads, parts, queues, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.parted_uploads import PartedUpload
@@ -23,9 +24,11 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
     """Send the windows of an upload that were given up again, or let its workflow go on where it failed; answers the
     upload, which is pending once more.
 
-    Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`).
+    Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
     """
-    uid = catalog.dataset(backend, project, dataset).uid
+    owner = catalog.dataset(backend, project, dataset)
+    refuse_if_archived(owner)
+    uid = owner.uid
     found = uploads.get(backend, uid, upload)
     try:
         if found.has_parts:

@@ -11,7 +11,7 @@ from tidemark.domain.errors import Conflict, TidemarkError
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
 from tidemark.domain.versions import Version
-from tidemark.services import clones, transfers
+from tidemark.services import archiving, clones, transfers
 from tidemark.services.versions import resolve
 from tidemark.store import catalog, parted_uploads, shards, table, uploads
 from tidemark.store.backend import Backend
@@ -25,7 +25,8 @@ def roll_back(
     """Begin to bring a dataset to the state of a version; answers the upload that does so. A repeat of the same
     `request` gets the same upload, whatever the version names by now.
 
-    Raises what `resolve` raises, and Conflict (`dataset_sealed`, `dataset_cloning`, `rollback_pending`).
+    Raises what `resolve` raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`,
+    `rollback_pending`).
     """
     found = catalog.dataset(backend, project, dataset)
     upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
@@ -40,6 +41,7 @@ def roll_back(
 
 
 def _check(backend: Backend, dataset: Dataset) -> None:
+    archiving.refuse_if_archived(dataset)
     clones.refuse_while_cloning(backend, dataset)
     if dataset.mode is Mode.BATCH:
         raise Conflict(

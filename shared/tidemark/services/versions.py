@@ -56,7 +56,7 @@ def resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
 
 def latest_version(backend: Backend, dataset: Dataset) -> Version:
     """The latest version, with everything that settled before this call."""
-    return _existing(backend, dataset, catalog.state(backend, dataset.uid).latest)
+    return existing_version(backend, dataset, catalog.state(backend, dataset.uid).latest)
 
 
 def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version:
@@ -82,12 +82,14 @@ def _checkpointed(backend: Backend, dataset: Dataset, name: str) -> Version:
             code="unknown_checkpoint",
             pointer="version",
         )
-    return _existing(backend, dataset, frozen.version)
+    return existing_version(backend, dataset, frozen.version)
 
 
-def _existing(backend: Backend, dataset: Dataset, number: int) -> Version:
+def existing_version(backend: Backend, dataset: Dataset, number: int) -> Version:
+    """A version that is known to be there, by its number."""
     found = versions.find(backend, dataset, number)
     if found is None:
+        catalog.state(backend, dataset.uid)  # raises NotFound where the dataset was purged meanwhile
         raise LookupError(f"version {number} of {dataset.uid} is missing, though later ones exist")
     return found
 
@@ -98,13 +100,13 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
     state = catalog.state(backend, dataset.uid)
     if state.latest_at is None or state.latest_at < moment:
         _check_is_over(backend, moment)
-        return _existing(backend, dataset, state.latest)
+        return existing_version(backend, dataset, state.latest)
     if state.latest_at == moment:
-        return _existing(backend, dataset, state.latest)
+        return existing_version(backend, dataset, state.latest)
     older = bisect_right(
-        range(1, state.latest), moment, key=lambda number: _existing(backend, dataset, number).created_at
+        range(1, state.latest), moment, key=lambda number: existing_version(backend, dataset, number).created_at
     )
-    return _existing(backend, dataset, older)
+    return existing_version(backend, dataset, older)
 
 
 def _check_is_over(backend: Backend, moment: datetime) -> None:

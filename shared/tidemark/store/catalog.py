@@ -33,6 +33,13 @@ class SchemaMoved(Exception):
     """Another request has taught the dataset since rows were judged, and they may be wrong by what it knows now."""
 
 
+class Definition(NamedTuple):
+    """A dataset's definition as it was read, by which it is replaced if nobody was faster."""
+
+    dataset: Dataset
+    text: str
+
+
 class DatasetState(NamedTuple):
     """A dataset's latest version, and what publishing must know of the dataset."""
 
@@ -46,6 +53,8 @@ class DatasetState(NamedTuple):
     """The upload that fills a BATCH dataset; nothing else may, from then on."""
     rolled_back_by: str | None = None
     """The last roll back of the dataset."""
+    clones: int = 0
+    """Clones of it that were begun, ever."""
 
 
 def create_project(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
@@ -133,22 +142,35 @@ def create_dataset(
         table.creation(backend, Key(pk, "SCHEMA"), _schema_item(schema or Schema(), 1)),
         *others,
     ]
-    key = _dataset_key(dataset.project, dataset.name)
+    key = dataset_key(dataset.project, dataset.name)
     kept = _create(backend, key, dataset.model_dump_json(), request, state_writes)
     return Dataset.model_validate_json(kept) if kept else None
 
 
 def dataset(backend: Backend, project_name: str, name: str) -> Dataset:
-    """The dataset of that name. Raises NotFound, also where the project does not exist."""
+    """The dataset of that name. Raises NotFound, also where the project does not exist, or the dataset is being purged.
+
+    One that is archived is not remembered, so that every process knows at once when it is purged; how long it has to be
+    archived before that is for `services.purge` to say.
+    """
     found = backend.memory.datasets.get((project_name, name))
     if found is None:
-        item = table.get(backend, _dataset_key(project_name, name))
-        if item is None:
-            project(backend, project_name)
-            raise NotFound(f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset")
-        found = Dataset.model_validate_json(item["definition"])
-        backend.memory.datasets[project_name, name] = found
+        found = definition(backend, project_name, name).dataset
+        if found.purge is not None:
+            raise NotFound(f"Dataset {name!r} is being purged: nothing of it can be read.", code="dataset_purged")
+        if found.archived_at is None:
+            backend.memory.datasets[project_name, name] = found
     return found
+
+
+def definition(backend: Backend, project_name: str, name: str) -> Definition:
+    """The dataset of that name as it is now, read consistently, also while it is being purged. Raises NotFound, also
+    where the project does not exist."""
+    item = table.get(backend, dataset_key(project_name, name))
+    if item is None:
+        project(backend, project_name)
+        raise NotFound(f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset")
+    return Definition(Dataset.model_validate_json(item["definition"]), item["definition"])
 
 
 def datasets(backend: Backend, project_name: str, after: str, limit: int) -> list[Dataset]:
@@ -215,10 +237,19 @@ def _schema_write(backend: Backend, uid: str, draft: str, growth: SchemaGrowth) 
 
 
 def state(backend: Backend, uid: str) -> DatasetState:
-    """What changes about a dataset as it is now, read consistently."""
+    """What changes about a dataset as it is now, read consistently. Raises NotFound, also from the moment on that it is
+    being purged."""
+    found = find_state(backend, uid)
+    if found is None:
+        raise NotFound(f"There is no dataset with uid {uid!r}, or no more.", code="unknown_dataset")
+    return found
+
+
+def find_state(backend: Backend, uid: str) -> DatasetState | None:
+    """What changes about a dataset as it is now, read consistently; None from the moment on that it is being purged."""
     item = table.get(backend, Key(dataset_pk(uid), "META"))
-    if item is None:
-        raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
+    if item is None or "purged" in item:
+        return None
     at = item.get("latest_at")
     return DatasetState(
         project=item["project"],
@@ -228,6 +259,7 @@ def state(backend: Backend, uid: str) -> DatasetState:
         latest_at=datetime.fromisoformat(at) if at else None,
         filled_by=item.get("filled_by"),
         rolled_back_by=item.get("rolled_back_by"),
+        clones=int(item.get("clones", 0)),
     )
 
 
@@ -311,5 +343,6 @@ def _class_map_key(project_name: str) -> Key:
     return Key(project_pk(project_name), "CLASSMAP")
 
 
-def _dataset_key(project_name: str, name: str) -> Key:
+def dataset_key(project_name: str, name: str) -> Key:
+    """Where a dataset's definition lies."""
     return Key(project_pk(project_name), f"DATASET#{name}")

@@ -1,7 +1,7 @@
 """Objects in the bucket that hold files: those that senders put, of mutations and assets, and those that are written to
 be fetched. Signs their URLs, and reads and writes them as streams."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tidemark.store.backend import Backend
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import TaggingTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, TaggingTypeDef
 
 CHUNK_BYTES = 1024 * 1024
 SIGNED_SECONDS = 60 * 60
@@ -80,6 +80,35 @@ def find(backend: Backend, key: str) -> Object | None:
             return None
         raise
     return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
+
+
+def listed(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
+    """The objects whose keys begin with `prefix`, in order of their keys, from the one after `after`: by the thousand,
+    a request for each."""
+    request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
+    if after is not None:
+        request["StartAfter"] = after
+    while True:
+        answer = backend.s3.list_objects_v2(**request)
+        yield [Object(key=one["Key"], size=one["Size"]) for one in answer.get("Contents", [])]
+        if not answer["IsTruncated"]:
+            return
+        request["ContinuationToken"] = answer["NextContinuationToken"]
+
+
+def delete(backend: Backend, keys: Sequence[str]) -> None:
+    """Delete objects, at most a thousand: one request. One that is not there is no error. Raises NotDeleted."""
+    if not keys:
+        return
+    found: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+    answer = backend.s3.delete_objects(Bucket=backend.bucket, Delete={"Objects": found, "Quiet": True})
+    errors = answer.get("Errors", [])
+    if errors:
+        raise NotDeleted(f"{len(errors)} objects are not deleted; the first: {errors[0]}")
+
+
+class NotDeleted(Exception):
+    """S3 did not delete what it was asked to."""
 
 
 class ObjectGone(Exception):

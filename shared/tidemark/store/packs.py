@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.windows import WindowRow
 from tidemark.store.backend import Backend
+from tidemark.store.objects import GONE
 
 MAX_GAP_BYTES = 32 * 1024
 """Payloads of a pack that lie closer than this are read by one request: bytes are cheaper than requests."""
@@ -51,6 +52,17 @@ class Interrupted(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The store's answer broke off; send the same request again in a moment.")
+
+
+class PackGone(Unavailable):
+    """A pack is not there: its dataset was purged while this was under way. Nothing else deletes packs."""
+
+    code = "pack_gone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The frames lie in an object that is gone, as when the dataset is purged meanwhile; ask again."
+        )
 
 
 class PackWriter:
@@ -101,11 +113,16 @@ def read_span(backend: Backend, pack: str, span: Span) -> bytes:
 
 
 def _read_span(backend: Backend, pack: str, span: Span) -> bytes:
-    answer = backend.s3.get_object(
-        Bucket=backend.bucket,
-        Key=object_key(pack),
-        Range=f"bytes={span.offset}-{span.offset + span.length - 1}",
-    )
+    try:
+        answer = backend.s3.get_object(
+            Bucket=backend.bucket,
+            Key=object_key(pack),
+            Range=f"bytes={span.offset}-{span.offset + span.length - 1}",
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            raise PackGone from error
+        raise
     try:
         return answer["Body"].read()
     except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:

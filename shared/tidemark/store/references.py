@@ -31,7 +31,7 @@ def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Any]:
         "TableName": backend.table,
         "Key": Key(dataset_pk(source_uid), "META").attributes(),
         "UpdateExpression": "ADD clones :one",
-        "ConditionExpression": "attribute_exists(PK)",
+        "ConditionExpression": "attribute_exists(PK) AND attribute_not_exists(purged)",
         "ExpressionAttributeValues": {":one": {"N": "1"}},
     }
     return [

@@ -56,6 +56,12 @@ class Head:
     """The highest frame id that the shard ever held."""
     turn: Turn = FIRST_TURN
     """The turn of the window applied last; a window whose turn was before it comes too late."""
+    revisions: int = 0
+    """Frame versions that the shard has, DELETEs included."""
+    live_bytes: int = 0
+    """Bytes of the payloads of the live frames."""
+    payload_bytes: int = 0
+    """Bytes of the payloads of all frame versions, each counted as often as a frame version has it."""
 
 
 class Commit(NamedTuple):
@@ -318,7 +324,16 @@ def _head(item: Item | None) -> Head:
     if item is None:
         return Head()
     turn = Turn(*map(int, item["turn"]))
-    return Head(int(item["n"]), int(item["frames"]), int(item["labels"]), item["highest"], turn)
+    return Head(
+        n=int(item["n"]),
+        frames=int(item["frames"]),
+        labels=int(item["labels"]),
+        highest=item["highest"],
+        turn=turn,
+        revisions=int(item["revisions"]),
+        live_bytes=int(item["live_bytes"]),
+        payload_bytes=int(item["payload_bytes"]),
+    )
 
 
 def _marker_key(pk: str, window_id: str) -> Key:

@@ -10,6 +10,7 @@
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
 | shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
+| pack that is not to be deleted with it | `D#{uid}` | `K#{pack}` |
 | clone of it, datasets that it is a clone of | `D#{uid}` | `R#{clone uid}`, `SOURCES` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |
@@ -20,7 +21,7 @@ Numbers in keys are zero-padded so that their order is that of the keys; ids can
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -38,6 +39,10 @@ Item = dict[str, Any]
 NUMBER_DIGITS = 12
 BATCH_GET_ITEMS = 100
 """Items in one BatchGetItem: DynamoDB's limit."""
+BATCH_WRITE_ITEMS = 25
+"""Items in one BatchWriteItem: DynamoDB's limit."""
+DELETED_AT_ONCE = 1000
+"""Items that are looked up before they are deleted."""
 ATTEMPTS = 8
 """Tries at a transaction, or at the rest of a batch, that met a conflict or throttling."""
 
@@ -143,8 +148,10 @@ def query(
     *,
     forward: bool = True,
     limit: int | None = None,
+    attributes: Sequence[str] = (),
 ) -> tuple[list[Item], str | None]:
-    """Items of a partition with `low` ≤ SK ≤ `high`, read consistently, in one request.
+    """Items of a partition with `low` ≤ SK ≤ `high`, read consistently, in one request; of each `attributes` alone, if
+    these are given.
 
     Answers the items and, where the request stopped at `limit` or at DynamoDB's 1 MB before the end of the range,
     the SK that it stopped at. An empty range costs no request.
@@ -160,6 +167,9 @@ def query(
     }
     if limit is not None:
         request["Limit"] = limit
+    if attributes:
+        names = {f"#{number}": name for number, name in enumerate(attributes)}
+        request |= {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
     answer = backend.dynamodb.query(**request)
     last = answer.get("LastEvaluatedKey")
     return [unmarshal(item) for item in answer["Items"]], last["SK"]["S"] if last else None
@@ -221,6 +231,33 @@ def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
     except backend.dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def write_many(backend: Backend, requests: Sequence[Any]) -> None:
+    """Make puts and deletes that depend on nothing, in no order: a request for each 25, several at once."""
+    groups = [requests[start : start + BATCH_WRITE_ITEMS] for start in range(0, len(requests), BATCH_WRITE_ITEMS)]
+    backend.parallel(lambda group: _write_group(backend, group), groups)
+
+
+def _write_group(backend: Backend, group: Sequence[Any]) -> None:
+    remaining: Any = {backend.table: group}
+    for attempt in contention(backend):
+        with attempt:
+            remaining = backend.dynamodb.batch_write_item(RequestItems=remaining).get("UnprocessedItems")
+            if remaining:
+                raise Contended
+
+
+def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Callable[[], bool]) -> bool:
+    """Delete the items of a partition with `low` ≤ SK ≤ `high`, a thousand at once, as long as there is time; tells
+    whether all are gone."""
+    while True:
+        items, stopped = query(backend, pk, low, high, limit=DELETED_AT_ONCE, attributes=["SK"])
+        write_many(backend, [{"DeleteRequest": {"Key": Key(pk, item["SK"]).attributes()}} for item in items])
+        if stopped is None:
+            return True
+        if not has_time():
+            return False
 
 
 def put_if(backend: Backend, write: Any) -> None:

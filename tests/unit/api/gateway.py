@@ -60,6 +60,11 @@ class Client:
         """PATCH what is at a path by a document as JSON."""
         return self.send("PATCH", path, json.dumps(document).encode(), {"content-type": "application/json"} | headers)
 
+    def delete(self, path: str, document: Any = None, **headers: str) -> Answer:
+        """DELETE what is at a path; a document is sent only to be refused."""
+        body = json.dumps(document).encode() if document else None
+        return self.send("DELETE", path, body, {"content-type": "application/json"} | headers)
+
     def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """Send a request; `path` is below the API's base, percent-encoded, perhaps with a query."""
         event = self.event(method, path, body, {name.replace("_", "-"): v for name, v in (headers or {}).items()})

@@ -19,6 +19,7 @@ READS = {
     "getClassMap",
     "listDatasets",
     "getDataset",
+    "reportStorage",
     "listFrames",
     "getFrame",
     "batchGetFrames",
@@ -55,6 +56,9 @@ RULES: dict[str, Role | None] = {
     "createProject": Role.ADMIN,
     "putClassMap": Role.ADMIN,
     "createDataset": Role.ADMIN,
+    "archiveDataset": Role.ADMIN,
+    "unarchiveDataset": Role.ADMIN,
+    "purgeDataset": Role.ADMIN,
 }
 """The role that each operation asks for. A new route has to be entered here."""
 

@@ -69,7 +69,7 @@ def test_every_refusal_is_a_problem(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["createProject", "createDataset", "putClassMap", "createCheckpoint", "submitMutations"]
+    "name", ["createProject", "createDataset", "putClassMap", "createCheckpoint", "purgeDataset", "submitMutations"]
 )
 def test_writes_take_an_idempotency_key_and_a_body(name: str) -> None:
     parameters = {(parameter["in"], parameter["name"]) for parameter in OPERATIONS[name]["parameters"]}
@@ -91,11 +91,15 @@ def test_a_conflict_is_described_where_there_can_be_one() -> None:
         "retryUpload",
         "rollBack",
         "cloneDataset",
+        "purgeDataset",
+        "unarchiveDataset",
         "submitMutations",
     }
 
 
-@pytest.mark.parametrize("name", ["createProject", "createDataset", "createCheckpoint", "submitMutations"])
+@pytest.mark.parametrize(
+    "name", ["createProject", "createDataset", "createCheckpoint", "purgeDataset", "submitMutations"]
+)
 def test_what_is_made_has_a_location(name: str) -> None:
     (made,) = [response for status, response in OPERATIONS[name]["responses"].items() if status in {"201", "202"}]
     assert "Location" in made["headers"]

@@ -270,6 +270,11 @@ def test_versions_are_listed_newest_first(history: Client) -> None:
     assert [(version["number"], version["frames"], version["labels"]) for version in versions] == [(2, 1, 1), (1, 1, 1)]
 
 
+def test_of_versions_one_an_hour_is_listed_if_asked(history: Client) -> None:
+    assert [version["number"] for version in history.get(f"{TRAIN}/versions?every=hour").json()["items"]] == [2]
+    assert history.get(f"{TRAIN}/versions?every=day").status == 422
+
+
 def test_a_version_says_whose_uploads_it_holds(history: Client) -> None:
     version = history.get(f"{TRAIN}/versions/1").json()
     assert [upload["actor"] for upload in version["uploads"]] == ["ann"]

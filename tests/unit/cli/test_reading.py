@@ -54,6 +54,14 @@ def test_versions_are_listed_newest_first(tidemark: Program) -> None:
 
 
 @pytest.mark.usefixtures("pushed")
+def test_versions_are_listed_one_an_hour(tidemark: Program) -> None:
+    assert [
+        version["number"] for version in documents(tidemark("versions", TRAIN, "--every", "hour", "--json").out)
+    ] == [2]
+    assert tidemark("versions", TRAIN, "--every", "day").status == 2
+
+
+@pytest.mark.usefixtures("pushed")
 def test_frames_are_read_whole_as_of_a_version(tidemark: Program) -> None:
     found = documents(tidemark("frames", TRAIN, "--version", 1, "--json").out)
     frames = {item["frame"]["frame_id"]: item["frame"] for item in found}  # type: ignore[index]

@@ -27,6 +27,7 @@ DATASETS = View[Dataset](
         Column("SHARDS", lambda dataset: dataset.shards),
         Column("CREATED", lambda dataset: dataset.created_at),
         Column("BY", lambda dataset: dataset.created_by),
+        Column("ARCHIVED", lambda dataset: dataset.archived_at),
         Column("DESCRIPTION", lambda dataset: dataset.description, folds=True),
     ],
 )
@@ -44,15 +45,24 @@ def projects(limit: LimitOption = None, as_json: JsonOption = False) -> None:
         )
 
 
-def datasets(project: ProjectArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
-    """List the datasets of a project."""
+def datasets(
+    project: ProjectArgument,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
+    both: Annotated[bool, typer.Option("--all", help="Those that are archived, too.")] = False,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the datasets of a project; without options, those that are not archived."""
+    if archived and both:
+        raise typer.BadParameter("is for fewer than --all; give one of them", param_hint="--archived")
+    wanted = "all" if both else "true" if archived else "false"
     with connect() as api:
         show_list(
-            lambda most: api.items("projects", project, "datasets", most=most),
+            lambda most: api.items("projects", project, "datasets", most=most, archived=wanted),
             DATASETS,
             limit=limit,
             as_json=as_json,
-            none=f"No datasets in {project} yet.",
+            none=f"No archived datasets in {project}." if archived else f"No datasets in {project} yet.",
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,12 @@ PARTIAL = 1
 LATEST = "LATEST"
 SHOWN_VALUE = 40
 """Characters of a metadata value in a table."""
+
+
+class Spacing(StrEnum):
+    """How a list of versions is thinned."""
+
+    HOUR = "hour"
 
 
 def _metadata(frame: FrameAt) -> str:
@@ -52,11 +59,18 @@ FRAMES = View[FrameAt](
 )
 
 
-def versions(dataset: DatasetArgument, limit: LimitOption = None, as_json: JsonOption = False) -> None:
+def versions(
+    dataset: DatasetArgument,
+    every: Annotated[
+        Spacing | None, typer.Option("--every", help="The newest of each hour (UTC) alone.", show_default=False)
+    ] = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the versions of a dataset, newest first."""
     with connect() as api:
         show_list(
-            lambda most: api.items(*dataset.path, "versions", most=most),
+            lambda most: api.items(*dataset.path, "versions", most=most, every=every),
             VERSIONS,
             limit=limit,
             as_json=as_json,
