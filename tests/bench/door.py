@@ -72,6 +72,15 @@ class Dataset:
         """Put a file of mutations into the dataset's drop folder and wait until its upload has settled."""
         self._door.drop(self._base, f"drop/{self._project}/train/{name}", content)
 
+    def roll_back(self, version: int) -> None:
+        """Roll the dataset back to a version and wait until that has settled."""
+        self.settle(self._door.post(f"{self._base}/rollbacks", {"version": str(version)})["id"])
+
+    def clone(self, name: str) -> None:
+        """Clone the dataset and wait until the clone has all its frames."""
+        begun = self._door.post(f"{self._base}/clones", {"name": name})
+        self._door.settle(f"projects/{self._project}/datasets/{name}/uploads/{begun['upload']['id']}")
+
     def latest(self) -> int:
         """The number of the latest version."""
         number: int = self._door.get(self._base)["latest"]

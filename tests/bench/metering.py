@@ -193,5 +193,6 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
     "s3.HeadObject": _requests_only,
     "sqs.SendMessageBatch": _send_message_batch,
     "events.PutEvents": _put_events,
+    "stepfunctions.StartExecution": _requests_only,
 }
 """What each kind of request costs beside the write units. A kind that is not here is not metered yet, and fails."""

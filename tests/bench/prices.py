@@ -21,9 +21,11 @@ LAMBDA_GIGABYTE_SECOND = 0.0000133334
 """On ARM."""
 EVENT = 1.0 / MILLION
 """Of our own, and of those that S3 puts on the bus for what is done to the bucket's objects."""
+TRANSITION = 25.0 / MILLION
+"""From one state of a standard workflow to the next."""
 LOG_BYTE = 0.5 / GIGABYTE
 
-MEMORY_MB = {"authorizer": 512, "api": 1024, "intake": 1024, "apply": 1769, "publish": 512}
+MEMORY_MB = {"authorizer": 512, "api": 1024, "intake": 1024, "apply": 1769, "publish": 512, "transfer": 1024}
 """As `infra/functions.py` has it."""
 CORE_MB = 1769
 """The memory with which a function has a core of its own."""
@@ -50,6 +52,7 @@ def dollars(functions: Mapping[str, Usage]) -> dict[str, float]:
         "Lambda": total.calls * LAMBDA_CALL
         + sum(_lambda_time(name, usage) for name, usage in functions.items() if usage.calls),
         "EventBridge": (tally.events + puts) * EVENT,
+        "Step Functions": total.transitions * TRANSITION,
         "logs": total.log_bytes * LOG_BYTE,
     }
 

@@ -26,11 +26,16 @@ from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
 from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
 
-FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish")
+FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer")
+WORKFLOWS = ("transfer",)
+"""Those of them that workflows call; each has one of its name."""
 CONSUMERS = {FILES: "intake", WINDOWS: "apply", SETTLED: "publish"}
 """The functions that read queues, in the order in which an upload passes them."""
-MILLISECONDS = {"intake": 300_000}
+MILLISECONDS = {"intake": 300_000, "transfer": 300_000}
 """Of a call of a function, as `infra/functions.py` has it, where that matters to the function."""
+TRANSITIONS, TRANSITIONS_OF_SHARD, TRANSITIONS_OF_CALL = 3, 1, 2
+"""States that a workflow enters: its start, its map and its end; the end of each shard; and for each call of its
+function, the call and the look at its answer."""
 OUTSIDE = "outside"
 """In the place of a function: what senders and EventBridge ask of AWS."""
 
@@ -43,6 +48,8 @@ class Usage:
     tally: Tally = field(default_factory=Tally)
     cpu: Cpu = field(default_factory=Cpu)
     log_bytes: int = 0
+    transitions: int = 0
+    """From one state of a workflow to the next, as Step Functions charges them."""
     carried_bytes: int = 0
     """Bodies of requests and answers, for the function that answers the API."""
 
@@ -52,6 +59,7 @@ class Usage:
             self.tally + other.tally,
             self.cpu + other.cpu,
             self.log_bytes + other.log_bytes,
+            self.transitions + other.transitions,
             self.carried_bytes + other.carried_bytes,
         )
 
@@ -105,7 +113,9 @@ class Process:
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject"])))
 
     def settle(self, upload: str) -> None:
-        """Deliver all messages, so that the upload at that path settles, and every other one."""
+        """Run all workflows and deliver all messages, so that the upload at that path settles, and every other one."""
+        while self._queues.executions:
+            self._run(*self._queues.executions.popleft())
         for queue, function in CONSUMERS.items():
             self._deliver(queue, function)
         del upload
@@ -115,6 +125,16 @@ class Process:
         self._queues.send(FILES, self._folder.put(key, content))
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject", "sqs.SendMessage"]), sqs_charged=1))
         self.settle(dataset)
+
+    def _run(self, function: str, given: Json) -> None:
+        """Call a workflow's function as its state machine does: see `infra/workflows.py`."""
+        steps = [{"step": "shard", "shard": shard} for shard in given["shards"]]
+        self._usage[OUTSIDE] += Usage(transitions=TRANSITIONS + TRANSITIONS_OF_SHARD * len(steps))
+        for step in [*steps, {"step": "finish"}]:
+            done = False
+            while not done:
+                done = self._call(function, {**step, "work": given["work"]})["done"]
+                self._usage[OUTSIDE] += Usage(transitions=TRANSITIONS_OF_CALL)
 
     def _deliver(self, queue: str, function: str) -> None:
         for records in self._queues.batches(queue):
@@ -171,6 +191,7 @@ def _environment(stack: LocalStack) -> dict[str, str]:
         "TIDEMARK_FILES_QUEUE_URL": FILES,
         "TIDEMARK_WINDOWS_QUEUE_URL": WINDOWS,
         "TIDEMARK_SETTLED_QUEUE_URL": SETTLED,
+        **{f"TIDEMARK_WORKFLOW_{name.upper()}": name for name in WORKFLOWS},
     }
 
 

@@ -1,4 +1,4 @@
-"""SQS and EventBridge of the benchmark: they take what the functions send, and give it out as Lambda receives it."""
+"""SQS, EventBridge and Step Functions of the benchmark: they take what functions send, and give it out as Lambda gets it."""
 
 import json
 import time
@@ -20,10 +20,16 @@ class Queues:
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[str, deque[Json]]] = {queue: defaultdict(deque) for queue in BATCHES}
+        self.executions: deque[tuple[str, Json]] = deque()
+        """Workflows that were started and have not run, each with its input."""
         self._sequence = count(18_850_000_000_000_000_000)
 
     def answer(self, model: Any, params: Json, **_: Any) -> Any:
-        """A hook of the SDK: the answers of SQS and EventBridge, None for other services."""
+        """A hook of the SDK: the answers of SQS, EventBridge and Step Functions, None for other services."""
+        if model.name == "StartExecution":
+            body = json.loads(params["body"])
+            self.executions.append((body["stateMachineArn"], json.loads(body["input"])))
+            return SimpleNamespace(status_code=200, headers={}), {"executionArn": body["name"], "startDate": 0}
         if model.name == "SendMessageBatch":
             return SimpleNamespace(status_code=200, headers={}), self._send(json.loads(params["body"]))
         if model.name == "PutEvents":

@@ -47,6 +47,7 @@ COST_COLUMNS = (
     "SQS charged",
     "events",
     "Lambda calls",
+    "transitions",
     "CPU ms, ours",
     "CPU ms, SDK",
     "s, emulator",
@@ -65,6 +66,7 @@ def _costs(line: Measured) -> Row:
         f"{total.tally.sqs_charged:,}",
         f"{total.tally.events:,}",
         f"{total.calls:,}",
+        f"{total.transitions:,}",
         f"{total.cpu.ours:,.1f}",
         f"{total.cpu.sdk:,.1f}",
         f"{line.seconds:.2f}",
@@ -124,4 +126,5 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "pack_bytes": tally.pack_bytes,
         "carried_bytes": usage.carried_bytes,
         "log_bytes": usage.log_bytes,
+        "transitions": usage.transitions,
     }

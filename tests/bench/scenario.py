@@ -9,12 +9,13 @@ from tests.bench.rows import CLASSES, added, file, frame_id, relabelled
 BULK, VERSIONS = 1000, 500
 FILE = 10_000
 BULK_TIMES, SINGLE_TIMES, FILE_TIMES = 3, 10, 2
-LISTED, CHANGING = "listed", "changing"
+LISTED, CHANGING, ROLLED = "listed", "changing", "rolled"
 ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
 ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
 ADD_FILE, DROP_ONE = f"ADD {FILE:,} frames, a file", "ADD one frame, dropped"
 READ_OF_ONE, READ_OF_MANY = "read a frame, 1 version", f"read a frame, {VERSIONS} versions"
 READ_LATEST = "read a frame, LATEST"
+ROLL_BACK, CLONE = f"roll {BULK:,} frames back", f"clone {BULK:,} frames"
 LIST, HISTORY = f"list {BULK:,} frames", f"history of {VERSIONS} versions"
 
 
@@ -36,6 +37,9 @@ def prepare(door: Door) -> None:
     changing = _new_dataset(door, CHANGING)
     uploads = [changing.send(relabelled(0, time)) for time in range(1, VERSIONS)]
     changing.settle(uploads[-1])
+    rolled = _new_dataset(door, ROLLED)
+    rolled.upload(*map(added, range(1, BULK + 1)))
+    rolled.upload(*map(relabelled, range(1, BULK + 1)))
 
 
 def operations(door: Door, project: str) -> Iterator[Operation]:
@@ -63,7 +67,9 @@ def operations(door: Door, project: str) -> Iterator[Operation]:
     yield Operation(ADD_FILE, FILE, FILE_TIMES, lambda time: written.upload_file("day.jsonl.gz", file(filed(time))))
     yield Operation(DROP_ONE, 1, SINGLE_TIMES, lambda time: written.drop(f"{time}.jsonl.gz", file(dropped(time))))
 
-    listed, changing = Dataset(door, LISTED), Dataset(door, CHANGING)
+    listed, changing, rolled = Dataset(door, LISTED), Dataset(door, CHANGING), Dataset(door, ROLLED)
+    yield Operation(ROLL_BACK, BULK, BULK_TIMES, lambda time: rolled.roll_back(2 + time % 2))
+    yield Operation(CLONE, BULK, BULK_TIMES, lambda time: listed.clone(f"clone-{project}-{time}"))
     whole, middle = listed.latest(), changing.latest() // 2
     yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(listed.frame(frame_id(7), whole)))
     yield Operation(READ_OF_MANY, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), middle)))
