@@ -43,6 +43,7 @@ TAGS = [
     "history",
     "versions",
     "checkpoints",
+    "exports",
     "uploads",
     "assets",
     "description",
