@@ -128,10 +128,9 @@ def existing(export: Export | None) -> Export:
 
 
 def _write_parquet(file: IO[bytes], manifest: Manifest, found: Iterator[list[Payload]]) -> None:
-    writer = Writer(file, export_schema(manifest.metadata_schema))
-    for piece in found:
-        writer.write(export_row(payload.version, payload.frame) for payload in piece)
-    writer.close()
+    with Writer(file, export_schema(manifest.metadata_schema)) as writer:
+        for piece in found:
+            writer.write(export_row(payload.version, payload.frame) for payload in piece)
 
 
 def _write_jsonl(file: IO[bytes], _: Manifest, found: Iterator[list[Payload]]) -> None:

@@ -68,9 +68,10 @@ def list_files(
     found = catalog.dataset(backend, project, dataset)
     export = _existing(backend, found, checkpoint, form)
     if export.status is not Status.READY:
-        ended = f" could not be written ({export.reason}); ask for it again" if export.reason else " is being written"
+        failed = f"could not be written ({export.reason}); ask for it again"
         raise Conflict(
-            f"The export of checkpoint {checkpoint!r} as {form.value}{ended}.",
+            f"The export of checkpoint {checkpoint!r} as {form.value} "
+            f"{'is being written; ask again when its status is READY' if export.reason is None else failed}.",
             code="export_not_ready",
             pointer="format",
         )

@@ -63,14 +63,13 @@ class ManifestWriter:
     def _write(self, page: int, found: list[FrameVersion]) -> None:
         tally, coco = Tally(self._schema), CocoTally()
         with SpooledTemporaryFile(SPOOLED_BYTES) as file:
-            writer = Writer(file, manifest_schema(self._schema))
-            for piece in pieces(self._backend, found):
-                frames = [(payload.version, payload.frame) for payload in piece]
-                writer.write(manifest_row(version, frame) for version, frame in frames)
-                for version, frame in frames:
-                    tally.add(frame, version.classes)
-                    coco.add(frame)
-            writer.close()
+            with Writer(file, manifest_schema(self._schema)) as writer:
+                for piece in pieces(self._backend, found):
+                    frames = [(payload.version, payload.frame) for payload in piece]
+                    writer.write(manifest_row(version, frame) for version, frame in frames)
+                    for version, frame in frames:
+                        tally.add(frame, version.classes)
+                        coco.add(frame)
             key = checkpoint_files.manifest_page_key(self._work, self._shard, page)
             checkpoint_files.put_file(self._backend, key, file, checkpoint_files.PARQUET_TYPE)
         summary = PageSummary(statistics=tally.result(), coco=coco.result())

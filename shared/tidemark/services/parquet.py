@@ -7,7 +7,7 @@ theirs can meet one of ours.
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,26 +43,14 @@ SENSOR = pa.struct(
         ("height", WHOLE),
     ]
 )
-CAMERA_NUMBERS = [
-    "fx",
-    "fy",
-    "cx",
-    "cy",
-    "k1",
-    "k2",
-    "k3",
-    "k4",
-    "k5",
-    "k6",
-    "p1",
-    "p2",
-    "s1",
-    "s2",
-    "s3",
-    "s4",
-    "skew",
-]
-CAMERA = pa.struct([("model", TEXT), *((name, REAL) for name in CAMERA_NUMBERS), ("matrix", pa.list_(NUMBERS))])
+CAMERA = pa.struct(
+    [
+        ("model", TEXT),
+        *((name, REAL) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4", "k5", "k6")),
+        *((name, REAL) for name in ("p1", "p2", "s1", "s2", "s3", "s4", "skew")),
+        ("matrix", pa.list_(NUMBERS)),
+    ]
+)
 COORDINATE_FRAME = pa.struct(
     [
         *((name, TEXT) for name in ("id", "type", "parent")),
@@ -136,7 +124,10 @@ def _metadata(schema: Schema) -> list[tuple[str, pa.DataType]]:
 
 
 class Writer:
-    """Writes one Parquet file, a row group for each call, so that memory does not grow with the file."""
+    """Writes one Parquet file, a row group for each call, so that memory does not grow with the file.
+
+    A context manager: the file is whole at the end of the context.
+    """
 
     def __init__(self, into: IO[bytes], schema: pa.Schema) -> None:
         self._schema = schema
@@ -148,8 +139,10 @@ class Writer:
         if len(table):
             self._writer.write_table(table)
 
-    def close(self) -> None:
-        """Write the end of the file."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._writer.close()
 
 

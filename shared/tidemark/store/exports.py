@@ -1,6 +1,7 @@
 """Exports of checkpoints in the table: a record for each format that was asked for."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tidemark.domain.exports import Export, ExportFormat
 from tidemark.store import table
@@ -42,7 +43,7 @@ def _try_change(
     after = edit(before)
     if after == before:
         return after
-    condition = {"ConditionExpression": "attribute_not_exists(PK)"}
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(PK)"}
     if revision:
         seen = {":seen": {"N": str(revision)}}
         condition = {"ConditionExpression": "revision = :seen", "ExpressionAttributeValues": seen}
