@@ -188,7 +188,7 @@ def unarchive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint:
 )
 @allow(Role.WRITE)
 def retry_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
-    """Write the manifest of a checkpoint that is `FAILED`, or that has been `WRITING` for over six hours, again.
+    """Write the manifest of a checkpoint that is `FAILED`, or that has been `WRITING` for over 14 hours, again.
 
     It may be repeated: what is under way or ready stays as it is.
     """

@@ -18,20 +18,19 @@ metrics = Metrics()
 backend = Backend.from_environment()
 
 STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
-PAGE_SECONDS = 120
-"""Time that a page, or a part of a file, is given: the largest takes about half of it."""
+PAGE_MILLISECONDS = 60_000
+"""Time that a page, or a part of a file, is given: the largest takes a third of it."""
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take a step: write pages of a shard as long as there is time, finish the whole, or record a failure."""
     step = STEP.validate_python(event)
     work = step.work
 
     def has_time() -> bool:
-        return context.get_remaining_time_in_millis() > PAGE_SECONDS * 1000
+        return context.get_remaining_time_in_millis() > PAGE_MILLISECONDS
 
     with logger.append_context_keys(dataset=work.uid, work=work.name, attempt=work.attempt, step=step.step):
         try:
@@ -50,3 +49,4 @@ def _count(form: ExportFormat | None) -> None:
         metrics.add_metric("CheckpointsWritten", MetricUnit.Count, 1)
     else:
         metrics.add_metric("ExportsWritten", MetricUnit.Count, 1)
+    metrics.flush_metrics()

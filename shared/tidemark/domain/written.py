@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import BaseModel
 
-ABANDONED = timedelta(hours=6)
-"""Since its beginning, after which an attempt that told of no end may be followed by another: longer than nearly all
-take. Two at once do the same work twice and no harm."""
+ABANDONED = timedelta(hours=14)
+"""Since its beginning, after which an attempt that told of no end is followed by another: its execution has ended by
+then, whatever became of it. Two at once would do the same work twice and no harm."""
 MAX_REASON = 500
 """Characters of a reason."""
 

@@ -46,10 +46,11 @@ def _write_shard(backend: Backend, work: CheckpointWork, shard: int, has_time: C
         if task.done:
             return True
         writer = writer or _writer(backend, work, shard)
+        after = writer.write(task)
         # Where another call was first, it has written the same page, and this one goes on from there.
         with suppress(table.TransactionRefused):
-            shard_tasks.advance(backend, task, writer.write(task))
-        if not has_time():
+            shard_tasks.advance(backend, task, after)
+        if not (after.done or has_time()):
             return False
 
 
