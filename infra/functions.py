@@ -238,8 +238,8 @@ class Functions(Construct):
         function = self._function(
             "checkpoint",
             "Writes manifests and exports of checkpoints, page by page",
-            # A whole core: reading JSON and writing Parquet is CPU work. The largest frames, of which 8 MiB are in memory
-            # at a time, take some 350 MB of it.
+            # A whole core: reading JSON and writing Parquet is CPU work. The largest frames, of which 8 MiB are read at
+            # a time, take some 350 MB.
             memory_mb=1769,
             timeout=WORKFLOW_TIMEOUT,
             environment=self._store,

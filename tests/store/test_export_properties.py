@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -39,7 +39,9 @@ FEWER = settings(max_examples=max(settings.default.max_examples // 5, 1))  # typ
 
 @contextmanager
 def in_pages(sizes: dict[str, int]) -> Iterator[None]:
-    with patch.multiple(checkpoint_pages, **sizes):
+    with ExitStack() as stack:
+        for name, size in sizes.items():
+            stack.enter_context(patch.object(checkpoint_pages, name, size))
         yield
 
 
@@ -126,7 +128,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
         rows = parquet(world, **WHERE).to_pylist()
         typed = statistics.metadata
         for row in rows:
-            lost = {
+            lost: Json = {
                 name: []
                 for frame in kept
                 if frame["frame_id"] == row["frame_id"]

@@ -81,7 +81,7 @@ def test_without_a_folder_the_files_are_listed(tidemark: Program) -> None:
     result = tidemark(*ASKED, "coco")
     name, rows, size = result.out.rstrip("\n").split("\t")
     assert (name, rows, int(size) > 0) == ("coco.json", "3", True)
-    assert "1 files" in result.err
+    assert "1 file, " in result.err
 
 
 @pytest.mark.usefixtures("frozen")

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from tidemark.cli.client import Api
 from tidemark.cli.output import Column, View, print_json, say, show_list, tell
+from tidemark.cli.push.summary import count
 from tidemark.cli.session import DatasetArgument, JsonOption, connect
 from tidemark.cli.shapes import WRITING, Export, ExportFile, Page
 from tidemark.cli.signed import SignedUrls
@@ -96,12 +97,12 @@ def export(
             show_list(lambda most: api.items(*path, "files", most=most), FILES, limit=None, as_json=False, none="")
             tell(f"{_summary(found)}; -o FOLDER fetches them.")
     if found.left_out and not as_json:
-        counts = ", ".join(f"{name}: {count:,}" for name, count in found.left_out.items())
+        counts = ", ".join(f"{name}: {number:,}" for name, number in found.left_out.items())
         tell(f"COCO has no place for some labels, which are left out: {counts}.")
 
 
 def _summary(export: Export) -> str:
-    return f"{export.rows or 0:,} rows, {export.files or 0:,} files, {decimal(export.bytes or 0)}"
+    return f"{count(export.rows or 0, 'row')}, {count(export.files or 0, 'file')}, {decimal(export.bytes or 0)}"
 
 
 def _folder(output: Path) -> Path:
