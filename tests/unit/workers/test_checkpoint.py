@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from functions.checkpoint import handler as checkpoint
 from tests.faults.world import World
 from tests.unit.workers.conftest import Context
+from tidemark.domain.checkpoints import Checkpoint
 from tidemark.domain.written import Status
 from tidemark.services import checkpoint_pages, checkpoints
 from tidemark.services.intake import submit
@@ -39,19 +40,27 @@ def work(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     body = json.dumps({"mutations": rows}).encode()
     submit(world.process(), **WHERE, body=body, actor="ann", idempotency_key=None)
     world.drain()
-    made = {"version": "LATEST", "description": "", "metadata": {}, "actor": "ann"}
-    checkpoints.create_checkpoint(world.process(), **WHERE, name="golden", **made)
+    checkpoints.create_checkpoint(
+        world.process(),
+        project="birds",
+        dataset="train",
+        name="golden",
+        version="LATEST",
+        description="",
+        metadata={},
+        actor="ann",
+    )
     (execution,) = world.executions.values()
     assert execution.input["shards"] == [0, 1]
     return execution.input["work"]
 
 
-def golden(world: World) -> checkpoints.Checkpoint:
+def golden(world: World) -> Checkpoint:
     return checkpoints.get_checkpoint(world.process(), **WHERE, checkpoint="golden")
 
 
 def call(event: dict[str, Any], context: Context = LONG) -> bool:
-    answer: dict[str, bool] = checkpoint.handler(event, context)  # type: ignore[arg-type]
+    answer: dict[str, bool] = checkpoint.handler(event, context)
     (done,) = answer.values()
     return done
 
