@@ -22,6 +22,8 @@ from tidemark.store.shard_tasks import ShardTask
 
 FILE = "coco.json"
 IMAGES, ANNOTATIONS = "images", "annotations"
+DELETED_PAGES = 500
+"""Pages whose fragments, two of each, are deleted by one request."""
 PART_BYTES = 32 * 1024 * 1024
 """A part of the file, in memory while it is put: ten thousand of them, S3's limit, make 320 GB."""
 
@@ -92,9 +94,9 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
 def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
     """Delete what was written of each page, once the file is there."""
     manifest = checkpoint_files.manifest(backend, work)
-    objects.delete(
-        backend, [fragment_key(work, kind, page) for page in manifest.pages for kind in (IMAGES, ANNOTATIONS)]
-    )
+    for start in range(0, len(manifest.pages), DELETED_PAGES):
+        pages = manifest.pages[start : start + DELETED_PAGES]
+        objects.delete(backend, [fragment_key(work, kind, page) for page in pages for kind in (IMAGES, ANNOTATIONS)])
 
 
 class _File:

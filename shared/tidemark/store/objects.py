@@ -17,8 +17,6 @@ SIGNED_SECONDS = 60 * 60
 """How long a signed URL can be used."""
 MAX_COPY_BYTES = 5 * 1024**3
 """S3's limit for copying an object in one request."""
-DELETED_AT_ONCE = 1000
-"""Objects that S3 deletes in one request, at most."""
 GONE = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
 """What S3 answers for an object that is not there; 403 to those who may not list the bucket."""
 
@@ -142,19 +140,6 @@ def tag(backend: Backend, found: Object, tags: dict[str, str]) -> None:
     """Give an object tags, in place of those that it has."""
     tagging: TaggingTypeDef = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
     backend.s3.put_object_tagging(**_request(backend, found), Tagging=tagging)
-
-
-def delete(backend: Backend, keys: Sequence[str]) -> None:
-    """Delete objects: one request for each thousand. Those that are not there are no error."""
-    for start in range(0, len(keys), DELETED_AT_ONCE):
-        listed: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + DELETED_AT_ONCE]]
-        answer = backend.s3.delete_objects(Bucket=backend.bucket, Delete={"Objects": listed, "Quiet": True})
-        if answer.get("Errors"):
-            raise NotDeleted(str(answer["Errors"][0]))
-
-
-class NotDeleted(Exception):
-    """S3 did not delete an object that it was asked to delete."""
 
 
 def move(backend: Backend, found: Object, key: str, metadata: dict[str, str]) -> None:
