@@ -3,13 +3,15 @@
 All share one bundle. Memory buys CPU in proportion (1,769 MB is one core), which is what the sizes are about.
 """
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.bundle import Bundles
 from infra.data import Data
-from infra.function import Function
+from infra.function import ARCHITECTURE, RUNTIME, Function
 from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
 
 APPLY_CONCURRENCY = 100
@@ -34,6 +36,14 @@ class Functions(Construct):
     def __init__(self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
+        self._parquet = lambda_.LayerVersion(
+            self,
+            "Parquet",
+            description="pyarrow, as far as Parquet files need it",
+            code=lambda_.Code.from_asset(str(bundles.parquet)),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
         self._data = data
         self._ingest = ingest
         self.authorizer = self._authorizer()
@@ -44,6 +54,7 @@ class Functions(Construct):
         self.dead_letter = self._dead_letter()
         self.transfer = self._transfer()
         self.purge = self._purge()
+        self.checkpoint = self._checkpoint()
         self.all = [
             self.api,
             self.authorizer,
@@ -53,6 +64,7 @@ class Functions(Construct):
             self.dead_letter,
             self.transfer,
             self.purge,
+            self.checkpoint,
         ]
 
     def _api(self) -> Function:
@@ -84,6 +96,8 @@ class Functions(Construct):
         # To tell what storage a dataset takes.
         kinds = {"StringLike": {"s3:prefix": ["packs/*", "checkpoints/*", "exports/*"]}}
         function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=kinds)
+        function.allow_objects(self._data, ["GetObject"], "checkpoints/")
+        function.allow_objects(self._data, ["GetObject"], "exports/")
         function.allow_send(self._ingest.windows, self._ingest.files)
         memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
         function.allow(memory, [self._data.idempotency.table_arn])
@@ -220,6 +234,24 @@ class Functions(Construct):
         function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=listed)
         return function
 
+    def _checkpoint(self) -> Function:
+        function = self._function(
+            "checkpoint",
+            "Writes manifests and exports of checkpoints, page by page",
+            # A whole core: reading JSON and writing Parquet is CPU work. The largest frames, of which 8 MiB are read at
+            # a time, take some 350 MB.
+            memory_mb=1769,
+            timeout=WORKFLOW_TIMEOUT,
+            environment=self._store,
+            layers=[self._parquet],
+        )
+        function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem"])
+        function.allow_objects(self._data, ["GetObject"], "packs/")
+        function.allow_objects(self._data, ["GetObject", "PutObject"], "checkpoints/")
+        # What a COCO file was put together from is deleted.
+        function.allow_objects(self._data, ["GetObject", "PutObject", "DeleteObject"], "exports/")
+        return function
+
     @property
     def _store(self) -> dict[str, str]:
         return {
@@ -235,6 +267,7 @@ class Functions(Construct):
         memory_mb: int,
         timeout: Duration,
         environment: dict[str, str],
+        layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:
         return Function(
             self,
@@ -244,4 +277,5 @@ class Functions(Construct):
             memory_mb=memory_mb,
             timeout=timeout,
             environment=environment,
+            layers=layers,
         )

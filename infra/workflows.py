@@ -102,7 +102,8 @@ class Workflows(Construct):
             self, "Transfer", function=functions.transfer, started_by=[functions.api, functions.intake]
         )
         self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[functions.api])
-        self.all = [self.transfer, self.purge]
+        self.checkpoint = ShardWorkflow(self, "Checkpoint", function=functions.checkpoint, started_by=[functions.api])
+        self.all = [self.transfer, self.purge, self.checkpoint]
 
 
 def definition() -> dict[str, Any]:

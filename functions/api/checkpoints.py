@@ -1,4 +1,4 @@
-"""Checkpoints: versions under names (R12, R13)."""
+"""Checkpoints: versions under names (R12, R13), and their statistics (R15)."""
 
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointMetadata, CheckpointPatch
 from tidemark.domain.ids import CheckpointName
 from tidemark.domain.pages import Page
+from tidemark.domain.statistics import Statistics
 from tidemark.services import checkpoints
 
 router = Routes()
@@ -69,8 +70,9 @@ def create_checkpoint(
     body: Annotated[NewCheckpoint, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Checkpoint]:
-    """Give a version a name, for good. Every read then takes the name where it takes a version.
+    """Give a version a name, for good. Every read then takes the name where it takes a version, at once.
 
+    Its manifest, from which its statistics and exports come, is written after the answer: `status` tells how far it is.
     The dataset must have a version: the empty beginning, version 0, cannot be frozen.
     """
 
@@ -176,3 +178,30 @@ def archive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: C
 def unarchive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
     """Put an archived checkpoint back into the list. It may be repeated."""
     return checkpoints.unarchive_checkpoint(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
+
+
+@router.post(
+    "/projects/<project>/datasets/<dataset>/checkpoints/<checkpoint>/retry",
+    operation_id="retryCheckpoint",
+    summary="Retry a checkpoint's manifest",
+    tags=["checkpoints"],
+)
+@allow(Role.WRITE)
+def retry_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
+    """Write the manifest of a checkpoint that is `FAILED`, or that has been `WRITING` for over 14 hours, again.
+
+    It may be repeated: what is under way or ready stays as it is.
+    """
+    return checkpoints.retry_checkpoint(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/checkpoints/<checkpoint>/statistics",
+    operation_id="getCheckpointStatistics",
+    summary="Read a checkpoint's statistics",
+    tags=["checkpoints"],
+)
+@allow(Role.READ)
+def get_statistics(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Statistics:
+    """What the frames of a checkpoint hold, counted by class, type and value. The checkpoint must be `READY`."""
+    return checkpoints.get_statistics(backend(), project=project, dataset=dataset, checkpoint=checkpoint)

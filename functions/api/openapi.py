@@ -43,6 +43,7 @@ TAGS = [
     "history",
     "versions",
     "checkpoints",
+    "exports",
     "uploads",
     "assets",
     "description",
@@ -61,8 +62,8 @@ REFUSALS = {
     503: "The service is busy; send the same request again after `Retry-After` seconds.",
 }
 WITH_BODY = (400, 413, 415)
-CONTRADICTING = frozenset({"unarchiveDataset"})
-"""Operations without a body, and without work that they begin, that what is there may forbid."""
+CONTRADICTING = frozenset({"unarchiveDataset", "getCheckpointStatistics", "createExport", "listExportFiles"})
+"""Other operations that what is there may forbid, or what is not written yet."""
 
 router = Routes()
 
@@ -146,14 +147,15 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         operation["description"] += f"\n\nNeeds a key with the role `{role.value}`."
         statuses = REFUSALS.keys() - {400, 409, 413, 415}
     if writes and "requestBody" not in operation and operation["operationId"] != "submitMutations":
-        contradicts = "202" in responses or operation["operationId"] in CONTRADICTING
-        statuses |= {409} if contradicts else set()  # what begins nothing contradicts nothing
+        statuses |= {409} if "202" in responses else set()  # what begins nothing contradicts nothing
     elif writes:
         statuses |= set(WITH_BODY)
     for parameter in parameters:
         if parameter["name"] == IDEMPOTENCY_KEY.lower():
             parameter["name"] = IDEMPOTENCY_KEY
             statuses |= {409}
+    if operation["operationId"] in CONTRADICTING:
+        statuses |= {409}
     if not any(parameter["in"] == "path" for parameter in parameters):
         statuses -= {404}
     responses.update({str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)})

@@ -13,6 +13,7 @@ HANDLERS = {
     "FunctionsDeadLetter": "functions.dead_letter.handler.handler",
     "FunctionsTransfer": "functions.transfer.handler.handler",
     "FunctionsPurge": "functions.purge.handler.handler",
+    "FunctionsCheckpoint": "functions.checkpoint.handler.handler",
 }
 
 

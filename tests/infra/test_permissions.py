@@ -34,11 +34,14 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataBucket/assets/*": {"s3:GetObject", "s3:PutObject"},
         "DataBucket/downloads/*": {"s3:GetObject", "s3:PutObject"},
         "DataBucket": {"s3:ListBucket"},
+        "DataBucket/checkpoints/*": {"s3:GetObject"},
+        "DataBucket/exports/*": {"s3:GetObject"},
         "IngestWindows": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
         "DataIdempotency": {GET, PUT, UPDATE, DELETE},
         "WorkflowsTransferMachine": START,
         "WorkflowsPurgeMachine": START,
+        "WorkflowsCheckpointMachine": START,
     },
     "Authorizer": {"FunctionsAuthorizerLogs": LOGS, "*": TRACES, "DataKeys": {GET}},
     "Intake": {
@@ -103,9 +106,17 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataBucket/exports/*": {"s3:DeleteObject"},
         "DataBucket/uploads/*": {"s3:DeleteObject"},
     },
+    "Checkpoint": {
+        "FunctionsCheckpointLogs": LOGS,
+        "*": TRACES,
+        "DataTable": {GET, BATCH_GET, QUERY, PUT},
+        "DataBucket/packs/*": {"s3:GetObject"},
+        "DataBucket/checkpoints/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket/exports/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+    },
 }
 
-MACHINES = {"Transfer": "FunctionsTransfer", "Purge": "FunctionsPurge"}
+MACHINES = {"Transfer": "FunctionsTransfer", "Purge": "FunctionsPurge", "Checkpoint": "FunctionsCheckpoint"}
 """The state machines, and the only function that each of them calls."""
 
 DELIVER_LOGS = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra.template import Template
 
-MACHINES = ["Transfer", "Purge"]
+MACHINES = ["Transfer", "Purge", "Checkpoint"]
 HISTORY_EVENTS = 25_000
 """Step Functions' limit for an execution."""
 EVENTS_PER_CALL = 7

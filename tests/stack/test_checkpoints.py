@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.stack.client import Dataset, Json
 from tests.stack.rows import add, box, delete, modify
+from tests.stack.test_exports import until_written
 
 FRAMES = 20
 
@@ -35,7 +36,8 @@ def test_a_checkpoint_reads_as_when_it_was_made_while_writers_go_on(dataset: Dat
     assert dataset.frames("golden") == dataset.frames(made["version"]) == before != dataset.frames()
 
     patch = {"description": "Spring", "metadata": {"run": None}}
-    assert _answered(dataset, "PATCH", "golden", body=patch) == made | {"description": "Spring", "metadata": {}}
+    written = until_written(dataset, "checkpoints", "golden")
+    assert _answered(dataset, "PATCH", "golden", body=patch) == written | {"description": "Spring", "metadata": {}}
     assert _answered(dataset, "POST", "golden", "archive")["archived_at"] is not None
     assert dataset.items("checkpoints") == []
     assert dataset.frames("golden") == before

@@ -20,6 +20,7 @@ from tidemark.cli.commands import (
     checkpoint,
     config,
     diff,
+    export,
     history,
     push,
     reading,
@@ -54,6 +55,7 @@ app.command()(reading.frames)
 app.command()(history.history)
 app.add_typer(checkpoint.app, name="checkpoint", no_args_is_help=True)
 app.command()(diff.diff)
+app.command()(export.export)
 app.command()(transfers.rollback)
 app.command()(transfers.clone)
 app.command()(storage.storage)

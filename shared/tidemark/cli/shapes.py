@@ -9,6 +9,8 @@ Json = dict[str, Any]
 
 WAITING, PENDING = "WAITING", "PENDING"
 """The statuses of an upload that has not settled."""
+WRITING, FAILED = "WRITING", "FAILED"
+"""The statuses of what the service writes, before it is ready."""
 
 
 class Shape(BaseModel):
@@ -187,8 +189,15 @@ class Version(Shape):
     labels: int
 
 
-class Checkpoint(Shape):
-    """A version under a name."""
+class Written(Shape):
+    """Something that the service writes."""
+
+    status: str
+    reason: str | None
+
+
+class Checkpoint(Written):
+    """A version under a name, and how far its manifest is."""
 
     name: str
     version: int
@@ -199,6 +208,75 @@ class Checkpoint(Shape):
     created_at: datetime
     created_by: str
     archived_at: datetime | None
+
+
+class ClassCount(Shape):
+    """How often a class occurs."""
+
+    frames: int
+    labels: int
+
+
+class ValueCount(Shape):
+    """How often a value occurs."""
+
+    value: Any
+    count: int
+
+
+class FieldStatistics(Shape):
+    """A metadata field of the frames of a checkpoint."""
+
+    type: str | None
+    frames: int
+    min: float | None
+    max: float | None
+    values: list[ValueCount] | None
+
+
+class Statistics(Shape):
+    """What the frames of a checkpoint hold."""
+
+    frames: int
+    labels: int
+    classes: dict[str, ClassCount]
+    label_types: dict[str, int]
+    sensor_types: dict[str, int]
+    metadata: dict[str, FieldStatistics]
+
+
+class Tallied(Shape):
+    """One line of statistics."""
+
+    of: str
+    name: str | None
+    frames: int | None
+    count: int | None
+    told: str | None
+
+
+class Export(Written):
+    """A checkpoint in one format."""
+
+    files: int | None
+    rows: int | None
+    bytes: int | None
+    left_out: dict[str, int] | None
+
+
+class SignedGet(Shape):
+    """Where a file is fetched from."""
+
+    url: str
+
+
+class ExportFile(Shape):
+    """A file of an export."""
+
+    name: str
+    rows: int
+    bytes: int
+    get: SignedGet
 
 
 class FrameAt(Shape):

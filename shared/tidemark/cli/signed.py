@@ -51,8 +51,11 @@ class SignedUrls:
 
         persistently(attempt, wait=wait)
 
-    def fetch(self, url: str, into: IO[bytes]) -> None:
-        """Write what lies at a URL into a file, which each try begins again. Raises Refused and Unreachable."""
+    def fetch(self, url: str, into: IO[bytes], *, fetched: Callable[[int], None] = lambda _: None) -> None:
+        """Write what lies at a URL into a file, which each try begins again. Raises Refused and Unreachable.
+
+        `fetched` is told now and then how many bytes are written.
+        """
 
         def attempt() -> None:
             into.seek(0)
@@ -60,6 +63,7 @@ class SignedUrls:
             with self._answered("GET", url) as answer:
                 for chunk in answer.iter_bytes(CHUNK_BYTES):
                     into.write(chunk)
+                    fetched(into.tell())
 
         persistently(attempt)
 

@@ -1,4 +1,5 @@
-"""Checkpoints: names for versions, with what people keep about them (R12, R13)."""
+"""Checkpoints: names for versions, with what people keep about them (R12, R13), and the state of their manifests
+(R15)."""
 
 from datetime import datetime
 from typing import Annotated, NamedTuple
@@ -14,6 +15,7 @@ from tidemark.domain.limits import (
     MAX_DESCRIPTION,
     MAX_STRING,
 )
+from tidemark.domain.written import Written
 
 _VALUE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_STRING}, {"type": "number"}, {"type": "boolean"}]}
 CheckpointValue = Annotated[Scalar, PlainValidator(check_scalar), WithJsonSchema(_VALUE_SCHEMA)]
@@ -30,8 +32,12 @@ class Frozen(NamedTuple):
     """Where the checkpoint stands among those of its dataset."""
 
 
-class Checkpoint(BaseModel):
-    """A version under a name (R12). Its name and its version never change; it is archived, and never deleted (R13)."""
+class Checkpoint(Written):
+    """A version under a name (R12). Its name and its version never change; it is archived, and never deleted (R13).
+
+    It reads from the moment that it exists; its status is that of its manifest, which its statistics and its exports
+    come from (R15).
+    """
 
     model_config = ConfigDict(frozen=True)
 

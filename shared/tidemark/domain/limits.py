@@ -121,6 +121,15 @@ MAX_CHECKPOINT_METADATA = 100
 """Fields of a checkpoint's metadata: what a person keeps with a name, not data."""
 MAX_CHECKPOINT_METADATA_BYTES = 16 * 1024
 """A checkpoint's metadata in JSON. A list tells it whole, and is read 1 MB a query."""
+MAX_COUNTED_VALUES = 50
+"""Different values of a metadata field that the statistics of a checkpoint count one by one. What has more is no
+category, and says more by its range."""
+MAX_COUNTED_VALUE_BYTES = 2048
+"""These values in JSON. With those of all fields of a dataset, statistics fit an answer."""
+MAX_CLASS_KEYPOINTS = 200
+"""Names of keypoints of a class in COCO, where each annotation of the class has all of them. Whole bodies have 133."""
+MAX_KEYPOINT_NAMES = 5000
+"""Names of keypoints of all classes in COCO, which are kept in memory."""
 DEFAULT_SHARDS = 16
 """Shards of a dataset when its creation does not say."""
 MAX_SHARDS = 64

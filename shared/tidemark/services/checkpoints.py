@@ -1,4 +1,5 @@
-"""Checkpoints: freezing versions under names, and keeping what people say about them (R12, R13)."""
+"""Checkpoints: freezing versions under names, and keeping what people say about them (R12, R13); their manifests and
+statistics, which a workflow writes (R15)."""
 
 from collections.abc import Callable
 
@@ -6,13 +7,17 @@ from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch, check_size
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound, TidemarkError
+from tidemark.domain.exports import CheckpointWork
 from tidemark.domain.fields import Scalar
 from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.statistics import Statistics
 from tidemark.domain.versions import Version
+from tidemark.domain.written import Status
 from tidemark.services.versions import resolve
-from tidemark.store import catalog, checkpoints
+from tidemark.store import catalog, checkpoint_files, checkpoints, workflows
 from tidemark.store.backend import Backend
+from tidemark.store.workflows import Workflow
 
 
 def create_checkpoint(
@@ -27,8 +32,11 @@ def create_checkpoint(
     actor: str,
     request: str | None = None,
 ) -> Checkpoint:
-    """Give the version that `version` names now a name, for good (R12). A repeat of the same `request` gets what it
-    made the first time, whatever was published meanwhile.
+    """Give the version that `version` names now a name, for good (R12), and let its manifest be written (R15). A repeat
+    of the same `request` gets what it made the first time, whatever was published meanwhile.
+
+    Reads by the name wait for no manifest. Where this dies before the writing has begun, the repeat begins it, or
+    `retry_checkpoint`.
 
     Raises what `resolve` raises, Conflict where the name is taken or the dataset has no version to freeze, and TooLarge
     for the metadata.
@@ -36,6 +44,7 @@ def create_checkpoint(
     check_size(metadata)
     found = catalog.dataset(backend, project, dataset)
     at = _version(backend, found, version)
+    now = backend.clock()
     checkpoint = Checkpoint(
         name=name,
         version=at.number,
@@ -43,9 +52,9 @@ def create_checkpoint(
         labels=at.labels,
         description=description,
         metadata=metadata,
-        created_at=backend.clock(),
+        created_at=now,
         created_by=actor,
-    )
+    ).begun(now)
     created = checkpoints.create(backend, found.uid, checkpoint, request)
     if created is None:
         raise Conflict(
@@ -53,13 +62,55 @@ def create_checkpoint(
             code="checkpoint_exists",
             pointer="/name",
         )
+    _begin(backend, found, created)
     return created
+
+
+def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
+    """Write the manifest of a checkpoint where that failed, or never began, or began long ago and told of no end.
+
+    It may be repeated: what is under way is not begun again, and what is ready stays. Raises NotFound.
+    """
+    found = catalog.dataset(backend, project, dataset)
+    now = backend.clock()
+    begun = _existing(
+        found, checkpoint, checkpoints.change(backend, found.uid, checkpoint, lambda before: before.begun(now))
+    )
+    _begin(backend, found, begun)
+    return begun
+
+
+def get_statistics(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Statistics:
+    """What the frames of a checkpoint hold, counted (R15). Raises NotFound, and Conflict before they are counted."""
+    found = catalog.dataset(backend, project, dataset)
+    check_is_ready(find_checkpoint(backend, found, checkpoint))
+    return checkpoint_files.statistics(backend, found.uid, checkpoint)
+
+
+def check_is_ready(checkpoint: Checkpoint) -> None:
+    """Raise Conflict for a checkpoint whose manifest is not written."""
+    if checkpoint.status is Status.WRITING:
+        raise Conflict(
+            f"The manifest of checkpoint {checkpoint.name!r} is being written; ask again when its status is READY.",
+            code="checkpoint_not_ready",
+            pointer="checkpoint",
+        )
+    if checkpoint.status is Status.FAILED:
+        raise Conflict(
+            f"The manifest of checkpoint {checkpoint.name!r} could not be written ({checkpoint.reason}); retry it.",
+            code="checkpoint_not_ready",
+            pointer="checkpoint",
+        )
 
 
 def get_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
     """A checkpoint, archived or not. Raises NotFound."""
-    found = catalog.dataset(backend, project, dataset)
-    return _existing(found, checkpoint, checkpoints.find(backend, found.uid, checkpoint))
+    return find_checkpoint(backend, catalog.dataset(backend, project, dataset), checkpoint)
+
+
+def find_checkpoint(backend: Backend, dataset: Dataset, name: str) -> Checkpoint:
+    """A checkpoint of a dataset, archived or not. Raises NotFound."""
+    return _existing(dataset, name, checkpoints.find(backend, dataset.uid, name))
 
 
 def list_checkpoints(
@@ -100,6 +151,15 @@ def archive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoi
 def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
     """Put an archived checkpoint back into the list. Raises NotFound."""
     return _change(backend, project, dataset, checkpoint, Checkpoint.unarchived)
+
+
+def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
+    """Let the manifest be written, unless the attempt has begun already, or there is none."""
+    if checkpoint.status is Status.WRITING:
+        work = CheckpointWork(
+            uid=dataset.uid, project=dataset.project, checkpoint=checkpoint.name, attempt=checkpoint.attempt
+        )
+        workflows.start(backend, Workflow.CHECKPOINT, work, dataset.shards, name=work.execution)
 
 
 def _version(backend: Backend, dataset: Dataset, version: str) -> Version:

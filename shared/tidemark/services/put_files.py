@@ -63,7 +63,7 @@ def _missing(file: StoredFile, tags: dict[int, str]) -> str | None:
 
 def _finish(backend: Backend, file: StoredFile, tags: dict[int, str]) -> None:
     if file.multipart is not None:
-        multipart.finish(backend, file.source.key, file.multipart, tags)
+        multipart.finish(backend, file.source.key, file.multipart.id, tags)
 
 
 def _refuse(missing: Sequence[str]) -> None:

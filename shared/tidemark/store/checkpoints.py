@@ -4,12 +4,18 @@ A reader who names a checkpoint thus reads one small item, which may be remember
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from tidemark.domain.checkpoints import Checkpoint, Frozen
-from tidemark.store import table
+from tidemark.domain.class_map import ClassMap
+from tidemark.domain.schema import Schema
+from tidemark.store import catalog, table
 from tidemark.store.backend import Backend
 from tidemark.store.table import Contended, Item, Key, dataset_pk
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | None) -> Checkpoint | None:
@@ -60,6 +66,36 @@ def change(backend: Backend, uid: str, name: str, edit: Callable[[Checkpoint], C
     that stays as it is is not written. Raises what `edit` raises, and Unavailable.
     """
     return table.contention(backend)(_try_change, backend, uid, name, edit)
+
+
+def schema(backend: Backend, uid: str, name: str) -> Schema:
+    """The schema that the files of a checkpoint go by: the one that its dataset had when this was first asked. It has
+    all fields of the frozen frames, and never changes, so that a file that is written again is the same."""
+
+    def known() -> Schema:
+        return catalog.schema(backend, uid, fresh=True)[0]
+
+    return _kept(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, known)
+
+
+def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
+    """The class map that the files of a checkpoint go by: the one that the project had when this was first asked."""
+
+    def known() -> ClassMap:
+        return catalog.class_map(backend, project, fresh=True)[0]
+
+    return _kept(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, known)
+
+
+def _kept(backend: Backend, key: Key, shape: type[M], known: Callable[[], M]) -> M:
+    """What is kept under a key: what is `known` when it is first asked for."""
+    item = table.get(backend, key)
+    if item is None:
+        table.put_new(backend, key, {"kept": known().model_dump_json()})
+        item = table.get(backend, key)
+    if item is None:
+        raise LookupError(f"{key} was written and is gone")
+    return shape.model_validate_json(item["kept"])
 
 
 def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> Iterator[Checkpoint]:

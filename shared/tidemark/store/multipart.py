@@ -45,6 +45,31 @@ def begin(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipar
     return Multipart(id=answer["UploadId"], size=size, part_bytes=part_bytes)
 
 
+def begin_file(backend: Backend, key: str, *, media_type: str) -> str:
+    """Begin an object that the service itself puts; answers S3's id of the upload. It is saved as the end of its key.
+
+    Parts have 5 MiB at least, but for the last.
+    """
+    answer = backend.s3.create_multipart_upload(
+        Bucket=backend.bucket,
+        Key=key,
+        ContentType=media_type,
+        ContentDisposition=f'attachment; filename="{key.rsplit("/", 1)[1]}"',
+    )
+    return answer["UploadId"]
+
+
+def put_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
+    """Put a part; answers its entity tag, or None where the upload has ended."""
+    try:
+        answer = backend.s3.upload_part(Bucket=backend.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == ENDED:
+            return None
+        raise
+    return answer["ETag"]
+
+
 def signed_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
     """A URL to which a part can be put, and the headers to send with it. S3 refuses a body of another size."""
     parameters = _named(backend, key, multipart) | {"PartNumber": number, "ContentLength": size}
@@ -69,13 +94,15 @@ def parts_put(backend: Backend, key: str, multipart: Multipart) -> dict[int, str
     }
 
 
-def finish(backend: Backend, key: str, multipart: Multipart, tags: Mapping[int, str]) -> None:
+def finish(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
     """Put the object together. Whether it is there then, `objects.find` tells: it may have been finished or ended
     before, and is not put together when a part was put again meanwhile.
     """
     parts: list[CompletedPartTypeDef] = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(tags.items())]
     try:
-        backend.s3.complete_multipart_upload(**_named(backend, key, multipart), MultipartUpload={"Parts": parts})
+        backend.s3.complete_multipart_upload(
+            Bucket=backend.bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] not in (ENDED, REPLACED):
             raise

@@ -71,6 +71,11 @@ def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_na
     )
 
 
+def read(backend: Backend, key: str) -> bytes:
+    """All of an object that is there and is not large."""
+    return backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
+
+
 def find(backend: Backend, key: str) -> Object | None:
     """The object under a key, as it is now, or None."""
     try:

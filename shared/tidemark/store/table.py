@@ -8,6 +8,7 @@
 | mutable clone of a BATCH dataset | `D#{uid}` | `MUTABLE` |
 | version | `D#{uid}` | `V#{number}` |
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
+| schema and class map of its files, export | `D#{uid}` | `CS#{name}`, `CC#{name}`, `E#{name}#{format}` |
 | upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
 | shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
 | pack that is not to be deleted with it | `D#{uid}` | `K#{pack}` |

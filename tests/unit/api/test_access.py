@@ -29,6 +29,11 @@ READS = {
     "getVersion",
     "listCheckpoints",
     "getCheckpoint",
+    "getCheckpointStatistics",
+    "createExport",
+    "listExports",
+    "getExport",
+    "listExportFiles",
     "diffVersions",
     "summarizeDiff",
     "listUploads",
@@ -51,6 +56,7 @@ RULES: dict[str, Role | None] = {
     "announceAssets": Role.WRITE,
     "createCheckpoint": Role.WRITE,
     "editCheckpoint": Role.WRITE,
+    "retryCheckpoint": Role.WRITE,
     "archiveCheckpoint": Role.WRITE,
     "unarchiveCheckpoint": Role.WRITE,
     "listRejectedFiles": Role.ADMIN,
@@ -75,7 +81,15 @@ OPERATIONS = sorted(operations())
 
 
 def status(grant: Grant | None, method: str, path: str, project: str = "own") -> int:
-    named = {"dataset": "d", "frame": "f", "label": "l", "version": "1", "upload": "u", "checkpoint": "c"}
+    named = {
+        "dataset": "d",
+        "frame": "f",
+        "label": "l",
+        "version": "1",
+        "upload": "u",
+        "checkpoint": "c",
+        "format": "coco",
+    }
     filled = path.format(project=project, **named)
     body = {"name": project} if path == "/projects" else {}
     client = Client(grant)

@@ -246,6 +246,7 @@ def test_a_version_that_is_not_there_is_said_to_be_so(api: Client, path: str, ve
         (f"{TRAIN}/frames?version=", "version"),
         (f"{TRAIN}/checkpoints/latest", "checkpoint"),
         (f"{TRAIN}/checkpoints?archived=maybe", "archived"),
+        (f"{TRAIN}/checkpoints/c/exports/csv", "format"),
         (f"{TRAIN}/frames?cursor=", "cursor"),
         (f"{TRAIN}/frames/f/labels/a%23b/history", "label"),
     ],

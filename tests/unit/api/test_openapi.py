@@ -11,6 +11,7 @@ from functions.api import handler, openapi
 from functions.api.mutations import MUTATION_EXAMPLES
 from functions.api.openapi import describe
 from tests.faults.world import World
+from tests.store.workflows_run import run_all
 from tests.unit.api.gateway import Client
 from tidemark.domain.class_map import ClassInput, ClassMap
 from tidemark.domain.schema import Schema
@@ -94,11 +95,14 @@ def test_a_conflict_is_described_where_there_can_be_one() -> None:
         "purgeDataset",
         "unarchiveDataset",
         "submitMutations",
+        "getCheckpointStatistics",
+        "createExport",
+        "listExportFiles",
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["createProject", "createDataset", "createCheckpoint", "purgeDataset", "submitMutations"]
+    "name", ["createProject", "createDataset", "createCheckpoint", "createExport", "purgeDataset", "submitMutations"]
 )
 def test_what_is_made_has_a_location(name: str) -> None:
     (made,) = [response for status, response in OPERATIONS[name]["responses"].items() if status in {"201", "202"}]
@@ -129,6 +133,7 @@ def test_the_examples_of_mutations_are_good(example: dict[str, Any]) -> None:
         "NewClassMap",
         "NewCheckpoint",
         "CheckpointPatch",
+        "NewExport",
         "WantedFrames",
         "NewAssets",
         "WantedAssets",
@@ -146,6 +151,9 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
     receipt = api.post(f"{train}/mutations", mutations).json()
     world.drain()
     api.post(f"{train}/checkpoints", {"name": "golden", "metadata": {"run": 42, "share": 0.5, "by": "ann", "ok": True}})
+    run_all(world)
+    api.post(f"{train}/checkpoints/golden/exports", {"format": "coco"})
+    run_all(world)
     for path, schema in [
         ("/projects", "Page_Project_"),
         ("/projects/birds", "Project"),
@@ -160,6 +168,10 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
         (f"{train}/versions/1", "VersionSummary"),
         (f"{train}/checkpoints", "Page_Checkpoint_"),
         (f"{train}/checkpoints/golden", "Checkpoint"),
+        (f"{train}/checkpoints/golden/statistics", "Statistics"),
+        (f"{train}/checkpoints/golden/exports", "Page_Export_"),
+        (f"{train}/checkpoints/golden/exports/coco", "Export"),
+        (f"{train}/checkpoints/golden/exports/coco/files", "Page_ExportFile_"),
         (f"{train}/uploads", "Page_Upload_"),
         ("/projects/birds/uploads", "Page_Upload_"),
         (f"{train}/uploads/{receipt['upload']}", "Upload"),

@@ -15,10 +15,12 @@ import httpx2
 import pytest
 
 from tests.faults.world import World
+from tests.store.workflows_run import fail, run_all
 from tests.unit.api.conftest import Logs, api, logs, world  # noqa: F401 - fixtures
 from tests.unit.api.gateway import BASE, Client
 from tidemark.cli import app, client, output, repeats
 from tidemark.domain.api_keys import Grant, Role
+from tidemark.store import objects
 
 ADDRESS = "https://tidemark.test/api/v2"
 KEY = "tdm.ann.c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
@@ -38,6 +40,8 @@ class Service:
         """Numbers of requests that take effect and whose answer gets lost."""
         self.slow = 0
         """Looks at uploads that find nothing settled."""
+        self.failing = ""
+        """The error with which workflows end, if they fail."""
         self.storage = Storage(world)
 
     @property
@@ -68,6 +72,8 @@ class Service:
             return httpx2.Response(403, json={"message": "Forbidden"})
         if request.method == "GET" and "/uploads" in request.url.path:
             self._settle()
+        if request.method == "GET" and "/checkpoints/" in request.url.path:
+            self._write()
         path = request.url.raw_path.decode().removeprefix(BASE)
         with redirect_stdout(io.StringIO()):  # where functions log
             found = self.client.send(request.method, path, request.content or None, dict(request.headers))
@@ -79,6 +85,16 @@ class Service:
             self.slow -= 1
         else:
             self.world.drain()
+
+    def _write(self) -> None:
+        """What was started is written between two looks at it, or fails."""
+        if self.slow:
+            self.slow -= 1
+        elif self.failing and self.world.executions:
+            _, execution = self.world.executions.popitem()
+            fail(self.world, execution, self.failing)
+        else:
+            run_all(self.world)
 
 
 class Storage:
@@ -108,6 +124,9 @@ class Storage:
             return fault or self._answer(request)
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            body = objects.read(self._world.process(), request.url.path[1:])
+            return httpx2.Response(200, content=body)
         digest = base64.b64encode(sha256(request.content).digest()).decode()
         if digest != request.headers["x-amz-checksum-sha256"]:
             return s3_error(400, "BadDigest", "The digest is another.")

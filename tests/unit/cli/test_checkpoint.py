@@ -73,10 +73,11 @@ def test_values_of_metadata_are_numbers_true_or_false_where_they_look_so(
 
 @pytest.mark.usefixtures("frozen")
 def test_a_checkpoint_is_shown(tidemark: Program) -> None:
-    name, version, frames, labels, _, by, archived, description, metadata = (
+    name, version, frames, labels, status, _, by, archived, description, metadata = (
         tidemark("checkpoint", "show", TRAIN, "golden").out.rstrip("\n").split("\t")
     )
     assert (name, version, frames, labels, by, archived) == ("golden", "1", "2", "1", "ann", "")
+    assert status == "READY"
     assert (description, metadata) == ("Spring", "run: 42, by: ann")
 
 

@@ -2,13 +2,16 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
+from tidemark.cli.client import Api
 from tidemark.cli.output import Column, View, print_json, say, show_list
 from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
-from tidemark.cli.shapes import Checkpoint, Json
+from tidemark.cli.shapes import Checkpoint, FieldStatistics, Json, Statistics, Tallied
+from tidemark.cli.written import until_written
 
 app = typer.Typer(help="Give versions names that every read takes, and list, edit and archive these.")
 
@@ -19,6 +22,7 @@ CHECKPOINTS = View[Checkpoint](
         Column("VERSION", lambda checkpoint: checkpoint.version),
         Column("FRAMES", lambda checkpoint: checkpoint.frames),
         Column("LABELS", lambda checkpoint: checkpoint.labels),
+        Column("STATUS", lambda checkpoint: checkpoint.status),
         Column("CREATED", lambda checkpoint: checkpoint.created_at),
         Column("BY", lambda checkpoint: checkpoint.created_by),
         Column("ARCHIVED", lambda checkpoint: checkpoint.archived_at),
@@ -26,6 +30,19 @@ CHECKPOINTS = View[Checkpoint](
         Column("METADATA", lambda checkpoint: _told(checkpoint.metadata), folds=True),
     ],
 )
+
+STATISTICS = View[Tallied](
+    Tallied,
+    [
+        Column("OF", lambda line: line.of),
+        Column("NAME", lambda line: line.name),
+        Column("FRAMES", lambda line: line.frames),
+        Column("COUNT", lambda line: line.count),
+        Column("VALUES", lambda line: line.told, folds=True),
+    ],
+)
+SHOWN_VALUES = 8
+"""Values of a metadata field that are told in a table."""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 DescriptionOption = Annotated[str | None, typer.Option("--description", help="For people.", show_default=False)]
@@ -52,9 +69,10 @@ def create(
     ] = "LATEST",
     description: DescriptionOption = None,
     metadata: MetadataOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until its manifest is written.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a version a name, for good. Every --version takes it from then on."""
+    """Give a version a name, for good. Every --version takes it at once; an export, when its manifest is written."""
     body = {
         "name": name,
         "version": version,
@@ -63,6 +81,8 @@ def create(
     }
     with connect() as api:
         made = api.post(*dataset.path, "checkpoints", body=_encoded(body), idempotency_key=str(uuid.uuid4()))
+        if wait:
+            made = _until_written(api, dataset, name)
     _tell(made, f"Checkpoint {name} of {dataset} is version {Checkpoint.model_validate(made).version}.", as_json)
 
 
@@ -89,9 +109,17 @@ def list_(
 
 
 @app.command()
-def show(dataset: DatasetArgument, name: NameArgument, as_json: JsonOption = False) -> None:
-    """Show a checkpoint, archived or not."""
+def show(
+    dataset: DatasetArgument,
+    name: NameArgument,
+    statistics: Annotated[bool, typer.Option("--statistics", help="What its frames hold, counted.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a checkpoint, archived or not, or its statistics."""
     with connect() as api:
+        if statistics:
+            _show_statistics(api.get(*_path(dataset, name), "statistics"), as_json)
+            return
         found = api.get(*_path(dataset, name))
         # A table of one needs no limit.
         show_list(lambda _: iter([found]), CHECKPOINTS, limit=1, as_json=as_json, none="")
@@ -122,6 +150,22 @@ def edit(
 
 
 @app.command()
+def retry(
+    dataset: DatasetArgument,
+    name: NameArgument,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the manifest is written.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the manifest of a checkpoint written again that could not be."""
+    with connect() as api:
+        begun = api.start(*_path(dataset, name), "retry")
+        if wait:
+            begun = _until_written(api, dataset, name)
+    status = Checkpoint.model_validate(begun).status
+    _tell(begun, f"The manifest of checkpoint {name} of {dataset} is {status}.", as_json)
+
+
+@app.command()
 def archive(dataset: DatasetArgument, name: NameArgument, as_json: JsonOption = False) -> None:
     """Take a checkpoint out of the list. It keeps its name and reads as before."""
     with connect() as api:
@@ -134,6 +178,44 @@ def unarchive(dataset: DatasetArgument, name: NameArgument, as_json: JsonOption 
     with connect() as api:
         listed = api.start(*_path(dataset, name), "unarchive")
     _tell(listed, f"Checkpoint {name} of {dataset} is listed again.", as_json)
+
+
+def _until_written(api: Api, dataset: DatasetRef, name: str) -> Json:
+    again = f"tidemark checkpoint retry {dataset} {name}"
+    return until_written(api, _path(dataset, name), f"The manifest of {name}", retry=again)
+
+
+def _show_statistics(answer: Json, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    lines = list(_lines(Statistics.model_validate(answer)))
+    show_list(lambda most: iter(lines[:most]), STATISTICS, limit=len(lines), as_json=False, none="")
+
+
+def _lines(found: Statistics) -> Iterator[Json]:
+    def line(of: str, name: str | None, frames: int | None, count: int | None, told: str | None = None) -> Json:
+        return {"of": of, "name": name, "frames": frames, "count": count, "told": told}
+
+    yield line("frames", None, found.frames, found.frames)
+    yield line("labels", None, None, found.labels)
+    for name, counted in found.classes.items():
+        yield line("class", name, counted.frames, counted.labels)
+    for of, counts in (("label type", found.label_types), ("sensor type", found.sensor_types)):
+        for name, count in counts.items():
+            yield line(of, name, None, count)
+    for name, field in found.metadata.items():
+        yield line("metadata", name, field.frames, None, _field_told(field))
+
+
+def _field_told(field: FieldStatistics) -> str:
+    """The range of a field's numbers, or the most frequent of its values if they were few."""
+    if field.min is not None:
+        return f"{field.min:g} to {field.max:g}"
+    if field.values is None:
+        return "many"
+    told = [f"{value.value}: {value.count:,}" for value in field.values[:SHOWN_VALUES]]
+    return ", ".join([*told, "…"] if len(field.values) > SHOWN_VALUES else told)
 
 
 def _path(dataset: DatasetRef, name: str) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""What a function loads when it starts: pyarrow is larger than all else together, and one function alone needs it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HANDLERS = ["api", "authorizer", "intake", "apply", "publish", "dead_letter"]
+
+
+def _loads_pyarrow(function: str) -> bool:
+    program = f"import sys; import functions.{function}.handler; sys.exit('pyarrow' in sys.modules)"
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "POWERTOOLS_METRICS_NAMESPACE": "Tidemark",
+        "POWERTOOLS_TRACE_DISABLED": "1",
+        "TIDEMARK_TABLE": "table",
+        "TIDEMARK_KEYS_TABLE": "keys",
+    }
+    answer = subprocess.run(  # noqa: S603 - the program is above
+        [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert not answer.stderr, answer.stderr
+    return bool(answer.returncode)
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_a_function_that_writes_no_parquet_does_not_load_pyarrow(function: str) -> None:
+    assert not _loads_pyarrow(function)
+
+
+def test_the_checkpoint_function_loads_it() -> None:
+    assert _loads_pyarrow("checkpoint")
