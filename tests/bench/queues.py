@@ -1,4 +1,4 @@
-"""SQS, EventBridge and Step Functions of the benchmark: they take what functions send, and give it out as Lambda gets it."""
+"""SQS, EventBridge and Step Functions of the benchmark: they take what is sent, and give it out as Lambda gets it."""
 
 import json
 import time
