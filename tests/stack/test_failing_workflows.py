@@ -107,3 +107,70 @@ def test_what_fails_when_all_is_decided_or_cannot_be_recorded_is_gone_on_with_by
     queues.send_orders(backend, [ResumeUpload(uid=dataset.read()["uid"], upload=upload)])
     assert dataset.settled(upload)["status"] == "SETTLED"
     assert dataset.frames() == dataset.frames(1)
+
+
+def written(dataset: Dataset, *parts: str) -> Json:
+    """What a workflow writes, once that has ended."""
+    wait_until(lambda: dataset.read(*parts)["status"] != "WRITING", f"{parts} to be written")
+    found: Json = dataset.read(*parts)
+    return found
+
+
+def post(dataset: Dataset, *parts: str, body: Json | None = None) -> None:
+    """Ask for something that takes a while."""
+    answer = dataset.caller.http.post(dataset.at(*parts), json=body)
+    assert answer.status_code == 202, answer.text
+
+
+CHECKPOINT = ("checkpoints", "golden")
+DESCRIBING = [Right("s3:PutObject", "checkpoints/*")]
+"""What both the shards' steps and the finishing of a checkpoint need."""
+
+
+def test_a_checkpoint_that_cannot_be_described_says_why_and_reads_all_the_same(
+    stack: LocalStack, dataset: Dataset
+) -> None:
+    with inside.forbidden(stack, "checkpoint", DESCRIBING):
+        dataset.caller.create(dataset.at("checkpoints"), {"name": "golden", "version": "1"})
+        failed = written(dataset, *CHECKPOINT)
+    assert failed["status"] == "FAILED"
+    assert "AccessDenied" in failed["reason"]
+    assert dataset.frames("golden") == dataset.frames(1)
+    assert dataset.caller.http.post(dataset.at(*CHECKPOINT, "retry")).status_code == 200
+    assert written(dataset, *CHECKPOINT)["status"] == "READY"
+
+
+@pytest.mark.parametrize("form", ["parquet", "coco"])
+def test_an_export_that_failed_says_why_and_can_be_asked_for_again(
+    stack: LocalStack, dataset: Dataset, form: str
+) -> None:
+    dataset.caller.create(dataset.at("checkpoints"), {"name": "golden"})
+    assert written(dataset, *CHECKPOINT)["status"] == "READY"
+    where = (*CHECKPOINT, "exports")
+    with inside.forbidden(stack, "checkpoint", [Right("s3:PutObject", "exports/*")]):
+        post(dataset, *where, body={"format": form})
+        failed = written(dataset, *where, form)
+    assert failed["status"] == "FAILED"
+    assert "AccessDenied" in failed["reason"]
+    assert dataset.read(*CHECKPOINT)["status"] == "READY"
+    post(dataset, *where, body={"format": form})
+    assert written(dataset, *where, form)["status"] == "READY"
+
+
+@pytest.mark.parametrize(
+    "needed", [Right("dynamodb:BatchWriteItem"), Right("s3:DeleteObject")], ids=["shard", "finish"]
+)
+def test_a_purge_that_failed_says_why_and_can_be_asked_for_again(
+    stack: LocalStack, backend: Backend, dataset: Dataset, needed: Right
+) -> None:
+    assert dataset.caller.http.delete(dataset.at()).status_code == 200
+    inside.archived_long_ago(backend, dataset.project, dataset.name)
+    confirmed = {"name": dataset.name}
+    with inside.forbidden(stack, "purge", [needed]):
+        post(dataset, "purge", body=confirmed)
+        wait_until(lambda: dataset.read()["purge"]["failure"] is not None, "the purge to fail")
+    assert (
+        "not authorized" in dataset.read()["purge"]["failure"] or "AccessDenied" in dataset.read()["purge"]["failure"]
+    )
+    post(dataset, "purge", body=confirmed)
+    wait_until(lambda: dataset.caller.http.get(dataset.at()).status_code == 404, "the purge to be done")

@@ -6,9 +6,14 @@ has come is on record, not in what is passed: a call that is repeated, or made b
 nothing.
 """
 
+import json
+from contextlib import suppress
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TOLD = 500
+"""Characters of a failure that are told."""
 
 Work = TypeVar("Work", bound=BaseModel)
 
@@ -40,6 +45,18 @@ class Failure(BaseModel):
     error: str = Field(alias="Error")
     """Name of the exception."""
     cause: str = Field("", alias="Cause")
+    """Of a function's failure, what it raised: JSON with a message and a stack trace."""
+
+    @property
+    def told(self) -> str:
+        """What failed, in one line for whoever is told of it."""
+        said = self.cause
+        with suppress(ValueError):
+            raised = json.loads(self.cause)
+            if isinstance(raised, dict) and isinstance(raised.get("errorMessage"), str):
+                said = raised["errorMessage"]
+        line = " ".join(f"{self.error}: {said}".split()) if said else self.error
+        return line if len(line) <= MAX_TOLD else f"{line[:MAX_TOLD]}…"
 
 
 class FailStep(BaseModel, Generic[Work]):

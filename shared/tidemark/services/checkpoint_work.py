@@ -4,7 +4,6 @@ Each shard is written page by page, each page an object of its own; then the who
 written, the next one does not write again.
 """
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -75,7 +74,7 @@ def _finish(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]
 
 
 def _fail(backend: Backend, work: CheckpointWork, failure: Failure) -> None:
-    reason = _reason(failure)
+    reason = failure.told
     if work.format is None:
         checkpoints.change(backend, work.uid, work.checkpoint, lambda before: before.failed(work.attempt, reason))
         return
@@ -86,12 +85,3 @@ def _fail(backend: Backend, work: CheckpointWork, failure: Failure) -> None:
         work.format,
         lambda before: existing(before).failed(work.attempt, reason),
     )
-
-
-def _reason(failure: Failure) -> str:
-    """What failed, in one line: the cause of a function's failure is JSON that holds what it raised."""
-    with suppress(ValueError):
-        cause = json.loads(failure.cause)
-        if isinstance(cause, dict) and isinstance(cause.get("errorMessage"), str):
-            return f"{failure.error}: {cause['errorMessage']}"
-    return f"{failure.error}: {failure.cause}" if failure.cause else failure.error

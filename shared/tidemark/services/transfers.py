@@ -91,7 +91,7 @@ def release(backend: Backend, record: PartedUpload) -> PartedUpload:
 
 def fail(backend: Backend, record: PartedUpload, why: str) -> None:
     """Let a transfer fail whose rows could not be made. Nothing happens where they were: they are sent."""
-    parted_uploads.stop(backend, record, f"Its rows could not be made: {why}. {MEND[record.upload.source]}")
+    parted_uploads.stop(backend, record, f"Its rows could not be made: {why.rstrip('.')}. {MEND[record.upload.source]}")
 
 
 MEND = {

@@ -47,12 +47,12 @@ def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypa
     assert purge.handler({"step": "shard", "shard": 0, **steps}, Call(59_000)) == {"done": False}
 
 
-def test_a_failure_is_recorded_with_its_name(world: World, steps: dict[str, Any]) -> None:
-    failure = {"Error": "NotDeleted", "Cause": '{"errorMessage": "secret"}'}
+def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, Any]) -> None:
+    failure = {"Error": "NotDeleted", "Cause": '{"errorMessage": "three objects"}'}
     assert purge.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
     found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
     assert found is not None
-    assert found.failure == "NotDeleted; the purge goes on where it stopped when it is asked for again."
+    assert found.failure == "NotDeleted: three objects; the purge goes on where it stopped when it is asked for again."
 
 
 def test_a_step_that_nobody_knows_is_refused(steps: dict[str, Any]) -> None:

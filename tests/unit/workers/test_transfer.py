@@ -47,13 +47,13 @@ def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypa
     assert transfer.handler({"step": "shard", "shard": 0, **steps}, Call(59_000)) == {"done": False}
 
 
-def test_a_failure_is_recorded_with_its_name(world: World, steps: dict[str, Any]) -> None:
-    failure = {"Error": "PackCorrupt", "Cause": '{"errorMessage": "secret"}'}
+def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, Any]) -> None:
+    failure = {"Error": "PackCorrupt", "Cause": '{"errorMessage": "no such digest", "stackTrace": ["…"]}'}
     assert transfer.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
     after = followed(world, steps["work"]["upload"], dataset="copy")
     assert (after.status, after.reason) == (
         "FAILED",
-        "Its rows could not be made: PackCorrupt. A retry of the upload goes on where it stopped.",
+        "Its rows could not be made: PackCorrupt: no such digest. A retry of the upload goes on where it stopped.",
     )
 
 

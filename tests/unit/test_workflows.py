@@ -1,0 +1,23 @@
+"""What is told of a workflow's failure."""
+
+import pytest
+
+from tidemark.domain.workflows import MAX_TOLD, Failure
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("", "PackCorrupt"),
+        ('{"errorMessage": "no such\\n digest", "stackTrace": ["a"]}', "PackCorrupt: no such digest"),
+        ('{"errorMessage": ""}', "PackCorrupt"),
+        ("[1]", "PackCorrupt: [1]"),
+        ("late by an hour", "PackCorrupt: late by an hour"),
+    ],
+)
+def test_a_failure_is_told_by_its_name_and_what_was_said(cause: str, told: str) -> None:
+    assert Failure(error="PackCorrupt", cause=cause).told == told
+
+
+def test_no_more_is_told_than_a_person_reads() -> None:
+    assert len(Failure(error="E", cause="x" * 100_000).told) == MAX_TOLD + 1
