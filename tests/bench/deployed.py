@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+UNDER_WAY = ("PENDING", "WRITING")
+PATIENCE = 600.0
+"""Seconds: there may be ten thousand frames to it."""
+
+
 class Deployed:
     """The API of a stack, called under an API key: a `Door`."""
 
@@ -40,9 +45,9 @@ class Deployed:
         """Put a file to a signed URL."""
         httpx.put(url, headers=headers, content=content, timeout=SECONDS).raise_for_status()
 
-    def settle(self, upload: str) -> None:
-        """Look at the upload at that path until it has settled."""
-        wait_until(lambda: self.get(upload)["status"] != "PENDING", f"{upload} to settle")
+    def settle(self, path: str) -> None:
+        """Look at what is at that path until it has come to its end."""
+        wait_until(lambda: self.get(path)["status"] not in UNDER_WAY, f"{path} to come to its end", PATIENCE)
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
         """Put a file into the drop folder; look at its dataset until that has a new version."""

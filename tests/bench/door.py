@@ -22,8 +22,8 @@ class Door(Protocol):
         """Put a file to a signed URL."""
         ...
 
-    def settle(self, upload: str) -> None:
-        """Return when the upload at that path has settled."""
+    def settle(self, path: str) -> None:
+        """Return when what is at that path, an upload or what a workflow writes, has come to its end."""
         ...
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
@@ -76,10 +76,21 @@ class Dataset:
         """Roll the dataset back to a version and wait until that has settled."""
         self.settle(self._door.post(f"{self._base}/rollbacks", {"version": str(version)})["id"])
 
-    def clone(self, name: str) -> None:
-        """Clone the dataset and wait until the clone has all its frames."""
-        begun = self._door.post(f"{self._base}/clones", {"name": name})
+    def clone(self, name: str, version: int) -> None:
+        """Clone a version and wait until the clone has all its frames."""
+        begun = self._door.post(f"{self._base}/clones", {"name": name, "version": str(version)})
         self._door.settle(f"projects/{self._project}/datasets/{name}/uploads/{begun['upload']['id']}")
+
+    def checkpoint(self, name: str, version: int) -> None:
+        """Name a version and wait until its manifest is written."""
+        self._door.post(f"{self._base}/checkpoints", {"name": name, "version": str(version)})
+        self._door.settle(f"{self._base}/checkpoints/{name}")
+
+    def export(self, checkpoint: str, form: str) -> None:
+        """Export a checkpoint and wait until that is written."""
+        exports = f"{self._base}/checkpoints/{checkpoint}/exports"
+        self._door.post(exports, {"format": form})
+        self._door.settle(f"{exports}/{form}")
 
     def latest(self) -> int:
         """The number of the latest version."""

@@ -167,6 +167,11 @@ def _put_object(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
     return Tally(pack_bytes=params["Body"].getbuffer().nbytes)  # the SDK makes a file of the bytes
 
 
+def _upload_part(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
+    body = params["Body"]
+    return Tally(pack_bytes=len(body) if isinstance(body, bytes) else body.getbuffer().nbytes)
+
+
 def _send_message_batch(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
     return Tally(sqs_charged=chunks(sum(len(entry["MessageBody"].encode()) for entry in params["Entries"])))
 
@@ -189,6 +194,12 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
     "dynamodb.TransactWriteItems": _requests_only,
     "s3.PutObject": _put_object,
     "s3.PutObjectTagging": _requests_only,
+    "s3.CreateMultipartUpload": _requests_only,
+    "s3.UploadPart": _upload_part,
+    "s3.CompleteMultipartUpload": _requests_only,
+    "s3.ListObjectsV2": _requests_only,
+    "s3.DeleteObject": _requests_only,
+    "s3.DeleteObjects": _requests_only,
     "s3.GetObject": _requests_only,
     "s3.HeadObject": _requests_only,
     "sqs.SendMessageBatch": _send_message_batch,

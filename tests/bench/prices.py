@@ -25,7 +25,15 @@ TRANSITION = 25.0 / MILLION
 """From one state of a standard workflow to the next."""
 LOG_BYTE = 0.5 / GIGABYTE
 
-MEMORY_MB = {"authorizer": 512, "api": 1024, "intake": 1024, "apply": 1769, "publish": 512, "transfer": 1024}
+MEMORY_MB = {
+    "authorizer": 512,
+    "api": 1024,
+    "intake": 1024,
+    "apply": 1769,
+    "publish": 512,
+    "transfer": 1024,
+    "checkpoint": 1769,
+}
 """As `infra/functions.py` has it."""
 CORE_MB = 1769
 """The memory with which a function has a core of its own."""
@@ -35,7 +43,15 @@ PARALLEL = {"dynamodb.Query": 16, "s3.GetObject": 16}
 """Kinds of which a function makes as many at once."""
 OF_AWS = ("sqs.SendMessage", "sqs.ReceiveMessage", "sqs.DeleteMessageBatch")
 """Requests of EventBridge and Lambda, which no function waits for."""
-PUTS, GETS = ("s3.PutObject", "s3.PutObjectTagging"), ("s3.GetObject", "s3.HeadObject")
+PUTS = (
+    "s3.PutObject",
+    "s3.PutObjectTagging",
+    "s3.CreateMultipartUpload",
+    "s3.UploadPart",
+    "s3.CompleteMultipartUpload",
+    "s3.ListObjectsV2",
+)
+GETS = ("s3.GetObject", "s3.HeadObject")
 """Kinds by what S3 charges for them. It tells EventBridge of each of the former."""
 
 

@@ -26,12 +26,12 @@ from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
 from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
 
-FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer")
-WORKFLOWS = ("transfer",)
+FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer", "checkpoint")
+WORKFLOWS = ("transfer", "checkpoint")
 """Those of them that workflows call; each has one of its name."""
 CONSUMERS = {FILES: "intake", WINDOWS: "apply", SETTLED: "publish"}
 """The functions that read queues, in the order in which an upload passes them."""
-MILLISECONDS = {"intake": 300_000, "transfer": 300_000}
+MILLISECONDS = dict.fromkeys(("intake", *WORKFLOWS), 300_000)
 """Of a call of a function, as `infra/functions.py` has it, where that matters to the function."""
 TRANSITIONS, TRANSITIONS_OF_SHARD, TRANSITIONS_OF_CALL = 3, 1, 2
 """States that a workflow enters: its start, its map and its end; the end of each shard; and for each call of its
@@ -112,13 +112,13 @@ class Process:
         httpx.put(url, headers=headers, content=content).raise_for_status()
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject"])))
 
-    def settle(self, upload: str) -> None:
-        """Run all workflows and deliver all messages, so that the upload at that path settles, and every other one."""
+    def settle(self, path: str) -> None:
+        """Run all workflows and deliver all messages, so that what is at that path comes to its end."""
         while self._queues.executions:
             self._run(*self._queues.executions.popleft())
         for queue, function in CONSUMERS.items():
             self._deliver(queue, function)
-        del upload
+        del path
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
         """Put a file into the drop folder, have intake told of it as EventBridge would, and deliver all messages."""

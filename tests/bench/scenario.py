@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tests.bench.door import Dataset, Door
 from tests.bench.rows import CLASSES, added, file, frame_id, relabelled
@@ -9,13 +10,18 @@ from tests.bench.rows import CLASSES, added, file, frame_id, relabelled
 BULK, VERSIONS = 1000, 500
 FILE = 10_000
 BULK_TIMES, SINGLE_TIMES, FILE_TIMES = 3, 10, 2
-LISTED, CHANGING, ROLLED = "listed", "changing", "rolled"
+LISTED, CHANGING, LONG_LIVED = "listed", "changing", "long-lived"
+CHANGES = 4
+"""Versions of the long-lived dataset after that of its frames, each with `BULK` frames changed."""
+TWICE = 2
 ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
 ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
 ADD_FILE, DROP_ONE = f"ADD {FILE:,} frames, a file", "ADD one frame, dropped"
 READ_OF_ONE, READ_OF_MANY = "read a frame, 1 version", f"read a frame, {VERSIONS} versions"
 READ_LATEST = "read a frame, LATEST"
-ROLL_BACK, CLONE = f"roll {BULK:,} frames back", f"clone {BULK:,} frames"
+ROLL_BACK, CLONE = f"roll {CHANGES * BULK:,} frames back", f"clone {FILE:,} frames"
+CHECKPOINT, EXPORT = f"describe a checkpoint of {FILE:,} frames", f"export {FILE:,} frames, "
+FORMATS = {"jsonl": "JSONL", "parquet": "Parquet", "coco": "COCO"}
 LIST, HISTORY = f"list {BULK:,} frames", f"history of {VERSIONS} versions"
 
 
@@ -37,9 +43,10 @@ def prepare(door: Door) -> None:
     changing = _new_dataset(door, CHANGING)
     uploads = [changing.send(relabelled(0, time)) for time in range(1, VERSIONS)]
     changing.settle(uploads[-1])
-    rolled = _new_dataset(door, ROLLED)
-    rolled.upload(*map(added, range(1, BULK + 1)))
-    rolled.upload(*map(relabelled, range(1, BULK + 1)))
+    long_lived = _new_dataset(door, LONG_LIVED)
+    long_lived.upload_file("first.jsonl.gz", file(range(1, FILE)))
+    for time in range(1, CHANGES + 1):
+        long_lived.upload(*map(relabelled, range(BULK * time, BULK * (time + 1))))
 
 
 def operations(door: Door, project: str) -> Iterator[Operation]:
@@ -67,15 +74,28 @@ def operations(door: Door, project: str) -> Iterator[Operation]:
     yield Operation(ADD_FILE, FILE, FILE_TIMES, lambda time: written.upload_file("day.jsonl.gz", file(filed(time))))
     yield Operation(DROP_ONE, 1, SINGLE_TIMES, lambda time: written.drop(f"{time}.jsonl.gz", file(dropped(time))))
 
-    listed, changing, rolled = Dataset(door, LISTED), Dataset(door, CHANGING), Dataset(door, ROLLED)
-    yield Operation(ROLL_BACK, BULK, BULK_TIMES, lambda time: rolled.roll_back(2 + time % 2))
-    yield Operation(CLONE, BULK, BULK_TIMES, lambda time: listed.clone(f"clone-{project}-{time}"))
+    yield from _workflows(Dataset(door, LONG_LIVED), project)
+    listed, changing = Dataset(door, LISTED), Dataset(door, CHANGING)
     whole, middle = listed.latest(), changing.latest() // 2
     yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(listed.frame(frame_id(7), whole)))
     yield Operation(READ_OF_MANY, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), middle)))
     yield Operation(READ_LATEST, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), "LATEST")))
     yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(whole, BULK), BULK))
     yield Operation(HISTORY, 1, BULK_TIMES, lambda _: _all(changing.history(frame_id(0), VERSIONS), VERSIONS))
+
+
+def _workflows(dataset: Dataset, run: str) -> Iterator[Operation]:
+    """What workflows make of a dataset of `FILE` frames and as many versions as it takes; names tell runs apart."""
+    first, last = 2, 2 + CHANGES  # before these it held a single frame
+    yield Operation(ROLL_BACK, CHANGES * BULK, TWICE, lambda time: dataset.roll_back((first, last)[time]))
+    yield Operation(CLONE, FILE, TWICE, lambda time: dataset.clone(f"clone-{run}-{time}", last))
+    yield Operation(CHECKPOINT, FILE, TWICE, lambda time: dataset.checkpoint(f"{run}-{time}", last))
+    for form, name in FORMATS.items():
+        yield Operation(EXPORT + name, FILE, TWICE, partial(_export, dataset, run, form))
+
+
+def _export(dataset: Dataset, run: str, form: str, time: int) -> None:
+    dataset.export(f"{run}-{time}", form)
 
 
 def _new_dataset(door: Door, project: str) -> Dataset:
