@@ -49,7 +49,8 @@ def test_a_rows_size_in_a_message_is_never_underestimated(name: str, labels: int
         name.encode()
     except UnicodeEncodeError:
         return
-    row = WindowRow(999, Op.MODIFY, name, 5 * 2**20, 2**20, "f" * 64, labels, {name: labels})
+    pack = f"{0:016x}/{0:032x}"
+    row = WindowRow(999, Op.MODIFY, name, 5 * 2**20, 2**20, "f" * 64, labels, {name: labels}, pack)
     empty = len(WindowPlan(number=0, shard=0, rows=[]).model_dump_json().encode())
     written = len(WindowPlan(number=0, shard=0, rows=[row]).model_dump_json().encode()) - empty
     assert written <= message_bytes(accepted)
