@@ -156,7 +156,7 @@ class Functions(Construct):
             timeout=APPLY_TIMEOUT,
             environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url},
         )
-        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem"])
+        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
         function.allow_send(self._ingest.settled)
         # One window a call: in a larger batch, those behind a window that fails must be handed back with it, would be

@@ -68,7 +68,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Apply": {
         "FunctionsApplyLogs": LOGS,
         "*": TRACES,
-        "DataTable": {BATCH_GET, QUERY, PUT},
+        "DataTable": {BATCH_GET, QUERY, PUT, "dynamodb:ConditionCheckItem"},
         "DataBucket/packs/*": PACKS,
         "IngestWindows": CONSUME,
         "IngestSettled": {"sqs:SendMessage"},

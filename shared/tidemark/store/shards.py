@@ -270,7 +270,7 @@ def commit(
 ) -> None:
     """Append a window to its shard's log: frame versions, commit record, marker and head in one transaction.
 
-    Without a marker there is more of the window to come.
+    Without a marker there is more of the window to come; one that was given up meanwhile takes no more.
 
     Raises TransactionRefused when the head is no longer `head` or the window is marked already.
     """
@@ -285,7 +285,7 @@ def commit(
     }
     writes: list[TransactWriteItemTypeDef] = [
         {"Put": _moved(backend, pk, head, new_head)},
-        *([table.creation(backend, _marker_key(pk, window.id), _marker_item(marker))] if marker else []),
+        _marking(backend, _marker_key(pk, window.id), marker),
         {
             "Put": {
                 "TableName": backend.table,
@@ -295,6 +295,13 @@ def commit(
         *(_frame_write(backend, pk, version) for version in versions),
     ]
     table.transact(backend, writes)
+
+
+def _marking(backend: Backend, key: Key, marker: Marker | None) -> Any:
+    """The write of a window's marker, or none, on condition that it has none."""
+    if marker is not None:
+        return table.creation(backend, key, _marker_item(marker))
+    return table.absence(backend, key)
 
 
 def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:

@@ -223,6 +223,17 @@ def creation(backend: Backend, key: Key, item: Mapping[str, Any]) -> Any:
     }
 
 
+def absence(backend: Backend, key: Key) -> Any:
+    """The part of a transaction that writes nothing, on condition that there is no item under a key."""
+    return {
+        "ConditionCheck": {
+            "TableName": backend.table,
+            "Key": key.attributes(),
+            "ConditionExpression": "attribute_not_exists(PK)",
+        }
+    }
+
+
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
     """Write an item unless one exists under its key; tells whether it was written."""
     try:
