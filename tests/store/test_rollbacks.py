@@ -4,11 +4,12 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.faults.world import World
+from tests.faults.world import Message, World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import roll_back, rolled_back, state
 from tests.store.transferring import upload as followed
 from tidemark.domain.errors import Conflict, NotFound
+from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.uploads import Source, UploadStatus
 from tidemark.domain.windows import Window
@@ -142,9 +143,7 @@ def test_a_window_that_died_among_its_transactions_goes_on_and_counts_all_that_i
     begun = roll_back(world, 1)
     send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
     apply_all(world)
-    world.run_transfer(world.transfers()[0])
-    for order in list(world.orders):
-        world.start_order(order).run()
+    released(world)
     with patch.object(restoring, "MAX_WINDOW_FRAMES", 3):
         for group in world.windows.groups():
             died = world.start_apply(group)
@@ -233,9 +232,7 @@ def test_a_last_window_that_is_given_up_leaves_the_roll_back_partial_until_a_ret
     upload(world, add("a"), add("b"))
     upload(world, add("a", n=1))
     begun = roll_back(world, 1)
-    world.run_transfer(world.transfers()[0])
-    for order in list(world.orders):
-        world.start_order(order).run()
+    released(world)
     buried = bury_last_windows(world)
     world.drain()
     after = followed(world, begun.id)
@@ -257,12 +254,84 @@ def bury_last_windows(world: World) -> int:
     return len(last)
 
 
-def test_a_retry_does_not_undo_what_came_after_the_roll_back(world: World) -> None:
-    upload(world, add("a"), add("b"))
-    begun = roll_back(world, 1)
+def released(world: World) -> None:
+    """The windows of the roll back that was begun are on their way."""
     world.run_transfer(world.transfers()[0])
     for order in list(world.orders):
         world.start_order(order).run()
+
+
+def test_a_window_that_comes_after_the_last_one_does_not_undo_what_came_after_the_roll_back(world: World) -> None:
+    """It lies among the dead letters, undecided, while the sweep has it sent again."""
+    upload(world, add("a"))
+    upload(world, add("a", n=1))
+    begun = roll_back(world, 1)
+    released(world)
+    [early] = [message for message in waiting(world) if window_of(message).plan.rows]
+    world.windows.delete(early)
+    world.drain()
+    upload(world, add("a", n=2))
+    world.let_five_minutes_pass()
+    world.orders.append(ResumeUpload(uid=window_of(early).dataset, upload=begun.id))
+    world.drain()
+    after = followed(world, begun.id)
+    assert (after.status, after.dropped) == (UploadStatus.SETTLED, 1)
+    assert state(world, "LATEST")["a"]["metadata"] == {"n": 2}
+
+
+def test_windows_that_are_sent_again_before_the_last_one_had_its_turn_give_way_to_nothing(world: World) -> None:
+    upload(world, add("a"))
+    upload(world, add("a", n=1))
+    begun = roll_back(world, 1)
+    send(world, add("a", n=2))
+    world.run_transfer(world.transfers()[0])
+    order = world.orders[0]
+    lost = world.start_order(order)
+    lost.crash(after=False)
+    apply_all(world)
+    world.start_order(order).run()
+    world.drain()
+    after = followed(world, begun.id)
+    assert (after.applied, after.dropped) == (1, 0)
+    assert state(world, after.version) == state(world, 1)
+
+
+def waiting(world: World) -> list[Message]:
+    return [message for messages in world.windows.waiting.values() for message in messages]
+
+
+def window_of(message: Message) -> Window:
+    return Window.model_validate_json(message.body)
+
+
+def test_a_last_window_that_was_given_up_restores_no_more(world: World) -> None:
+    """An invocation is so slow that its window was set aside meanwhile, and its upload has settled without it."""
+    upload(world, *(add(f"frame-{number:03}") for number in range(30)))
+    begun = roll_back(world, 1)
+    send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
+    apply_all(world)
+    released(world)
+    with patch.object(restoring, "MAX_WINDOW_FRAMES", 3):
+        slow = [world.start_apply(group) for group in world.windows.groups()]
+        for invocation in slow:
+            while invocation.calls[-1] != "dynamodb.TransactWriteItems":
+                invocation.step()
+        bury_last_windows(world)
+        world.drain()
+        after = followed(world, begun.id)
+        for invocation in slow:
+            invocation.run()
+    upload(world, add("next"))
+    assert after.version is not None
+    later = state(world, after.version + 1)
+    del later["next"]
+    assert later == state(world, after.version)
+
+
+def test_a_retry_does_not_undo_what_came_after_the_roll_back(world: World) -> None:
+    upload(world, add("a"), add("b"))
+    begun = roll_back(world, 1)
+    released(world)
     bury_last_windows(world)
     world.drain()
     upload(world, add("b", n=1))

@@ -100,13 +100,16 @@ class Window(BaseModel):
     plan: WindowPlan
     again: bool = False
     """Whether it is sent once more, long after others may have overtaken it: its rows give way to later ones."""
+    until: str = ""
+    """Of a roll back's windows but the last of its shard, the id of that one: once it is decided, this one comes too
+    late and gives way as well."""
     attempt: int = 0
     """How often its upload was retried after it was given up. Each attempt is decided for itself."""
 
     @property
     def id(self) -> str:
         """Names the window, in this attempt, for ever; applying it a second time is recognised by it."""
-        return _window_id(self.upload, self.part, self.plan.number, self.attempt)
+        return window_id(self.upload, self.part, self.plan.number, self.attempt)
 
 
 class Settled(BaseModel):
@@ -130,10 +133,11 @@ class Settled(BaseModel):
     @property
     def id(self) -> str:
         """The window's."""
-        return _window_id(self.upload, self.part, self.window, self.attempt)
+        return window_id(self.upload, self.part, self.window, self.attempt)
 
 
-def _window_id(upload: str, part: str, number: int, attempt: int) -> str:
+def window_id(upload: str, part: str, number: int, attempt: int = 0) -> str:
+    """The id of a window by its place in its upload and its attempt."""
     return "-".join(filter(None, (upload, part, str(number), f"r{attempt}" if attempt else "")))
 
 

@@ -120,7 +120,8 @@ def _resolve(
     writes: list[_Write] = []
     outcomes: list[RowOutcome] = []
     merges: list[WindowRow] = []
-    overtaken = _overtaken(backend, window, current) if window.again and rows is window.plan.rows else frozenset()
+    gives_way = rows is window.plan.rows and _gives_way(backend, window)
+    overtaken = _overtaken(backend, window, current) if gives_way else frozenset()
     for row in rows:
         newest = current.get(row.frame_id)
         if newest and row.frame_id in overtaken:
@@ -140,6 +141,13 @@ def _resolve(
         writes.extend(merged)
         outcomes.extend(refused)
     return writes, outcomes
+
+
+def _gives_way(backend: Backend, window: Window) -> bool:
+    """Whether others may have come before a window that was to come before them."""
+    if window.again or not window.until:
+        return window.again
+    return shards.markers(backend, window.dataset, [(window.plan.shard, window.until)]) != [None]
 
 
 def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:

@@ -119,18 +119,22 @@ def _read_on(backend: Backend, record: PartedUpload) -> None:
 def _send_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
+    last = transfers.last_windows(backend, record)
     for part in parts.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():
             return part.name
-        _send(backend, record.upload, part)
+        _send(backend, record.upload, part, last.get(parts.source_of(part.name), ""))
     return None
 
 
-def _send(backend: Backend, upload: Upload, part: Part) -> None:
-    """Send the windows of a part that are not decided; or decide, after a long time, that they failed."""
+def _send(backend: Backend, upload: Upload, part: Part, until: str = "") -> None:
+    """Send the windows of a part that are not decided; or decide, after a long time, that they failed.
+
+    `until` is the last window of a roll back in the shard of this part.
+    """
     if part.is_settled:
         return
-    windows = parts.unsettled_windows(backend, part)
+    windows = parts.unsettled_windows(backend, part, until)
     if _is_given_up(backend, upload):
         queues.send_settled(backend, [dead_letters.give_up(backend, window) for window in windows])
     else:

@@ -94,6 +94,18 @@ def fail(backend: Backend, record: PartedUpload, why: str) -> None:
     parted_uploads.stop(backend, record, f"Its rows could not be made: {why.rstrip('.')}. {MEND[record.upload.source]}")
 
 
+def last_windows(backend: Backend, record: PartedUpload) -> dict[int, str]:
+    """The ids of the windows by which a roll back that is read restores its shards, by shard; none of a clone.
+
+    Two requests.
+    """
+    if record.transfer is None or record.transfer.since is None:
+        return {}
+    tasks = shard_tasks.find_all(backend, record.uid, record.upload.id, record.upload.shards)
+    names = [parts.name_of(task.shard, task.pages - 1) for task in tasks]
+    return parts.last_windows(backend, record.uid, record.upload.id, names)
+
+
 MEND = {
     Source.ROLLBACK: "Nothing was changed; roll back once more.",
     Source.CLONE: "A retry of the upload goes on where it stopped.",

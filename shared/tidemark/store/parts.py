@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import Source, Upload
-from tidemark.domain.windows import Settled, Window, WindowPlan
+from tidemark.domain.windows import Settled, Window, WindowPlan, window_id
 from tidemark.store import catalog, packs, table, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.catalog import SchemaGrowth
@@ -158,15 +158,24 @@ def plans(backend: Backend, part: Part) -> list[WindowPlan]:
     return PLANS.validate_json(packs.read_span(backend, part.pack, part.index))
 
 
-def unsettled_windows(backend: Backend, part: Part) -> list[Window]:
-    """The windows of an upload whose outcome its part does not know yet, as they were written, to be sent again."""
+def unsettled_windows(backend: Backend, part: Part, until: str = "") -> list[Window]:
+    """The windows of an upload whose outcome its part does not know yet, as they were written, to be sent again.
+
+    `until` is the last window of a roll back in the shard of this part.
+    """
     unsettled = (plan for plan in plans(backend, part) if plan.number not in part.settled)
     # A roll back gives way to nothing until its last window has had its turn, unless it is retried after that.
     gives_way = part.upload.source is not Source.ROLLBACK
-    return [window(part, plan, again=gives_way or plan.number in part.attempts) for plan in unsettled]
+    return [window(part, plan, again=gives_way or plan.number in part.attempts, until=until) for plan in unsettled]
 
 
-def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:
+def last_windows(backend: Backend, uid: str, upload_id: str, names: list[str]) -> dict[int, str]:
+    """The ids of the last windows of these parts of an upload, by their sources: a request for each hundred."""
+    found = find_many(backend, uid, [(upload_id, name) for name in names])
+    return {source_of(part.name): window_id(upload_id, part.name, part.upload.windows - 1) for part in found}
+
+
+def window(part: Part, plan: WindowPlan, *, again: bool = False, until: str = "") -> Window:
     """A window of an upload, in the attempt that counts, ready to be sent."""
     return Window(
         dataset=part.uid,
@@ -177,6 +186,7 @@ def window(part: Part, plan: WindowPlan, *, again: bool = False) -> Window:
         accepted_at=part.upload.accepted_at,
         plan=plan,
         again=again,
+        until="" if plan.restore else until,
         attempt=part.attempts.get(plan.number, 0),
     )
 
