@@ -394,6 +394,25 @@ def test_a_clone_that_is_made_of_a_clone_while_packs_are_looked_at_keeps_what_it
     assert state(world, 1, dataset="third") == before
 
 
+def test_a_clone_that_is_looked_at_before_it_has_all_keeps_what_it_comes_to_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has all, and what it was made of is being purged, before that one was looked at."""
+    upload(world, add("a"))
+    cloned(world, "second")
+    archived(world)
+    begun(world)
+    (first,) = purges(world)
+    third, _ = clone(world, "third", dataset="second")
+    found = references.referrers
+    monkeypatch.setattr(references, "referrers", lambda *of: sorted(found(*of), key=lambda uid: uid != third.uid))
+    world.start_purge_step(first, None, pages=4).run()
+    world.drain()
+    purged(world, "second")
+    world.run_purge(first)
+    assert set(state(world, 1, dataset="third")) == {"a"}
+
+
 def test_a_clone_that_did_not_get_all_can_still_get_it(world: World) -> None:
     upload(world, *(add(f"f{number}") for number in range(20)))
     made, filling = clone(world, "copy")

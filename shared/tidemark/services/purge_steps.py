@@ -85,16 +85,17 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
 def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
     """Put on record which packs of a purged dataset its clones use; tells whether all are.
 
-    Ends when no other clone has come to light since all were found done, or being purged: what is made of a clone is on
-    record before that clone can be purged, and takes over what it used.
+    Ends when the same clones were found done twice in a row, or being purged, or with nothing of theirs yet: a clone
+    that has not got all takes it from one that was looked at, or that can be purged only when it has. So by the second
+    look, either that one was there at the first, or this one has got all and is looked at itself.
     """
-    seen: set[str] = set()
+    done: list[str] | None = None
     while True:
         clones = references.referrers(backend, uid)
         todo = [task for clone in clones for task in _tasks(backend, work, uid, clone)]
-        if not todo and seen.issuperset(clones):
+        if not todo and clones == done:
             return True
-        seen.update(clones)
+        done = None if todo else clones
         for clone, task in todo:
             _keep_page(backend, uid, clone, task)
             if not has_time():
@@ -102,9 +103,10 @@ def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -
 
 
 def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
-    """The shards of a clone that are still to be looked at. One that is being purged needs nothing."""
+    """The shards of a clone that are still to be looked at. One that is being purged needs nothing, and one that has
+    not got all yet nothing but what is looked at elsewhere; what it has by now would not be all."""
     state = catalog.find_state(backend, clone)
-    if state is None:
+    if state is None or state.latest == 0:
         return []
     tasks = shard_tasks.find_all(backend, work.uid, f"{uid}-{clone}", state.shards)
     return [(clone, task) for task in tasks if not task.done]
