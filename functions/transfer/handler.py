@@ -41,7 +41,7 @@ def _do(step: TransferStep, context: LambdaContext) -> bool:
             transfers.finish(backend, step.work)
         case FailStep():
             logger.error("workflow failed", extra={"error": step.failure.error})
-            transfers.fail(backend, transfers.find(backend, step.work), step.failure.told)
+            transfers.record_failure(backend, step.work, step.failure.told)
     return True
 
 

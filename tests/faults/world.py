@@ -272,7 +272,7 @@ class World:
         work = TransferWork.model_validate(execution.input["work"])
 
         def operation() -> None:
-            transfers.fail(backend, transfers.find(backend, work), "Timeout")
+            transfers.record_failure(backend, work, "Timeout")
             self.ended.add(execution.name)
 
         return Invocation(f"{execution.name} fails", operation)

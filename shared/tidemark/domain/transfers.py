@@ -28,6 +28,8 @@ class TransferWork(BaseModel):
     uid: str
     """The dataset that takes frames."""
     upload: str
+    retries: int = 0
+    """How often the upload had been retried when the workflow was started."""
 
 
 TransferStep = Annotated[

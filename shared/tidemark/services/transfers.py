@@ -40,7 +40,7 @@ def start(backend: Backend, record: PartedUpload, *, again: bool = False) -> Non
     workflows.start(
         backend,
         Workflow.TRANSFER,
-        TransferWork(uid=record.uid, upload=record.upload.id),
+        TransferWork(uid=record.uid, upload=record.upload.id, retries=record.upload.retries),
         record.upload.shards,
         name=f"{record.upload.id}-{record.upload.retries}{mark}",
     )
@@ -87,6 +87,13 @@ def release(backend: Backend, record: PartedUpload) -> PartedUpload:
         if after is None or not after.released:
             raise
         return after
+
+
+def record_failure(backend: Backend, work: TransferWork, why: str) -> None:
+    """Let the transfer of a workflow that failed fail, unless it was retried since that was started."""
+    record = find(backend, work)
+    if record.upload.retries == work.retries:
+        fail(backend, record, why)
 
 
 def fail(backend: Backend, record: PartedUpload, why: str) -> None:
