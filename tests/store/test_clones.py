@@ -4,7 +4,8 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.faults.world import World
+from tests.faults.world import Invocation, World
+from tests.store.purging import archived, begun
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import clone, cloned, rolled_back, state
 from tests.store.transferring import upload as followed
@@ -152,11 +153,24 @@ def test_a_failed_workflow_says_why_and_goes_on_with_a_retry(world: World) -> No
     assert state(world, 1, dataset="copy") == state(world, 1)
 
 
+def test_a_late_failure_of_a_workflow_does_not_stop_the_retry(world: World) -> None:
+    """The answer to the call that told of it was lost, so the call is made once more."""
+    upload(world, add("a"))
+    _, made = clone(world, "copy")
+    first = world.transfers()[0]
+    world.start_failure(first).run()
+    retry.retry(world.process(), project=PROJECT, dataset="copy", upload=made.id)
+    world.start_failure(first).run()
+    assert followed(world, made.id, dataset="copy").status is UploadStatus.PENDING
+    world.drain()
+    assert set(state(world, 1, dataset="copy")) == {"a"}
+
+
 def fail(world: World) -> None:
     execution = world.transfers()[0]
     world.start_step(execution, 0).run()
     backend = world.process()
-    transfers.fail(backend, transfers.find(backend, TransferWork.model_validate(execution.input["work"])), "Timeout")
+    transfers.record_failure(backend, TransferWork.model_validate(execution.input["work"]), "Timeout")
     world.ended.add(execution.name)
 
 
@@ -220,6 +234,18 @@ def test_an_unknown_source_is_refused(world: World) -> None:
     with pytest.raises(NotFound) as refusal:
         clone(world, "copy", dataset="nothing")
     assert refusal.value.code == "unknown_dataset"
+
+
+def test_a_source_whose_purge_begins_meanwhile_is_refused_as_such(world: World) -> None:
+    upload(world, add("a"))
+    archived(world)
+    late = Invocation("clone", lambda: clone(world, "copy"))
+    while late.calls[-1] != "dynamodb.TransactWriteItems":
+        late.step()
+    begun(world)
+    error = late.run().error
+    assert isinstance(error, NotFound)
+    assert error.code == "dataset_purged"
 
 
 def test_an_unknown_version_is_refused(world: World) -> None:

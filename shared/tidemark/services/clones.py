@@ -157,6 +157,7 @@ def _create(backend: Backend, source: Dataset, target: Dataset, record: PartedUp
         others.append(catalog.mutable_clone_write(backend, source.uid, pointer))
     created = catalog.create_dataset(backend, target, request, schema=schema, others=others)
     if created is None:
+        catalog.dataset(backend, source.project, source.name)  # raises NotFound where it is being purged since
         raise Conflict(
             f"There is a dataset {target.name!r} in project {target.project!r} already.",
             code="dataset_exists",
