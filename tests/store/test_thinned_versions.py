@@ -13,7 +13,7 @@ from tests.store.sending import DATASET, PROJECT
 from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Page, encode_cursor
 from tidemark.domain.versions import ShardState, Version
 from tidemark.services import datasets, projects, thinned_versions, versions
 from tidemark.store import catalog
@@ -94,3 +94,9 @@ def test_a_cursor_of_all_versions_is_not_one_of_some(world: World) -> None:
     cursor = versions.list_versions(world.process(), project=PROJECT, dataset=DATASET, limit=1, cursor=None).cursor
     with pytest.raises(InvalidRequest, match="another list"):
         read(world, cursor)
+
+
+def test_a_cursor_that_was_made_up_leads_nowhere_else(world: World) -> None:
+    publish(world, [START, START + timedelta(hours=1)])
+    uid = catalog.dataset(world.process(), PROJECT, DATASET).uid
+    assert read(world, encode_cursor(f"versions by hour:{uid}", 999)) == read(world, None)

@@ -26,7 +26,8 @@ def list_hourly_versions(
     """
     found = catalog.dataset(backend, project, dataset)
     scope = f"versions by hour:{found.uid}"
-    number = int(decode_cursor(scope, cursor, int)[0]) if cursor else catalog.state(backend, found.uid).latest
+    latest = catalog.state(backend, found.uid).latest
+    number = min(int(decode_cursor(scope, cursor, int)[0]), latest) if cursor else latest  # one may be made up
     examined: set[int] = set()
 
     def version(number: int) -> Version:
