@@ -4,14 +4,14 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.faults.world import Message, World
+from tests.faults.world import Invocation, Message, World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import roll_back, rolled_back, state
 from tests.store.transferring import upload as followed
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.transfers import TransferWork
-from tidemark.domain.uploads import Source, UploadStatus
+from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.domain.windows import Window
 from tidemark.services import history, restoring, retry, transfers, upload_rows, versions
 
@@ -203,7 +203,7 @@ def fail(world: World) -> None:
     world.start_step(execution, 0).run()
     backend = world.process()
     work = TransferWork.model_validate(execution.input["work"])
-    transfers.fail(backend, transfers.find(backend, work), "PackCorrupt")
+    transfers.record_failure(backend, work, "PackCorrupt")
     world.ended.add(execution.name)
 
 
@@ -338,6 +338,50 @@ def test_a_retry_does_not_undo_what_came_after_the_roll_back(world: World) -> No
     retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=begun.id)
     world.drain()
     assert state(world, "LATEST")["b"]["metadata"] == {"n": 1}
+
+
+def partial(world: World) -> Upload:
+    """A roll back from version 2 to version 1 that has settled, of which a window with a row was given up."""
+    upload(world, add("a"))
+    upload(world, add("a", n=1))
+    begun = roll_back(world, 1)
+    released(world)
+    for message in waiting(world):
+        if window_of(message).plan.rows:
+            world.bury(message)
+    world.drain()
+    return followed(world, begun.id)
+
+
+def test_a_roll_back_that_another_one_followed_is_not_retried(world: World) -> None:
+    """What is left of it would undo what the later one found in place and did not touch."""
+    first = partial(world)
+    rolled_back(world, 2)
+    with pytest.raises(Conflict, match="rolled back once more"):
+        retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=first.id)
+
+
+def test_a_roll_back_does_not_begin_while_the_one_before_is_retried(world: World) -> None:
+    first = partial(world)
+    second = Invocation("roll back", lambda: roll_back(world, 2))
+    while second.calls[-1] != "dynamodb.TransactWriteItems":
+        second.step()
+    retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=first.id)
+    assert isinstance(second.run().error, Conflict)
+    world.drain()
+    assert followed(world, first.id).status is UploadStatus.SETTLED
+
+
+def test_a_retry_does_not_begin_while_another_roll_back_does(world: World) -> None:
+    first = partial(world)
+    where = {"project": PROJECT, "dataset": DATASET, "upload": first.id}
+    again = Invocation("retry", lambda: retry.retry(world.process(), **where))
+    while again.calls[-1] != "dynamodb.TransactWriteItems":
+        again.step()
+    second = roll_back(world, 2)
+    assert isinstance(again.run().error, Conflict)
+    world.drain()
+    assert state(world, followed(world, second.id).version) == state(world, 2)
 
 
 def test_the_rows_of_a_roll_back_are_those_that_were_known_when_it_began(world: World) -> None:

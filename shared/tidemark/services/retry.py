@@ -89,22 +89,35 @@ def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
     if record is None:
         raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
     was_stopped = record.transfer is not None and record.upload.settled_at is not None and not record.released
-    if was_stopped and record.upload.source is Source.ROLLBACK:
-        raise Conflict(
-            "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
-            code="nothing_to_retry",
-        )
+    others = _check_rollback(backend, record, was_stopped) if record.upload.source is Source.ROLLBACK else []
     changes = _pending_again(backend, record.upload)
     if was_stopped:
         changes["rejected"] = 0
     else:
         _check(record.upload)
     begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=not was_stopped)
-    parted_uploads.begin_retry(backend, record, begun)
+    parted_uploads.begin_retry(backend, record, begun, others)
     if was_stopped:
         transfers.start(backend, begun)
     else:
         queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
+
+
+def _check_rollback(backend: Backend, record: PartedUpload, was_stopped: bool) -> list[Any]:
+    """The write that holds only as long as a roll back is the last one of its dataset: what is left of it would undo
+    parts of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
+    if was_stopped:
+        raise Conflict(
+            "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
+            code="nothing_to_retry",
+        )
+    last = catalog.state(backend, record.uid).rolled_back_by
+    if last != record.upload.id:
+        raise Conflict(
+            f"The dataset was rolled back once more since, by upload {last}; roll back anew to what you want.",
+            code="nothing_to_retry",
+        )
+    return [{"Update": catalog.roll_back(backend, record.uid, record.upload.id, record.upload.id)}]
 
 
 def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:

@@ -88,6 +88,8 @@ def _create(backend: Backend, dataset: Dataset, record: PartedUpload) -> PartedU
         parted_uploads.creation(backend, record),
         {"Update": catalog.roll_back(backend, dataset.uid, record.upload.id, last)},
     ]
+    if last is not None:  # it may be retried at this moment
+        writes.append(parted_uploads.settlement(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)
     except TransactionRefused as refused:

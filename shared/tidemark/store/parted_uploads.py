@@ -8,7 +8,7 @@ nothing is added twice. Only publish finishes an upload: its messages of one dat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemark.domain.datasets import Mode
 from tidemark.domain.transfers import Transfer
@@ -20,6 +20,9 @@ from tidemark.store.parts import Part
 from tidemark.store.shard_tasks import ShardTask
 from tidemark.store.stored_files import StoredFile
 from tidemark.store.table import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,13 +230,30 @@ def finish(backend: Backend, settled: PartedUpload) -> Any:
     }
 
 
-def begin_retry(backend: Backend, settled: PartedUpload, begun: PartedUpload) -> None:
-    """Let an upload that has settled begin anew. Raises TransactionRefused if it has begun already."""
+def settlement(backend: Backend, uid: str, upload_id: str) -> Any:
+    """The part of a transaction that writes nothing, on condition that an upload has settled."""
+    return {
+        "ConditionCheck": {
+            "TableName": backend.table,
+            "Key": uploads.key(uid, upload_id).attributes(),
+            "ConditionExpression": "attribute_exists(settled_at)",
+        }
+    }
+
+
+def begin_retry(
+    backend: Backend, settled: PartedUpload, begun: PartedUpload, others: "Sequence[TransactWriteItemTypeDef]" = ()
+) -> None:
+    """Let an upload that has settled begin anew, and make `others` with it, all or nothing.
+
+    Raises TransactionRefused if it has begun already, or a condition of `others` does not hold.
+    """
     condition = {
         "ConditionExpression": "attribute_exists(settled_at) AND retries = :seen",
         "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
     }
-    table.put_if(backend, _put(backend, _upload_item(begun)) | condition)
+    put: Any = _put(backend, _upload_item(begun)) | condition
+    table.transact(backend, [{"Put": put}, *others])
 
 
 def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Part) -> None:
