@@ -84,7 +84,7 @@ class Functions(Construct):
         )
         function.allow_table(
             self._data,
-            ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"],
+            ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"],
             indexes=["unsettled", "uploads", "project_uploads"],
         )
         function.allow_packs(self._data)
@@ -200,19 +200,18 @@ class Functions(Construct):
         function = self._function(
             "transfer",
             "Writes the rows of a roll back or a clone, shard by shard",
-            # It reads commits and frame versions and sends windows of pointers: no payload passes through it.
+            # It reads commits and frame versions and writes windows of pointers: no payload passes through it.
             memory_mb=1024,
             timeout=WORKFLOW_TIMEOUT,
             environment={
                 **self._store,
-                "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
-                "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
                 "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
             },
         )
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
         function.allow_objects(self._data, ["PutObject"], "packs/")
-        function.allow_send(self._ingest.windows, self._ingest.settled, self._ingest.files)
+        # Intake sends the windows, once all of them are made.
+        function.allow_send(self._ingest.files)
         return function
 
     def _purge(self) -> Function:

@@ -17,6 +17,7 @@ CONSUME = {
 }
 GET, BATCH_GET, QUERY = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+CHECK = "dynamodb:ConditionCheckItem"
 START = {"states:StartExecution"}
 PACKS = {"s3:GetObject", "s3:PutObject"}
 BUS = "arn:AWS::Partition:events:AWS::Region:AWS::AccountId:event-bus/default"
@@ -25,7 +26,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Api": {
         "FunctionsApiLogs": LOGS,
         "*": TRACES,
-        "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE},
+        "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE, CHECK},
         "DataTable/index/unsettled": {QUERY},
         "DataTable/index/project_uploads": {QUERY},
         "DataTable/index/uploads": {QUERY},
@@ -68,7 +69,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
     "Apply": {
         "FunctionsApplyLogs": LOGS,
         "*": TRACES,
-        "DataTable": {BATCH_GET, QUERY, PUT, "dynamodb:ConditionCheckItem"},
+        "DataTable": {BATCH_GET, QUERY, PUT, CHECK},
         "DataBucket/packs/*": PACKS,
         "IngestWindows": CONSUME,
         "IngestSettled": {"sqs:SendMessage"},
@@ -92,8 +93,6 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "*": TRACES,
         "DataTable": {GET, BATCH_GET, QUERY, PUT, UPDATE},
         "DataBucket/packs/*": {"s3:PutObject"},
-        "IngestWindows": {"sqs:SendMessage"},
-        "IngestSettled": {"sqs:SendMessage"},
         "IngestFiles": {"sqs:SendMessage"},
     },
     "Purge": {
