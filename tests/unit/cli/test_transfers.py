@@ -47,6 +47,26 @@ def test_a_roll_back_is_followed_until_it_has_settled(tidemark: Program, changed
     assert "version 3" in tidemark("rollback", TRAIN, "1").out
 
 
+def test_a_roll_back_of_which_windows_were_given_up_is_not_told_as_done(
+    tidemark: Program, changed: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settle() -> None:
+        world = changed.world
+        for execution in world.transfers():
+            world.run_transfer(execution)
+        for order in list(world.orders):
+            world.start_order(order).run()
+        for group in world.windows.groups():
+            world.bury(world.first_window(group))
+        world.drain()
+
+    monkeypatch.setattr(changed, "_settle", settle)
+    result = tidemark("rollback", TRAIN, "1")
+    assert result.status == 1
+    assert "is as it was" not in result.out
+    assert "`tidemark retry` tries again what was given up" in result.out
+
+
 @pytest.mark.usefixtures("changed")
 def test_a_roll_back_to_nowhere_is_refused(tidemark: Program) -> None:
     result = tidemark("rollback", TRAIN, "9")

@@ -124,9 +124,11 @@ def _tell(upload: Upload, what: str, seconds: float) -> None:
     if upload.version is None:
         say(f"Upload {upload.id} is {upload.status}: {upload.reason}")
         return
-    say(f"{what}: version {upload.version}, {upload.applied:,} frames, {seconds:.1f} s")
-    if upload.failed or upload.status != "SETTLED":
-        say(f"  upload {upload.id} is {upload.status}; `tidemark retry` tries again what was given up")
+    if upload.status == "SETTLED":
+        say(f"{what}: version {upload.version}, {upload.applied:,} frames, {seconds:.1f} s")
+        return
+    say(f"Upload {upload.id} is {upload.status}: version {upload.version} has {upload.applied:,} frames of it")
+    say("  `tidemark retry` tries again what was given up")
 
 
 def _exit(upload: Upload, *, wait: bool) -> None:
