@@ -75,18 +75,18 @@ class Schedules(RuleBasedStateMachine):
     def follow_order(self, which: int, steps: int) -> None:
         self.running.append(self.world.start_order(self.world.orders[which % len(self.world.orders)], steps))
 
-    @precondition(lambda self: any(one.submissions for one in self.datasets))
+    @precondition(lambda self: self._uploads())
     @rule(which=PICK)
     def resume(self, which: int) -> None:
-        known = [(one, upload) for one in self.datasets for upload in one.submissions]
+        known = self._uploads()
         dataset, upload = known[which % len(known)]
         if model.is_recorded(self.world, dataset, upload):
             model.resume(self.world, dataset, upload)
 
-    @precondition(lambda self: len(self.running) < AT_ONCE and any(one.submissions for one in self.datasets))
+    @precondition(lambda self: len(self.running) < AT_ONCE and self._uploads())
     @rule(which=PICK)
     def retry(self, which: int) -> None:
-        known = [(one, upload) for one in self.datasets for upload in one.submissions]
+        known = self._uploads()
         dataset, upload = known[which % len(known)]
         self.running.append(model.start_retry(self.world, dataset, upload))
 
@@ -192,6 +192,10 @@ class Schedules(RuleBasedStateMachine):
                 model.check_all_settled(self.world, dataset)
         finally:
             self._stack.close()
+
+    def _uploads(self) -> list[tuple[DatasetModel, str]]:
+        """All that was sent, and all roll backs."""
+        return [(one, upload) for one in self.datasets for upload in (*one.submissions, *one.rollbacks)]
 
     def _delivered(self) -> list[Message]:
         taken = self.world.windows.taken.values()
