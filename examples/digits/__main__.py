@@ -31,15 +31,15 @@ def run(story: Story) -> int:
     compare_checkpoints(story, HURRIED, CORRECTED)
     roll_back(story, HURRIED, "Were the labels better before?")
     roll_back(story, latest, "They were not")
-    wrong = compare_versions(api, story.path, story.ledger, console)
+    differing = compare_versions(api, story.path, story.ledger, console)
     clone(story, CORRECTED)
     compare_statistics(story, CORRECTED)
     export(story, CORRECTED)
     frame_id, relabelled = story.relabelled_frame()
     png = next(scan.png for scan in story.scans if scan.frame_id == frame_id)
-    wrong += filter(None, [compare_picture(api, story.path, frame_id, png, story.deployment, console)])
+    differing += filter(None, [compare_picture(api, story.path, frame_id, png, story.deployment, console)])
     tell_histories(api, story.path, frame_id, story.version_of, console)
-    wrong = story.wrong + wrong
+    wrong = story.wrong + differing
     took = f"{time.monotonic() - began:.1f} s"
     if wrong:
         for difference in wrong[:MOST_TOLD]:

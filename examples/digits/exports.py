@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -25,10 +26,10 @@ Box = tuple[Any, ...]
 
 def compare_statistics(story: Story, checkpoint: str) -> None:
     """Wait for the checkpoint's manifest, which exports are made of, and compare what it counts."""
-    began = time.monotonic()
     path = f"{story.path}/checkpoints/{checkpoint}"
-    finished(story.api, path)
-    took = time.monotonic() - began
+    ready = finished(story.api, path)
+    made, written = (datetime.fromisoformat(ready[moment]) for moment in ("created_at", "ready_at"))
+    took = (written - made).total_seconds()
     said = story.api.get(f"{path}/statistics")
     frames = story.expected_at(checkpoint)
     classes = Counter(label["class"] for frame in frames.values() for label in frame["labels"])
@@ -36,7 +37,7 @@ def compare_statistics(story: Story, checkpoint: str) -> None:
     verdict = story.hold("Count", "frames and classes", (said["frames"], counted), (len(frames), dict(classes)))
     few, many = min(counted.values(), default=0), max(counted.values(), default=0)
     what = f"{said['labels']:>5,} labels, {few} to {many} of each class"
-    tell(story.console, "Count", what, verdict, f"manifest ready after {took:.1f} s more")
+    tell(story.console, "Count", what, verdict, f"manifest ready after {took:.1f} s")
 
 
 def export(story: Story, checkpoint: str) -> None:
@@ -50,10 +51,10 @@ def export(story: Story, checkpoint: str) -> None:
         finished(story.api, path)
         ready = time.monotonic()
         files = [_fetch(item) for item in story.api.items(f"{path}/files")]
-        verdict = story.told(f"Export {form}", compare(form, files, story.expected_at(checkpoint)))
+        verdict = story.note(f"Export {form}", compare(form, files, story.expected_at(checkpoint)))
         took = f"ready after {ready - began:.1f} s, read {time.monotonic() - ready:.1f} s"
         size = sum(map(len, files)) / 1000
-        what = f"{len(files):>5,} file{'' if len(files) == 1 else 's'} of {checkpoint}, {form}, {size:,.0f} KB"
+        what = f"{len(files):>5,} file{'' if len(files) == 1 else 's'} of {form}, {size:,.0f} KB"
         tell(story.console, "Export", what, verdict, took)
 
 

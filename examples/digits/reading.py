@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,6 +17,9 @@ from examples.digits.story import tell, tell_detail
 from examples.digits.uploads import bars
 
 PAGE = 500
+READERS = 4
+"""Versions that are read at once."""
+
 SHADES = "@#*+=-. "
 """From black to white."""
 
@@ -28,16 +32,18 @@ def compare_versions(api: Api, dataset: str, ledger: Ledger, console: Console) -
         wrong.append(f"the versions are {sorted(records)}, expected {sorted(ledger.versions)}")
     began = time.monotonic()
     read = 0
-    for number, expected in sorted(ledger.versions.items()):
-        with bars(console) as progress:
-            task = progress.add_task(f"version {number} read", total=len(expected.frames))
-            seen = list(progress.track(read_frames(api, dataset, number), task_id=task))
-        found = [*differences(expected, seen), *_miscounted(records.get(number), seen)]
-        wrong += [f"version {number}: {difference}" for difference in found]
-        read += len(seen)
-        labels = sum(len(frame["labels"]) for frame in seen)
-        verdict = f"differences: {len(found)}" if found else _agreement(ledger, number, len(seen))
-        tell(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
+    numbers = sorted(ledger.versions)
+    with ThreadPoolExecutor(READERS) as threads, bars(console) as progress:
+        versions = threads.map(lambda number: list(read_frames(api, dataset, number)), numbers)
+        for number, seen in zip(
+            numbers, progress.track(versions, len(numbers), description="versions read"), strict=True
+        ):
+            found = [*differences(ledger.versions[number], seen), *_miscounted(records.get(number), seen)]
+            wrong += [f"version {number}: {difference}" for difference in found]
+            read += len(seen)
+            labels = sum(len(frame["labels"]) for frame in seen)
+            verdict = f"differences: {len(found)}" if found else _agreement(ledger, number, len(seen))
+            tell(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
     took = time.monotonic() - began
     tell(console, "Read", f"{read:>5,} frames in pages of {PAGE}", "", f"{took:.1f} s, {read / took:,.0f} frames/s")
     return wrong

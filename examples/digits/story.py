@@ -156,9 +156,9 @@ class Story:
 
     def hold(self, title: str, what: str, seen: object, expected: object) -> str:
         """Note what is not as it should be; answers what to say of it."""
-        return self.told(title, [] if seen == expected else [f"{what} {seen}, expected {expected}"])
+        return self.note(title, [] if seen == expected else [f"{what} {seen}, expected {expected}"])
 
-    def told(self, title: str, found: list[str]) -> str:
+    def note(self, title: str, found: list[str]) -> str:
         """The same for differences that were found."""
         self.wrong += [f"{title}: {difference}" for difference in found]
         return f"differences: {len(found)}" if found else "as expected"

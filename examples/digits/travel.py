@@ -73,11 +73,11 @@ def clone(story: Story, checkpoint: str) -> None:
     settled = time.monotonic()
     frames = list(read_frames(story.api, path, upload["version"]))
     expected = story.ledger.versions[story.number(checkpoint)]
-    verdict = story.told("Clone", differences(expected, frames))
+    verdict = story.note("Clone", differences(expected, frames))
     tell(
         story.console,
         "Clone",
-        f"{len(frames):>5,} frames of {checkpoint}: {name}",
+        f"{len(frames):>5,} frames, as {name}",
         f"{verdict}, version {upload['version']}",
         f"settled {settled - began:.1f} s, read {time.monotonic() - settled:.1f} s",
     )
