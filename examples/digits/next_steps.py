@@ -27,7 +27,7 @@ def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabel
         f'{curl} -H "content-type: application/json" "{base}/mutations" \\',
         f"  -d '{modify}' {shown}",
         f'sleep 2; {curl} "{base}/frames/{frame_id}/history?limit=1" {shown}',
-        "# what has changed since the labels were corrected, counted; and the files of an export, each with a signed URL",
+        "# what has changed since the labels were corrected; the files of an export, each with a signed URL",
         f'{curl} "{base}/diff/summary?from={CORRECTED}" {shown}',
         f'{curl} "{base}/checkpoints/{CORRECTED}/exports/coco/files" {shown}',
         "# all that the API can do",
