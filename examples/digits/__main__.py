@@ -10,9 +10,12 @@ from rich.console import Console
 
 from examples.digits.client import Api, Refused
 from examples.digits.deployment import API, BUCKET, KEY, find_deployment
+from examples.digits.exports import compare_statistics, export
 from examples.digits.next_steps import tell_next_steps
 from examples.digits.reading import compare_picture, compare_versions, tell_histories
-from examples.digits.story import Story
+from examples.digits.story import CORRECTED, HURRIED, Story
+from examples.digits.travel import clone, compare_checkpoints, roll_back
+from examples.digits.waiting import Failed
 
 MOST_TOLD = 20
 
@@ -24,11 +27,19 @@ def run(story: Story) -> int:
     story.open_dataset()
     story.put_images()
     story.mutate()
-    wrong = story.wrong + compare_versions(api, story.path, story.ledger, console)
+    latest = str(max(story.ledger.versions))
+    compare_checkpoints(story, HURRIED, CORRECTED)
+    roll_back(story, HURRIED, "Were the labels better before?")
+    roll_back(story, latest, "They were not")
+    differing = compare_versions(api, story.path, story.ledger, console)
+    clone(story, CORRECTED)
+    compare_statistics(story, CORRECTED)
+    export(story, CORRECTED)
     frame_id, relabelled = story.relabelled_frame()
     png = next(scan.png for scan in story.scans if scan.frame_id == frame_id)
-    wrong += filter(None, [compare_picture(api, story.path, frame_id, png, story.deployment, console)])
+    differing += filter(None, [compare_picture(api, story.path, frame_id, png, story.deployment, console)])
     tell_histories(api, story.path, frame_id, story.version_of, console)
+    wrong = story.wrong + differing
     took = f"{time.monotonic() - began:.1f} s"
     if wrong:
         for difference in wrong[:MOST_TOLD]:
@@ -55,7 +66,7 @@ def main() -> int:
     console.print(f"Handwritten digits, a dataset that changes, at {deployment.api}\n", soft_wrap=True)
     try:
         return run(Story(deployment, Api.at(deployment.api, deployment.key), console))
-    except (Refused, httpx.TransportError, TimeoutError, BotoCoreError, ClientError) as failure:
+    except (Refused, Failed, httpx.HTTPError, TimeoutError, BotoCoreError, ClientError) as failure:
         console.print(f"Stopped: {failure}", soft_wrap=True, markup=False)
         return 1
 

@@ -17,7 +17,6 @@ BUSY = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 ATTEMPTS = 6
-PENDING = "PENDING"
 
 
 class Refused(Exception):

@@ -13,6 +13,9 @@ Frames = dict[str, Json]
 Changes = Mapping[str, Json | None]
 """The frames that an upload touches, as they are after it; None for those that it deletes."""
 
+KINDS = ("added", "removed", "modified")
+"""The ways in which a frame or a label of one version can differ from that of another."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -43,6 +46,17 @@ class Ledger:
             in_flight = {name: frame for changes in later for name, frame in changes.items() if frame is not None}
             self.versions[version] = Expected(self.now, in_flight)
 
+    def rolled_back(self, version: int, *, to: int) -> None:
+        """Enter a version that brings back an earlier one, while nothing else is on its way.
+
+        Raises ValueError for an earlier version that may hold uploads in part: what comes back is not known.
+        """
+        restored = self.versions[to]
+        if restored.in_flight:
+            raise ValueError(f"what version {to} held of uploads in flight is not known")
+        self.now = restored.frames
+        self.versions[version] = restored
+
 
 def differences(expected: Expected, seen: Iterable[Json]) -> list[str]:
     """How frames that were read differ from those expected, a sentence each; empty where they do not."""
@@ -61,6 +75,39 @@ def differences(expected: Expected, seen: Iterable[Json]) -> list[str]:
         elif _given(frame) != _given(known):
             wrong.append(f"{frame_id} is {_given(frame)}, expected {_given(known)}")
     return [*wrong, *(f"{frame_id} is missing" for frame_id in sorted(missing))]
+
+
+def totals(before: Frames, after: Frames) -> Json:
+    """How many frames and labels differ, in all and by class, as the summary of a diff tells it."""
+    frames, labels = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    classes: dict[str, dict[str, int]] = {}
+    for old, new in _differing(before, after):
+        frames[_kind(old, new)] += 1
+        for was, now in _differing(_labels(old), _labels(new)):
+            labels[_kind(was, now)] += 1
+            for name, kind in _by_class(was, now):
+                classes.setdefault(name, dict.fromkeys(KINDS, 0))[kind] += 1
+    return {"frames": frames, "labels": labels, "classes": classes}
+
+
+def _differing(before: Frames, after: Frames) -> list[tuple[Json | None, Json | None]]:
+    pairs = [(before.get(name), after.get(name)) for name in before.keys() | after.keys()]
+    return [(old, new) for old, new in pairs if old != new]
+
+
+def _kind(old: Json | None, new: Json | None) -> str:
+    return "added" if old is None else "removed" if new is None else "modified"
+
+
+def _labels(frame: Json | None) -> Frames:
+    return {label["id"]: label for label in (frame or {}).get("labels", [])}
+
+
+def _by_class(old: Json | None, new: Json | None) -> list[tuple[str, str]]:
+    """A label whose class changed has left one class and come to the other."""
+    if old and new and old["class"] == new["class"]:
+        return [(new["class"], "modified")]
+    return [(label["class"], kind) for label, kind in ((old, "removed"), (new, "added")) if label]
 
 
 def _given(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from examples.digits.deployment import API, KEY, LOCAL, ROOT, Deployment
+from examples.digits.story import CORRECTED
 
 
 def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabelled: int, console: Console) -> None:
@@ -26,6 +27,9 @@ def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabel
         f'{curl} -H "content-type: application/json" "{base}/mutations" \\',
         f"  -d '{modify}' {shown}",
         f'sleep 2; {curl} "{base}/frames/{frame_id}/history?limit=1" {shown}',
+        "# what has changed since the labels were corrected; the files of an export, each with a signed URL",
+        f'{curl} "{base}/diff/summary?from={CORRECTED}" {shown}',
+        f'{curl} "{base}/checkpoints/{CORRECTED}/exports/coco/files" {shown}',
         "# all that the API can do",
         f'curl -s "${API}/openapi.json" {shown} | less',
     ]

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
 CLASSES = [str(digit) for digit in range(10)]
 SIDE = 8
 DARKEST = 16
@@ -28,12 +30,24 @@ LOOKALIKES = {
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle in a picture, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Scan:
-    """One picture. `ink` is its mean darkness from 0 to 1, `contrast` the standard deviation of its pixels."""
+    """One picture. `box` is around the digit, `ink` is the picture's mean darkness from 0 to 1, `contrast` the standard
+    deviation of its pixels."""
 
     frame_id: str
     digit: str
     png: bytes
+    box: Box
     ink: float
     contrast: float
 
@@ -47,12 +61,18 @@ def read_scans() -> list[Scan]:
     ]
 
 
-def _scan(number: int, darkness: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", digit: str) -> Scan:
+def _scan(number: int, darkness: Pixels, digit: str) -> Scan:
     ink = round(float(darkness.mean()), 3)
-    return Scan(f"scan-{number:04}", digit, _png(darkness), ink, float(darkness.std()))
+    return Scan(f"scan-{number:04}", digit, _png(darkness), _box(darkness), ink, float(darkness.std()))
 
 
-def _png(darkness: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> bytes:
+def _box(darkness: Pixels) -> Box:
+    rows, columns = (np.flatnonzero(darkness.any(axis=axis)) for axis in (1, 0))
+    left, top = int(columns[0]), int(rows[0])
+    return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+
+
+def _png(darkness: Pixels) -> bytes:
     """Black on white, as on paper."""
     file = io.BytesIO()
     Image.fromarray((255 - np.rint(darkness * 255)).astype(np.uint8)).save(file, "PNG")

@@ -4,6 +4,7 @@ The two are written down apart from each other: a row says what to change, the e
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from examples.digits.client import Json
@@ -15,7 +16,7 @@ LABEL, SENSOR = "digit", "scan"
 
 
 def add(scans: Iterable[Scan], labels: dict[str, str], assets: str) -> Step:
-    """New frames: picture, metadata, and a label as the hurried annotator would have it."""
+    """New frames: picture, metadata, and a box around the digit that the hurried annotator takes it for."""
     frames = {scan.frame_id: _frame(scan, labels[scan.frame_id], assets) for scan in scans}
     return Step([{"op": "ADD", "frame": frame} for frame in frames.values()], frames)
 
@@ -25,8 +26,7 @@ def relabel(now: Frames, truth: dict[str, str]) -> Step:
     by = {"annotator": "second"}
     wrong = [frame_id for frame_id, frame in now.items() if frame["labels"][0]["class"] != truth[frame_id]]
     rows = [_modify(frame_id, labels=[{"id": LABEL, "class": truth[frame_id], "attributes": by}]) for frame_id in wrong]
-    after = {frame_id: now[frame_id] | {"labels": [_label(truth[frame_id], "second")]} for frame_id in wrong}
-    return Step(rows, after)
+    return Step(rows, {frame_id: _with_label(now[frame_id], {"class": truth[frame_id]}, by) for frame_id in wrong})
 
 
 def delete(frame_ids: list[str]) -> Step:
@@ -48,9 +48,7 @@ def confirm(now: Frames, frame_ids: list[str], slip: str) -> Step:
         _modify(frame_id, labels=[{"id": LABEL, "class": "O" if frame_id == slip else "0", "attributes": checked}])
         for frame_id in frame_ids
     ]
-    return Step(
-        rows, {frame_id: _with_attributes(now[frame_id], checked) for frame_id in frame_ids if frame_id != slip}
-    )
+    return Step(rows, {frame_id: _with_label(now[frame_id], {}, checked) for frame_id in frame_ids if frame_id != slip})
 
 
 def _frame(scan: Scan, seen: str, assets: str) -> Json:
@@ -58,17 +56,18 @@ def _frame(scan: Scan, seen: str, assets: str) -> Json:
         "frame_id": scan.frame_id,
         "sensors": [{"id": SENSOR, "type": "IMAGE", "url": f"{assets}/{scan.frame_id}.png", "width": 8, "height": 8}],
         "metadata": {"split": "train", "ink": scan.ink},
-        "labels": [_label(seen, "hurried")],
+        "labels": [_label(scan, seen)],
     }
 
 
-def _label(digit: str, annotator: str) -> Json:
+def _label(scan: Scan, seen: str) -> Json:
     return {
         "id": LABEL,
-        "type": "CLASSIFICATION_2D",
-        "class": digit,
+        "type": "BBOX_2D",
+        "class": seen,
         "sensor": SENSOR,
-        "attributes": {"annotator": annotator},
+        **asdict(scan.box),
+        "attributes": {"annotator": "hurried"},
     }
 
 
@@ -80,6 +79,6 @@ def _with_metadata(frame: Json, **fields: Any) -> Json:
     return frame | {"metadata": frame["metadata"] | fields}
 
 
-def _with_attributes(frame: Json, attributes: Json) -> Json:
+def _with_label(frame: Json, fields: Json, attributes: Json) -> Json:
     (label,) = frame["labels"]
-    return frame | {"labels": [label | {"attributes": label["attributes"] | attributes}]}
+    return frame | {"labels": [label | fields | {"attributes": label["attributes"] | attributes}]}

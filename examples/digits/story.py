@@ -9,11 +9,12 @@ from rich.console import Console
 from examples.digits import steps
 from examples.digits.client import Api, Refused
 from examples.digits.deployment import CONNECTIONS, Deployment
-from examples.digits.ledger import Ledger
+from examples.digits.ledger import Frames, Ledger
 from examples.digits.scans import CLASSES, Scan, hurried_labels, read_scans
 from examples.digits.uploads import REQUEST_ROWS, Sent, Step, bars, send
 
 PROJECT, DATASET = "digits", "scans"
+HURRIED, CORRECTED = "hurried", "corrected"
 SEED = 20
 WRONG_SHARE = 0.08
 FAINTEST = 40
@@ -45,6 +46,8 @@ class Story:
         self.wrong: list[str] = []
         self.version_of: dict[str, int] = {}
         """The version that each upload names, by the upload's id."""
+        self.checkpoints: dict[str, int] = {}
+        """The version that each checkpoint has frozen, by its name."""
 
     def open_dataset(self) -> None:
         """The project, made by the first run, and a new dataset in it: `scans`, `scans-2` and so on."""
@@ -89,11 +92,13 @@ class Story:
         )
 
     def mutate(self) -> None:
-        """The five rounds."""
+        """The five rounds, with a checkpoint before and one after the labels are corrected."""
         labels = hurried_labels(self.scans, share=WRONG_SHARE, seed=SEED)
         parts = [self.scans[start : start + REQUEST_ROWS] for start in range(0, len(self.scans), REQUEST_ROWS)]
         self._send("Add", "frames, labelled in a hurry", *(steps.add(part, labels, self.assets) for part in parts))
+        self._freeze(HURRIED, "As the hurried annotator has left it")
         self._send("Relabel", "labels were wrong: second annotator", steps.relabel(self.ledger.now, self.truth))
+        self._freeze(CORRECTED, "As the second annotator has left it")
         self._send("Delete", "faintest scans go", steps.delete(self._faintest()))
         self._send("Metadata", "frames move from train to test", steps.hold_out(self.ledger.now, self._every_fifth()))
         zeros = self._zeros()
@@ -110,9 +115,9 @@ class Story:
         self.ledger.settled([(u["version"], part.changes) for u, part in zip(sent.uploads, parts, strict=True)])
         versions = sorted({upload["version"] for upload in sent.uploads})
         status = "PARTIAL" if bad else "SETTLED"
-        self._hold(title, "status", {upload["status"] for upload in sent.uploads}, {status})
-        self._hold(title, "rows applied", [u["applied"] for u in sent.uploads], [len(p.changes) for p in parts])
-        self._hold(title, "rows rejected", sum(upload["rejected"] for upload in sent.uploads), bad)
+        self.hold(title, "status", {upload["status"] for upload in sent.uploads}, {status})
+        self.hold(title, "rows applied", [u["applied"] for u in sent.uploads], [len(p.changes) for p in parts])
+        self.hold(title, "rows rejected", sum(upload["rejected"] for upload in sent.uploads), bad)
         tell(
             self.console,
             title,
@@ -123,6 +128,25 @@ class Story:
         )
         return sent
 
+    def _freeze(self, name: str, description: str) -> None:
+        """A checkpoint of the version at which all that was sent so far had settled."""
+        began = time.monotonic()
+        version = max(self.ledger.versions)
+        body = {"name": name, "version": str(version), "description": description}
+        made = self.api.post(f"{self.path}/checkpoints", body)
+        self.checkpoints[name] = version
+        verdict = self.hold("Freeze", "frames", made["frames"], len(self.ledger.now))
+        what = f"{made['frames']:>5,} frames: checkpoint {name}"
+        tell(self.console, "Freeze", what, f"{verdict}, version {made['version']}", f"{time.monotonic() - began:.1f} s")
+
+    def number(self, version: str) -> int:
+        """The number of a version that is named by a checkpoint or by its number."""
+        return self.checkpoints.get(version) or int(version)
+
+    def expected_at(self, version: str) -> Frames:
+        """What it has to hold."""
+        return self.ledger.versions[self.number(version)].frames
+
     def _tell_errors(self, sent: Sent) -> None:
         for upload in sent.uploads:
             for error in self.api.items(f"{self.path}/uploads/{upload['id']}/errors"):
@@ -130,9 +154,14 @@ class Story:
                 tell_detail(self.console, f"{where}: {error['code']} at {error['pointer']}")
                 tell_detail(self.console, error["message"])
 
-    def _hold(self, title: str, what: str, seen: object, expected: object) -> None:
-        if seen != expected:
-            self.wrong.append(f"{title}: {what} {seen}, expected {expected}")
+    def hold(self, title: str, what: str, seen: object, expected: object) -> str:
+        """Note what is not as it should be; answers what to say of it."""
+        return self.note(title, [] if seen == expected else [f"{what} {seen}, expected {expected}"])
+
+    def note(self, title: str, found: list[str]) -> str:
+        """The same for differences that were found."""
+        self.wrong += [f"{title}: {difference}" for difference in found]
+        return f"differences: {len(found)}" if found else "as expected"
 
     def _faintest(self) -> list[str]:
         return [scan.frame_id for scan in sorted(self.scans, key=lambda scan: scan.contrast)[:FAINTEST]]

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from examples.digits.client import PENDING, Api, Json
+from examples.digits.client import Api, Json
 from examples.digits.ledger import Changes
+from examples.digits.waiting import all_finished
 
 REQUEST_ROWS = 1000
 """The API's limit."""
-
-POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -64,22 +62,6 @@ def send(api: Api, dataset: str, requests: Sequence[Sequence[Json]], console: Co
             receipts.append(api.post(f"{dataset}/mutations", {"mutations": rows}))
             progress.advance(task, len(rows))
         accepted_after = time.monotonic() - began
-        task = progress.add_task("windows settled", total=None)
-        uploads = _settle(api, dataset, [receipt["upload"] for receipt in receipts], progress, task)
+        paths = [f"{dataset}/uploads/{receipt['upload']}" for receipt in receipts]
+        uploads = all_finished(api, paths, progress)
     return Sent(uploads, accepted_after, time.monotonic() - began)
-
-
-def _settle(api: Api, dataset: str, ids: list[str], progress: Progress, task: TaskID) -> list[Json]:
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        uploads = [api.get(f"{dataset}/uploads/{upload}") for upload in ids]
-        progress.update(
-            task,
-            completed=sum(upload["windows_settled"] for upload in uploads),
-            total=sum(upload["windows"] for upload in uploads),
-        )
-        if all(upload["status"] != PENDING for upload in uploads):
-            return uploads
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"The uploads {', '.join(ids)} have not settled after {PATIENCE_SECONDS} s.")
-        time.sleep(POLL_SECONDS)

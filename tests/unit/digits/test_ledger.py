@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from examples.digits.ledger import Expected, Ledger, differences
+from examples.digits.ledger import Expected, Ledger, differences, totals
 
 FRAME: dict[str, Any] = {"frame_id": "a", "metadata": {"ink": 0.5}, "labels": [{"id": "digit", "class": "7"}]}
 OTHER: dict[str, Any] = {"frame_id": "b", "metadata": {"ink": 0.1}}
@@ -65,3 +65,62 @@ def test_a_deleted_frame_is_in_the_versions_before_its_deletion_only() -> None:
     ledger.settled([(1, {"a": FRAME})])
     ledger.settled([(2, {"a": None})])
     assert [set(expected.frames) for expected in ledger.versions.values()] == [set(), {"a"}, set()]
+
+
+def test_a_roll_back_makes_a_version_of_the_frames_of_the_earlier_one() -> None:
+    ledger = Ledger()
+    ledger.settled([(1, {"a": FRAME})])
+    ledger.settled([(2, {"a": None, "b": OTHER})])
+    ledger.rolled_back(3, to=1)
+    assert ledger.versions[3].frames == ledger.now == {"a": FRAME}
+    assert ledger.versions[2].frames == {"b": OTHER}
+
+
+def test_what_is_sent_after_a_roll_back_changes_what_that_brought_back() -> None:
+    ledger = Ledger()
+    ledger.settled([(1, {"a": FRAME})])
+    ledger.settled([(2, {"a": None})])
+    ledger.rolled_back(3, to=1)
+    ledger.settled([(4, {"b": OTHER})])
+    assert ledger.versions[4].frames == {"a": FRAME, "b": OTHER}
+
+
+def test_what_a_version_with_uploads_in_flight_brings_back_is_not_known() -> None:
+    ledger = Ledger()
+    ledger.settled([(2, {"a": FRAME}), (1, {"b": OTHER})])
+    with pytest.raises(ValueError, match="version 1"):
+        ledger.rolled_back(3, to=1)
+
+
+NONE = {"added": 0, "removed": 0, "modified": 0}
+
+
+def test_equal_versions_have_no_totals() -> None:
+    assert totals({"a": FRAME}, {"a": copy.deepcopy(FRAME)}) == {"frames": NONE, "labels": NONE, "classes": {}}
+
+
+def test_frames_that_come_and_go_take_their_labels_with_them() -> None:
+    assert totals({"a": FRAME}, {"b": OTHER}) == {
+        "frames": NONE | {"added": 1, "removed": 1},
+        "labels": NONE | {"removed": 1},
+        "classes": {"7": NONE | {"removed": 1}},
+    }
+
+
+def test_a_label_that_changes_its_class_leaves_one_and_comes_to_the_other() -> None:
+    relabelled = FRAME | {"labels": [{"id": "digit", "class": "1"}]}
+    assert totals({"a": FRAME}, {"a": relabelled}) == {
+        "frames": NONE | {"modified": 1},
+        "labels": NONE | {"modified": 1},
+        "classes": {"7": NONE | {"removed": 1}, "1": NONE | {"added": 1}},
+    }
+
+
+def test_a_label_that_keeps_its_class_is_modified_in_it() -> None:
+    moved = FRAME | {"labels": [{"id": "digit", "class": "7", "left": 1}]}
+    assert totals({"a": FRAME}, {"a": moved})["classes"] == {"7": NONE | {"modified": 1}}
+
+
+def test_a_frame_that_changes_beside_its_labels_changes_no_label() -> None:
+    counted = totals({"a": FRAME}, {"a": FRAME | {"metadata": {}}})
+    assert counted == {"frames": NONE | {"modified": 1}, "labels": NONE, "classes": {}}

@@ -23,7 +23,7 @@ def test_the_address_is_exported_once_and_used_by_name(local: bool) -> None:
     naming = [line for line in _told(local=local) if "stack:4601" in line]
     assert naming == ["export TIDEMARK_API=https://stack:4601/api/v2"]
     calls = [line for line in _told(local=local) if "curl" in line]
-    assert len(calls) == 6
+    assert len(calls) == 8
     assert all('"$TIDEMARK_API/' in line for line in calls)
 
 
