@@ -183,6 +183,16 @@ def test_names_of_metadata_fields_may_be_anything_to_every_reader(world: World, 
     assert sorted(pd.read_parquet(tmp_path)["frame_id"]) == ["f1", "f2"]
 
 
+def test_an_empty_list_in_a_field_that_got_a_single_value_later_is_null(world: World) -> None:
+    upload(world, {"op": "ADD", "frame": {"frame_id": "f1", "metadata": {"a": [], "b": []}}})
+    upload(world, add("f2", a=3, b=["x"]))
+    freeze(world)
+    run_all(world)
+    export(world, ExportFormat.PARQUET)
+    found = {row["frame_id"]: row["metadata"] for row in parquet(world).to_pylist()}
+    assert found == {"f1": {"a": None, "b": []}, "f2": {"a": 3, "b": ["x"]}}
+
+
 def test_numbers_come_back_as_they_were(world: World) -> None:
     numbers = [0, 1, -1, 2**53 - 1, -(2**53 - 1), 0.1, 1e300, 5e-324, 1e16]
     upload(world, *(add(f"f{place}", n=number, many=numbers) for place, number in enumerate(numbers)))

@@ -131,11 +131,12 @@ class Writer:
 
     def __init__(self, into: IO[bytes], schema: pa.Schema) -> None:
         self._schema = schema
+        self._single = _single_fields(schema)
         self._writer = pq.ParquetWriter(into, schema, compression=COMPRESSION)
 
     def write(self, rows: Iterable[Json]) -> None:
         """Append rows; what a row does not give is null, what is no column is left out."""
-        table = pa.Table.from_pylist(list(rows), schema=self._schema)
+        table = pa.Table.from_pylist([_fitting(row, self._single) for row in rows], schema=self._schema)
         if len(table):
             self._writer.write_table(table)
 
@@ -144,6 +145,22 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
+
+
+def _single_fields(schema: pa.Schema) -> frozenset[str]:
+    """The fields of the metadata that have one value, no list of them."""
+    if "metadata" not in schema.names:
+        return frozenset()
+    return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
+
+
+def _fitting(row: Json, single: frozenset[str]) -> Json:
+    """The row without empty lists where its columns have no lists. An empty list fixes no type, so that a field of
+    which there was no more at first may have got another type since."""
+    metadata = row.get("metadata")
+    if not metadata or not any(value == [] and name in single for name, value in metadata.items()):
+        return row
+    return row | {"metadata": {name: value for name, value in metadata.items() if value != [] or name not in single}}
 
 
 def export_row(version: FrameVersion, frame: Json) -> Json:
