@@ -98,6 +98,11 @@ class Function(lambda_.Function):
         finding = f"IAM5[Resource::<{Stack.of(self).get_logical_id(bucket)}.Arn>/{prefix}*]"
         accept(role, finding, reason=f"What an object under {prefix} is called is not known before it is written.")
 
+    def allow_list(self, data: Data, prefixes: Sequence[str]) -> None:
+        """List the objects under some prefixes, and no others."""
+        kinds = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+        self.allow(["s3:ListBucket"], [data.bucket.bucket_arn], conditions=kinds)
+
     def allow_send(self, *queues: sqs.Queue) -> None:
         """Send to queues."""
         self.allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])

@@ -94,8 +94,7 @@ class Functions(Construct):
         function.allow_objects(self._data, ["GetObject", "PutObject"], "assets/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "downloads/")
         # To tell what storage a dataset takes.
-        kinds = {"StringLike": {"s3:prefix": ["packs/*", "checkpoints/*", "exports/*"]}}
-        function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=kinds)
+        function.allow_list(self._data, ("packs/", "checkpoints/", "exports/"))
         function.allow_objects(self._data, ["GetObject"], "checkpoints/")
         function.allow_objects(self._data, ["GetObject"], "exports/")
         function.allow_send(self._ingest.windows, self._ingest.files)
@@ -229,8 +228,7 @@ class Functions(Construct):
         prefixes = ("packs/", "checkpoints/", "exports/", "uploads/")
         for prefix in prefixes:
             function.allow_objects(self._data, ["DeleteObject"], prefix)
-        listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-        function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn], conditions=listed)
+        function.allow_list(self._data, prefixes)
         return function
 
     def _checkpoint(self) -> Function:
@@ -246,9 +244,11 @@ class Functions(Construct):
         )
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem"])
         function.allow_objects(self._data, ["GetObject"], "packs/")
-        function.allow_objects(self._data, ["GetObject", "PutObject"], "checkpoints/")
-        # What a COCO file was put together from is deleted.
-        function.allow_objects(self._data, ["GetObject", "PutObject", "DeleteObject"], "exports/")
+        # What a COCO file was put together from is deleted; and all of a dataset that is purged meanwhile.
+        prefixes = ("checkpoints/", "exports/")
+        for prefix in prefixes:
+            function.allow_objects(self._data, ["GetObject", "PutObject", "DeleteObject"], prefix)
+        function.allow_list(self._data, prefixes)
         return function
 
     @property

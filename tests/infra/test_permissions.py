@@ -109,8 +109,9 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "FunctionsCheckpointLogs": LOGS,
         "*": TRACES,
         "DataTable": {GET, BATCH_GET, QUERY, PUT},
+        "DataBucket": {"s3:ListBucket"},
         "DataBucket/packs/*": {"s3:GetObject"},
-        "DataBucket/checkpoints/*": {"s3:GetObject", "s3:PutObject"},
+        "DataBucket/checkpoints/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
         "DataBucket/exports/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
     },
 }
@@ -189,6 +190,7 @@ def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> N
     [
         ("Api", ["packs/*", "checkpoints/*", "exports/*"]),
         ("Purge", ["packs/*", "checkpoints/*", "exports/*", "uploads/*"]),
+        ("Checkpoint", ["checkpoints/*", "exports/*"]),
     ],
 )
 def test_of_the_bucket_only_what_is_counted_or_deleted_is_listed(

@@ -12,6 +12,7 @@ from moto.s3.models import S3Backend
 from tests.faults.world import Execution, Invocation, World
 from tests.store import exporting
 from tests.store.exporting import ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
+from tests.store.purging import archived, begun, objects, purges, uid_of
 from tests.store.sending import PROJECT, add, delete, upload
 from tests.store.workflows_run import fail, repeat, run_all, take
 from tidemark.domain.class_map import ClassInput
@@ -292,3 +293,48 @@ def test_classes_that_are_appended_while_a_coco_file_is_written_are_not_in_it(st
     projects.put_class_map(started.process(), PROJECT, classes)
     repeat(started, finish)
     assert [category["name"] for category in coco(started)["categories"]] == ["heron", "stork"]
+
+
+@pytest.mark.parametrize("step", ["shard", "finish"])
+@pytest.mark.parametrize("form", [None, *ExportFormat])
+def test_a_purge_leaves_nothing_in_s3_whatever_was_being_written(
+    started: World, form: ExportFormat | None, step: str
+) -> None:
+    """The step is stopped before each of its calls to AWS in turn, and goes on when the dataset is purged."""
+    if form is not None:
+        finish_manifest(started)
+        ask(started, form)
+    execution = only(started)
+    uid = uid_of(started)
+    *shards, finish = events(execution)
+    for event in shards if step == "finish" else []:
+        repeat(started, event)
+    stopped = _stopped_before_each_call(started, finish if step == "finish" else shards[0])
+    archived(started)
+    begun(started)
+    started.run_purge(purges(started)[-1])
+    for attempt in stopped:
+        attempt.run()
+        assert (attempt.error, attempt.result) == (None, True)
+    fail(started, execution)
+    assert objects(started, uid) == []
+
+
+def _stopped_before_each_call(world: World, event: Json) -> list[Invocation]:
+    stopped: list[Invocation] = []
+    while not (stopped and stopped[-1].finished):
+        attempt = Invocation(event["step"], lambda: take(world, event))
+        while not attempt.finished and len(attempt.calls) <= len(stopped):
+            attempt.step()
+        stopped.append(attempt)
+    return stopped
+
+
+def test_a_purge_ends_what_is_being_written_without_a_failure(started: World) -> None:
+    finish_manifest(started)
+    ask(started, ExportFormat.PARQUET)
+    execution = only(started)
+    archived(started)
+    begun(started)
+    assert all(take(started, event) for event in events(execution))
+    fail(started, execution)

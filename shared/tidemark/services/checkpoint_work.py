@@ -2,6 +2,8 @@
 
 Each shard is written page by page, each page an object of its own; then the whole is finished. What an attempt has
 written, the next one does not write again.
+
+A purge of the dataset waits for none of it: whoever finds the dataset gone deletes what it has written, and ends.
 """
 
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from tidemark.domain.workflows import FailStep, Failure, FinishStep, ShardStep
 from tidemark.services.coco_file import finish_coco, remove_fragments
 from tidemark.services.export_pages import ExportWriter, existing, finish, finish_files
 from tidemark.services.manifests import ManifestWriter, finish_manifest
-from tidemark.store import checkpoints, exports, shard_tasks, table
+from tidemark.store import catalog, checkpoint_files, checkpoints, exports, shard_tasks, table
 from tidemark.store.backend import Backend
 from tidemark.store.shard_tasks import ShardTask
 
@@ -27,7 +29,28 @@ def take_step(backend: Backend, step: CheckpointStep, has_time: Callable[[], boo
 
     `has_time` is asked between two pages, or two parts of a file, whether there is time for one more. What a step
     raises, the state machine tries again, and at last has recorded by a step of its own.
+
+    Where the dataset is being purged, before the step or at its end, what is in S3 of its checkpoints is deleted: a
+    purge may have looked there already. Then all is done.
     """
+    uid = step.work.uid
+    if _is_there(backend, uid):
+        try:
+            done = _take(backend, step, has_time)
+        except Exception:
+            if _is_there(backend, uid):
+                raise
+        else:
+            if _is_there(backend, uid):
+                return done
+    return checkpoint_files.delete_all(backend, uid, has_time)
+
+
+def _is_there(backend: Backend, uid: str) -> bool:
+    return catalog.find_state(backend, uid) is not None
+
+
+def _take(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:
     match step:
         case ShardStep():
             return _write_shard(backend, step.work, step.shard, has_time)

@@ -42,7 +42,7 @@ def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
         return True
     if not _packs_are_deleted(found):
         return _delete_packs(backend, work, has_time)
-    gone = all(_delete_objects(backend, f"{kind}/{work.uid}/", frozenset(), has_time) for kind in OBJECTS)
+    gone = all(objects.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECTS)
     return gone and _delete_records(backend, work, has_time) and retention.forget(backend, found)
 
 
@@ -135,16 +135,7 @@ def _delete_unused(backend: Backend, work: PurgeWork, uid: str, has_time: HasTim
     found = _definition(backend, work)
     if found is None or _packs_are_deleted(found):
         return True  # another invocation was faster, and may have begun to delete the records of what is used
-    return _delete_objects(backend, f"packs/{uid}/", frozenset(f"packs/{pack}" for pack in kept), has_time)
-
-
-def _delete_objects(backend: Backend, prefix: str, kept: frozenset[str], has_time: HasTime) -> bool:
-    """Delete the objects under a prefix that are not kept, as long as there is time; tells whether they are gone."""
-    for number, page in enumerate(objects.listed(backend, prefix)):
-        if number and not has_time():
-            return False
-        objects.delete(backend, [one.key for one in page if one.key not in kept])
-    return True
+    return objects.delete_under(backend, f"packs/{uid}/", has_time, frozenset(f"packs/{pack}" for pack in kept))
 
 
 def _delete_records(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:

@@ -1,6 +1,7 @@
 """What workflows write of checkpoints to S3: manifests, statistics and exports, under names that follow from what they
 are, so that a step that is repeated puts the same object again."""
 
+from collections.abc import Callable
 from typing import IO, TypeVar
 
 from pydantic import BaseModel
@@ -76,6 +77,12 @@ def put_files(backend: Backend, work: CheckpointWork, form: ExportFormat, files:
 def files(backend: Backend, uid: str, checkpoint: str, form: ExportFormat) -> WrittenFiles:
     """The files of an export that is ready."""
     return read_model(backend, _files_key(uid, checkpoint, form), WrittenFiles)
+
+
+def delete_all(backend: Backend, uid: str, has_time: Callable[[], bool]) -> bool:
+    """Delete what was written of all checkpoints of a dataset; tells whether there was time for all. Raises
+    NotDeleted."""
+    return all(objects.delete_under(backend, f"{kind}/{uid}/", has_time) for kind in ("checkpoints", "exports"))
 
 
 def _folder(uid: str, checkpoint: str) -> str:

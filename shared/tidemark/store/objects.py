@@ -1,7 +1,7 @@
 """Objects in the bucket that hold files: those that senders put, of mutations and assets, and those that are written to
 be fetched. Signs their URLs, and reads and writes them as streams."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -110,6 +110,18 @@ def delete(backend: Backend, keys: Sequence[str]) -> None:
     errors = answer.get("Errors", [])
     if errors:
         raise NotDeleted(f"{len(errors)} objects are not deleted; the first: {errors[0]}")
+
+
+def delete_under(
+    backend: Backend, prefix: str, has_time: Callable[[], bool], kept: Collection[str] = frozenset()
+) -> bool:
+    """Delete the objects under a prefix but for the keys that are `kept`, as long as there is time; tells whether they
+    are gone. Raises NotDeleted."""
+    for number, page in enumerate(listed(backend, prefix)):
+        if number and not has_time():
+            return False
+        delete(backend, [one.key for one in page if one.key not in kept])
+    return True
 
 
 class NotDeleted(Exception):
