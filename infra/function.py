@@ -5,7 +5,7 @@ A function is allowed nothing but to log and to be traced until a line there say
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import CfnElement, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnElement, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
@@ -39,6 +39,7 @@ class Function(lambda_.Function):
         timeout: Duration,
         environment: Mapping[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
+        disk: Size | None = None,
     ) -> None:
         title = name.title().replace("_", "")
         log_group = logs.LogGroup(
@@ -65,6 +66,7 @@ class Function(lambda_.Function):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             layers=[*layers],
+            ephemeral_storage_size=disk,
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": name,

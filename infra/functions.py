@@ -5,7 +5,7 @@ All share one bundle. Memory buys CPU in proportion (1,769 MB is one core), whic
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Size, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -241,6 +241,9 @@ class Functions(Construct):
             timeout=WORKFLOW_TIMEOUT,
             environment=self._store,
             layers=[self._parquet],
+            # Files of a page are on it until they are put: 64 MiB of frames, of which the keypoints, that COCO writes
+            # for all names of a class, become a gigabyte.
+            disk=Size.gibibytes(2),
         )
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem"])
         function.allow_objects(self._data, ["GetObject"], "packs/")
@@ -267,6 +270,7 @@ class Functions(Construct):
         timeout: Duration,
         environment: dict[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
+        disk: Size | None = None,
     ) -> Function:
         return Function(
             self,
@@ -277,4 +281,5 @@ class Functions(Construct):
             timeout=timeout,
             environment=environment,
             layers=layers,
+            disk=disk,
         )

@@ -3,6 +3,10 @@
 import pytest
 
 from tests.infra.template import Template
+from tidemark.domain.canonical import canonical_json
+from tidemark.domain.coco import Numbering
+from tidemark.domain.limits import MAX_CLASS_KEYPOINTS, MAX_LABELS_PER_FRAME
+from tidemark.services.checkpoint_pages import PAGE_BYTES
 
 HANDLERS = {
     "FunctionsApi": "functions.api.handler.handler",
@@ -45,3 +49,13 @@ def test_every_log_is_kept_for_a_limited_time(template: Template) -> None:
 
 def test_the_api_answers_before_the_gateway_gives_up(template: Template) -> None:
     assert template.properties("Lambda::Function", "FunctionsApi")["Timeout"] < 30
+
+
+def test_a_page_of_any_coco_file_fits_the_disk_of_who_writes_it(template: Template) -> None:
+    function = template.properties("Lambda::Function", "FunctionsCheckpoint")
+    names = [f"k{number}" for number in range(MAX_CLASS_KEYPOINTS)]
+    label = {"id": "l", "type": "KEYPOINTS_2D", "class": "c", "keypoints": [{"name": "k1", "x": 1.0, "y": 2.0}]}
+    frame = {"frame_id": "f", "labels": [label] * MAX_LABELS_PER_FRAME}
+    _, annotations = Numbering(0, 0, {"c": 1}, {"c": names}).number(frame)
+    growth = len(canonical_json(annotations)) / len(canonical_json(frame))
+    assert growth * PAGE_BYTES < 0.6 * function["EphemeralStorage"]["Size"] * 1024**2
