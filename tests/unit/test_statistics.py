@@ -1,5 +1,7 @@
 """Statistics of frames are the same, however the frames are divided (R15)."""
 
+import json
+from itertools import islice, product
 from typing import Any
 
 from hypothesis import given
@@ -7,7 +9,13 @@ from hypothesis import strategies as st
 
 from tests.strategies import frames
 from tidemark.domain.frames import Frame
-from tidemark.domain.limits import MAX_COUNTED_VALUE_BYTES, MAX_COUNTED_VALUES
+from tidemark.domain.limits import (
+    MAX_CLASS_MAP_BYTES,
+    MAX_CLASSES,
+    MAX_COUNTED_VALUE_BYTES,
+    MAX_COUNTED_VALUES,
+    MAX_SCHEMA_FIELDS,
+)
 from tidemark.domain.schema import FieldType, Schema
 from tidemark.domain.statistics import FieldStatistics, Statistics, Tally
 
@@ -78,6 +86,22 @@ def test_long_values_are_not_counted_one_by_one() -> None:
     quotes = 2
     assert values(field("tags", ["x" * (MAX_COUNTED_VALUE_BYTES - quotes)])) is not None
     assert values(field("tags", ["x" * (MAX_COUNTED_VALUE_BYTES - quotes + 1)])) is None
+
+
+def test_the_largest_statistics_fit_an_answer_of_lambda() -> None:
+    """All that is text is quotation marks, which JSON text in JSON text makes four of."""
+    marks = '"' * 124
+    fields = [f"{marks}{number:04}" for number in range(MAX_SCHEMA_FIELDS)]
+    length = MAX_COUNTED_VALUE_BYTES // MAX_COUNTED_VALUES // 2 - 1
+    items = ["".join(some) for some in islice(product('"\\', repeat=length), MAX_COUNTED_VALUES)]
+    entry = {"id": MAX_CLASSES, "name": f"{marks}{0:04}"}
+    classes = MAX_CLASS_MAP_BYTES // len(json.dumps(entry))
+    tally = Tally(Schema())
+    tally.add({"metadata": dict.fromkeys(fields, items)}, {f"{marks}{n:04}": 1_000_000 for n in range(classes)})
+    found = tally.result()
+    assert all(field.values is not None and len(field.values) == len(items) for field in found.metadata.values())
+    answer = json.dumps({"statusCode": 200, "body": found.model_dump_json()}, ensure_ascii=False)
+    assert len(answer.encode()) < 5_500_000
 
 
 def test_classes_are_counted_by_frames_and_by_labels_and_instances() -> None:

@@ -124,8 +124,9 @@ MAX_CHECKPOINT_METADATA_BYTES = 16 * 1024
 MAX_COUNTED_VALUES = 50
 """Different values of a metadata field that the statistics of a checkpoint count one by one. What has more is no
 category, and says more by its range."""
-MAX_COUNTED_VALUE_BYTES = 2048
-"""These values in JSON. With those of all fields of a dataset, statistics fit an answer."""
+MAX_COUNTED_VALUE_BYTES = 1024
+"""These values in JSON. With those of all fields of a dataset, statistics fit an answer, where a quotation mark takes
+four bytes."""
 MAX_CLASS_KEYPOINTS = 200
 """Names of keypoints of a class in COCO, where each annotation of the class has all of them. Whole bodies have 133."""
 MAX_KEYPOINT_NAMES = 5000
