@@ -1,7 +1,7 @@
 """What of the API's answers the command line reads. Whatever else they hold passes through `--json` untouched."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -273,7 +273,8 @@ class SignedGet(Shape):
 class ExportFile(Shape):
     """A file of an export."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """A file is written under it: it leads to no other folder, whatever answers."""
     rows: int
     bytes: int
     get: SignedGet

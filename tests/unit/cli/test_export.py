@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pytest
 
 from tests.unit.cli.conftest import TRAIN, Program, Service, s3_error
 from tests.unit.cli.rows import add, lines
+from tidemark.services import exports
 
 ASKED = ("export", TRAIN, "--checkpoint", "golden", "--format")
 
@@ -134,3 +136,22 @@ def test_a_folder_with_something_in_it_is_refused(tidemark: Program, service: Se
     assert tidemark(*ASKED, "parquet", "-o", tmp_path).status == 2
     assert tidemark(*ASKED, "parquet", "-o", tmp_path / "frames-00-000000.parquet").status == 2
     assert service.requests == []
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("name", ["../evil", "a/b", "/etc/evil", "..", "c:\\evil", "", "a\n"])
+def test_a_file_is_written_to_no_other_folder_whatever_answers(
+    tidemark: Program, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = exports.list_files
+
+    def hostile(*given: Any, **named: Any) -> Any:
+        page = listed(*given, **named)
+        return page.model_copy(update={"items": [one.model_copy(update={"name": name}) for one in page.items]})
+
+    monkeypatch.setattr(exports, "list_files", hostile)
+    folder = tmp_path / "inner"
+    result = tidemark(*ASKED, "coco", "-o", folder)
+    assert result.status == 3
+    assert "not understood" in result.err
+    assert list(tmp_path.rglob("*")) == [folder]
