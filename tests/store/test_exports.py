@@ -1,5 +1,6 @@
 """Exports hold what a page-by-page read of their checkpoint holds, and all readers of their formats take them (R15)."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.store import exporting
 from tests.store.exporting import GOLDEN, ask, checkpoint, coco, export, files, freeze, jsonl, pages, parquet, where
 from tests.store.sending import PROJECT, add, delete, modify, upload
 from tests.store.workflows_run import run_all
+from tidemark.domain import file_text
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import ExportFormat
@@ -97,6 +99,24 @@ def test_a_jsonl_export_pushed_into_an_empty_dataset_gives_equal_frames(frozen: 
     upload(frozen, *map(json.loads, jsonl(frozen)), dataset="copy")
     copied = {name: at.digest for name, at in pages(frozen, "LATEST", dataset="copy").items()}
     assert copied == {name: at.digest for name, at in pages(frozen, GOLDEN).items()}
+
+
+@pytest.mark.parametrize("text", ["x" * 8000, "xyz"])
+def test_a_jsonl_export_is_taken_by_an_upload_and_read_by_duckdb_however_often_it_repeats_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    monkeypatch.setattr(checkpoint_pages, "PIECE_FRAMES", 3)
+    monkeypatch.setattr(file_text, "RATIO_FROM_BYTES", 0)
+    fields = {f"a{number}": text for number in range(60)}
+    upload(world, *({"op": "ADD", "frame": {"frame_id": f"f{n}", "metadata": fields}} for n in range(7)))
+    freeze(world)
+    run_all(world)
+    export(world, ExportFormat.JSONL)
+    for name, data in exporting.contents(world, ExportFormat.JSONL).items():
+        (tmp_path / name).write_bytes(data)
+        assert b"".join(file_text.inflated([data])) == gzip.decompress(data)
+    rows = duckdb.read_json(f"{tmp_path}/*.jsonl.gz", format="newline_delimited")
+    assert rows.aggregate("count(*)").fetchall() == [(7,)]
 
 
 def test_a_checkpoint_without_frames_has_an_export_without_rows(world: World) -> None:

@@ -1,6 +1,7 @@
 """Writing an export of a checkpoint, page by page, from its manifest (R15)."""
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
@@ -17,6 +18,7 @@ from tidemark.domain.exports import (
     WrittenFile,
     WrittenFiles,
 )
+from tidemark.domain.limits import MAX_INFLATION_RATIO
 from tidemark.services.checkpoint_pages import Payload, pieces
 from tidemark.services.coco_file import ANNOTATIONS, IMAGES, fragment_key
 from tidemark.services.parquet import Writer, export_row, export_schema, manifest_frames
@@ -28,6 +30,11 @@ from tidemark.store.shard_tasks import ShardTask
 SPOOLED_BYTES = 32 * 1024 * 1024
 """Bytes of a file that are kept in memory; a longer one is on the function's disk until it is put."""
 GZIP_LEVEL = 6
+GZIP_WINDOW = 31
+"""zlib's word for the largest window, within gzip's head and tail."""
+MOST_PACKED = MAX_INFLATION_RATIO // 2
+"""Text that is packed better is packed worse: an upload takes no more than twice that of a file, wherever in it one
+looks."""
 JSON_TYPE = checkpoint_files.JSON_TYPE
 
 
@@ -134,7 +141,19 @@ def _write_parquet(file: IO[bytes], manifest: Manifest, found: Iterator[list[Pay
 
 
 def _write_jsonl(file: IO[bytes], _: Manifest, found: Iterator[list[Payload]]) -> None:
-    # Without the time of writing in its head, so that what is written again is the same.
-    with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
-        for piece in found:
-            packed.write(b"".join(b'{"frame":' + payload.text + b',"op":"ADD"}\n' for payload in piece))
+    for piece in found:
+        file.write(_packed(b"".join(b'{"frame":' + payload.text + b',"op":"ADD"}\n' for payload in piece)))
+    if not file.tell():
+        file.write(_packed(b""))
+
+
+def _packed(text: bytes) -> bytes:
+    """A text in gzip, so that an upload takes it however often it repeats itself. Several follow each other in a file.
+
+    They have no time of writing in their heads, so that what is written again is the same.
+    """
+    packed = gzip.compress(text, GZIP_LEVEL, mtime=0)
+    if len(text) <= len(packed) * MOST_PACKED:
+        return packed
+    letter_by_letter = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
+    return letter_by_letter.compress(text) + letter_by_letter.flush()
