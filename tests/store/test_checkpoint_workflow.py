@@ -255,6 +255,20 @@ def test_a_coco_file_is_put_together_by_as_many_calls_as_it_takes(started: World
     assert len(coco(started)["annotations"]) == 4
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_a_coco_file_that_ends_with_a_part_has_no_empty_one(started: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_manifest(started)
+    finish = _shards_of_coco(started)
+    _calls_until_the_end(started, finish)
+    work = CheckpointWork.model_validate(finish["work"])
+    made = exports.get_export(started.process(), **where(), form=ExportFormat.COCO)
+    assert made.bytes is not None
+    monkeypatch.setattr(coco_file, "PART_BYTES", made.bytes)
+    repeat(started, finish)
+    assert shard_tasks.find(started.process(), work.uid, work.name, 4).pages == 1
+    assert len(coco(started)["images"]) == 9
+
+
 @pytest.mark.usefixtures("small_parts", "strict_parts")
 @pytest.mark.parametrize("left", [10, 2])
 def test_a_coco_file_whose_parts_s3_has_thrown_away_is_begun_anew(started: World, left: int) -> None:

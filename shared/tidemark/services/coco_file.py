@@ -22,6 +22,8 @@ from tidemark.store.shard_tasks import ShardTask
 
 FILE = "coco.json"
 IMAGES, ANNOTATIONS = "images", "annotations"
+END = b"\n]}\n"
+"""How the file ends."""
 DELETED_PAGES = 500
 """Pages whose fragments, two of each, are deleted by one request."""
 PART_BYTES = 32 * 1024 * 1024
@@ -149,7 +151,8 @@ class _File:
                 data += taken
                 offset += len(taken)
                 if len(data) == PART_BYTES:
-                    return bytes(data), piece, offset
+                    is_end = piece == len(self._pieces) - 1 and offset == len(END)  # after which no part is to be empty
+                    return (bytes(data), piece + 1, 0) if is_end else (bytes(data), piece, offset)
             piece, offset = piece + 1, 0
         return bytes(data), piece, offset
 
@@ -162,7 +165,7 @@ def _pieces(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Itera
     yield from _joined(fragment_key(work, IMAGES, page) for page in images)
     yield _Bytes(b'\n],"annotations":[\n')
     yield from _joined(fragment_key(work, ANNOTATIONS, page) for page in annotations)
-    yield _Bytes(b"\n]}\n")
+    yield _Bytes(END)
 
 
 def _joined(keys: Iterable[str]) -> Iterator[_Piece]:
