@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch, check_size
 from tidemark.domain.datasets import Dataset
-from tidemark.domain.errors import Conflict, NotFound, TidemarkError
+from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import CheckpointWork
 from tidemark.domain.fields import Scalar
 from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
@@ -164,11 +164,7 @@ def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
 
 def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
     """The version to freeze. The one before all versions, which no list has, is what was meant by nobody."""
-    try:
-        at = resolve(backend, dataset, version)
-    except TidemarkError as refusal:
-        refusal.pointer = "/version"
-        raise
+    at = resolve(backend, dataset, version, named_by="/version")
     if at.number == 0:
         raise Conflict(
             f"Nothing had settled in dataset {dataset.name!r} by then, so there is no version to freeze; wait until "

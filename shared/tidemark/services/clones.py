@@ -3,7 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 
 from tidemark.domain.datasets import Clone, ClonedFrom, Dataset, Mode, Origin
-from tidemark.domain.errors import Conflict, InvalidRequest, NotFound, TidemarkError
+from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
@@ -80,11 +80,7 @@ def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
 
 
 def _version(backend: Backend, source: Dataset, version: str) -> Version:
-    try:
-        at = resolve(backend, source, version)
-    except TidemarkError as refusal:
-        refusal.pointer = "/version"
-        raise
+    at = resolve(backend, source, version, named_by="/version")
     if at.number == 0:
         raise Conflict(
             f"Nothing had settled in dataset {source.name!r} by then, so there is nothing to clone.",

@@ -17,7 +17,7 @@ from tidemark.domain.diffs import (
     totals_of_modified,
     totals_of_removed,
 )
-from tidemark.domain.errors import InvalidRequest, NotFound
+from tidemark.domain.errors import InvalidRequest
 from tidemark.domain.limits import MAX_DIFF_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
@@ -138,12 +138,15 @@ def _begin(
     found = catalog.dataset(backend, project, dataset)
     names = dict(zip(("from", "to"), wanted, strict=True))
     if cursor is None:
-        before, after = (_resolve(backend, found, parameter, text) for parameter, text in names.items())
+        before, after = (resolve(backend, found, text, named_by=parameter) for parameter, text in names.items())
         return VersionPair(found, before, after), Position()
     *numbers, shard, low, after_frame = decode_cursor(_scope(kind, found), cursor, int, int, int, int, str)
-    pair = [_resolve(backend, found, parameter, str(number)) for parameter, number in zip(names, numbers, strict=True)]
+    pair = [
+        resolve(backend, found, str(number), named_by=parameter)
+        for parameter, number in zip(names, numbers, strict=True)
+    ]
     for version, (parameter, text) in zip(pair, names.items(), strict=True):
-        if text != LATEST and _resolve(backend, found, parameter, text).number != version.number:
+        if text != LATEST and resolve(backend, found, text, named_by=parameter).number != version.number:
             raise InvalidRequest(
                 f"The cursor continues the diff from version {pair[0].number} to {pair[1].number}; ask for these.",
                 code="foreign_cursor",
@@ -151,15 +154,6 @@ def _begin(
             )
     place = "" if after_frame == BLOCK_START else str(after_frame)
     return VersionPair(found, *pair), Position(int(shard), int(low), place)
-
-
-def _resolve(backend: Backend, dataset: Dataset, parameter: str, text: str) -> Version:
-    """The version that a parameter names. Raises NotFound and InvalidRequest, which point to the parameter."""
-    try:
-        return resolve(backend, dataset, text)
-    except (NotFound, InvalidRequest) as error:
-        error.pointer = parameter
-        raise
 
 
 def _cursor(kind: str, pair: VersionPair, rest: Position | None) -> str | None:

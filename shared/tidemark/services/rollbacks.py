@@ -7,7 +7,7 @@ among the windows of others: what was applied before its last window is undone, 
 import uuid
 
 from tidemark.domain.datasets import Dataset, Mode, Origin
-from tidemark.domain.errors import Conflict, TidemarkError
+from tidemark.domain.errors import Conflict
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
 from tidemark.domain.versions import Version
@@ -33,7 +33,9 @@ def roll_back(
     record = parted_uploads.find(backend, found.uid, upload_id) if request else None
     if record is None:
         _check(backend, found)
-        record = _record(backend, found, _resolve(backend, found, version), upload_id, message, actor)
+        record = _record(
+            backend, found, resolve(backend, found, version, named_by="/version"), upload_id, message, actor
+        )
         record = _create(backend, found, record)
     if record.upload.status is UploadStatus.PENDING and not record.released:
         transfers.start(backend, record)
@@ -48,14 +50,6 @@ def _check(backend: Backend, dataset: Dataset) -> None:
             f"The dataset {dataset.name!r} is a BATCH dataset, which never changes; clone the version you want.",
             code="dataset_sealed",
         )
-
-
-def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
-    try:
-        return resolve(backend, dataset, version)
-    except TidemarkError as refusal:
-        refusal.pointer = "/version"
-        raise
 
 
 def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> PartedUpload:

@@ -38,13 +38,22 @@ def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, c
     return Page(items=page, cursor=more)
 
 
-def resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
+def resolve(backend: Backend, dataset: Dataset, version: str, *, named_by: str = "version") -> Version:
     """The version that a reader names: a number, a checkpoint, an ISO 8601 time (the version current then), or LATEST
     (R7, R14).
 
     Raises NotFound for a number that is not there yet and for a checkpoint that is not there, InvalidRequest for what
-    is none of the four and for a time that is not over.
+    is none of the four and for a time that is not over. These point to `named_by`, the parameter that names the
+    version, or the JSON pointer of the field that does.
     """
+    try:
+        return _resolve(backend, dataset, version)
+    except (NotFound, InvalidRequest) as refusal:
+        refusal.pointer = named_by
+        raise
+
+
+def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
     if version == LATEST:
         return latest_version(backend, dataset)
     if version.isascii() and version.isdigit():
