@@ -17,7 +17,8 @@ from tests.store.sending import PROJECT, add, delete, upload
 from tests.store.workflows_run import fail, repeat, run_all, take
 from tidemark.domain.class_map import ClassInput
 from tidemark.domain.exports import CheckpointWork, ExportFormat
-from tidemark.domain.written import ABANDONED, Status
+from tidemark.domain.workflows import ABANDONED
+from tidemark.domain.written import Status
 from tidemark.services import checkpoint_pages, checkpoints, coco_file, exports, projects
 from tidemark.store import shard_tasks
 

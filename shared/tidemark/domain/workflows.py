@@ -8,10 +8,14 @@ nothing.
 
 import json
 from contextlib import suppress
+from datetime import timedelta
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ABANDONED = timedelta(hours=14)
+"""Since its beginning, after which an attempt that told of no end may be followed by another: its execution has ended
+by then, and two do no harm."""
 MAX_TOLD = 500
 """Characters of a failure that are told."""
 

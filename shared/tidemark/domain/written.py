@@ -1,14 +1,13 @@
 """What workflows write of a checkpoint, its manifest and its exports: how far that is."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel
 
-ABANDONED = timedelta(hours=14)
-"""Since its beginning, after which an attempt that told of no end is followed by another: its execution has ended by
-then, whatever became of it. Two at once would do the same work twice and no harm."""
+from tidemark.domain.workflows import ABANDONED
+
 MAX_REASON = 500
 """Characters of a reason."""
 

@@ -6,7 +6,7 @@ from tidemark.domain.datasets import Dataset, Purge
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.purges import PurgeWork
 from tidemark.domain.uploads import upload_id_of
-from tidemark.domain.workflows import Failure
+from tidemark.domain.workflows import ABANDONED, Failure
 from tidemark.store import catalog, references, retention, uploads, workflows
 from tidemark.store.backend import CATALOG_SECONDS, Backend
 from tidemark.store.catalog import Definition
@@ -16,8 +16,6 @@ from tidemark.store.workflows import Workflow
 SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
 """How long a dataset has to be archived before it is purged: by then every process knows that it is, and whatever one
 that did not has accepted is on record."""
-ABANDONED = timedelta(hours=6)
-"""Since its beginning, after which an attempt that told of no end may be followed by another. Two do no harm."""
 
 
 def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: str, actor: str) -> Dataset:
