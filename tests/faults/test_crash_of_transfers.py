@@ -13,7 +13,7 @@ from tidemark.domain.errors import NotFound
 from tidemark.domain.windows import Window
 from tidemark.services import clones, transfers
 
-FRAMES = [f"f{number}" for number in range(6)]
+FRAMES = [f"f{number}" for number in range(4)]
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def _send(world: World, dataset: DatasetModel) -> Invocation:
 def _restore(world: World, dataset: DatasetModel) -> Invocation:
     """The last window, which finds what was changed while the roll back began."""
     _read_shard(world, dataset).run()
-    model.start_submit(world, dataset, [_add("f5", city="Oslo"), _add("newer")], "meanwhile").run()
+    model.start_submit(world, dataset, [_add("f3", city="Oslo"), _add("newer")], "meanwhile").run()
     world.start_apply(world.windows.groups()[0]).run()
     _finished_and_sent(world)
     while not _first_window(world).plan.restore:

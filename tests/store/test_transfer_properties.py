@@ -21,6 +21,8 @@ SHARDS = st.integers(min_value=1, max_value=2)
 MEANWHILE = st.lists(st.tuples(PICK, UPLOADS), max_size=3)
 """Uploads that are sent while a transfer is made, and how many steps of it come before each."""
 PAGES = st.sampled_from([1, 2, 1000])
+FEWER = settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr]
+"""An example is a dataset and all that happens to it, many requests of a second together."""
 
 
 def go_on(world: World, steps: int) -> None:
@@ -43,7 +45,7 @@ def while_writers_go_on(world: World, dataset: DatasetModel, meanwhile: list[tup
     world.drain()
 
 
-@settings(max_examples=25)
+@FEWER
 @given(HISTORY, SHARDS, PICK, PAGES)
 def test_a_roll_back_leads_to_the_state_of_its_version(history: list[Rows], shards: int, to: int, rows: int) -> None:
     with a_history(history, shards) as (world, dataset, last), patch.object(transfers, "PAGE_ROWS", rows):
@@ -53,7 +55,7 @@ def test_a_roll_back_leads_to_the_state_of_its_version(history: list[Rows], shar
         assert state(world, dataset, last + 1) == state(world, dataset, version)
 
 
-@settings(max_examples=25)
+@FEWER
 @given(HISTORY, SHARDS, PICK, MEANWHILE)
 def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
     history: list[Rows], shards: int, to: int, meanwhile: list[tuple[int, Rows]]
@@ -66,7 +68,7 @@ def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
         model.check_all_settled(world, dataset)
 
 
-@settings(max_examples=25)
+@FEWER
 @given(HISTORY, SHARDS, PICK, MEANWHILE, PAGES)
 def test_a_clone_begins_with_the_state_of_its_version(
     history: list[Rows], shards: int, of: int, meanwhile: list[tuple[int, Rows]], rows: int
@@ -90,7 +92,7 @@ def test_a_clone_begins_with_the_state_of_its_version(
         assert state(world, copy, 1) == state(world, dataset, version)
 
 
-@settings(max_examples=15)
+@FEWER
 @given(HISTORY, SHARDS, PICK, PICK)
 def test_a_diff_tells_what_a_roll_back_has_undone(history: list[Rows], shards: int, to: int, then: int) -> None:
     with a_history(history, shards) as (world, dataset, last):

@@ -6,7 +6,7 @@ invocation therefore changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidemark.domain.canonical import digest
@@ -52,8 +52,7 @@ def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
     `turn` is that of the window's message. Raises OutOfTurn, and Unavailable where other invocations were faster again
     and again; the window may then be applied later.
     """
-    races = 0
-    while races < RACES:
+    for _ in range(RACES):
         head, marker = shards.head_and_marker(backend, window)
         if marker is None and turn.is_before(head.turn):
             raise OutOfTurn(f"window {window.id}, {turn}, comes after {head.turn}")
@@ -61,24 +60,56 @@ def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
             try:
                 marker = _commit(backend, window, turn, head)
             except TransactionRefused:
-                races += 1
                 continue
-        if marker is not None:
-            return marker.settled(window)
+        return marker.settled(window)
     raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
 
 
-def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker | None:
-    """Commit a window; answers its marker, or None where there is more to restore than one transaction takes."""
-    left = restoring.next_rows(backend, window, head) if window.plan.restore else None
-    rows = left.rows if left else window.plan.rows
-    current = _current_versions(backend, window, rows, head)
-    writes, outcomes = _resolve(backend, window, rows, current)
-    n = head.n + 1
+def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
+    """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
+    written with the last one. Raises TransactionRefused."""
+    if window.plan.restore is None:
+        current = _current_versions(backend, window, window.plan.rows, head)
+        writes, outcomes = _resolve(backend, window, window.plan.rows, current)
+        marker = _marker(len(writes), outcomes)
+        _append(backend, window, turn, head, writes, current, marker)
+        return marker
+    left = restoring.rows_left(backend, window, head)
+    applied = left.restored
+    for number, rows in enumerate(left.stretches, 1):
+        current = _current_versions(backend, window, rows, head)
+        writes, _ = _resolve(backend, window, rows, current)
+        applied += len(writes)
+        marker = replace(_marker(applied, []), found=applied)
+        is_last = number == len(left.stretches)
+        head = _append(backend, window, turn, head, writes, current, marker if is_last else None)
+    return marker
+
+
+def _marker(applied: int, outcomes: Sequence[RowOutcome]) -> Marker:
+    return Marker(
+        applied=applied,
+        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
+        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
+        outcomes=tuple(outcomes),
+    )
+
+
+def _append(
+    backend: Backend,
+    window: Window,
+    turn: Turn,
+    head: Head,
+    writes: Sequence[_Write],
+    current: dict[str, FrameVersion],
+    marker: Marker | None,
+) -> Head:
+    """Append writes to the shard's log in one transaction; answers its head after that."""
+    after = _advanced(head, turn, writes, current)
     versions = [
         FrameVersion(
             frame_id=write.row.frame_id,
-            n=n,
+            n=after.n,
             op=write.row.op,
             pointer=write.pointer,
             labels=write.labels,
@@ -89,18 +120,8 @@ def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker 
         )
         for write in writes
     ]
-    applied = len(writes) + (left.restored if left else 0)
-    marker = Marker(
-        applied=applied,
-        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
-        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
-        found=applied if left else 0,
-        outcomes=tuple(outcomes),
-    )
-    decided = None if left and not left.are_last else marker
-    new_head = _advanced(head, turn, writes, current)
-    shards.commit(backend, window, head, new_head, versions, decided, backend.clock())
-    return decided
+    shards.commit(backend, window, head, after, versions, marker, backend.clock())
+    return after
 
 
 def _current_versions(
@@ -191,7 +212,7 @@ def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
     return _Write(row, pointer, frame.label_count(), frame.class_counts())
 
 
-def _advanced(head: Head, turn: Turn, writes: list[_Write], current: dict[str, FrameVersion]) -> Head:
+def _advanced(head: Head, turn: Turn, writes: Sequence[_Write], current: dict[str, FrameVersion]) -> Head:
     frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
     for write in writes:
         replaced = current.get(write.row.frame_id)

@@ -24,19 +24,19 @@ def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
 class Left(NamedTuple):
     """What a window has still to restore."""
 
-    rows: list[WindowRow]
-    """The next ones: as many as one transaction takes."""
-    are_last: bool
+    stretches: list[list[WindowRow]]
+    """Rows, as many in each as one transaction takes; one stretch without rows if nothing is left."""
     restored: int
     """Frames that it has restored before, in tries that did not come to their end."""
 
 
-def next_rows(backend: Backend, window: Window, head: Head) -> Left:
+def rows_left(backend: Backend, window: Window, head: Head) -> Left:
     """Rows for frames that commits after `restore.since` have made other than they were at `restore.to`.
 
     They are found at the window's turn, so that what was applied before it is undone and what comes after stays (R10).
     What the log holds tells how far an earlier try has come. A retry leaves alone what was changed by uploads accepted
-    after this one.
+    after this one. It costs a request for each MB of commits, and for each frame that they have changed a query, and a
+    hundredth of a request.
     """
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:
@@ -61,9 +61,8 @@ def next_rows(backend: Backend, window: Window, head: Head) -> Left:
             is_later = window.attempt > 0 and current.at > window.accepted_at
             if _digest(current) != _digest(wanted) and not is_later:
                 rows.append(row_to(number + len(rows), current.frame_id, wanted))
-        if len(rows) > MAX_WINDOW_FRAMES:
-            break
-    return Left(rows[:MAX_WINDOW_FRAMES], len(rows) <= MAX_WINDOW_FRAMES, restored)
+    size = MAX_WINDOW_FRAMES
+    return Left([rows[start : start + size] for start in range(0, len(rows), size)] or [[]], restored)
 
 
 def _digest(state: FrameVersion | None) -> str | None:
