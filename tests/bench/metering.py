@@ -4,6 +4,7 @@ A write's units depend on what was there before, so the meter looks at the items
 client that it does not meter.
 """
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -163,13 +164,11 @@ def _query(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
     return Tally(read_units=query_units(sizes, consistent=params.get("ConsistentRead", False)))
 
 
-def _put_object(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
-    return Tally(pack_bytes=params["Body"].getbuffer().nbytes)  # the SDK makes a file of the bytes
-
-
-def _upload_part(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
+def _put_bytes(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
     body = params["Body"]
-    return Tally(pack_bytes=len(body) if isinstance(body, bytes) else body.getbuffer().nbytes)
+    if isinstance(body, bytes):
+        return Tally(pack_bytes=len(body))
+    return Tally(pack_bytes=body.seek(0, os.SEEK_END))  # a file, which has been sent by now
 
 
 def _send_message_batch(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
@@ -192,10 +191,10 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
     "dynamodb.PutItem": _requests_only,
     "dynamodb.UpdateItem": _requests_only,
     "dynamodb.TransactWriteItems": _requests_only,
-    "s3.PutObject": _put_object,
+    "s3.PutObject": _put_bytes,
     "s3.PutObjectTagging": _requests_only,
     "s3.CreateMultipartUpload": _requests_only,
-    "s3.UploadPart": _upload_part,
+    "s3.UploadPart": _put_bytes,
     "s3.CompleteMultipartUpload": _requests_only,
     "s3.ListObjectsV2": _requests_only,
     "s3.DeleteObject": _requests_only,
