@@ -138,6 +138,19 @@ def test_more_frames_than_a_transaction_takes_are_restored_at_the_last_windows_t
     assert state(world, after.version) == state(world, 1)
 
 
+def test_the_last_window_looks_at_no_frame_that_the_others_have_restored(world: World) -> None:
+    upload(world, *(add(f"frame-{number:03}") for number in range(40)))
+    upload(world, *(add(f"frame-{number:03}", n=1) for number in range(40)))
+    roll_back(world, 1)
+    world.run_transfer(world.transfers()[0])
+    for order in list(world.orders):
+        world.start_order(order).run()
+    for group in world.windows.groups():
+        while len(world.windows.waiting[group]) > 1:
+            world.start_apply(group).run()
+        assert world.start_apply(group).run().calls.count("dynamodb.Query") == 1
+
+
 def test_a_window_that_died_among_its_transactions_goes_on_and_counts_all_that_it_restored(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(30)))
     begun = roll_back(world, 1)

@@ -35,20 +35,22 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
 
     They are found at the window's turn, so that what was applied before it is undone and what comes after stays (R10).
     What the log holds tells how far an earlier try has come. A retry leaves alone what was changed by uploads accepted
-    after this one. It costs a request for each MB of commits, and for each frame that they have changed a query, and a
-    hundredth of a request.
+    after this one. It costs a request for each MB of commits, and for each frame that others have changed a query, and
+    a hundredth of a request.
     """
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:
         raise LookupError(f"window {window.id} restores nothing")
+    place = window.part, window.plan.number
     newest: dict[str, int] = {}
-    mine: dict[int, int] = {}
+    own: set[int] = set()
+    restored = 0
     for commit in shards.commits(backend, window.dataset, shard, restore.since, head.n):
         newest.update(dict.fromkeys(commit.frame_ids, commit.n))
-        if (commit.upload, commit.part, commit.number) == (window.upload, window.part, window.plan.number):
-            mine[commit.n] = len(commit.frame_ids)
-    others = [(frame_id, n) for frame_id, n in newest.items() if n not in mine]
-    restored = sum(mine.values())
+        if commit.upload == window.upload:  # what the roll back itself has changed is as it is to be
+            own.add(commit.n)
+            restored += len(commit.frame_ids) if (commit.part, commit.number) == place else 0
+    others = [(frame_id, n) for frame_id, n in newest.items() if n not in own]
     number = restore.row + restored
     rows: list[WindowRow] = []
     for start in range(0, len(others), MAX_WINDOW_FRAMES):
