@@ -69,7 +69,7 @@ def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
     """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
     written with the last one. Raises TransactionRefused."""
     if window.plan.restore is None:
-        current = _current_versions(backend, window, window.plan.rows, head)
+        current = _current_versions(backend, window, head)
         writes, outcomes = _resolve(backend, window, window.plan.rows, current)
         marker = _marker(len(writes), outcomes)
         _append(backend, window, turn, head, writes, current, marker)
@@ -77,12 +77,11 @@ def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
     left = restoring.rows_left(backend, window, head)
     applied = left.restored
     for number, rows in enumerate(left.stretches, 1):
-        current = _current_versions(backend, window, rows, head)
-        writes, _ = _resolve(backend, window, rows, current)
+        writes, _ = _resolve(backend, window, rows, left.current)
         applied += len(writes)
         marker = replace(_marker(applied, []), found=applied)
         is_last = number == len(left.stretches)
-        head = _append(backend, window, turn, head, writes, current, marker if is_last else None)
+        head = _append(backend, window, turn, head, writes, left.current, marker if is_last else None)
     return marker
 
 
@@ -124,11 +123,10 @@ def _append(
     return after
 
 
-def _current_versions(
-    backend: Backend, window: Window, rows: Sequence[WindowRow], head: Head
-) -> dict[str, FrameVersion]:
-    """The newest versions of the frames that rows touch. An id above all that the shard ever held has none: no read."""
-    known = [row.frame_id for row in rows if row.frame_id <= head.highest]
+def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
+    """The newest versions of the frames that a window touches. An id above all that the shard ever held has none: no
+    read."""
+    known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
     found = backend.parallel(
         lambda frame_id: shards.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
     )

@@ -26,6 +26,8 @@ class Left(NamedTuple):
 
     stretches: list[list[WindowRow]]
     """Rows, as many in each as one transaction takes; one stretch without rows if nothing is left."""
+    current: dict[str, FrameVersion]
+    """The newest versions of the frames of these rows, by their ids."""
     restored: int
     """Frames that it has restored before, in tries that did not come to their end."""
 
@@ -52,19 +54,18 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
             restored += len(commit.frame_ids) if (commit.part, commit.number) == place else 0
     others = [(frame_id, n) for frame_id, n in newest.items() if n not in own]
     number = restore.row + restored
+    now = shards.frame_versions(backend, window.dataset, [(shard, *change) for change in others])
+    then = backend.parallel(
+        lambda change: shards.frame_at(backend, window.dataset, shard, change[0], restore.to), others
+    )
     rows: list[WindowRow] = []
-    for start in range(0, len(others), MAX_WINDOW_FRAMES):
-        some = others[start : start + MAX_WINDOW_FRAMES]
-        now = shards.frame_versions(backend, window.dataset, [(shard, *change) for change in some])
-        then = backend.parallel(
-            lambda change: shards.frame_at(backend, window.dataset, shard, change[0], restore.to), some
-        )
-        for current, wanted in zip(now, then, strict=True):
-            is_later = window.attempt > 0 and current.at > window.accepted_at
-            if _digest(current) != _digest(wanted) and not is_later:
-                rows.append(row_to(number + len(rows), current.frame_id, wanted))
+    for current, wanted in zip(now, then, strict=True):
+        is_later = window.attempt > 0 and current.at > window.accepted_at
+        if _digest(current) != _digest(wanted) and not is_later:
+            rows.append(row_to(number + len(rows), current.frame_id, wanted))
     size = MAX_WINDOW_FRAMES
-    return Left([rows[start : start + size] for start in range(0, len(rows), size)] or [[]], restored)
+    stretches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+    return Left(stretches, {version.frame_id: version for version in now}, restored)
 
 
 def _digest(state: FrameVersion | None) -> str | None:
