@@ -60,8 +60,7 @@ def clone(
     kept = parted_uploads.find(backend, created.uid, upload_id_of("clone", created.uid))
     if kept is None:
         raise LookupError(f"the clone {created.uid} was made without its upload")
-    if kept.upload.status is UploadStatus.PENDING and not kept.released:
-        transfers.start(backend, kept)
+    transfers.start(backend, kept)
     return created, kept.upload
 
 

@@ -75,13 +75,13 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
         return None
     try:
         # A place in an earlier retry is none in this one.
-        part = _resume_files(backend, record, order.part if order.retries == upload.retries else "", has_time)
+        part = _resume_parts(backend, record, order.part if order.retries == upload.retries else "", has_time)
     except TransactionRefused:  # another invocation is at it
         return None
     return order.model_copy(update={"part": part, "retries": upload.retries}) if part else None
 
 
-def _resume_files(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+def _resume_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     """Answers the name of the part to go on with, if there was no time for all. Raises TransactionRefused."""
     if not record.is_read and not first:
         _read_on(backend, record)
@@ -100,15 +100,19 @@ def _resume_files(backend: Backend, record: PartedUpload, first: str, has_time: 
 
 
 def _read_on(backend: Backend, record: PartedUpload) -> None:
-    """Have read what is not: start its workflow anew, or have its files read; or end these, after a long time."""
-    if record.transfer is not None and _is_given_up(backend, record.upload):
+    """Have read what is not; or end it, after a long time."""
+    is_given_up = _is_given_up(backend, record.upload)
+    if record.transfer is not None and is_given_up:
         transfers.fail(backend, record, f"they were not within {GIVES_UP.days} days")
     elif record.transfer is not None:
         transfers.start(backend, record, again=True)
-    if record.transfer is not None:
-        return
+    else:
+        _read_files(backend, record, is_given_up)
+
+
+def _read_files(backend: Backend, record: PartedUpload, is_given_up: bool) -> None:
     unread = [file for file in stored_files.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
-    if _is_given_up(backend, record.upload):
+    if is_given_up:
         for file in unread:
             files.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
         return

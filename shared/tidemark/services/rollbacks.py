@@ -37,8 +37,7 @@ def roll_back(
             backend, found, resolve(backend, found, version, named_by="/version"), upload_id, message, actor
         )
         record = _create(backend, found, record)
-    if record.upload.status is UploadStatus.PENDING and not record.released:
-        transfers.start(backend, record)
+    transfers.start(backend, record)
     return uploads.get(backend, found.uid, upload_id)
 
 

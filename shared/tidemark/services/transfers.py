@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from tidemark.domain.mutations import Op
 from tidemark.domain.orders import ResumeUpload
 from tidemark.domain.transfers import Transfer, TransferWork
-from tidemark.domain.uploads import Source
+from tidemark.domain.uploads import Source, UploadStatus
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, cut
 from tidemark.services.changed_frames import HeadPair, Position, changed_frames
 from tidemark.services.restoring import row_to
@@ -35,7 +35,10 @@ PAGE_ROWS = 1000
 
 
 def start(backend: Backend, record: PartedUpload, *, again: bool = False) -> None:
-    """Start the workflow of a transfer; `again` starts one more, where the first seems to be lost."""
+    """Start the workflow of a transfer, unless it has done its work or failed; `again` starts one more, where the first
+    seems to be lost."""
+    if record.released or record.upload.status is not UploadStatus.PENDING:
+        return
     mark = f"-{uuid.uuid4().hex[:8]}" if again else ""
     workflows.start(
         backend,
