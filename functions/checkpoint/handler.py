@@ -7,8 +7,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
+from functions.workflow_step import taken
 from tidemark.domain.exports import CheckpointStep, ExportFormat
-from tidemark.domain.workflows import FinishStep, Progress
+from tidemark.domain.workflows import FinishStep
 from tidemark.services.checkpoint_work import take_step
 from tidemark.store.backend import Backend
 
@@ -32,16 +33,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def has_time() -> bool:
         return context.get_remaining_time_in_millis() > PAGE_MILLISECONDS
 
-    with logger.append_context_keys(dataset=work.uid, work=work.name, attempt=work.attempt, step=step.step):
-        try:
-            done = take_step(backend, step, has_time)
-        except Exception:
-            logger.exception("step failed")
-            raise
-        logger.info("step taken", extra={"done": done})
-    if isinstance(step, FinishStep) and done:
+    answer = taken(
+        logger,
+        step,
+        lambda: take_step(backend, step, has_time),
+        dataset=work.uid,
+        work=work.name,
+        attempt=work.attempt,
+    )
+    if isinstance(step, FinishStep) and answer["done"]:
         _count(work.format)
-    return Progress(done=done).model_dump()
+    return answer
 
 
 def _count(form: ExportFormat | None) -> None:

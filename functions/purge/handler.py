@@ -5,8 +5,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.workflow_step import taken
 from tidemark.domain.purges import PURGE_STEP, PurgeStep
-from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep
+from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 from tidemark.services import purge_steps, purging
 from tidemark.store.backend import Backend
 
@@ -23,14 +24,7 @@ ENOUGH_MILLISECONDS = 60_000
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do a step of the workflow; answers whether the shard, or the whole, is gone."""
     step = PURGE_STEP.validate_python(event)
-    with logger.append_context_keys(dataset=step.work.uid, attempt=step.work.attempt, step=step.step):
-        try:
-            done = _do(step, context)
-        except Exception:
-            logger.exception("step failed")
-            raise
-        logger.info("step done" if done else "step done in part")
-    return Progress(done=done).model_dump()
+    return taken(logger, step, lambda: _do(step, context), dataset=step.work.uid, attempt=step.work.attempt)
 
 
 def _do(step: PurgeStep, context: LambdaContext) -> bool:
@@ -40,7 +34,6 @@ def _do(step: PurgeStep, context: LambdaContext) -> bool:
         case FinishStep():
             return purge_steps.finish(backend, step.work, lambda: _has_time(context))
         case FailStep():
-            logger.error("workflow failed", extra={"error": step.failure.error})
             purging.record_failure(backend, step.work, step.failure)
     return True
 
