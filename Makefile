@@ -16,7 +16,7 @@ AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format up down bootstrap deploy bench lock clean
+.PHONY: help demo test faults lint format up down bootstrap deploy bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of yo
 
 test: $(READY) ## all tests: units, store, template, faults, and the deployed stack on this machine
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+
+faults: $(READY) ## faults, hostile users and load, at length: the figures of docs/reliability.md (PART=… for one)
+	@python -m tests.reliability $(PART)
 
 lint: $(READY) ## check style and types
 	ruff check
