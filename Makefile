@@ -58,6 +58,7 @@ bench: $(READY) ## what common operations cost, in AWS's units and in seconds
 lock: $(READY) ## resolve requirements/*.in and package.json again
 	$(COMPILE) $(addprefix --no-emit-package ,$(AWS_BRINGS)) -o requirements/runtime.txt requirements/runtime.in
 	$(COMPILE) -o requirements/parquet.txt requirements/parquet.in
+	$(COMPILE) -o requirements/oidc.txt requirements/oidc.in
 	$(COMPILE) -o requirements/dev.txt requirements/dev.in
 	$(COMPILE) -o requirements/uv.txt requirements/uv.in
 	npm install --package-lock-only --no-audit --no-fund

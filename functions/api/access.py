@@ -76,9 +76,12 @@ def check(role: Role | None, grant: Grant | None, project: str | None) -> None:
             "Send an API key, as 'Authorization: Bearer <key>' or as 'x-api-key: <key>'.",
             {"WWW-Authenticate": 'Bearer realm="tidemark"'},
         )
-    if project is not None and not grant.covers(project):
-        raise Forbidden("This API key is not for that project.", code="project_forbidden", pointer="project")
-    if not grant.role.includes(role):
+    noun = "token" if grant.is_of_token else "API key"
+    held = grant.highest if project is None else grant.role_in(project)
+    if held is None:
+        raise Forbidden(f"This {noun} is not for that project.", code="project_forbidden", pointer="project")
+    if not held.includes(role):
+        where = "" if project is None or not grant.others else " in that project"
         raise Forbidden(
-            f"This API key's role is {grant.role.value!r}; the request needs {role.value!r}.", code="role_too_low"
+            f"This {noun}'s role{where} is {held.value!r}; the request needs {role.value!r}.", code="role_too_low"
         )

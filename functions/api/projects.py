@@ -63,8 +63,7 @@ def create_project(body: Annotated[NewProject, Body()], idempotency_key: Idempot
 @allow(Role.READ)
 def list_projects(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[Project]:
     """The projects that the API key is for, in order of their names."""
-    grant = router.caller
-    only = None if grant.projects is None else frozenset(grant.projects)
+    only = router.caller.projects_with(Role.READ)
     return projects.list_projects(backend(), only=only, limit=limit, cursor=cursor)
 
 

@@ -19,6 +19,5 @@ def list_rejected_files(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> 
 
     A key for some projects sees the files that were put into their folders; a page may then hold fewer than `limit`.
     """
-    grant = router.caller
-    only = None if grant.projects is None else frozenset(grant.projects)
+    only = router.caller.projects_with(Role.ADMIN)
     return drop_folder.list_rejected(backend(), only=only, limit=limit, cursor=cursor)

@@ -11,6 +11,9 @@ from tidemark.domain.errors import Conflict, NotFound
 from tidemark.store import api_keys as store
 from tidemark.store.api_keys import KeysTable
 
+NO_DIGEST = "0" * 64
+"""Stands for the digest of a key that is not there."""
+
 
 def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[str] | None) -> tuple[ApiKey, Token]:
     """Make a key for `projects` (None: all, also those to come) and the token that proves it.
@@ -32,12 +35,17 @@ def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[st
 
 
 def authenticate(table: KeysTable, text: str) -> Grant | None:
-    """What the token `text` allows; None where it is not that of a key, or its key is revoked. At most one read."""
+    """What the token `text` allows; None where it is not that of a key, or its key is revoked. At most one read.
+
+    A token of the right shape takes the same way whether its key is there, revoked, or not: a read, a digest and a
+    comparison of constant time.
+    """
     token = parse_token(text)
-    key = store.find(table, token.name) if token else None
-    if token is None or key is None or key.revoked_at is not None:
+    if token is None:
         return None
-    if not hmac.compare_digest(key.digest, _digest(token.secret)):
+    key = store.find(table, token.name)
+    is_proved = hmac.compare_digest(key.digest if key else NO_DIGEST, _digest(token.secret))
+    if key is None or not is_proved or key.revoked_at is not None:
         return None
     return Grant(name=key.name, role=key.role, projects=key.projects)
 

@@ -1,6 +1,6 @@
 """Files in the drop folder that belonged to no dataset, on record for the operator."""
 
-import hashlib
+import uuid
 
 from tidemark.domain.files import RejectedFile
 from tidemark.store import table
@@ -13,8 +13,8 @@ REJECTED = "REJECTED"
 
 def record(backend: Backend, rejected: RejectedFile) -> None:
     """Put a file on record."""
-    mark = hashlib.sha256(rejected.key.encode()).hexdigest()[:16]
-    key = Key(REJECTED, f"{rejected.at.isoformat()}-{mark}")
+    # Nothing of the file's name: a cursor holds this key, also that of one who may not see the file.
+    key = Key(REJECTED, f"{rejected.at.isoformat()}-{uuid.uuid4().hex[:16]}")
     table.put_new(backend, key, {"rejected": rejected.model_dump_json()})
 
 

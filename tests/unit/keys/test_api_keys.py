@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tidemark.domain.api_keys import Grant, Role, Token, parse_token
 from tidemark.domain.errors import Conflict, NotFound
+from tidemark.services import api_keys
 from tidemark.services.api_keys import authenticate, create_key, list_keys, revoke_key
 from tidemark.store.api_keys import KeysTable
 
@@ -48,6 +49,24 @@ def test_a_revoked_key_proves_nothing(keys_table: KeysTable) -> None:
     _, token = create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     revoke_key(keys_table, "trainer")
     assert authenticate(keys_table, str(token)) is None
+
+
+@pytest.mark.parametrize("name", ["trainer", "revoked", "ghost"])
+def test_a_secret_is_compared_in_constant_time_whether_its_key_is_there_or_not(
+    keys_table: KeysTable, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    for made in ("trainer", "revoked"):
+        create_key(keys_table, name=made, role=Role.READ, projects=None)
+    revoke_key(keys_table, "revoked")
+    monkeypatch.setattr(api_keys.hmac, "compare_digest", compare)
+    assert authenticate(keys_table, str(Token(name, "x" * 43))) is None
+    assert compared == [(64, 64)]
 
 
 def test_revoking_twice_keeps_the_first_time(keys_table: KeysTable) -> None:

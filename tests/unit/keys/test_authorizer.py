@@ -8,7 +8,7 @@ import pytest
 
 from functions.authorizer import handler as authorizer
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.services.api_keys import create_key, revoke_key
+from tidemark.services.api_keys import authenticate, create_key, revoke_key
 from tidemark.store.api_keys import KeysTable
 
 GHOST = "tdm.ghost." + "x" * 43
@@ -85,12 +85,87 @@ def test_no_key_passes_as_nobody() -> None:
     assert authorize() == {"isAuthorized": True, "context": {}}
 
 
-def test_a_good_answer_is_remembered_for_a_minute(token: str, keys_table: KeysTable) -> None:
+class Clock:
+    """A time of day that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(authorizer, "_now", made)
+    return made
+
+
+def test_a_revoked_key_works_for_a_minute_at_most(token: str, keys_table: KeysTable, clock: Clock) -> None:
     granted(authorize(x_api_key=token))
     revoke_key(keys_table, "trainer")
+    clock.seconds += authorizer.MEMORY_SECONDS - 0.001
     granted(authorize(x_api_key=token))
-    authorizer._answers.expire(authorizer._answers.timer() + authorizer.MEMORY_SECONDS)
+    clock.seconds += 0.001
     assert authorize(x_api_key=token) == {"isAuthorized": False}
+
+
+def test_the_minute_counts_from_before_the_key_is_read(
+    token: str, keys_table: KeysTable, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(table: KeysTable, text: str) -> Grant | None:
+        found = authenticate(table, text)
+        revoke_key(keys_table, "trainer")
+        clock.seconds += 3
+        return found
+
+    monkeypatch.setattr(authorizer, "authenticate", slowly)
+    granted(authorize(x_api_key=token))
+    clock.seconds += authorizer.MEMORY_SECONDS - 3
+    assert authorize(x_api_key=token) == {"isAuthorized": False}
+
+
+def test_use_does_not_prolong_the_minute(token: str, keys_table: KeysTable, clock: Clock) -> None:
+    granted(authorize(x_api_key=token))
+    revoke_key(keys_table, "trainer")
+    for _ in range(3):
+        clock.seconds += authorizer.MEMORY_SECONDS / 4
+        granted(authorize(x_api_key=token))
+    clock.seconds += authorizer.MEMORY_SECONDS / 4
+    assert authorize(x_api_key=token) == {"isAuthorized": False}
+
+
+def test_what_has_no_keys_shape_is_not_looked_up_and_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorizer, "authenticate", None)
+    for text in ("", "no", "tdm.", f"{GHOST}x", "a.b.c", "x" * 100_000):
+        assert authorize(x_api_key=text) == {"isAuthorized": False}
+    assert not authorizer._answers
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        pytest.param("{token},{token}", id="two headers, joined by the gateway"),
+        pytest.param(f"{{token}},{GHOST}", id="two headers, different"),
+        pytest.param("{token}\x00", id="null"),
+        pytest.param("{token} {token}", id="twice with a space"),
+        pytest.param("{token}\u200b", id="zero-width space"),
+        pytest.param("{token}é", id="beyond ASCII"),
+        pytest.param("{token}\udcff", id="no text at all"),
+        pytest.param("{token}" + "x" * 1_000_000, id="very long"),
+        pytest.param("\uff54dm.trainer", id="full-width twin"),
+    ],
+)
+@pytest.mark.parametrize("header", ["x_api_key", "authorization"])
+def test_a_key_with_something_smuggled_along_is_turned_away(token: str, smuggled: str, header: str) -> None:
+    value = smuggled.format(token=token)
+    assert authorize(**{header: value if header == "x_api_key" else f"Bearer {value}"}) == {"isAuthorized": False}
+
+
+@pytest.mark.parametrize("name", ["X-Api-Key", "AUTHORIZATION", "x-api-key "])
+def test_a_header_that_the_gateway_has_not_put_into_lower_case_is_none(token: str, name: str) -> None:
+    assert authorize(**{name: f"Bearer {token}"}) == {"isAuthorized": True, "context": {}}
 
 
 def test_a_bad_answer_is_remembered_too(monkeypatch: pytest.MonkeyPatch) -> None:

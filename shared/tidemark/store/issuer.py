@@ -1,0 +1,71 @@
+"""The keys by which an OpenID Connect issuer signs, as it publishes them: read over HTTPS and remembered for a while.
+
+Only the authorizer of a deployment that has an issuer loads this; PyJWT is in a layer of its own.
+"""
+
+import time
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from jwt import PyJWK, PyJWKClient
+from jwt.exceptions import PyJWTError
+
+FETCH_SECONDS = 2
+"""How long an issuer may take to answer; two answers fit the authorizer's time."""
+KEYS_SECONDS = 600
+"""How long keys are trusted: a key that the issuer withdraws works that much longer."""
+PAUSE_SECONDS = 30
+"""Between two looks at the issuer, however many tokens name keys that it does not have, or however long it is down."""
+
+
+class IssuerUnreachable(Exception):
+    """The issuer's keys are not known: it does not answer, or not as an issuer does."""
+
+
+class IssuerKeys:
+    """The signing keys of one issuer, in one process."""
+
+    # Not the monotonic clock, which may stand still while a function's environment is frozen.
+    def __init__(self, issuer: str, clock: Callable[[], float] = time.time) -> None:
+        self._issuer = issuer
+        self._clock = clock
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+
+    def find(self, kid: str) -> PyJWK | None:
+        """The key of that id, or None. At most two requests to the issuer: when the keys are to be read anew, and when
+        the id is unknown; none within `PAUSE_SECONDS` of the last ones. Raises IssuerUnreachable."""
+        has_paused = self._clock() - self._tried_at >= PAUSE_SECONDS
+        if self._clock() - self._fetched_at >= KEYS_SECONDS:
+            if not has_paused:
+                raise IssuerUnreachable("it was asked a moment ago, in vain")
+            self._fetch()
+        elif kid not in self._keys and has_paused:
+            self._fetch()
+        return self._keys.get(kid)
+
+    def _fetch(self) -> None:
+        self._tried_at = self._clock()
+        try:
+            described = _document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration").fetch_data()
+            if described.get("issuer") != self._issuer:
+                raise IssuerUnreachable("it describes itself as another issuer")
+            keys = _document(_checked(self._issuer, described.get("jwks_uri"))).get_signing_keys()
+        except (PyJWTError, HTTPException, OSError, ValueError) as error:
+            raise IssuerUnreachable(str(error)) from error
+        self._keys = {str(key.key_id): key for key in keys}
+        self._fetched_at = self._clock()
+
+
+def _document(url: str) -> PyJWKClient:
+    """A reader of a document that follows no redirect and remembers nothing."""
+    return PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+
+
+def _checked(issuer: str, url: Any) -> str:
+    """The address of the keys, which is read as safely as the issuer's own. Raises ValueError."""
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
+        raise ValueError(f"the issuer's jwks_uri is no address by HTTPS: {url!r}")
+    return url
