@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from tidemark.domain.api_keys import Grant, Role, Token, parse_token
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.services import api_keys
 from tidemark.services.api_keys import authenticate, create_key, list_keys, revoke_key
 from tidemark.store.api_keys import KeysTable
 
@@ -64,7 +63,7 @@ def test_a_secret_is_compared_in_constant_time_whether_its_key_is_there_or_not(
     for made in ("trainer", "revoked"):
         create_key(keys_table, name=made, role=Role.READ, projects=None)
     revoke_key(keys_table, "revoked")
-    monkeypatch.setattr(api_keys.hmac, "compare_digest", compare)
+    monkeypatch.setattr("hmac.compare_digest", compare)
     assert authenticate(keys_table, str(Token(name, "x" * 43))) is None
     assert compared == [(64, 64)]
 

@@ -1,0 +1,71 @@
+"""The reviewed rules: the least role that each operation asks for. A new operation has to be entered here."""
+
+from tidemark.domain.api_keys import Role
+
+PUBLIC = None
+
+_READS = (
+    "listProjects",
+    "getProject",
+    "getClassMap",
+    "listDatasets",
+    "getDataset",
+    "reportStorage",
+    "listFrames",
+    "getFrame",
+    "batchGetFrames",
+    "getFrameHistory",
+    "getLabelHistory",
+    "listVersions",
+    "getVersion",
+    "listCheckpoints",
+    "getCheckpoint",
+    "getCheckpointStatistics",
+    "createExport",
+    "listExports",
+    "getExport",
+    "listExportFiles",
+    "diffVersions",
+    "summarizeDiff",
+    "listUploads",
+    "listProjectUploads",
+    "getUpload",
+    "listUploadErrors",
+    "downloadUploadErrors",
+    "listUploadRows",
+    "listUploadFiles",
+    "readAssets",
+)
+_WRITES = (
+    "submitMutations",
+    "createUpload",
+    "completeUpload",
+    "retryUpload",
+    "rollBack",
+    "announceAssets",
+    "createCheckpoint",
+    "editCheckpoint",
+    "retryCheckpoint",
+    "archiveCheckpoint",
+    "unarchiveCheckpoint",
+)
+_ADMINISTRATION = (
+    "listRejectedFiles",
+    "createProject",
+    "putClassMap",
+    "createDataset",
+    "cloneDataset",
+    "archiveDataset",
+    "unarchiveDataset",
+    "purgeDataset",
+)
+
+RULES: dict[str, Role | None] = {
+    "getDescription": PUBLIC,
+    **dict.fromkeys(_READS, Role.READ),
+    **dict.fromkeys(_WRITES, Role.WRITE),
+    **dict.fromkeys(_ADMINISTRATION, Role.ADMIN),
+}
+
+PROJECT_IN_BODY = {"createProject": "name", "cloneDataset": "project"}
+"""Fields of bodies that name a project, by operation: it is asked for there as it is in a path."""
