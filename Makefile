@@ -41,7 +41,7 @@ format: $(READY) ## put the code into the style that lint checks
 	ruff format
 
 up: $(READY) ## run Tidemark on this machine, and print its address and an admin key (PORT=… to choose one)
-	@python -m infra.local up $(if $(PORT),--port $(PORT))
+	@python -m infra.local up $(if $(PORT),--port $(PORT)) $(ARGS)
 
 down: $(READY) ## stop it; its data stays for the next up
 	@python -m infra.local down

@@ -7,6 +7,7 @@ from aws_cdk import App
 
 from infra import STACK
 from infra.bundle import ROOT, Bundles, Target, build
+from infra.oidc import from_context
 from infra.review import review
 from infra.stack import Tidemark
 
@@ -21,13 +22,15 @@ def synthesise(outdir: Path, bundles: Bundles) -> Path:
 
 def _synthesise(app: App, bundles: Bundles) -> None:
     review(app)
-    Tidemark(app, STACK, bundles=bundles)
+    Tidemark(app, STACK, bundles=bundles, oidc=from_context(app.node.try_get_context))
     app.synth()
 
 
 def main() -> None:
     """Synthesise for AWS, as the command line asks: it says in the environment where to."""
-    _synthesise(App(), build(Target.AWS, ROOT / "build" / "bundles"))
+    app = App()
+    has_issuer = from_context(app.node.try_get_context) is not None
+    _synthesise(app, build(Target.AWS, ROOT / "build" / "bundles", oidc=has_issuer))
 
 
 if __name__ == "__main__":

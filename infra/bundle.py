@@ -1,4 +1,4 @@
-"""What is deployed, as folders: one that all functions share, and a layer with pyarrow for those that write Parquet."""
+"""What is deployed, as folders: one that all functions share, and layers for what few of them need."""
 
 import shutil
 import subprocess
@@ -41,14 +41,20 @@ class Bundles:
     """The code of all functions: pinned dependencies, `tidemark` and `functions`."""
     parquet: Path
     """A layer, of which Lambda puts `python` on the path: pyarrow, as far as it is needed."""
+    oidc: Path | None = None
+    """Such a layer with PyJWT, for the authorizer of a deployment that has an OpenID Connect issuer."""
 
 
-def build(target: Target, folder: Path) -> Bundles:
-    """Fill two folders in `folder`. Raises CalledProcessError if a dependency cannot be had.
+def build(target: Target, folder: Path, *, oidc: bool = False) -> Bundles:
+    """Fill two folders in `folder`, and with `oidc` a third. Raises CalledProcessError if a dependency cannot be had.
 
     The same sources give the same bytes, so that an unchanged bundle is not uploaded again.
     """
-    return Bundles(functions=_functions(target, folder / "functions"), parquet=_parquet(target, folder / "parquet"))
+    return Bundles(
+        functions=_functions(target, folder / "functions"),
+        parquet=_parquet(target, folder / "parquet"),
+        oidc=_oidc(target, folder / "oidc") if oidc else None,
+    )
 
 
 def _functions(target: Target, folder: Path) -> Path:
@@ -66,6 +72,11 @@ def _parquet(target: Target, folder: Path) -> Path:
             shutil.rmtree(found)
         else:
             found.unlink(missing_ok=True)
+    return folder
+
+
+def _oidc(target: Target, folder: Path) -> Path:
+    _install(target, REQUIREMENTS / "oidc.txt", folder / "python")
     return folder
 
 

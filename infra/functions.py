@@ -4,6 +4,7 @@ All share one bundle. Memory buys CPU in proportion (1,769 MB is one core), whic
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from aws_cdk import Duration, Size, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -13,6 +14,7 @@ from infra.bundle import Bundles
 from infra.data import Data
 from infra.function import ARCHITECTURE, RUNTIME, Function
 from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
+from infra.oidc import Oidc
 
 APPLY_CONCURRENCY = 100
 """Shards that are applied at once: six datasets of 16 shards loading at full speed, and a tenth of an account's usual
@@ -33,20 +35,15 @@ a stretch of about four minutes. Longer ones would lose more where one is cut of
 class Functions(Construct):
     """The functions and what starts them, but for the API, which `infra.api` puts before two of them."""
 
-    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest, oidc: Oidc | None
+    ) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
-        self._parquet = lambda_.LayerVersion(
-            self,
-            "Parquet",
-            description="pyarrow, as far as Parquet files need it",
-            code=lambda_.Code.from_asset(str(bundles.parquet)),
-            compatible_runtimes=[RUNTIME],
-            compatible_architectures=[ARCHITECTURE],
-        )
+        self._parquet = self._layer("Parquet", "pyarrow, as far as Parquet files need it", bundles.parquet)
         self._data = data
         self._ingest = ingest
-        self.authorizer = self._authorizer()
+        self.authorizer = self._authorizer(oidc, bundles.oidc)
         self.api = self._api()
         self.intake = self._intake()
         self.apply = self._apply()
@@ -102,14 +99,18 @@ class Functions(Construct):
         function.allow(memory, [self._data.idempotency.table_arn])
         return function
 
-    def _authorizer(self) -> Function:
+    def _authorizer(self, oidc: Oidc | None, verifying: Path | None) -> Function:
+        if oidc is not None and verifying is None:
+            raise ValueError("A deployment with an issuer needs the layer that verifies its tokens.")
+        layers = [self._layer("Oidc", "PyJWT, to verify tokens", verifying)] if oidc and verifying else []
         function = self._function(
             "authorizer",
             "Tells who an API key belongs to and what it may do",
             # One read and one hash; the memory is for loading the SDK quickly when an environment starts.
             memory_mb=512,
             timeout=Duration.seconds(5),
-            environment={"TIDEMARK_KEYS_TABLE": self._data.keys.table_name},
+            environment={"TIDEMARK_KEYS_TABLE": self._data.keys.table_name, **(oidc.environment if oidc else {})},
+            layers=layers,
         )
         function.allow(["dynamodb:GetItem"], [self._data.keys.table_arn])
         return function
@@ -260,6 +261,16 @@ class Functions(Construct):
             "TIDEMARK_TABLE": self._data.table.table_name,
             "TIDEMARK_BUCKET": self._data.bucket.bucket_name,
         }
+
+    def _layer(self, name: str, description: str, folder: Path) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            name,
+            description=description,
+            code=lambda_.Code.from_asset(str(folder)),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
 
     def _function(
         self,

@@ -10,18 +10,19 @@ from infra.drop_folder import DropFolder
 from infra.functions import Functions
 from infra.ingest import Ingest
 from infra.observability import Observability
+from infra.oidc import Oidc
 from infra.workflows import Workflows
 
 
 class Tidemark(Stack):
     """Everything that Tidemark needs in an account."""
 
-    def __init__(self, scope: Construct, name: str, *, bundles: Bundles) -> None:
+    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: Oidc | None) -> None:
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
         self.data = Data(self, "Data")
         self.ingest = Ingest(self, "Ingest")
         self.drop_folder = DropFolder(self, "DropFolder", data=self.data, ingest=self.ingest)
-        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, ingest=self.ingest)
+        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, ingest=self.ingest, oidc=oidc)
         self.workflows = Workflows(self, "Workflows", functions=self.functions)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
         Observability(

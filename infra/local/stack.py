@@ -6,14 +6,14 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra import STACK
 from infra.bundle import Target, build
 from infra.local import server
-from infra.local.assembly import assembly
+from infra.local.assembly import NO_CONTEXT, assembly, stand_ins
 from infra.local.deploy import CREDENTIALS, deploy, zipped
 from infra.local.emulator import REGION
 from infra.local.server import ROOT, Server
@@ -63,8 +63,9 @@ class LocalStack:
         server.stop(self.home)
 
 
-def up(home: Path, port: int | None = None) -> LocalStack:
-    """Start the emulator of `home` if it does not run and deploy the sources as they are now to it.
+def up(home: Path, port: int | None = None, context: Mapping[str, object] = NO_CONTEXT) -> LocalStack:
+    """Start the emulator of `home` if it does not run and deploy the sources as they are now to it, with values that a
+    deployment may be given.
 
     Raises NotStarted if it does not start as asked, CalledProcessError or DeploymentFailed if the sources do not
     deploy.
@@ -72,10 +73,10 @@ def up(home: Path, port: int | None = None) -> LocalStack:
     was_running = server.running(home) is not None
     running = server.start(home, port)
     try:
-        template = assembly()
+        template = assembly(context)
         with tempfile.TemporaryDirectory() as folder:
-            built = build(Target.LOCAL, Path(folder))
-            bundles = {name: zipped(bundle) for name, bundle in asdict(built).items()}
+            built = build(Target.LOCAL, Path(folder), oidc="oidc" in stand_ins(template))
+            bundles = {name: zipped(bundle) for name, bundle in asdict(built).items() if bundle}
         return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundles))
     except BaseException:
         if not was_running:

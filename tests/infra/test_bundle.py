@@ -8,15 +8,24 @@ import pytest
 
 from infra.bundle import Bundles, Target, build
 
+ELF_AARCH64 = 183
+"""The machine in the head of a binary."""
+
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    return build(Target.AWS, tmp_path_factory.mktemp("aws"))
+    return build(Target.AWS, tmp_path_factory.mktemp("aws"), oidc=True)
 
 
 @pytest.fixture(scope="module")
 def bundle(bundles: Bundles) -> Path:
     return bundles.functions
+
+
+@pytest.fixture(scope="module")
+def oidc(bundles: Bundles) -> Path:
+    assert bundles.oidc is not None
+    return bundles.oidc / "python"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,18 @@ def test_its_binaries_are_for_lambdas_arm_machines(bundles: Bundles) -> None:
         assert all(name.endswith("-314-aarch64-linux-gnu.so") for name in binaries)
 
 
+def test_the_binaries_of_the_layer_with_pyjwt_are_for_lambdas_arm_machines(oidc: Path) -> None:
+    binaries = [*oidc.rglob("*.so")]
+    assert binaries
+    assert all(file.name.endswith(("-314-aarch64-linux-gnu.so", ".abi3.so")) for file in binaries)
+    assert {int.from_bytes(file.read_bytes()[18:20], "little") for file in binaries} == {ELF_AARCH64}
+
+
+def test_pyjwt_is_in_its_layer_only(bundle: Path, oidc: Path) -> None:
+    assert (oidc / "jwt").is_dir()
+    assert not (bundle / "jwt").exists()
+
+
 def test_pyarrow_is_in_its_layer_only(bundles: Bundles) -> None:
     assert (bundles.parquet / "python" / "pyarrow").is_dir()
     assert not (bundles.functions / "pyarrow").exists()
@@ -50,6 +71,8 @@ def test_pyarrow_is_in_its_layer_only(bundles: Bundles) -> None:
 def test_bundle_and_layer_keep_well_below_lambdas_limit(bundles: Bundles) -> None:
     assert _megabytes(bundles.functions) < 25
     assert _megabytes(bundles.functions) + _megabytes(bundles.parquet) < 125
+    assert bundles.oidc is not None
+    assert _megabytes(bundles.oidc) < 25
 
 
 def test_what_is_left_of_pyarrow_writes_and_reads_parquet_files(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What a function loads when it starts: pyarrow is larger than all else together, and one function alone needs it."""
+"""What a function loads when it starts: pyarrow is larger than all else together, and one function alone needs it; so
+it is with PyJWT, which is not even there without an issuer."""
 
 import os
 import subprocess
@@ -9,8 +10,8 @@ import pytest
 HANDLERS = ["api", "authorizer", "intake", "apply", "publish", "dead_letter"]
 
 
-def _loads_pyarrow(function: str) -> bool:
-    program = f"import sys; import functions.{function}.handler; sys.exit('pyarrow' in sys.modules)"
+def _loads(function: str, package: str) -> bool:
+    program = f"import sys; import functions.{function}.handler; sys.exit({package!r} in sys.modules)"
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -28,8 +29,12 @@ def _loads_pyarrow(function: str) -> bool:
 
 @pytest.mark.parametrize("function", HANDLERS)
 def test_a_function_that_writes_no_parquet_does_not_load_pyarrow(function: str) -> None:
-    assert not _loads_pyarrow(function)
+    assert not _loads(function, "pyarrow")
 
 
 def test_the_checkpoint_function_loads_it() -> None:
-    assert _loads_pyarrow("checkpoint")
+    assert _loads("checkpoint", "pyarrow")
+
+
+def test_the_authorizer_does_not_load_pyjwt_before_it_is_needed() -> None:
+    assert not _loads("authorizer", "jwt")
