@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer is given by context values and changes the authorizer alone; without it, nothing is there."""
+"""An OpenID Connect issuer is given by context values and changes the authorizer alone."""
 
 import json
 from typing import Any

@@ -1,0 +1,111 @@
+"""An OpenID Connect issuer on this machine: it describes itself, publishes its keys and signs what it is asked to."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+AUDIENCE = "tidemark"
+CONFIGURATION, KEYS = "/.well-known/openid-configuration", "/keys"
+
+
+@cache
+def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
+    """A key of that name, the same in all of a process: they are slow to make."""
+    del name
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+@cache
+def ec_key(name: str, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
+    """An elliptic curve's key of that name."""
+    del name
+    return ec.generate_private_key(curve())
+
+
+class Issuer:
+    """What the issuer is and does, to be changed by tests."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.keys: dict[str, Any] = {"r1": rsa_key("r1"), "e1": ec_key("e1")}
+        """Its private keys, by the ids under which it publishes the public ones."""
+        self.answers: dict[str, tuple[int, bytes, dict[str, str]]] = {}
+        """What it answers at a path, instead of what it should: status, body, headers."""
+        self.asked: list[str] = []
+        """The paths that were asked for."""
+
+    def configuration(self, **changes: Any) -> bytes:
+        """How it describes itself."""
+        return json.dumps({"issuer": self.url, "jwks_uri": f"{self.url}{KEYS}"} | changes).encode()
+
+    def published(self) -> bytes:
+        """Its public keys, without `alg`, as some issuers leave it out."""
+        return json.dumps({"keys": [_public(kid, key) for kid, key in self.keys.items()]}).encode()
+
+    def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        """What a GET of a path answers."""
+        self.asked.append(path)
+        if path in self.answers:
+            return self.answers[path]
+        found = {CONFIGURATION: self.configuration, KEYS: self.published}.get(path)
+        return (200, found(), {}) if found else (404, b"", {})
+
+    def claims(self, *grants: str, **changes: Any) -> dict[str, Any]:
+        """The claims of a good token that is good for five minutes; a change to None leaves a claim out."""
+        now = int(time.time())
+        good = {"iss": self.url, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 300, "groups": [*grants]}
+        return {name: value for name, value in (good | changes).items() if value is not None}
+
+    def token(self, *grants: str, kid: str = "r1", **changes: Any) -> str:
+        """A token that it has signed."""
+        return signed(self.claims(*grants, **changes), self.keys[kid], kid=kid)
+
+
+def signed(claims: dict[str, Any], key: Any, algorithm: str | None = None, **header: Any) -> str:
+    """Claims, signed by any key."""
+    usual = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
+    return jwt.encode(claims, key, algorithm=algorithm or usual, headers=header)
+
+
+def _public(kid: str, key: Any) -> dict[str, Any]:
+    kind = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
+    found: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
+    return found | {"kid": kid, "use": "sig"}
+
+
+@contextmanager
+def serving() -> Iterator[Issuer]:
+    """An issuer that listens on a port of its own."""
+    issuer: Issuer
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body, headers = issuer.answer(self.path)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    issuer = Issuer(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield issuer
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
