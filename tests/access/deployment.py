@@ -15,14 +15,12 @@ from unittest.mock import patch
 
 from botocore.client import BaseClient
 
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
-
 from functions.api import deployment, handler, idempotency
 from functions.authorizer import handler as authorizer
 from functions.authorizer.handler import NOBODY
 from tests.access.operations import Request
 from tests.faults.world import World, new_world
+from tests.tables import REGION
 from tests.unit.api.gateway import Answer, Client, Context
 from tidemark.domain.api_keys import Role
 from tidemark.domain.files import DroppedObject
@@ -109,7 +107,7 @@ def deployed() -> Iterator[Deployment]:
         keys = _table(backend, "keys", names)
         memory = _table(backend, "idempotency", {"id": "HASH"})
         made = Deployment(world, KeysTable(backend.dynamodb, keys))
-        environment = {"TIDEMARK_IDEMPOTENCY_TABLE": memory, "TIDEMARK_KEYS_TABLE": keys}
+        environment = {"TIDEMARK_IDEMPOTENCY_TABLE": memory, "TIDEMARK_KEYS_TABLE": keys, "AWS_DEFAULT_REGION": REGION}
         stack.enter_context(patch.dict(os.environ, environment))
         stack.enter_context(patch.object(Backend, "from_environment", lambda: backend))
         for remembered in (deployment.backend, idempotency._remembered, idempotency._config, authorizer._table):

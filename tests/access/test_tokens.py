@@ -1,21 +1,16 @@
 """Tokens of an OpenID Connect issuer on this machine, as the authorizer takes them, or does not."""
 
 import base64
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from functions.authorizer import handler as authorizer
-from tests.access.issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, ec_key, rsa_key, serving, signed
+from tests.access.forging import FORGERIES, forged, hmac_token
+from tests.access.issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, rsa_key, serving, signed
 from tests.unit.api.gateway import Context
 from tidemark.domain.api_keys import Grant, Role, Scope
 from tidemark.store import issuer as issuer_keys
@@ -148,70 +143,7 @@ def test_a_token_that_says_too_little_or_something_else_is_turned_away(issuer: I
     assert authorize(signed(changed, issuer.keys["r1"], kid="r1")) == REFUSED
 
 
-def public_pem(key: RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def forged(issuer: Issuer, how: str) -> str:
-    """A token with all the right claims that the issuer has not signed."""
-    claims = issuer.claims("tidemark:admin:*")
-    good = issuer.token("tidemark:admin:*")
-    head, body, signature = good.split(".")
-    made = {
-        "another key": lambda: signed(claims, rsa_key("stranger"), kid="r1"),
-        "no signature": lambda: f"{head}.{body}.",
-        "none": lambda: jwt.encode(claims, "", algorithm="none", headers={"kid": "r1"}) + signature,
-        "None": lambda: f"{segment({'alg': 'None', 'kid': 'r1'})}.{body}.{signature}",
-        "the public key as a secret": lambda: hmac_token(claims, public_pem(issuer.keys["r1"])),
-        "other claims": lambda: f"{head}.{segment(claims | {'sub': 'eve'})}.{signature}",
-        "another algorithm": lambda: signed(claims, issuer.keys["r1"], "RS512", kid="r1"),
-        "the algorithm of another key": lambda: signed(claims, issuer.keys["r1"], kid="e1"),
-        "another curve": lambda: signed(claims, ec_key("p384", ec.SECP384R1), "ES384", kid="e1"),
-        "no key id": lambda: signed(claims, issuer.keys["r1"]),
-        "unknown key id": lambda: signed(claims, issuer.keys["r1"], kid="r2"),
-        "a key of its own": lambda: signed(claims, rsa_key("stranger"), kid="r1", jwk={"kty": "RSA"}),
-        "keys from elsewhere": lambda: signed(claims, rsa_key("stranger"), kid="r1", jku="http://127.0.0.1:1/keys"),
-        "critical extension": lambda: signed(claims, issuer.keys["r1"], kid="r1", crit=["exp"], exp=1),
-        "encrypted": lambda: f"{good}.x.y",
-        "padded": lambda: f"{good}=",
-    }
-    token: str = made[how]()
-    return token
-
-
-def segment(content: Json) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
-
-
-def hmac_token(claims: Json, secret: bytes) -> str:
-    """Signed by HS256 with the issuer's public key, which PyJWT itself declines to do."""
-    unsigned = f"{segment({'alg': 'HS256', 'kid': 'r1', 'typ': 'JWT'})}.{segment(claims)}"
-
-    mac = hmac.new(secret, unsigned.encode(), hashlib.sha256).digest()
-    return f"{unsigned}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        "another key",
-        "no signature",
-        "none",
-        "None",
-        "the public key as a secret",
-        "other claims",
-        "another algorithm",
-        "the algorithm of another key",
-        "another curve",
-        "no key id",
-        "unknown key id",
-        "a key of its own",
-        "keys from elsewhere",
-        "critical extension",
-        "encrypted",
-        "padded",
-    ],
-)
+@pytest.mark.parametrize("how", FORGERIES)
 def test_a_token_that_the_issuer_has_not_signed_so_is_turned_away(issuer: Issuer, how: str) -> None:
     assert authorize(forged(issuer, how)) == REFUSED
 

@@ -9,7 +9,9 @@ from functions.api.resolver import Resolver
 from functions.api.routes import Routes
 from tests.faults.world import World
 from tests.unit.api.gateway import Client
-from tidemark.domain.api_keys import Grant, Role
+from tidemark.domain.api_keys import Grant, Role, Scope
+from tidemark.domain.files import DroppedObject
+from tidemark.services.drop_folder import take
 
 
 def test_someone_elses_project_is_said_to_be_so(api: Client) -> None:  # noqa: ARG001 - the project exists
@@ -23,6 +25,53 @@ def test_a_role_too_low_is_said_to_be_so(api: Client, reader: Client) -> None:  
         "role_too_low",
         "This API key's role is 'read'; the request needs 'write'.",
     )
+
+
+@pytest.fixture
+def person(api: Client) -> Client:
+    """Someone with a token: administrator of `cars`, writer of `planes` and reader of `birds`."""
+    for project in ("cars", "planes", "boats"):
+        assert api.post("/projects", {"name": project, "classes": [{"name": "heron"}, {"name": "stork"}]}).status == 201
+    others = (Scope(role=Role.WRITE, projects=("planes",)), Scope(role=Role.READ, projects=("birds",)))
+    return Client(Grant(name="oidc:ann", role=Role.ADMIN, projects=("cars",), others=others))
+
+
+@pytest.mark.parametrize(("project", "status"), [("cars", 201), ("planes", 403), ("birds", 403), ("boats", 403)])
+def test_a_token_may_do_in_each_project_what_its_role_there_includes(person: Client, project: str, status: int) -> None:
+    assert person.post(f"/projects/{project}/datasets", {"name": "new"}).status == status
+
+
+def test_a_token_reads_where_it_has_any_role(person: Client) -> None:
+    assert [project["name"] for project in person.get("/projects").json()["items"]] == ["birds", "cars", "planes"]
+
+
+def test_the_role_of_a_token_in_one_project_is_of_no_use_in_another(person: Client) -> None:
+    clone = person.post("/projects/birds/datasets/train/clones", {"name": "mine", "project": "cars"})
+    assert (clone.status, clone.json()["code"]) == (403, "role_too_low")
+
+
+def test_files_rejected_from_folders_of_projects_that_a_token_only_reads_are_not_listed(
+    person: Client, world: World
+) -> None:
+    backend = world.process()
+    for project in ("birds", "cars"):
+        key = f"drop/{project}/nothing/a.jsonl"
+        backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=b"{}")
+        take(backend, DroppedObject(key=key, version=None, bytes=2))
+    assert [file["key"] for file in person.get("/rejected-files").json()["items"]] == ["drop/cars/nothing/a.jsonl"]
+
+
+def test_a_refusal_of_a_token_calls_it_one(person: Client) -> None:
+    refusals = [person.post(f"/projects/{name}/datasets", {"name": "new"}) for name in ("boats", "birds")]
+    assert [refusal.json()["detail"] for refusal in refusals] == [
+        "This token is not for that project.",
+        "This token's role in that project is 'read'; the request needs 'admin'.",
+    ]
+
+
+def test_whoever_came_by_a_token_is_named_so_in_what_is_made(person: Client) -> None:
+    made = person.post("/projects/cars/datasets", {"name": "new"}).json()
+    assert made["created_by"] == "oidc:ann"
 
 
 def test_nobody_is_told_how_to_send_a_key(world: World) -> None:  # noqa: ARG001 - something to read
