@@ -10,11 +10,16 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import boto3
 
+from infra.bundle import Target, build
+from infra.local.deploy import zipped
 from infra.local.stack import LocalStack
+from infra.oidc import Oidc
+from tests.access.issuer import AUDIENCE, Issuer
 from tests.stack.client import wait_until
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.windows import Window
@@ -50,6 +55,25 @@ def _account(stack: LocalStack) -> dict[str, Any]:
         "aws_access_key_id": stack.aws["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": stack.aws["AWS_SECRET_ACCESS_KEY"],
     }
+
+
+@contextmanager
+def authorizer_with(stack: LocalStack, issuer: Issuer) -> Iterator[None]:
+    """Give the authorizer an issuer, and the layer for it: to deploy the template once more for that takes a minute."""
+    client = boto3.client("lambda", **_account(stack))
+    functions = client.list_functions()["Functions"]
+    (before,) = [each for each in functions if each["Handler"] == "functions.authorizer.handler.handler"]
+    name, variables = before["FunctionName"], before["Environment"]["Variables"]
+    with TemporaryDirectory() as folder:
+        built = build(Target.LOCAL, Path(folder), oidc=True).oidc
+        assert built is not None
+        layer = client.publish_layer_version(LayerName="oidc", Content={"ZipFile": zipped(built)})
+    given = {**variables, **Oidc(issuer.url, AUDIENCE, "groups").environment}
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": given}, Layers=[layer["LayerVersionArn"]]
+    )
+    yield
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": variables}, Layers=[])
 
 
 def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
