@@ -32,7 +32,7 @@ earlier state stays readable.
 
 Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
 next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
-gateway itself: 403 for an unknown or revoked key, 413 for a body above 10 MB, 429 for too many requests at once.
+gateway itself: 403 for a key or token that is not good, 413 for a body above 10 MB, 429 for too many requests at once.
 """
 TAGS = [
     "projects",
@@ -51,8 +51,8 @@ TAGS = [
 
 REFUSALS = {
     400: "The body is not JSON.",
-    401: "The request carries no API key.",
-    403: "The API key is unknown or revoked, not for this project, or its role is too low.",
+    401: "The request carries no API key, and no token.",
+    403: "The API key or token is not good, not for this project, or its role is too low.",
     404: "Something that the path or the version names does not exist.",
     409: "The request contradicts what is there, or the first request with its Idempotency-Key is still running.",
     413: "The body, or what it lists, is larger than the limit.",
@@ -92,7 +92,9 @@ def describe(resolver: "Resolver") -> dict[str, Any]:
             servers=[Server(url="../..", description="The deployment that this document was read from.")],
             tags=cast("list[Any]", TAGS),
             security_schemes={
-                "bearer": HTTPBearer(description="An API key, `tdm.<name>.<secret>`."),
+                "bearer": HTTPBearer(
+                    description="An API key, `tdm.<name>.<secret>`; or a token of the deployment's issuer."
+                ),
                 "header": APIKey(name="x-api-key", in_=APIKeyIn.header, description="An API key."),
             },
             security=[{"bearer": []}, {"header": []}],

@@ -1,4 +1,4 @@
-"""The doors of the deployed stack: keys smuggled along in headers, signed URLs that were altered, tokens of an issuer."""
+"""The doors of the deployed stack: smuggled keys, signed URLs that were altered, and tokens of an issuer."""
 
 import re
 from collections.abc import Callable, Iterator
