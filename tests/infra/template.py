@@ -6,6 +6,11 @@ from typing import Any
 
 Resource = Mapping[str, Any]
 
+PRODUCERS = ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:role/labelling"]
+"""Whom a deployment lets put files into the drop folder, by the context value `drop_producers`."""
+ISSUER = {"oidc_issuer": "https://issuer.example.com/people", "oidc_audience": "tidemark"}
+"""The context values of a deployment with an OpenID Connect issuer."""
+
 
 @dataclass(frozen=True)
 class Template:

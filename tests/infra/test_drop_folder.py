@@ -1,17 +1,12 @@
 """The drop folder: intake is told of its files, and only producers that were named may put any."""
 
-import json
-from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
 
-from infra import STACK
-from infra.local.assembly import synthesised
-from tests.infra.template import Template
-
-PRODUCERS = ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:role/labelling"]
+from infra.local.assembly import assembly
+from tests.infra.template import PRODUCERS, Template
 
 
 def _statements(template: Template, queue: str) -> list[dict[str, Any]]:
@@ -61,17 +56,17 @@ def test_nobody_else_may_put_files_where_no_producer_is_named(template: Template
     assert _admitted(template) == []
 
 
-def test_producers_that_are_named_may_put_files_into_the_folder_and_nothing_else(tmp_path: Path) -> None:
-    made = synthesised(tmp_path / "assembly", context={"drop_producers": PRODUCERS})
-    template = Template(json.loads((made / f"{STACK}.template.json").read_text()))
-    bucket, _ = template.one("S3::Bucket", "DataBucket")
-    (allowed,) = _admitted(template)
+def test_producers_that_are_named_may_put_files_into_the_folder_and_nothing_else(
+    template_with_producers: Template,
+) -> None:
+    bucket, _ = template_with_producers.one("S3::Bucket", "DataBucket")
+    (allowed,) = _admitted(template_with_producers)
     assert allowed["Principal"] == {"AWS": PRODUCERS}
     assert allowed["Action"] == "s3:PutObject"
     assert allowed["Resource"] == {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/drop/*"]]}
 
 
-def test_nobody_can_let_everyone_in(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nobody_can_let_everyone_in(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CalledProcessError):
-        synthesised(tmp_path / "assembly", context={"drop_producers": "arn:aws:iam::111122223333:root, *"})
+        assembly({"drop_producers": "arn:aws:iam::111122223333:root, *"})
     assert "names AWS principals by ARN" in capfd.readouterr().err

@@ -1,21 +1,11 @@
 """An OpenID Connect issuer is given by context values and changes the authorizer alone."""
 
-import json
 from typing import Any
 
 import pytest
 
-from infra import STACK
-from infra.local.assembly import assembly
 from infra.oidc import Oidc, from_context
 from tests.infra.template import Template, without_hash
-
-CONTEXT = {"oidc_issuer": "https://issuer.example.com/people", "oidc_audience": "tidemark"}
-
-
-@pytest.fixture(scope="module")
-def with_issuer() -> Template:
-    return Template(json.loads((assembly(CONTEXT) / f"{STACK}.template.json").read_text()))
 
 
 def authorizer(template: Template) -> dict[str, Any]:
@@ -28,8 +18,8 @@ def test_without_an_issuer_the_authorizer_has_no_layer_and_no_word_of_one(templa
     assert [without_hash(name) for name in template.of_type("Lambda::LayerVersion")] == ["FunctionsParquet"]
 
 
-def test_the_authorizer_is_told_of_the_issuer(with_issuer: Template) -> None:
-    variables = authorizer(with_issuer)["Environment"]["Variables"]
+def test_the_authorizer_is_told_of_the_issuer(template_with_issuer: Template) -> None:
+    variables = authorizer(template_with_issuer)["Environment"]["Variables"]
     assert {name: value for name, value in variables.items() if "OIDC" in name} == {
         "TIDEMARK_OIDC_ISSUER": "https://issuer.example.com/people",
         "TIDEMARK_OIDC_AUDIENCE": "tidemark",
@@ -37,20 +27,20 @@ def test_the_authorizer_is_told_of_the_issuer(with_issuer: Template) -> None:
     }
 
 
-def test_the_layer_is_the_authorizers_alone(with_issuer: Template) -> None:
-    layer, _ = with_issuer.one("Lambda::LayerVersion", "FunctionsOidc")
+def test_the_layer_is_the_authorizers_alone(template_with_issuer: Template) -> None:
+    layer, _ = template_with_issuer.one("Lambda::LayerVersion", "FunctionsOidc")
     carrying = [
         without_hash(name)
-        for name, function in with_issuer.of_type("Lambda::Function").items()
+        for name, function in template_with_issuer.of_type("Lambda::Function").items()
         if {"Ref": layer} in function["Properties"].get("Layers", [])
     ]
     assert carrying == ["FunctionsAuthorizer"]
 
 
 def test_an_issuer_changes_nothing_but_the_authorizer_and_what_it_is_called_by(
-    template: Template, with_issuer: Template
+    template: Template, template_with_issuer: Template
 ) -> None:
-    before, after = template.document["Resources"], with_issuer.document["Resources"]
+    before, after = template.document["Resources"], template_with_issuer.document["Resources"]
     changed = {without_hash(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed == {"FunctionsAuthorizer", "FunctionsOidc"}
 
