@@ -92,7 +92,9 @@ def _remembered(text: str, find: Callable[[str], Answer]) -> Grant | None:
     digest = hashlib.sha256(text.encode()).digest()
     answer = _answers.get(digest)
     if answer is None or answer.until <= _now():
-        answer = _answers[digest] = find(text)
+        answer = find(text)
+        if answer.until > _now():
+            _answers[digest] = answer
     return answer.grant
 
 

@@ -1,6 +1,7 @@
 """Tokens of an OpenID Connect issuer on this machine, as the authorizer takes them, or does not."""
 
 import base64
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -198,19 +199,28 @@ def test_an_answer_is_not_remembered_beyond_the_tokens_end(issuer: Issuer, clock
         authorize(token)
 
 
+def test_a_refused_token_takes_no_room(issuer: Issuer) -> None:
+    assert authorize(issuer.token("others:admin:*")) == REFUSED
+    assert not authorizer._answers
+
+
 def test_an_answer_is_remembered_for_a_minute_at_most(issuer: Issuer) -> None:
     granted(issuer.token("tidemark:read:*", exp=int(time.time()) + 3600))
     (remembered,) = authorizer._answers.values()
     assert remembered.until <= time.time() + authorizer.MEMORY_SECONDS
 
 
-def test_nothing_of_a_token_is_logged(
-    issuer: Issuer, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_why_a_token_is_refused_is_logged_and_nothing_of_it(
+    issuer: Issuer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged = io.StringIO()
+    monkeypatch.setattr(authorizer.logger.registered_handler, "stream", logged)
     token = issuer.token("tidemark:read:*", aud="other")
     authorize(token)
     written = capsys.readouterr()
-    assert token.split(".")[1] not in written.out + written.err + caplog.text
+    assert '"reason":"InvalidAudienceError"' in logged.getvalue()
+    for part in token.split("."):
+        assert part not in written.out + written.err + logged.getvalue()
 
 
 @pytest.fixture

@@ -86,8 +86,8 @@ def test_the_name_of_a_revoked_key_is_not_used_again(keys_table: KeysTable) -> N
         create_key(keys_table, name="trainer", role=Role.READ, projects=None)
 
 
-@pytest.mark.parametrize("name", ["", "a.b", "a b", "ä", "x" * 65, "name\n"])
-def test_a_name_that_could_not_be_told_from_a_secret_is_refused(keys_table: KeysTable, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "oidc:ann", "a.b", "a b", "ä", "x" * 65, "name\n"])
+def test_a_name_that_could_not_be_told_from_a_secret_or_a_person_is_refused(keys_table: KeysTable, name: str) -> None:
     with pytest.raises(ValidationError):
         create_key(keys_table, name=name, role=Role.READ, projects=None)
 
