@@ -23,7 +23,7 @@ from tests.bench.units import (
 )
 
 INDEXES = (
-    Index(("unsettled", "unsettled_order"), ("deletes",)),
+    Index(("unsettled", "unsettled_order"), ("deletes", "rows_in_flight", "windows_in_flight")),
     Index(("dataset", "accepted_at")),
     Index(("project", "accepted_at")),
 )

@@ -17,6 +17,7 @@ from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.projects import Project
 from tidemark.domain.schema import Schema
+from tidemark.domain.uploads import InFlight
 from tidemark.domain.versions import Version
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ CATALOG_SECONDS = 60
 """How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
 incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
 
+IN_FLIGHT_SECONDS = 2
+"""How long a process trusts what it knows of a dataset's rows in flight, so that counting them costs a busy dataset
+little. What is accepted meanwhile comes on top of a quota."""
+
 WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
 """What the variables begin with that name state machines."""
 
@@ -53,8 +58,8 @@ S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process remembers: definitions for a while; version records and what checkpoints froze, which never
-    change, as long as they fit."""
+    """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
+    checkpoints froze, which never change, as long as they fit."""
 
     projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
     class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
@@ -65,6 +70,8 @@ class Memory:
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
     cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
     """The clones that have all their frames, by their uids."""
+    in_flight: TTLCache[str, InFlight] = field(default_factory=lambda: TTLCache(1024, IN_FLIGHT_SECONDS))
+    """By uids of datasets."""
     frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
 
 
