@@ -34,11 +34,12 @@ def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
         *senders,
         *(Reader(stage, memory, Random(f"{seed}-reader-{number}")) for number in range(READERS)),
         Curator(stage, memory, Random(f"{seed}-curator")),
-        Flood(stage),
+        flood,
         Intruder(stage, Random(f"{seed}-intruder")),
     ]
-    for sender in senders:
-        sender.begin()
+    flood = Flood(stage)
+    for one in (flood, *senders):
+        one.begin()
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(len(actors)) as pool:
         list(pool.map(lambda actor: _work(actor, tally, lambda: time.monotonic() < until), actors))
