@@ -30,6 +30,7 @@ def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
         Sender(stage, stage.places[place], number, Random(f"{seed}-{number}"))
         for number, place in enumerate(PLACES_OF_SENDERS)
     ]
+    flood = Flood(stage)
     actors: list[Any] = [
         *senders,
         *(Reader(stage, memory, Random(f"{seed}-reader-{number}")) for number in range(READERS)),
@@ -37,9 +38,9 @@ def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
         flood,
         Intruder(stage, Random(f"{seed}-intruder")),
     ]
-    flood = Flood(stage)
-    for one in (flood, *senders):
-        one.begin()
+    flood.begin()
+    for sender in senders:
+        sender.begin()
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(len(actors)) as pool:
         list(pool.map(lambda actor: _work(actor, tally, lambda: time.monotonic() < until), actors))
