@@ -116,7 +116,7 @@ def pending(backend: Backend, uid: str) -> list[bool]:
 def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
     """What of a dataset is in flight, as the index knows it, a moment late; no more is looked at once that is `most`.
 
-    A query a megabyte, which is that of some four thousand uploads.
+    A query a megabyte, which holds some five thousand uploads.
     """
     rows = windows = 0
     start: Mapping[str, Any] | None = None
