@@ -15,6 +15,8 @@ from tests.unit.api.gateway import Client
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 from tidemark.domain.throttling import TOLD_AT_ONCE, WINDOW_SECONDS
+from tidemark.domain.uploads import InFlight
+from tidemark.services import in_flight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """A window begins at it."""
@@ -119,3 +121,23 @@ def test_a_count_expires(noisy: Client, environments: Callable[[int], None], wor
     (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
     assert item["count"] == {"N": str(4 * TOLD_AT_ONCE)}
     assert int(item["expiration"]["N"]) > NOON.timestamp() + WINDOW_SECONDS
+
+
+@pytest.mark.usefixtures("api")
+def test_rows_for_a_dataset_with_too_much_in_flight_are_refused_and_told_to_come_again(
+    writer: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(in_flight, "QUOTA", InFlight(0, 0))
+    capsys.readouterr()
+    row = {"op": "ADD", "frame": {"frame_id": "f1"}}
+    refused = writer.post("/projects/birds/datasets/train/mutations", {"mutations": [row]})
+    assert (refused.status, refused.json()["code"]) == (429, "too_many_rows_in_flight")
+    assert 10 <= int(refused.headers["Retry-After"]) < 14
+    (measured,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RequestsThrottled" in line]
+    assert (measured["reason"], measured["RequestsThrottled"]) == ("too_many_rows_in_flight", [1.0])
+
+
+def test_every_route_that_asks_for_a_key_may_say_that_it_is_too_much(api: Client) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    operations = [operation for methods in paths.values() for operation in methods.values() if "x-role" in operation]
+    assert {"429"} <= set.intersection(*(set(operation["responses"]) for operation in operations))
