@@ -59,7 +59,7 @@ class Sender:
         while goes_on():
             (door,) = self._random.choices([*doors], [*doors.values()])
             door()
-            if self._random.random() < 0.4:
+            if self.states and self._random.random() < 0.4:
                 self._verify(self._random.choice([*self.states]))
 
     def _request(self) -> None:
