@@ -1,5 +1,6 @@
 """What a dataset has in flight is counted, and bounded: requests are refused, files wait, and nothing is lost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import TooManyInFlight
 from tidemark.domain.uploads import InFlight, UploadStatus
 from tidemark.services import datasets, files, in_flight, retry
-from tidemark.store import backend as store_backend
 from tidemark.store import catalog, uploads
 
 ALL = InFlight(10**9, 10**9)
@@ -154,7 +154,7 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
     monkeypatch.setattr(files, "PART_ROWS", 5)
-    monkeypatch.setattr(store_backend, "IN_FLIGHT_SECONDS", 0)
+    monkeypatch.setattr(in_flight, "REMEMBERED", timedelta())
     upload = started(world, lines(*ROWS))
     run_orders(world)
     assert found(world, upload).rows == 5
@@ -181,9 +181,12 @@ def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkey
 
     monkeypatch.setattr(uploads, "in_flight", looked)
     process = world.process()
-    for number in range(3):
-        send(world, add(f"f{number}"), by=process)
-    assert len(looks) == 1
+    uid = catalog.dataset(process, PROJECT, DATASET).uid
+    in_flight.may_read_on(process, uid)
+    in_flight.may_read_on(process, uid)  # a second later, by the clock of this world
+    assert looks == [uid]
+    in_flight.may_read_on(process, uid)
+    assert looks == [uid, uid]
 
 
 def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> None:

@@ -25,7 +25,9 @@ class Sqs:
         del QueueUrl
         self.batches.append(Entries)
         seen = [entry.get("MessageDeduplicationId") for batch in self.batches for entry in batch]
-        refused = [e for e in Entries if int(e["Id"]) % 2 and seen.count(e.get("MessageDeduplicationId")) <= self._refusals]
+        refused = [
+            e for e in Entries if int(e["Id"]) % 2 and seen.count(e.get("MessageDeduplicationId")) <= self._refusals
+        ]
         self.taken.extend(entry for entry in Entries if entry not in refused)
         return {"Failed": [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in refused]}
 

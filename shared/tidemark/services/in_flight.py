@@ -6,6 +6,8 @@ refused. The count is read from an index and remembered for a moment, so it is l
 seconds may come on top.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import TooManyInFlight
 from tidemark.domain.limits import MAX_ROWS_IN_FLIGHT, MAX_WINDOWS_IN_FLIGHT
@@ -16,6 +18,9 @@ from tidemark.store.backend import Backend
 QUOTA = InFlight(MAX_ROWS_IN_FLIGHT, MAX_WINDOWS_IN_FLIGHT)
 READING_QUOTA = InFlight(MAX_ROWS_IN_FLIGHT // 2, MAX_WINDOWS_IN_FLIGHT // 2)
 """What may be in flight for a file to be read further."""
+
+REMEMBERED = timedelta(seconds=2)
+"""How long a process trusts what it has counted, so that counting costs a busy dataset little."""
 
 
 def refuse_if_full(backend: Backend, dataset: Dataset) -> None:
@@ -39,9 +44,9 @@ def _fills(found: InFlight, quota: InFlight) -> bool:
 
 
 def _in_flight(backend: Backend, uid: str) -> InFlight:
-    remembered = backend.memory.in_flight
-    try:
-        return remembered[uid]
-    except KeyError:
-        found = remembered[uid] = uploads.in_flight(backend, uid, most=QUOTA)
-        return found
+    now = backend.clock()
+    at, found = backend.memory.in_flight.get(uid, (datetime.min.replace(tzinfo=UTC), InFlight()))
+    if not timedelta() <= now - at < REMEMBERED:
+        found = uploads.in_flight(backend, uid, most=QUOTA)
+        backend.memory.in_flight[uid] = now, found
+    return found

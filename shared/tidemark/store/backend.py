@@ -37,10 +37,6 @@ CATALOG_SECONDS = 60
 """How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
 incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
 
-IN_FLIGHT_SECONDS = 2
-"""How long a process trusts what it knows of a dataset's rows in flight, so that counting them costs a busy dataset
-little. What is accepted meanwhile comes on top of a quota."""
-
 WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
 """What the variables begin with that name state machines."""
 
@@ -70,8 +66,8 @@ class Memory:
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
     cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
     """The clones that have all their frames, by their uids."""
-    in_flight: TTLCache[str, InFlight] = field(default_factory=lambda: TTLCache(1024, IN_FLIGHT_SECONDS))
-    """By uids of datasets."""
+    in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
+    """By uids of datasets, each with the moment of the look."""
     frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
 
 
