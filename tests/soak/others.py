@@ -75,8 +75,8 @@ class Curator:
         """A clone has the frames of the version."""
         body = {"name": f"clone-{self._made}", "version": str(version)}
         begun = self._me.ask("other", "POST", place.at("clones"), expected=(202,), json=body)
-        clone = Place(place.project, begun["name"])
-        self._until(clone.at("uploads", begun["cloned_from"]["upload"]), "PENDING", "SETTLED")
+        clone = Place(place.project, begun["dataset"]["name"])
+        self._until(clone.at("uploads", begun["upload"]["id"]), "PENDING", "SETTLED")
         where = clone.at("frames")
         copied = {item["frame"]["frame_id"]: digest(item["frame"]) for item in self._me.items("read a page", where)}
         _, seen = read_whole(self._me, self._memory, place, str(version), limit=1000)
