@@ -8,7 +8,7 @@ from tests.soak.ledger import Json, seen
 from tests.soak.senders import Sender
 from tests.soak.stage import Place, Stage
 
-HISTORIES = 8
+HISTORIES = 4
 """Frames of each sender whose whole history is counted."""
 
 

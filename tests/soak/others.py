@@ -107,7 +107,7 @@ class Flood:
         self._stage = stage
         self._tally = stage.tally
         self._name, token = stage.key(Role.READ, stage.projects[0])
-        self._me = Actor(stage.stack, stage.tally, token)
+        self._me = stage.holder(token)
         self._table = table_of_counts(stage.backend)
 
     def begin(self) -> None:
@@ -126,9 +126,11 @@ class Flood:
         while goes_on():
             self._spend()
             until = time.monotonic() + WINDOW_SECONDS / 2
-            while time.monotonic() < until:
+            while time.monotonic() < until and goes_on():
                 self._ask()
-            time.sleep(WINDOW_SECONDS)
+            until += WINDOW_SECONDS
+            while time.monotonic() < until and goes_on():
+                time.sleep(0.5)
 
     def _spend(self) -> None:
         now = int(time.time() // WINDOW_SECONDS)
@@ -163,8 +165,8 @@ class Intruder:
         self._targets = [place for place in stage.places if place.project == here]
         self._others = [
             (stage.revoked(here), 403),
-            (Actor(stage.stack, stage.tally, "tdm.nobody." + "x" * 43), 403),
-            (Actor(stage.stack, stage.tally, None), 401),
+            (stage.holder("tdm.nobody." + "x" * 43), 403),
+            (stage.holder(None), 401),
             (self._foreign, 403),
         ]
 

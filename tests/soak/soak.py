@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from random import Random
 from typing import Any
 
@@ -24,7 +25,12 @@ def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
     """Have everybody work for some seconds, and tell what came of it. What each does follows from the seed; how they
     meet does not."""
     tally = Tally()
-    stage = Stage(stack, tally)
+    with closing(Stage(stack, tally)) as stage:
+        _run(stage, seconds, seed)
+    return tally
+
+
+def _run(stage: Stage, seconds: float, seed: int) -> None:
     memory = Memory(Random(f"{seed}"))
     senders = [
         Sender(stage, stage.places[place], number, Random(f"{seed}-{number}"))
@@ -43,9 +49,8 @@ def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
         sender.begin()
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(len(actors)) as pool:
-        list(pool.map(lambda actor: _work(actor, tally, lambda: time.monotonic() < until), actors))
+        list(pool.map(lambda actor: _work(actor, stage.tally, lambda: time.monotonic() < until), actors))
     close(stage, senders)
-    return tally
 
 
 def _work(actor: Any, tally: Tally, goes_on: Callable[[], bool]) -> None:

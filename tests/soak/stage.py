@@ -1,6 +1,7 @@
 """What a soak takes place on: projects, datasets and keys of its own, in a deployed stack."""
 
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from infra.local.stack import LocalStack
@@ -43,6 +44,7 @@ class Stage:
     def __init__(self, stack: LocalStack, tally: Tally) -> None:
         self.stack = stack
         self.tally = tally
+        self._connections = ExitStack()
         self.backend: Backend = backend_of(stack)
         self._keys = KeysTable(self.backend.dynamodb, stack.outputs["KeysTableName"])
         mark = uuid.uuid4().hex[:6]
@@ -73,15 +75,27 @@ class Stage:
         _, token = create_key(self._keys, name=name, role=role, projects=projects)
         return name, str(token)
 
+    def close(self) -> None:
+        """End the connections of everybody."""
+        self._connections.close()
+        for client in (self.backend.dynamodb, self.backend.s3):
+            client.close()
+
+    def holder(self, token: str | None) -> Actor:
+        """Someone who sends this key, or none."""
+        actor = Actor(self.stack, self.tally, token)
+        self._connections.enter_context(actor.http)
+        return actor
+
     def actor(self, role: Role, *projects: str) -> Actor:
         """Someone with a new key for some projects."""
-        return Actor(self.stack, self.tally, self.key(role, *projects)[1])
+        return self.holder(self.key(role, *projects)[1])
 
     def revoked(self, project: str) -> Actor:
         """Someone whose key was good for a project once."""
         name, token = self.key(Role.ADMIN, project)
         revoke_key(self._keys, name)
-        return Actor(self.stack, self.tally, token)
+        return self.holder(token)
 
     def drop(self, place: Place, name: str, content: bytes) -> str:
         """Put a file into the drop folder, as who may write to the bucket does; answers its key."""

@@ -8,7 +8,7 @@ from infra.local.stack import LocalStack
 from tests.soak.others import REFUSED
 from tests.soak.soak import soak
 
-SECONDS = 10
+SECONDS = 8
 
 
 def test_all_that_senders_send_is_in_its_versions_and_stays_while_others_read_flood_and_intrude(
