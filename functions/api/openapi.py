@@ -32,7 +32,7 @@ earlier state stays readable.
 
 Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
 next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
-gateway itself: 403 for a key or token that is not good, 413 for a body above 10 MB, 429 where all keys together send too
+gateway itself: 403 for a key or token that is not good, 413 for a body above 10 MB, 429 where all together send too
 many requests.
 """
 TAGS = [

@@ -62,7 +62,7 @@ class Throttle:
             raise HttpRefusal(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too_many_requests",
-                f"The API key {key!r} has sent more than {MAX_KEY_REQUESTS:,} requests within {WINDOW_SECONDS} s; send "
+                f"{key!r} has sent more than {MAX_KEY_REQUESTS:,} requests within {WINDOW_SECONDS} s; send "
                 f"this one again in {seconds} s.",
                 retry_after(seconds),
             )
