@@ -46,7 +46,7 @@ class Data(Construct):
             partition_key=_attribute("unsettled"),
             sort_key=_attribute("unsettled_order"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=["deletes"],
+            non_key_attributes=["deletes", "rows_in_flight", "windows_in_flight"],
         )
         self.table.add_global_secondary_index(
             index_name="uploads",

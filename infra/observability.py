@@ -26,6 +26,9 @@ LATE_SECONDS = 300
 """Age at which a message is late: it has been tried several times, and there are ten minutes left to mend the cause."""
 
 
+THROTTLED = ("too_many_requests", "too_many_rows_in_flight")
+"""Reasons for which the API answers 429. Their senders are told; nobody else has to do anything."""
+
 FILES_LATE_SECONDS = 600
 """The same of a file, whose tries are five minutes apart: it was tried twice, or has waited for others as long."""
 
@@ -184,6 +187,15 @@ class Observability(Construct):
             ),
             _graph("Answer time, ms", [api.stage.metric_latency(period=MINUTE, statistic=MOST)]),
         )
+        dashboard.add_widgets(
+            _graph(
+                "Requests refused for being too many",
+                [
+                    *(_own("api", "RequestsThrottled", reason=reason) for reason in THROTTLED),
+                    _own("api", "RequestsUncounted"),
+                ],
+            ),
+        )
         rows = [
             _own("api", "RowsAccepted"),
             _own("api", "RowsRejected"),
@@ -215,10 +227,14 @@ class Observability(Construct):
         )
 
 
-def _own(service: str, name: str) -> cloudwatch.Metric:
+def _own(service: str, name: str, **dimensions: str) -> cloudwatch.Metric:
     """A metric that a function counts itself."""
     return cloudwatch.Metric(
-        namespace=METRICS, metric_name=name, dimensions_map={"service": service}, period=MINUTE, statistic=TOTAL
+        namespace=METRICS,
+        metric_name=name,
+        dimensions_map={"service": service, **dimensions},
+        period=MINUTE,
+        statistic=TOTAL,
     )
 
 

@@ -16,22 +16,25 @@ def create_table(dynamodb: Any, name: str) -> None:
         ],
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
-            _index("unsettled", "unsettled", "unsettled_order", deletes=True),
+            _index("unsettled", "unsettled", "unsettled_order", "deletes", "rows_in_flight", "windows_in_flight"),
             _index("uploads", "dataset", "accepted_at"),
             _index("project_uploads", "project", "accepted_at"),
         ],
     )
 
 
-def _index(name: str, partition: str, order: str, *, deletes: bool = False) -> dict[str, Any]:
-    carried = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]}
+def _index(name: str, partition: str, order: str, *carried: str) -> dict[str, Any]:
     return {
         "IndexName": name,
         "KeySchema": [
             {"AttributeName": partition, "KeyType": "HASH"},
             {"AttributeName": order, "KeyType": "RANGE"},
         ],
-        "Projection": carried if deletes else {"ProjectionType": "KEYS_ONLY"},
+        "Projection": (
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": [*carried]}
+            if carried
+            else {"ProjectionType": "KEYS_ONLY"}
+        ),
     }
 
 

@@ -32,7 +32,8 @@ earlier state stays readable.
 
 Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pages: `cursor` of one page asks for the
 next, and is null on the last. Every error is a problem document (RFC 9457) with a stable `code`, but for those of the
-gateway itself: 403 for a key or token that is not good, 413 for a body above 10 MB, 429 for too many requests at once.
+gateway itself: 403 for a key or token that is not good, 413 for a body above 10 MB, 429 where all together send too
+many requests.
 """
 TAGS = [
     "projects",
@@ -58,6 +59,8 @@ REFUSALS = {
     413: "The body, or what it lists, is larger than the limit.",
     415: "The body is not `application/json`, or it is encoded.",
     422: "A parameter or a part of the body is not valid; `errors` says which.",
+    429: "The API key sends too many requests, or the dataset has too many rows in flight; send the same request again "
+    "after `Retry-After` seconds.",
     500: "A fault of the service; its logs know the request by `request_id`.",
     503: "The service is busy; send the same request again after `Retry-After` seconds.",
 }
@@ -118,6 +121,7 @@ def _schemas(*models: type[BaseModel]) -> dict[str, Any]:
 def _refusal(status: int) -> dict[str, Any]:
     headers = {
         401: {"WWW-Authenticate": _header("How to authenticate.")},
+        429: {"Retry-After": _header("Seconds to wait.", "integer")},
         503: {"Retry-After": _header("Seconds to wait.", "integer")},
     }
     described: dict[str, Any] = {"description": REFUSALS[status], "content": _problem_content("Problem")}

@@ -1,5 +1,6 @@
 """Problem details (RFC 9457): the one shape of every error that the API answers with."""
 
+import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from tidemark.domain.errors import (
     NotFound,
     TidemarkError,
     TooLarge,
+    TooManyInFlight,
     Unavailable,
 )
 from tidemark.domain.problems import problem_of
@@ -26,6 +28,11 @@ from tidemark.domain.uploads import Receipt
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+"""Where a service is busy for a moment."""
+IN_FLIGHT_SECONDS = 10
+"""Where a dataset has more in flight than it may: in this time it applies some thousand rows."""
+SPREAD_SECONDS = 4
+"""By so much those who are told to wait are told different times, so that they do not all come back at once."""
 MAX_DETAILS = 20
 """Faults that one answer tells; whoever mends twenty will see the next twenty."""
 
@@ -36,6 +43,7 @@ STATUSES: Mapping[type[Exception], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooManyInFlight: HTTPStatus.TOO_MANY_REQUESTS,
     IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -112,8 +120,12 @@ def of_domain_error(error: TidemarkError, request_id: str) -> Response[Any]:
         status = HTTPStatus.BAD_REQUEST
     errors = [] if error.pointer is None else [_located(error.pointer, error.fault or error.code, error.message)]
     problem = Problem(**_core(status, error.code, request_id), detail=error.message, errors=errors)
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return _response(problem, retry)
+    return _response(problem, _retry(status))
+
+
+def retry_after(seconds: int) -> dict[str, str]:
+    """The header that tells a client to wait for some seconds, or a few more."""
+    return {"Retry-After": str(seconds + secrets.randbelow(SPREAD_SECONDS))}
 
 
 def of_rejected_upload(receipt: Receipt, headers: Mapping[str, str], request_id: str) -> Response[Any]:
@@ -170,6 +182,12 @@ def _core(status: HTTPStatus, code: str, request_id: str) -> dict[str, Any]:
         "code": code,
         "request_id": request_id,
     }
+
+
+def _retry(status: HTTPStatus) -> Mapping[str, str]:
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        return retry_after(IN_FLIGHT_SECONDS)
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Any]:

@@ -17,9 +17,9 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from functions.api import access, envelope, problem
+from functions.api import access, envelope, problem, throttle
 from functions.api.problem import HttpRefusal
-from tidemark.domain.errors import InvalidRequest, TidemarkError
+from tidemark.domain.errors import InvalidRequest, TidemarkError, TooManyInFlight
 
 logger = Logger(child=True)
 
@@ -37,7 +37,7 @@ class Resolver(APIGatewayHttpResolver):
         self._request_validation_middleware = Gate(self)
         self._response_validation_middleware = Serialize()
         self.exception_handler(TidemarkError)(self._domain_error)
-        self.exception_handler(HttpRefusal)(lambda error: problem.of_refusal(error, self.request_id))
+        self.exception_handler(HttpRefusal)(self._refused)
         self.exception_handler(RequestValidationError)(
             lambda error: problem.of_validation_errors(error, self._body_type(), self.request_id)
         )
@@ -68,8 +68,15 @@ class Resolver(APIGatewayHttpResolver):
         # character, would be an unknown route instead of an id to look at; and its `$` overlooks a newline at the end.
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
+    def _refused(self, refusal: HttpRefusal) -> Response[Any]:
+        if refusal.status is HTTPStatus.TOO_MANY_REQUESTS:
+            throttle.tell(refusal.code)
+        return problem.of_refusal(refusal, self.request_id)
+
     def _domain_error(self, error: TidemarkError) -> Response[Any]:
         logger.info("refused", code=error.code)
+        if isinstance(error, TooManyInFlight):
+            throttle.tell(error.code)
         return problem.of_domain_error(error, self.request_id)
 
     def _unexpected(self, error: Exception) -> Response[Any]:
@@ -81,7 +88,7 @@ class Resolver(APIGatewayHttpResolver):
 
 
 class Gate(OpenAPIRequestValidationMiddleware):
-    """First in every request's way: is there such a route, may the caller use it, are its parameters sound?"""
+    """First in every request's way: is there such a route, may the caller use it, and now, are its parameters sound?"""
 
     def __init__(self, resolver: Resolver) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Powertools' carries no annotations
@@ -90,11 +97,13 @@ class Gate(OpenAPIRequestValidationMiddleware):
     def handler(self, app: Any, next_middleware: NextMiddleware) -> Response[Any]:
         """Refuse the request, or hand it on with its parameters validated and the caller's grant in the context."""
         route: Route = app.context["_route"]
+        grant = access.grant_of(app.current_event.raw_event)
+        logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
+        if grant is not None:
+            throttle.throttle().check(grant.name)
         if not access.is_declared(route):
             raise self._no_such_route(app)
         arguments = {name: _decoded(value) for name, value in app.context["_route_args"].items()}
-        grant = access.grant_of(app.current_event.raw_event)
-        logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
         access.check(access.role_of(route), grant, arguments.get("project"))
         _check_query_names(route, app.current_event.raw_query_string)
         app.append_context(grant=grant, _route_args=arguments)

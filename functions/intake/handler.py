@@ -83,12 +83,13 @@ def _read(order: ReadFile, context: LambdaContext) -> None:
     with logger.append_context_keys(upload=order.upload, file=order.file, dataset=order.uid):
         try:
             done = files.read_file(backend, order, lambda: _has_time(context))
+            pause = 0 if done else files.pause(backend, order)
             if not done:
-                queues.send_orders(backend, [order])
+                queues.send_orders(backend, [order], delay_seconds=pause)
         except Exception:
             logger.exception("file not read")
             raise
-        logger.info("file read" if done else "file read in part")
+        logger.info("file read" if done else "file waits" if pause else "file read in part")
     if done:
         metrics.add_metric("FilesRead", MetricUnit.Count, 1)
         metrics.flush_metrics()

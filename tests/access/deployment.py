@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from botocore.client import BaseClient
 
-from functions.api import deployment, handler, idempotency
+from functions.api import deployment, handler, idempotency, throttle
 from functions.authorizer import handler as authorizer
 from functions.authorizer.handler import NOBODY
 from tests.access.operations import Request
@@ -110,7 +110,14 @@ def deployed() -> Iterator[Deployment]:
         environment = {"TIDEMARK_IDEMPOTENCY_TABLE": memory, "TIDEMARK_KEYS_TABLE": keys, "AWS_DEFAULT_REGION": REGION}
         stack.enter_context(patch.dict(os.environ, environment))
         stack.enter_context(patch.object(Backend, "from_environment", lambda: backend))
-        for remembered in (deployment.backend, idempotency._remembered, idempotency._config, authorizer._table):
+        caches = (
+            deployment.backend,
+            throttle.throttle,
+            idempotency._remembered,
+            idempotency._config,
+            authorizer._table,
+        )
+        for remembered in caches:
             remembered.cache_clear()
             stack.callback(remembered.cache_clear)
         authorizer._answers.clear()

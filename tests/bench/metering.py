@@ -23,7 +23,7 @@ from tests.bench.units import (
 )
 
 INDEXES = (
-    Index(("unsettled", "unsettled_order"), ("deletes",)),
+    Index(("unsettled", "unsettled_order"), ("deletes", "rows_in_flight", "windows_in_flight")),
     Index(("dataset", "accepted_at")),
     Index(("project", "accepted_at")),
 )
@@ -34,7 +34,7 @@ CHARGED_OF_EVENT = ("Source", "DetailType", "Detail")
 """What EventBridge counts the bytes of."""
 
 Key = tuple[str, str, str]
-"""Table, PK and SK."""
+"""Table, PK and SK; of a table whose items have an `id` alone, that and nothing."""
 Observe = Callable[[list[Key]], dict[Key, Item]]
 """Reads items without being metered; those that are not there are left out."""
 
@@ -136,8 +136,12 @@ def writes_of(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def key_of(write: Mapping[str, Any]) -> Key:
     """The key that a write is for."""
-    key = write.get("Key") or write["Item"]
-    return write["TableName"], key["PK"]["S"], key["SK"]["S"]
+    return key_in(write["TableName"], write.get("Key") or write["Item"])
+
+
+def key_in(table: str, item: Item) -> Key:
+    """The key of an item, or what is its key alone."""
+    return (table, item["PK"]["S"], item["SK"]["S"]) if "PK" in item else (table, item["id"]["S"], "")
 
 
 def chunks(size: int) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 
-from tests.bench.metering import Key, Observe
+from tests.bench.metering import Key, Observe, key_in
 from tests.bench.units import Item
 
 
@@ -16,13 +16,9 @@ def observer() -> Observe:
         asked: dict[str, Any] = {}
         for table, pk, sk in keys:
             asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(
-                {"PK": {"S": pk}, "SK": {"S": sk}}
+                {"PK": {"S": pk}, "SK": {"S": sk}} if sk else {"id": {"S": pk}}
             )
         answer = dynamodb.batch_get_item(RequestItems=asked)
-        return {
-            (table, item["PK"]["S"], item["SK"]["S"]): item
-            for table, items in answer["Responses"].items()
-            for item in items
-        }
+        return {key_in(table, item): item for table, items in answer["Responses"].items() for item in items}
 
     return observe

@@ -25,6 +25,7 @@ from tests.bench.folder import Folder
 from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
 from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
+from tests.stack.inside import backend_of, table_of_counts
 
 FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer", "checkpoint")
 WORKFLOWS = ("transfer", "checkpoint")
@@ -188,6 +189,7 @@ def _environment(stack: LocalStack) -> dict[str, str]:
         "TIDEMARK_TABLE": stack.outputs["TableName"],
         "TIDEMARK_BUCKET": stack.outputs["BucketName"],
         "TIDEMARK_KEYS_TABLE": stack.outputs["KeysTableName"],
+        "TIDEMARK_IDEMPOTENCY_TABLE": table_of_counts(backend_of(stack)),
         "TIDEMARK_FILES_QUEUE_URL": FILES,
         "TIDEMARK_WINDOWS_QUEUE_URL": WINDOWS,
         "TIDEMARK_SETTLED_QUEUE_URL": SETTLED,

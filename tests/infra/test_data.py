@@ -36,7 +36,7 @@ def test_the_table_has_the_indexes_that_the_store_queries(template: Template) ->
     assert shapes == {
         "unsettled": (
             ["unsettled", "unsettled_order"],
-            {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes"]},
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["deletes", "rows_in_flight", "windows_in_flight"]},
         ),
         "uploads": (["dataset", "accepted_at"], {"ProjectionType": "KEYS_ONLY"}),
         "project_uploads": (["project", "accepted_at"], {"ProjectionType": "KEYS_ONLY"}),

@@ -30,7 +30,7 @@ def test_the_authorizer_answers_simply(template: Template) -> None:
 
 def test_requests_are_throttled(template: Template) -> None:
     settings = template.properties("ApiGatewayV2::Stage", "ApiStage")["DefaultRouteSettings"]
-    assert settings == {"ThrottlingRateLimit": 500, "ThrottlingBurstLimit": 1000}
+    assert settings == {"ThrottlingRateLimit": 2000, "ThrottlingBurstLimit": 1000}
 
 
 def test_access_logs_hold_neither_headers_nor_bodies(template: Template) -> None:

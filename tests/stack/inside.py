@@ -130,6 +130,12 @@ def impatient(backend: Backend, queue_url: str, seconds: int) -> Iterator[None]:
         backend.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={name: deployed})
 
 
+def table_of_counts(backend: Backend) -> str:
+    """The table in which the API counts requests and keeps answers: the template does not tell its name."""
+    (name,) = [name for name in backend.dynamodb.list_tables()["TableNames"] if "Idempotency" in name]
+    return name
+
+
 def lose_pack(backend: Backend, pack: str) -> bytes:
     """Remove a pack from the bucket: no function may, so no request can make one do it. Answers what it held."""
     key = packs.object_key(pack)

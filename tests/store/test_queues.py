@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.world import World
+from tidemark.domain.orders import ReadFile
 from tidemark.domain.windows import Settled
 from tidemark.store import queues
 from tidemark.store.backend import Backend
@@ -23,8 +24,10 @@ class Sqs:
         """Take the messages that were refused often enough."""
         del QueueUrl
         self.batches.append(Entries)
-        seen = [entry["MessageDeduplicationId"] for batch in self.batches for entry in batch]
-        refused = [e for e in Entries if int(e["Id"]) % 2 and seen.count(e["MessageDeduplicationId"]) <= self._refusals]
+        seen = [entry.get("MessageDeduplicationId") for batch in self.batches for entry in batch]
+        refused = [
+            e for e in Entries if int(e["Id"]) % 2 and seen.count(e.get("MessageDeduplicationId")) <= self._refusals
+        ]
         self.taken.extend(entry for entry in Entries if entry not in refused)
         return {"Failed": [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in refused]}
 
@@ -67,3 +70,12 @@ def test_messages_that_were_refused_are_sent_again_and_no_others(world: World, r
 def test_messages_that_are_refused_again_and_again_are_an_error(world: World) -> None:
     with pytest.raises(queues.SendFailed):
         queues.send_settled(connected(world, Sqs(queues.ATTEMPTS)), [settled(number) for number in range(2)])
+
+
+def test_an_order_waits_as_long_as_it_is_to_and_a_fifo_queue_is_asked_for_no_delay(world: World) -> None:
+    sqs = Sqs()
+    order = ReadFile(uid="d", upload="u", file=0)
+    queues.send_orders(connected(world, sqs), [order, order], delay_seconds=30)
+    queues.send_orders(connected(world, sqs), [order])
+    queues.send_settled(connected(world, sqs), [settled(1)])
+    assert [entry.get("DelaySeconds") for entry in sqs.taken] == [30, 30, None, None]

@@ -67,6 +67,8 @@ class Api:
         headers = {"x-api-key": key, "user-agent": AGENT, "content-type": "application/json"}
         self._http = httpx2.Client(headers=headers, timeout=SECONDS, transport=new_transport())
         self._answered = False
+        self._asks_to_wait = False
+        """Whether the latest answer said when to come again, which no wrong address does."""
         self.time: datetime | None = None
         """The time of the latest answer by the clock of the service, to the second."""
 
@@ -117,7 +119,11 @@ class Api:
 
     def _call(self, method: str, path: tuple[str, ...], **request: Any) -> Json:
         url = "/".join([self._address, *(quote(part, safe="") for part in path)])
-        attempts = ATTEMPTS if self._answered else FIRST_ATTEMPTS
+        answered = self._answered
+
+        def attempts() -> int:
+            return ATTEMPTS if answered or self._asks_to_wait else FIRST_ATTEMPTS
+
         return persistently(lambda: self._try(method, url, request), attempts=attempts)
 
     def _try(self, method: str, url: str, request: dict[str, Any]) -> Json:
@@ -134,7 +140,9 @@ class Api:
             return self._content(answer)
         refusal = Refused(answer.status_code, _problem(answer))
         if _is_passing(refusal):
-            raise Passing(refusal, _retry_after(answer))
+            seconds = _retry_after(answer)
+            self._asks_to_wait = seconds > 0
+            raise Passing(refusal, seconds)
         raise refusal
 
     def _content(self, answer: httpx2.Response) -> Json:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 ATTEMPTS = 12
 """Tries at what has worked before: some two minutes of silence are waited out."""
@@ -26,15 +26,19 @@ class Passing(Exception):
 
 
 def persistently(
-    attempt: Callable[[], T], *, attempts: int = ATTEMPTS, wait: Callable[[float], None] | None = None
+    attempt: Callable[[], T],
+    *,
+    attempts: Callable[[], int] = lambda: ATTEMPTS,
+    wait: Callable[[float], None] | None = None,
 ) -> T:
     """What `attempt` answers, at the first try at which it does not raise Passing.
 
-    `wait` waits for some seconds between two tries. Raises the failure in the last Passing when it gives up.
+    `attempts` says after each try how many there are to be at most. `wait` waits for some seconds between two tries.
+    Raises the failure in the last Passing when it gives up.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Passing),
-        stop=stop_after_attempt(attempts),
+        stop=lambda state: state.attempt_number >= attempts(),
         wait=_seconds,
         sleep=wait or pause,
         reraise=True,

@@ -63,6 +63,12 @@ class IdempotencyMismatch(TidemarkError):
     code = "idempotency_key_reused"
 
 
+class TooManyInFlight(TidemarkError):
+    """A dataset has so much on its way that it takes no more at this moment; the same request may be sent later."""
+
+    code = "too_many_rows_in_flight"
+
+
 class Unavailable(TidemarkError):
     """A dependency did not answer in time; the same request may be sent again."""
 

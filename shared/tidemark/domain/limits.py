@@ -32,6 +32,9 @@ MAX_DIFF_COMMITS = 10_000
 """Commits after which no more are read for one page of a diff. Where they changed few frames, the page has few."""
 MAX_DOWNLOAD_ERRORS = 100_000
 """Errors in a file that is fetched. They are read within one request, in which there is time for about as many."""
+MAX_KEY_REQUESTS = 1000
+"""Requests of one API key in ten seconds, a hundred a second on average. One sender with requests of a thousand rows
+sends two or three; a program that reads frames one by one, with a dozen requests at a time, up to a hundred."""
 
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3
@@ -135,6 +138,12 @@ DEFAULT_SHARDS = 16
 """Shards of a dataset when its creation does not say."""
 MAX_SHARDS = 64
 """Shards of a dataset; the heads of all of them must fit the item of a version."""
+MAX_ROWS_IN_FLIGHT = 500_000
+"""Rows of one dataset that are accepted and not decided; more are refused until some are. A dataset of 16 shards
+applies as many in a minute or two."""
+MAX_WINDOWS_IN_FLIGHT = 10_000
+"""Windows of one dataset that are not decided: messages, of which a row that is sent alone makes one. SQS looks for
+work among the first 120,000 messages of a FIFO queue: a dataset with more would hide those of all others."""
 
 # One window
 MAX_WINDOW_FRAMES = 96

@@ -1,6 +1,7 @@
 """Uploads: one submission of mutations, from its acceptance until every row has an outcome."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -106,6 +107,20 @@ class Upload(BaseModel):
     def has_errors(self) -> bool:
         """Whether rows of it did not take effect, or windows that were to find theirs."""
         return self.rejected + self.dropped + self.failed + self.windows_failed > 0
+
+
+class InFlight(NamedTuple):
+    """What was accepted and is not decided, of an upload or of all of a dataset."""
+
+    rows: int = 0
+    windows: int = 0
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int]) -> "InFlight":
+        """What counts of an upload, by their names, leave in flight; of changes of them, by how much they change it."""
+        decided = sum(counts.get(name, 0) for name in ("rejected", "applied", "dropped", "failed"))
+        windows = counts.get("windows", 0) - counts.get("windows_settled", 0)
+        return cls(counts.get("rows", 0) - decided, windows)
 
 
 class UploadFilter(NamedTuple):

@@ -18,7 +18,7 @@ from tidemark.domain.orders import ReadFile, ResumeUpload
 from tidemark.domain.row_files import START, Cursor, FileRow, RowFileReader
 from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import MayBeComplete
-from tidemark.services import acceptance, drop_folder
+from tidemark.services import acceptance, drop_folder, in_flight
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, objects, parted_uploads, parts, queues, stored_files
 from tidemark.store.backend import Backend
@@ -30,12 +30,15 @@ from tidemark.store.table import TransactionRefused
 PART_ROWS = 1000
 PART_BYTES = 4 * 1024 * 1024
 """Text of the rows of a part, as far as it goes beyond one row: what a part takes in memory grows with it."""
+PAUSE_SECONDS = 30
+"""How long a file waits whose dataset has too much in flight. In this time 16 shards apply most of what may be."""
 MAX_ERRORS_TOLD = 1000
 """Errors of a file's rows that are kept; beyond that, they are counted."""
 
 
 def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -> bool:
-    """Read a file from where it was read last, for as long as there is time; tells whether it was read to its end.
+    """Read a file from where it was read last, for as long as there is time and its dataset has not too much in flight;
+    tells whether it was read to its end.
 
     True also where another invocation reads it, or has.
     """
@@ -43,12 +46,14 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
     file = stored_files.find(backend, order.uid, order.upload, order.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
+    if not file.is_read and _must_wait(backend, upload):
+        return False
     if upload.may_send:
         _send_last_part_again(backend, file)
     try:
         for stretch in [] if file.is_read else _stretches(backend, file):
             file = _take(backend, upload, file, stretch)
-            if not file.is_read and not has_time():
+            if not file.is_read and (not has_time() or _must_wait(backend, upload)):
                 return False
     except TransactionRefused:
         return True
@@ -57,6 +62,17 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
         return True
     _end(backend, upload, file)
     return True
+
+
+def pause(backend: Backend, order: ReadFile) -> int:
+    """Seconds after which a file that was not read to its end is read further: none if only time was lacking."""
+    return 0 if in_flight.may_read_on(backend, order.uid) else PAUSE_SECONDS
+
+
+def _must_wait(backend: Backend, upload: PartedUpload) -> bool:
+    """Whether a file is not read further at this moment. What is not sent before it is read whole fills no queue, and
+    would wait for itself."""
+    return upload.may_send and not in_flight.may_read_on(backend, upload.uid)
 
 
 def give_up(backend: Backend, upload: PartedUpload, file: StoredFile, reason: str) -> None:

@@ -19,7 +19,7 @@ from tidemark.domain.json_input import RepeatingObject, read_json
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from tidemark.domain.problems import pointer, shown
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
-from tidemark.services import acceptance, admission, batches
+from tidemark.services import acceptance, admission, batches, in_flight
 from tidemark.services.acceptance import Checked, Row
 from tidemark.store import catalog, parts, queues
 from tidemark.store.backend import Backend
@@ -36,8 +36,8 @@ def submit(
 
     With an idempotency key, a repeat of the same body gets the same receipt and nothing is done twice.
     Raises NotFound, Conflict (`dataset_sealed`, `dataset_archived`), TooLarge, IdempotencyMismatch and InvalidRequest
-    (`malformed_json`, `duplicate_name`, `invalid_request`); a row that is wrong is not raised but listed in the
-    receipt.
+    (`malformed_json`, `duplicate_name`, `invalid_request`), and TooManyInFlight, but not for a repeat; a row that is
+    wrong is not raised but listed in the receipt.
     """
     found = catalog.dataset(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
@@ -47,6 +47,7 @@ def submit(
     upload_id = derived_upload_id(found.uid, actor, idempotency_key)
     part = parts.find(backend, found.uid, upload_id) if idempotency_key else None
     if part is None:
+        in_flight.refuse_if_full(backend, found)
         rows = list(enumerate(_rows(body)))
         receipt = acceptance.until_accepted(partial(_accept, backend, found, rows, body, actor, upload_id))
         if receipt is not None:

@@ -17,6 +17,7 @@ from tidemark.domain.class_map import ClassMap
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.projects import Project
 from tidemark.domain.schema import Schema
+from tidemark.domain.uploads import InFlight
 from tidemark.domain.versions import Version
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process remembers: definitions for a while; version records and what checkpoints froze, which never
-    change, as long as they fit."""
+    """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
+    checkpoints froze, which never change, as long as they fit."""
 
     projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
     class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
@@ -65,6 +66,8 @@ class Memory:
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
     cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
     """The clones that have all their frames, by their uids."""
+    in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
+    """By uids of datasets, each with the moment of the look."""
     frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemark.domain.datasets import Mode
 from tidemark.domain.transfers import Transfer
-from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.uploads import InFlight, Upload, UploadStatus
 from tidemark.store import catalog, parts, shard_tasks, stored_files, table, uploads
 from tidemark.store.backend import Backend
 from tidemark.store.catalog import SchemaGrowth
@@ -58,6 +58,12 @@ class PartedUpload:
     def may_send(self) -> bool:
         """Whether its windows may be sent."""
         return self.is_decided and self.refused is None
+
+    @property
+    def in_flight(self) -> InFlight:
+        """What of it is on its way: nothing before its windows may be sent."""
+        counts = {name: getattr(self.upload, name) for name in uploads.TOTALS}
+        return InFlight.of_counts(counts) if self.may_send else InFlight()
 
     @property
     def is_complete(self) -> bool:
@@ -123,7 +129,9 @@ def advance(
         added |= _counts(part)
     if added:
         deletes = part is not None and part.deletes
-        writes.append({"Update": _adding(backend, before.uid, before.upload, added, deletes=deletes)})
+        in_flight = InFlight() if draft else InFlight.of_counts(added)
+        update = _adding(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight)
+        writes.append({"Update": update})
     catalog.teach(backend, before.uid, writes, growth, draft)
 
 
@@ -133,7 +141,7 @@ def advance_shard(backend: Backend, upload: PartedUpload, before: ShardTask, aft
     Raises TransactionRefused where another invocation has gone on from `before`, and where the upload has ended.
     """
     added = _counts(part) | ({"shards_read": 1} if after.done else {})
-    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=part.deletes)
+    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=part.deletes, in_flight=InFlight())
     update["ConditionExpression"] = PLANNING
     update["ExpressionAttributeValues"] |= _this_retry(upload)
     progress = shard_tasks.replacement(backend, before, after)
@@ -152,16 +160,19 @@ def _counts(part: Part) -> dict[str, int]:
 def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None) -> PartedUpload:
     """Let the windows of an upload be sent. If its dataset is a BATCH dataset, it fills it, and teaches it what it has
     learned. Raises TransactionRefused where another upload does, or where it was decided before."""
-    writes: list[Any] = [{"Update": _deciding(backend, upload, "released", {"BOOL": True})}]
+    released = replace(upload, released=True)
+    writes: list[Any] = [
+        {"Update": _deciding(backend, upload, "released", {"BOOL": True}, in_flight=released.in_flight)}
+    ]
     if upload.upload.mode is Mode.BATCH:
         writes.insert(0, {"Update": catalog.fill(backend, upload.uid, upload.upload.id)})
     catalog.teach(backend, upload.uid, writes, learned)
-    return replace(upload, released=True)
+    return released
 
 
 def refuse(backend: Backend, upload: PartedUpload, reason: str) -> PartedUpload:
     """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
-    table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason})}])
+    table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason}, in_flight=InFlight())}])
     return replace(upload, refused=reason)
 
 
@@ -194,15 +205,23 @@ def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
         )
 
 
-def _deciding(backend: Backend, upload: PartedUpload, verdict: str, value: Any) -> Any:
+def _deciding(backend: Backend, upload: PartedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Any:
     return {
         "TableName": backend.table,
         "Key": uploads.key(upload.uid, upload.upload.id).attributes(),
-        "UpdateExpression": "SET #verdict = :value",
+        "UpdateExpression": "SET #verdict = :value, #rows = :rows, #windows = :windows",
         "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused) "
         "AND attribute_not_exists(settled_at)",
-        "ExpressionAttributeNames": {"#verdict": verdict},
-        "ExpressionAttributeValues": {":value": value},
+        "ExpressionAttributeNames": {
+            "#verdict": verdict,
+            "#rows": uploads.ROWS_IN_FLIGHT,
+            "#windows": uploads.WINDOWS_IN_FLIGHT,
+        },
+        "ExpressionAttributeValues": {
+            ":value": value,
+            ":rows": {"N": str(in_flight.rows)},
+            ":windows": {"N": str(in_flight.windows)},
+        },
     }
 
 
@@ -217,7 +236,8 @@ def settle_part(backend: Backend, part: Part) -> None:
     """Record that all windows of a part are decided. Raises TransactionRefused when the part has changed meanwhile."""
     added = part.counts.since(part.counted) | {"parts_settled": 1}
     added["rows"] = added.pop("found")
-    update = _adding(backend, part.uid, part.upload.id, added, deletes=False)
+    in_flight = InFlight.of_counts(added)
+    update = _adding(backend, part.uid, part.upload.id, added, deletes=False, in_flight=in_flight)
     counted = replace(part, counted=part.counts)
     table.transact(backend, [{"Put": parts.replacement(backend, counted)}, {"Update": update}])
 
@@ -263,7 +283,8 @@ def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Par
     """
     added = after.counts.since(before.counts) | {"parts_settled": -1}
     added["rows"] = added.pop("found")
-    update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes)
+    in_flight = InFlight.of_counts(added)
+    update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes, in_flight=in_flight)
     update["ConditionExpression"] = RETRYING
     update["ExpressionAttributeValues"] |= _this_retry(upload)
     counted = replace(after, counted=after.counts)
@@ -289,7 +310,11 @@ def _this_retry(upload: PartedUpload) -> dict[str, Any]:
     return {":retry": {"N": str(upload.upload.retries)}}
 
 
-def _adding(backend: Backend, uid: str, upload_id: str, added: dict[str, int], *, deletes: bool) -> Any:
+def _adding(
+    backend: Backend, uid: str, upload_id: str, counts: dict[str, int], *, deletes: bool, in_flight: InFlight
+) -> Any:
+    # A change of what is in flight is one of the index too, which costs a write; most calls make none.
+    added = counts | {name: number for name, number in uploads.carried(in_flight).items() if number}
     values = {f":{name}": {"N": str(number)} for name, number in added.items()}
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if deletes:
@@ -312,7 +337,7 @@ def _put(backend: Backend, item: dict[str, Any]) -> dict[str, Any]:
 def _upload_item(record: PartedUpload) -> dict[str, Any]:
     upload = record.upload
     totals = {name: getattr(upload, name) for name in uploads.TOTALS}
-    attributes = uploads.indexed(record.uid, upload, deletes=False) | totals
+    attributes = uploads.indexed(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
     attributes |= {
         "upload": upload.model_dump_json(),
         "parts": record.parts,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tidemark.domain.errors import RowError
-from tidemark.domain.uploads import Source, Upload
+from tidemark.domain.uploads import InFlight, Source, Upload
 from tidemark.domain.windows import Settled, Window, WindowPlan, window_id
 from tidemark.store import catalog, packs, table, uploads
 from tidemark.store.backend import Backend
@@ -260,7 +260,9 @@ def _key(uid: str, upload_id: str, part: str = "") -> Key:
 
 def _item(part: Part) -> dict[str, Any]:
     upload = part.upload
-    listed = {} if part.name else uploads.indexed(part.uid, upload, deletes=part.deletes)
+    # All of a request counts until the last of it is decided: less would be a write of the index for each window.
+    in_flight = InFlight(upload.rows - upload.rejected, upload.windows)
+    listed = {} if part.name else uploads.indexed(part.uid, upload, deletes=part.deletes, in_flight=in_flight)
     return listed | {
         "upload": upload.model_dump_json(),
         "body": part.body_digest,

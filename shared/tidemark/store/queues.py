@@ -1,7 +1,7 @@
 """The queues: orders to intake, windows on their way to their shard, and settled ones on their way to publication."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -43,9 +43,10 @@ def send_settled(backend: Backend, news: Iterable[News]) -> None:
     _send(backend, backend.settled_queue_url, messages)
 
 
-def send_orders(backend: Backend, orders: Iterable[Order]) -> None:
-    """Send orders to intake. Those that run twice at a time do no harm."""
-    _send(backend, backend.files_queue_url, [(False, "", "", order.model_dump_json()) for order in orders])
+def send_orders(backend: Backend, orders: Iterable[Order], *, delay_seconds: int = 0) -> None:
+    """Send orders to intake, which gets them after a delay. Those that run twice at a time do no harm."""
+    messages = [(False, "", "", order.model_dump_json()) for order in orders]
+    _send(backend, backend.files_queue_url, messages, delay_seconds)
 
 
 Message = tuple[bool, str, str, str]
@@ -53,9 +54,10 @@ Message = tuple[bool, str, str, str]
 keeps no order; and body."""
 
 
-def _send(backend: Backend, queue_url: str, messages: Iterable[Message]) -> None:
+def _send(backend: Backend, queue_url: str, messages: Iterable[Message], delay_seconds: int = 0) -> None:
     for batch in _batches(messages):
-        remaining = batch
+        delay: Any = {"DelaySeconds": delay_seconds} if delay_seconds else {}  # a FIFO queue takes none
+        remaining: list[Entry] = [{**entry, **delay} for entry in batch]
         for attempt in Retrying(
             retry=retry_if_exception_type(SendFailed),
             stop=stop_after_attempt(ATTEMPTS),

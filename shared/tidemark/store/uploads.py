@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from tidemark.domain.errors import NotFound
-from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.uploads import InFlight, Upload, UploadStatus
 from tidemark.store import table
 from tidemark.store.backend import Backend
 from tidemark.store.table import Item, Key, dataset_pk
@@ -19,6 +19,8 @@ MAX_PENDING_COUNTED = 100
 
 UNSETTLED = "unsettled"
 """Attribute of uploads that have not settled, by which the sweep finds them: the first digit of their dataset's uid."""
+ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT = "rows_in_flight", "windows_in_flight"
+"""Attributes of uploads that have not settled: what of them is on its way. The index of those carries them."""
 ON_THEIR_WAY = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
 
 TOTALS = (
@@ -111,6 +113,28 @@ def pending(backend: Backend, uid: str) -> list[bool]:
     return [bool(entry["deletes"]) for entry in entries]
 
 
+def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
+    """What of a dataset is in flight, as the index knows it, a moment late; no more is looked at once that is `most`.
+
+    A query a megabyte, which holds some five thousand uploads.
+    """
+    rows = windows = 0
+    start: Mapping[str, Any] | None = None
+    while rows < most.rows and windows < most.windows:
+        entries, start = table.query_index(
+            backend,
+            "unsettled",
+            (UNSETTLED, uid[0]),
+            order=("unsettled_order", unsettled_order(uid, UploadStatus.PENDING)),
+            start=start,
+        )
+        rows += sum(int(entry[ROWS_IN_FLIGHT]) for entry in entries)
+        windows += sum(int(entry[WINDOWS_IN_FLIGHT]) for entry in entries)
+        if start is None:
+            break
+    return InFlight(rows, windows)
+
+
 class Unsettled(NamedTuple):
     """An upload that has not settled."""
 
@@ -134,7 +158,7 @@ def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
             return
 
 
-def indexed(uid: str, upload: Upload, *, deletes: bool) -> dict[str, Any]:
+def indexed(uid: str, upload: Upload, *, deletes: bool, in_flight: InFlight) -> dict[str, Any]:
     """The attributes by which an upload is found in the indexes: newest first, and as long as it has not settled."""
     accepted_at = upload.accepted_at.isoformat()
     since = (upload.pending_since or upload.accepted_at).isoformat()
@@ -146,7 +170,13 @@ def indexed(uid: str, upload: Upload, *, deletes: bool) -> dict[str, Any]:
         "deletes": deletes,
         UNSETTLED: uid[0] if unsettled else None,
         "unsettled_order": unsettled_order(uid, upload.status) + since if unsettled else None,
+        **(carried(in_flight) if unsettled else {}),
     }
+
+
+def carried(in_flight: InFlight) -> dict[str, int]:
+    """What is in flight of an upload, as attributes of its record."""
+    return {ROWS_IN_FLIGHT: in_flight.rows, WINDOWS_IN_FLIGHT: in_flight.windows}
 
 
 def unsettled_order(uid: str, status: UploadStatus) -> str:

@@ -13,7 +13,7 @@ import pytest
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
-from functions.api import deployment, handler, idempotency
+from functions.api import deployment, handler, idempotency, throttle
 from tests.faults.world import World, new_world
 from tests.unit.api.gateway import Client
 from tidemark.domain.api_keys import Grant, Role
@@ -33,7 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         )
         monkeypatch.setenv("TIDEMARK_IDEMPOTENCY_TABLE", table)
         monkeypatch.setattr(Backend, "from_environment", lambda: backend)
-        for remembered in (deployment.backend, idempotency._remembered, idempotency._config):
+        for remembered in (deployment.backend, throttle.throttle, idempotency._remembered, idempotency._config):
             remembered.cache_clear()
         yield made
 

@@ -67,6 +67,7 @@ def test_anything_else_is_an_internal_error_without_its_inside(
         (errors.Conflict("m"), 409),
         (errors.TooLarge("m"), 413),
         (errors.IdempotencyMismatch("m"), 422),
+        (errors.TooManyInFlight("m"), 429),
         (errors.Unavailable("m"), 503),
         (errors.TidemarkError("m"), 422),
     ],

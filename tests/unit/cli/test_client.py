@@ -28,6 +28,21 @@ def test_it_waits_longer_from_try_to_try_and_gives_up(
     assert waited == sorted(waited)
 
 
+def test_what_the_first_request_is_asked_to_wait_for_is_waited_out_longer(tidemark: Program, service: Service) -> None:
+    full = problem(429, "too_many_rows_in_flight", "The dataset has 500,000 rows on their way.")
+    full.headers["retry-after"] = "11"
+    service.faults = [full] * 11
+    assert tidemark("projects").status == 0
+
+
+def test_a_dataset_that_stays_full_is_told_in_the_words_of_the_api(tidemark: Program, service: Service) -> None:
+    full = problem(429, "too_many_rows_in_flight", "The dataset has 500,000 rows on their way.")
+    full.headers["retry-after"] = "11"
+    service.faults = [full] * 40
+    result = tidemark("projects")
+    assert (result.status, result.err) == (3, "tidemark: The dataset has 500,000 rows on their way.\n")
+
+
 def test_what_an_api_that_answers_does_later_is_waited_out_longer(tidemark: Program, service: Service) -> None:
     service.faults = [None, *[httpx2.ConnectError("gone")] * 11]
     assert tidemark("create", "road/spring", "--classes", "car").status == 0

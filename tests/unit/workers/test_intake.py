@@ -36,6 +36,8 @@ class Services:
         self.dropped: list[DroppedObject] = []
         self.had_time: list[bool] = []
         self.is_read = True
+        self.pause = 0
+        self.delays: list[int] = []
         self.error: Exception | None = None
 
     def read_file(self, _: object, order: ReadFile, has_time: Callable[[], bool]) -> bool:
@@ -49,8 +51,9 @@ class Services:
         self.dropped.append(dropped)
         return SimpleNamespace(id="u2")
 
-    def send(self, _: object, orders: list[ReadFile]) -> None:
+    def send(self, _: object, orders: list[ReadFile], *, delay_seconds: int) -> None:
         self.sent += orders
+        self.delays.append(delay_seconds)
 
     def _fail(self) -> None:
         if self.error:
@@ -61,6 +64,7 @@ class Services:
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
     monkeypatch.setattr(files, "read_file", made.read_file)
+    monkeypatch.setattr(files, "pause", lambda *_: made.pause)
     monkeypatch.setattr(drop_folder, "take", made.take)
     monkeypatch.setattr(queues, "send_orders", made.send)
     return made
@@ -93,11 +97,17 @@ def test_a_file_is_read_as_ordered(services: Services) -> None:
 def test_a_file_that_takes_longer_is_asked_for_again(services: Services) -> None:
     services.is_read = False
     assert failures(ORDER.model_dump_json()) == []
-    assert services.sent == [ORDER]
+    assert (services.sent, services.delays) == ([ORDER], [0])
+
+
+def test_a_file_that_has_to_wait_is_asked_for_again_later_and_has_not_failed(services: Services) -> None:
+    services.is_read, services.pause = False, 30
+    assert failures(ORDER.model_dump_json()) == []
+    assert (services.sent, services.delays) == ([ORDER], [30])
 
 
 def test_an_order_that_cannot_be_sent_again_comes_back(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ConnectionError
 
     services.is_read = False

@@ -1,0 +1,19 @@
+"""Everybody at work at once, for some seconds: nothing is lost, doubled, changed or shown to whom it is not for.
+
+Readers of a version are not disturbed by writers (R7); every accepted mutation takes effect once (R20); versions are
+dense. The same, at length: `python -m tests.soak`.
+"""
+
+from infra.local.stack import LocalStack
+from tests.soak.others import REFUSED
+from tests.soak.soak import soak
+
+SECONDS = 8
+
+
+def test_all_that_senders_send_is_in_its_versions_and_stays_while_others_read_flood_and_intrude(
+    stack: LocalStack,
+) -> None:
+    tally = soak(stack, SECONDS, seed=1)
+    assert tally.told() == []
+    assert min(tally.counts[what] for what in ("uploads", "frames verified", "versions read whole", REFUSED)) > 0
