@@ -426,6 +426,23 @@ def test_what_is_nothing_like_a_row_is_told_so_and_not_looked_at_further(row: Js
     assert (error.code, error.message) == (code, message)
 
 
+def test_rows_that_together_have_very_many_faults_are_told_how_many_each_has() -> None:
+    by = validator()
+    row = added(labels=[0] * 4000)
+    told = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
+    assert [error.code for error in told] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
+    assert [error.row for error in told[-3:]] == [5, 6, 7]
+    assert told[-1].message.startswith("This has 4,000 faults, and what was sent with it has thousands;")
+
+
+def test_a_row_with_few_faults_is_told_them_after_any_others() -> None:
+    by = validator()
+    for number in range(6):
+        by.check(number, added(labels=[0] * 4000))
+    (error,) = errors(added(labels=[0]), by)
+    assert (error.code, error.pointer) == ("wrong_type", "/frame/labels/0")
+
+
 @pytest.mark.parametrize("part", ["polygons", "keypoints", "instances"])
 def test_of_a_label_with_very_many_faulty_points_the_first_is_told(part: str) -> None:
     label = {

@@ -11,6 +11,9 @@ MAX_BODY_VALUES = 50_000
 a fault, and a fault takes some 10 µs to be told."""
 MAX_ROW_ERRORS = 20
 """Errors reported for one row; whoever mends twenty will see the next twenty."""
+MAX_FAULTS = 20_000
+"""Faults that are looked at, of all rows of a request or of a part of a file, or of a body: each takes some 4 µs, and
+there may be two million. Beyond that, rows that have more than `MAX_ROW_ERRORS` are told that and no more."""
 MAX_BATCH_GET = 100
 """Frames read by one batch request."""
 MAX_PAGE = 1000

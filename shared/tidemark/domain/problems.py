@@ -5,16 +5,13 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tidemark.domain.limits import MAX_ROW_ERRORS
+from tidemark.domain.limits import MAX_FAULTS, MAX_ROW_ERRORS
 from tidemark.domain.shapes import fields_at, place_of
 
 MAX_SHOWN = 128
 """Characters of the sender's own text that a pointer or a sentence repeats."""
 MAX_FIELDS_LISTED = 15
 """Fields of an object that are listed to whoever gave another one; who reads more looks at the documentation."""
-
-MAX_EXPLAINED = 20_000
-"""Faults of one value up to which they are looked at: each takes some 10 µs, and there may be a million."""
 
 
 class Problem(NamedTuple):
@@ -67,12 +64,17 @@ def shown(text: str) -> str:
     return cut.encode("utf-8", "replace").decode()
 
 
-def problems_of(error: ValidationError, shape: Any, *at: str | int) -> list[Problem]:
+def problems_of(error: ValidationError, shape: Any, *at: str | int, most: int = MAX_FAULTS) -> list[Problem]:
     """What pydantic found wrong in the value that lies at `at` and should be of type `shape`, in its order; as much as
-    is told of one row.
+    is told of one row. Of more than `most` faults it is told only how many there are: to look at one costs more than to
+    find it.
     """
-    if error.error_count() > MAX_EXPLAINED:
-        message = f"This has {error.error_count():,} faults, too many to look at; it is nothing that belongs here."
+    count = error.error_count()
+    if count > MAX_FAULTS:
+        message = f"This has {count:,} faults, too many to look at; it is nothing that belongs here."
+        return [Problem("too_many_faults", pointer(*at), message)]
+    if count > most:
+        message = f"This has {count:,} faults, and what was sent with it has thousands; mend first those that are told."
         return [Problem("too_many_faults", pointer(*at), message)]
     problems: list[Problem] = []
     details = error.errors(include_url=False, include_input=False)

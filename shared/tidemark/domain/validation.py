@@ -5,6 +5,7 @@ What the schema learns from accepted rows holds for the rows after them.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from tidemark.domain.json_input import RepeatingObject
 from tidemark.domain.labels import Instance
 from tidemark.domain.limits import (
     MAX_CLASSES_PER_FRAME,
+    MAX_FAULTS,
     MAX_FRAME_BYTES,
     MAX_NESTING,
     MAX_OBJECT_FIELDS,
@@ -49,7 +51,7 @@ _SHAPES: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify,
 
 
 class RowValidator:
-    """Judges the rows of one request or file, in their order.
+    """Judges the rows of one request, or of one part of a file, in their order.
 
     `repeats` allows several rows of one frame; `adds_only` is for a dataset that is filled once (R22).
     """
@@ -60,6 +62,7 @@ class RowValidator:
         self._repeats = repeats
         self._adds_only = adds_only
         self._seen: set[str] = set()
+        self._faults_left = MAX_FAULTS
 
     @property
     def schema(self) -> Schema:
@@ -69,10 +72,11 @@ class RowValidator:
     def check(self, row: int, value: object) -> AcceptedRow | list[RowError]:
         """Judge one row: any parsed JSON value, NaN and infinity included. Never raises.
 
-        Of a bad row at most `MAX_ROW_ERRORS` errors are told. A row for a frame that an accepted row of the same
-        request names already is an error, because the rows of a window are for distinct frames.
+        Of a bad row at most `MAX_ROW_ERRORS` errors are told; of one with more than that, only how many there are,
+        where the rows together have more than `MAX_FAULTS`. A row for a frame that an accepted row of the same request
+        names already is an error, because the rows of a window are for distinct frames.
         """
-        mutation = _parse(value)
+        mutation = self._parsed(value)
         if self._adds_only and isinstance(mutation, Modify | Delete):
             message = f"A BATCH dataset is filled once, from nothing: its rows are ADDs; this is a {mutation.op}."
             return _errors(row, value, [Problem("adds_only", "/op", message)])
@@ -81,6 +85,18 @@ class RowValidator:
             return _errors(row, value, judged)
         self._seen.add(judged.frame_id)
         return judged
+
+    def _parsed(self, value: object) -> Mutation | list[Problem]:
+        shape = _shape_of(value)
+        if isinstance(shape, Problem):
+            return [shape]
+        try:
+            return shape.model_validate(value)
+        except ValidationError as error:
+            most = max(self._faults_left, MAX_ROW_ERRORS)
+            if error.error_count() <= most:
+                self._faults_left -= error.error_count()
+            return problems_of(error, shape, most=most)
 
     def _judge(self, row: int, mutation: Mutation) -> AcceptedRow | list[Problem]:
         if isinstance(mutation, Delete):
@@ -91,7 +107,7 @@ class RowValidator:
         payload = mutation.payload()
         problems = [
             *self._repeated(content.frame_id, "/frame/frame_id"),
-            *self._unknown_classes(content, classes),
+            *islice(self._unknown_classes(content, classes), MAX_ROW_ERRORS),
             *_oversize(payload),
             *_too_varied(classes),
         ]
@@ -134,20 +150,15 @@ def parse_patch(payload: bytes) -> FramePatch:
     return FramePatch.model_validate_json(payload)
 
 
-def _parse(value: object) -> Mutation | list[Problem]:
+def _shape_of(value: object) -> type[Add | Modify | Delete] | Problem:
+    """The model that a row is to be parsed by, or why it is not worth that."""
     if not isinstance(value, dict):
-        return [Problem("wrong_type", "", f'A row is an object such as {{"op": …}}; this is {json_type(value)}.')]
+        return Problem("wrong_type", "", f'A row is an object such as {{"op": …}}; this is {json_type(value)}.')
     op = value.get("op")
     shape = _SHAPES.get(op) if isinstance(op, str) else None
     if shape is None:
-        return [Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")]
-    ill_formed = _ill_formed(value)
-    if ill_formed:
-        return [ill_formed]
-    try:
-        return shape.model_validate(value)
-    except ValidationError as error:
-        return problems_of(error, shape)
+        return Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")
+    return _ill_formed(value) or shape
 
 
 def _ill_formed(row: dict[str, object]) -> Problem | None:
