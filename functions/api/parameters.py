@@ -61,7 +61,7 @@ def _printable(key: str | None) -> str | None:
 
 
 IdempotencyKey = Annotated[
-    str | None,
+    Annotated[str, Field(json_schema_extra={"pattern": f"^{_KEY.pattern}$"})] | None,
     AfterValidator(_printable),
     Header(
         alias=IDEMPOTENCY_KEY,

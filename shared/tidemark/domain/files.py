@@ -34,7 +34,9 @@ def _check_sha256(value: str) -> str:
 
 
 SHA256_BYTES = 32
-Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+Sha256 = Annotated[
+    str, AfterValidator(_check_sha256), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
+]
 """The SHA-256 of some bytes, in base64, as S3 takes it."""
 FileName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME), AfterValidator(_check_name)]
 

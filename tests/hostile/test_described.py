@@ -1,0 +1,47 @@
+"""The API answers as its description says, whatever is asked of it: a slice of `make faults`, in this process."""
+
+import pytest
+
+from functions.api import handler, projects
+from functions.api.openapi import describe
+from tests.faults.world import World
+from tests.hostile.described import ANYTHING, Driven, Named, config, drive, only
+from tests.hostile.in_process import application
+from tests.unit.api.gateway import Client
+
+DATASET = "/projects/{project}/datasets/{dataset}"
+SLICE = (
+    "/projects/{project}/assets",
+    "/projects/{project}/datasets",
+    f"{DATASET}/frames",
+    f"{DATASET}/frames/{{frame}}",
+    f"{DATASET}/frames/batch-get",
+    f"{DATASET}/uploads",
+    f"{DATASET}/rollbacks",
+)
+"""Resources of different shapes."""
+BIRDS = Named("birds", "train", "spare", "cam-0001", "car-1", "no-upload", "golden")
+
+
+def driven(named: Named, *paths: str) -> Driven:
+    how = config(named, origin="http://localhost", key="any", phases=("coverage",), examples=1)
+    return drive(only(describe(handler.app), paths), how, application)
+
+
+def test_answers_are_as_described(api: Client, world: World) -> None:
+    frame = {"op": "ADD", "frame": {"frame_id": BIRDS.frame}}
+    assert api.post("/projects/birds/datasets/train/mutations", {"mutations": [frame]}).status == 202
+    world.drain()
+    found = driven(BIRDS, *SLICE)
+    assert found.failures == []
+    assert {request.split("/api/v2")[1] for request in found.requests} == set(SLICE)
+    assert "2xx" in found.statuses
+
+
+def test_an_answer_that_is_not_as_described_is_told_with_its_request(
+    api: Client,  # noqa: ARG001 - the deployment
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(projects, "backend", lambda: 1 / 0)
+    found = driven(ANYTHING, "/projects")
+    assert any("GET /api/v2/projects: Server error" in failure and "curl" in failure for failure in found.failures)
