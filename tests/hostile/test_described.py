@@ -12,11 +12,10 @@ from tests.unit.api.gateway import Client
 DATASET = "/projects/{project}/datasets/{dataset}"
 SLICE = (
     "/projects/{project}/assets",
-    "/projects/{project}/datasets",
+    "/projects/{project}/class-map",
     f"{DATASET}/frames",
     f"{DATASET}/frames/{{frame}}",
     f"{DATASET}/frames/batch-get",
-    f"{DATASET}/uploads",
     f"{DATASET}/rollbacks",
 )
 """Resources of different shapes."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.embeddings import Embedding, EmbeddingSource
 from tidemark.domain.fields import MetadataValue, Name
-from tidemark.domain.limits import MAX_SCHEMA_FIELDS
+from tidemark.domain.limits import MAX_ROW_ERRORS, MAX_SCHEMA_FIELDS
 from tidemark.domain.problems import Problem, pointer
 
 
@@ -84,7 +84,9 @@ class Schema(BaseModel):
             if known is None:
                 if seen is not None:
                     new[field] = seen
-            elif seen is not known and (seen is not None or known not in _LIST_TYPES):
+            elif seen is known or (seen is None and known in _LIST_TYPES):
+                continue
+            elif len(problems) < MAX_ROW_ERRORS:  # no more are told
                 problems.append(
                     Problem(
                         "metadata_type",

@@ -20,8 +20,8 @@ from tidemark.domain.api_keys import Grant, Role
 from tidemark.store.backend import Backend
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world in which the API's function finds what it needs, until it is gone on with."""
     with new_world() as made:
         table = f"idempotency-{uuid.uuid4()}"
         backend = made.process()
@@ -36,6 +36,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         for remembered in (deployment.backend, throttle.throttle, idempotency._remembered, idempotency._config):
             remembered.cache_clear()
         yield made
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    yield from deployed(monkeypatch)
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""What `make faults` tells of hostile input: what was tried, how much of it, and what it found.
+
+All of it is drawn from fixed seeds but for the fuzzing by coverage, which shows the input that it found.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.server import ROOT
+from tests.hostile import fuzzing
+from tests.hostile.bodies import bodies
+from tests.hostile.costs import MAX_SECONDS, Cost, cost_of
+from tests.hostile.deployed import deployed, drive_by_description, send_envelopes
+from tests.hostile.described import Driven
+from tests.hostile.envelopes import ENVELOPES
+from tests.reliability.report import Findings, Table
+from tests.unit.api import conftest
+from tests.unit.api.gateway import Client
+
+FUZZED_SECONDS = 60
+"""Of each target."""
+DETAILS = ROOT / "build" / "hostile.json"
+"""The requests by operation."""
+AGAIN = "see it again by `make faults PART=hostile`"
+
+Line = tuple[str | int, ...]
+
+
+def find() -> Findings:
+    """Try all of it: some twenty minutes, on a stack of its own."""
+    costs = dict(_costs())
+    violations = [f"hostile: {name}: {told}; {AGAIN}" for name, cost in costs.items() if (told := cost.complaint())]
+    lines: list[Line] = [("bodies of 4 MiB, made to be costly", len(costs), len(violations))]
+    for part in (_deployed, _fuzzed):
+        tried, found = part()
+        lines += tried
+        violations += [f"hostile: {what}; {AGAIN}" for what in found]
+    return Findings(tables=[_tried(lines), _table_of_costs(costs)], violations=violations)
+
+
+def _costs() -> Iterator[tuple[str, Cost]]:
+    """Each body in a dataset of its own, on moto."""
+    with pytest.MonkeyPatch.context() as patch:
+        for _ in conftest.deployed(patch):
+            client = Client()
+            client.post("/projects", {"name": "birds", "classes": [{"name": "heron"}, {"name": "stork"}]})
+            for number, (name, body) in enumerate(bodies().items()):
+                client.post("/projects/birds/datasets", {"name": f"d{number}", "shards": 2})
+                yield name, cost_of(client, body, f"/projects/birds/datasets/d{number}")
+
+
+def _deployed() -> tuple[list[Line], list[str]]:
+    with deployed() as stack:
+        driven = drive_by_description(stack)
+        taken = send_envelopes(stack)
+    _keep(driven)
+    lines: list[Line] = [
+        (f"requests drawn from the description: {what}", each.total, len(each.failures))
+        for what, each in driven.items()
+    ]
+    lines.append(("bodies that are not what they are said to be", len(ENVELOPES), len(taken)))
+    return lines, [failure for each in driven.values() for failure in each.failures] + taken
+
+
+def _keep(driven: dict[str, Driven]) -> None:
+    DETAILS.parent.mkdir(exist_ok=True)
+    kept = {
+        what: {"requests": each.requests, "statuses": each.statuses, "failures": each.failures}
+        for what, each in driven.items()
+    }
+    DETAILS.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _fuzzed() -> tuple[list[Line], list[str]]:
+    if not fuzzing.is_here():
+        return [(f"bytes, by coverage: {name}", "not run here", 0) for name in fuzzing.TARGETS], []
+    lines: list[Line] = []
+    crashes = []
+    for name in fuzzing.TARGETS:
+        fuzzed = fuzzing.fuzz(name, FUZZED_SECONDS)
+        lines.append((f"bytes, by coverage: {name}", fuzzed.runs, int(fuzzed.crash is not None)))
+        crashes += [f"{name}: {fuzzed.crash}"] if fuzzed.crash else []
+    return lines, crashes
+
+
+def _tried(lines: list[Line]) -> Table:
+    note = f"Measured on {time.strftime('%Y-%m-%d')}; fuzzing by coverage for {FUZZED_SECONDS} s a line."
+    return Table(name="hostile", columns=("tried", "inputs", "violations"), rows=lines, note=note)
+
+
+def _table_of_costs(costs: dict[str, Cost]) -> Table:
+    rows: list[Line] = [
+        (name, f"{cost.status} {cost.code}".strip(), f"{cost.seconds:.2f}", cost.bytes)
+        for name, cost in sorted(costs.items(), key=lambda each: -each[1].seconds)
+    ]
+    return Table(
+        name="hostile-bodies",
+        columns=("body of 4 MiB", "answer", "CPU time, s", "bytes of the answer"),
+        rows=rows,
+        note=f"At most {MAX_SECONDS:.0f} s may be taken. The work of moto, which stands in for AWS, is in it.",
+    )
