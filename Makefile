@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
 BIN := $(VENV)/bin
+AUDIT := build/audit
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
 # A proxy for the world is none for this machine.
@@ -16,7 +17,7 @@ AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint format up down bootstrap deploy bench lock clean
+.PHONY: help demo test faults lint format up down bootstrap deploy bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,8 @@ test: $(READY) ## all tests: units, store, template, faults, and the deployed st
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 faults: $(READY) ## faults, hostile users and load, at length: the figures of docs/reliability.md (PART=… for one)
+	@uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/fuzz.txt || \
+		echo "atheris is not for this machine: what is fuzzed by coverage is not run here"
 	@python -m tests.reliability $(PART)
 
 lint: $(READY) ## check style and types
@@ -61,7 +64,17 @@ lock: $(READY) ## resolve requirements/*.in and package.json again
 	$(COMPILE) -o requirements/oidc.txt requirements/oidc.in
 	$(COMPILE) -o requirements/dev.txt requirements/dev.in
 	$(COMPILE) -o requirements/uv.txt requirements/uv.in
+	$(COMPILE) -o requirements/fuzz.txt requirements/fuzz.in
+	$(COMPILE) -o requirements/audit.txt requirements/audit.in
 	npm install --package-lock-only --no-audit --no-fund
+
+# Strictly: what the advisories do not know must not pass for sound. Both are asked, whatever the first one says.
+audit: $(AUDIT)/ready ## look for known vulnerabilities in all that is pinned, by the advisories of PyPI and npm
+	@failed=0; \
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes \
+		$(foreach lock,runtime parquet dev uv fuzz audit,-r requirements/$(lock).txt) || failed=1; \
+	npm audit --package-lock-only || failed=1; \
+	exit $$failed
 
 clean: $(READY) ## stop the local stack and remove its data and everything else that was made
 	@python -m infra.local down
@@ -73,6 +86,11 @@ $(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(AUDIT)/ready: requirements/audit.txt $(READY)
+	python -m venv $(AUDIT)
+	uv pip sync --quiet --python $(AUDIT)/bin/python --require-hashes requirements/audit.txt
 	@touch $@
 
 node_modules: package.json package-lock.json $(READY)

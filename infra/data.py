@@ -3,12 +3,17 @@
 Nothing here is deleted with the stack, but for the memory of small writes, which forgets by itself.
 """
 
+import re
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.review import accept
+
+RESTORED = "restored_table"
+"""The context value that has the functions use another table, such as one that was put back in time."""
 
 RECOVERY_DAYS = 35
 """The days to which the tables can be put back, DynamoDB's most. A replaced or deleted object is kept as long, so that
@@ -40,26 +45,27 @@ class Data(Construct):
 
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
-        self.table = self._retained_table("Table")
-        self.table.add_global_secondary_index(
+        table = self._retained_table("Table")
+        table.add_global_secondary_index(
             index_name="unsettled",
             partition_key=_attribute("unsettled"),
             sort_key=_attribute("unsettled_order"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["deletes", "rows_in_flight", "windows_in_flight"],
         )
-        self.table.add_global_secondary_index(
+        table.add_global_secondary_index(
             index_name="uploads",
             partition_key=_attribute("dataset"),
             sort_key=_attribute("accepted_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
-        self.table.add_global_secondary_index(
+        table.add_global_secondary_index(
             index_name="project_uploads",
             partition_key=_attribute("project"),
             sort_key=_attribute("accepted_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self.table = self._in_use(table)
         self.keys = self._retained_table("Keys")
         self.idempotency = dynamodb.Table(
             self,
@@ -107,6 +113,19 @@ class Data(Construct):
             reason="Only the functions read packs, for requests that the API's access log holds; another log of each "
             "read would cost more than the reads. CloudTrail records them where an account wants that.",
         )
+
+    def _in_use(self, table: dynamodb.Table) -> dynamodb.ITable:
+        """The stack's own table, or the one that the context value `RESTORED` names, which has been put back in time.
+
+        The stack keeps its own beside that one, untouched, so that leaving the value out leads back to it. Raises
+        ValueError for what is no name of a table.
+        """
+        restored = self.node.try_get_context(RESTORED)
+        if restored is None:
+            return table
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", str(restored)):
+            raise ValueError(f"{RESTORED}: {restored!r} is no name of a table")
+        return dynamodb.Table.from_table_name(self, "Restored", str(restored))
 
     def _tell_of_objects(self) -> None:
         """Have S3 put an event on the account's bus for each object; `infra.drop_folder` picks from these.

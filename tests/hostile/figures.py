@@ -3,12 +3,15 @@
 All of it is drawn from fixed seeds but for the fuzzing by coverage, which shows the input that it found.
 """
 
+import io
 import json
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 
 import pytest
 
+from functions.api import handler
 from infra.local.server import ROOT
 from tests.hostile import fuzzing
 from tests.hostile.bodies import bodies
@@ -16,11 +19,12 @@ from tests.hostile.costs import MAX_SECONDS, Cost, cost_of
 from tests.hostile.deployed import deployed, drive_by_description, send_envelopes
 from tests.hostile.described import Driven
 from tests.hostile.envelopes import ENVELOPES
+from tests.hostile.restoring import put_back
 from tests.reliability.report import Findings, Table
 from tests.unit.api import conftest
 from tests.unit.api.gateway import Client
 
-FUZZED_SECONDS = 60
+FUZZED_SECONDS = 45
 """Of each target."""
 DETAILS = ROOT / "build" / "hostile.json"
 """The requests by operation."""
@@ -43,7 +47,8 @@ def find() -> Findings:
 
 def _costs() -> Iterator[tuple[str, Cost]]:
     """Each body in a dataset of its own, on moto."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):  # where metrics go
+        patch.setattr(handler.logger.registered_handler, "stream", io.StringIO())
         for _ in conftest.deployed(patch):
             client = Client()
             client.post("/projects", {"name": "birds", "classes": [{"name": "heron"}, {"name": "stork"}]})
@@ -56,13 +61,15 @@ def _deployed() -> tuple[list[Line], list[str]]:
     with deployed() as stack:
         driven = drive_by_description(stack)
         taken = send_envelopes(stack)
+        read, changed = put_back(stack)
     _keep(driven)
     lines: list[Line] = [
         (f"requests drawn from the description: {what}", each.total, len(each.failures))
         for what, each in driven.items()
     ]
     lines.append(("bodies that are not what they are said to be", len(ENVELOPES), len(taken)))
-    return lines, [failure for each in driven.values() for failure in each.failures] + taken
+    lines.append(("versions read, before and after a table is put back in time", read, len(changed)))
+    return lines, [failure for each in driven.values() for failure in each.failures] + taken + changed
 
 
 def _keep(driven: dict[str, Driven]) -> None:

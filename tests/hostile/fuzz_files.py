@@ -28,7 +28,7 @@ LINE_CODES = {"line_too_long", "malformed_json", "too_deep"}
 
 
 def target(data: bytes) -> None:
-    """Read a file, the first byte telling how it is cut. Raises AssertionError where an outcome is not as it should be."""
+    """Read a file, cut as its first byte tells. Raises AssertionError where an outcome is not as it should be."""
     size, file = (data[0] if data else 0) + 1, data[1:]
     reader, lines = _read([file])
     last = 0
