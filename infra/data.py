@@ -3,8 +3,6 @@
 Nothing here is deleted with the stack, but for the memory of small writes, which forgets by itself.
 """
 
-import re
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
@@ -115,17 +113,12 @@ class Data(Construct):
         )
 
     def _in_use(self, table: dynamodb.Table) -> dynamodb.ITable:
-        """The stack's own table, or the one that the context value `RESTORED` names, which has been put back in time.
+        """The stack's own table, or the one that the context value `RESTORED` names, which was put back in time.
 
-        The stack keeps its own beside that one, untouched, so that leaving the value out leads back to it. Raises
-        ValueError for what is no name of a table.
+        The stack keeps its own beside that one, untouched: leaving the value out leads back to it.
         """
         restored = self.node.try_get_context(RESTORED)
-        if restored is None:
-            return table
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", str(restored)):
-            raise ValueError(f"{RESTORED}: {restored!r} is no name of a table")
-        return dynamodb.Table.from_table_name(self, "Restored", str(restored))
+        return dynamodb.Table.from_table_name(self, "Restored", restored) if restored else table
 
     def _tell_of_objects(self) -> None:
         """Have S3 put an event on the account's bus for each object; `infra.drop_folder` picks from these.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from infra.data import RESTORED
 from infra.local.stack import LocalStack, up
 from tests.stack.client import Caller, Dataset
 from tests.stack.rows import add, box, delete, modify
@@ -39,7 +38,7 @@ def _put_back(stack: LocalStack, dataset: Dataset) -> tuple[int, list[str]]:
     dataset.upload(delete("a"), add("wrong"))
     undone = _versions(dataset)
 
-    up(stack.home, context={RESTORED: TABLE})
+    up(stack.home, context={"restored_table": TABLE})
     restored = _versions(dataset)
     dataset.upload(modify("a", speed=2), add("c"))
     gone_on = _versions(dataset)

@@ -1,9 +1,13 @@
 """Users' data is encrypted, reachable over TLS only, recoverable, and outlives the stack."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra import STACK
+from infra.local.assembly import synthesised
 from tests.infra.template import Template
 
 KEPT_TABLES = ["DataTable", "DataKeys"]
@@ -105,3 +109,16 @@ def test_replaced_objects_are_kept_as_long_as_the_table_can_be_put_back(template
     recovery = template.properties("DynamoDB::Table", "DataTable")["PointInTimeRecoverySpecification"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert _rules(template)[""]["NoncurrentVersionExpiration"]["NoncurrentDays"] == recovery["RecoveryPeriodInDays"]
+
+
+def test_a_table_that_was_put_back_takes_the_place_of_the_stacks_own_which_stays(tmp_path: Path) -> None:
+    made = synthesised(tmp_path / "assembly", context={"restored_table": "put-back"})
+    template = Template(json.loads((made / f"{STACK}.template.json").read_text()))
+    used = {
+        function["Properties"]["Environment"]["Variables"].get("TIDEMARK_TABLE")
+        for function in template.of_type("Lambda::Function").values()
+    }
+    own, kept = template.one("DynamoDB::Table", "DataTable")
+    assert used == {"put-back", None}  # the authorizer has the keys alone
+    assert kept["DeletionPolicy"] == "Retain"
+    assert own not in json.dumps([*template.of_type("IAM::Policy").values()])

@@ -49,11 +49,16 @@ def test_what_an_error_does_not_tell_is_an_empty_cell() -> None:
     assert (line[0], line[2]) == ("", "")
 
 
-@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_text_that_a_spreadsheet_would_run_is_made_text(begins: str) -> None:
     formula = begins + 'cmd|"/c calc"!A1'
     (_, line) = table(error(formula, file=formula, message=formula))
     assert [line[0], line[2], line[6]] == [f"'{formula}"] * 3
+
+
+def test_text_behind_a_semicolon_is_made_text_too() -> None:
+    (_, line) = table(error("a;=1+1", message="One; two;@three"))
+    assert [line[2], line[6]] == ["a;'=1+1", "One; two;'@three"]
 
 
 def test_other_text_is_written_as_it_is() -> None:

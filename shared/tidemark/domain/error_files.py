@@ -1,6 +1,7 @@
 """Files of an upload's errors, for programs (JSON lines) and for spreadsheets (CSV) (R30)."""
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -12,8 +13,11 @@ from tidemark.domain.uploads import RowOutcome
 
 COLUMNS = ("file", "row", "frame_id", "outcome", "code", "pointer", "message")
 """Of the CSV: all that a row's outcome tells."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What the text of a cell begins with that a spreadsheet would compute, perhaps after it has dropped white space."""
+_COMPUTED = "=+@\uff1d\uff0b\uff0d\uff20-"
+"""What the text of a cell begins with that a spreadsheet computes, in the widths of all scripts."""
+FORMULA = re.compile(f"^(?=[\t\r\n{_COMPUTED}])|(?<=[;\t\r\n])(?=[{_COMPUTED}])")
+"""Where a cell begins that a spreadsheet would compute, perhaps after it has dropped white space: also within a text,
+since where a comma is the decimal sign, spreadsheets part cells at semicolons."""
 
 
 class ErrorFormat(StrEnum):
@@ -67,5 +71,4 @@ def _csv(rows: Iterable[Iterable[str]]) -> bytes:
 def _cell(value: str | int | None) -> str:
     """A value as the text of a cell. Ids and file names are their senders' own, and no spreadsheet is to run them: what
     it would is made text by an apostrophe before it."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return "" if value is None else FORMULA.sub("'", str(value))
