@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, HTTPBearer, License, Server
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from functions.api import envelope, problem
@@ -65,10 +65,18 @@ REFUSALS = {
     503: "The service is busy; send the same request again after `Retry-After` seconds.",
 }
 WITH_BODY = (400, 413, 415)
+GATEWAYS_OWN = frozenset({403, 413, 500, 503})
+"""Statuses with which the gateway answers by itself too, where no function has seen the request or one has failed."""
 CONTRADICTING = frozenset({"unarchiveDataset", "getCheckpointStatistics", "createExport", "listExportFiles"})
 """Other operations that what is there may forbid, or what is not written yet."""
 
 router = Routes()
+
+
+class GatewayRefusal(BaseModel):
+    """An answer of the gateway's own: to an unknown key, to a body that fits no function, or where a function failed."""
+
+    message: str = Field(description="A word or two.", examples=["Forbidden"])
 
 
 @router.get("/openapi.json", operation_id="getDescription", summary="Read this description", tags=["description"])
@@ -106,7 +114,7 @@ def describe(resolver: "Resolver") -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         schemas.pop(name, None)
-    schemas.update(_schemas(Problem, UploadProblem, NewMutations))
+    schemas.update(_schemas(Problem, UploadProblem, NewMutations, GatewayRefusal))
     document["components"]["responses"] = {str(status): _refusal(status) for status in REFUSALS}
     for route in resolver.routes:
         _complete(document["paths"][route.openapi_path][route.method.lower()], route)
@@ -125,6 +133,8 @@ def _refusal(status: int) -> dict[str, Any]:
         503: {"Retry-After": _header("Seconds to wait.", "integer")},
     }
     described: dict[str, Any] = {"description": REFUSALS[status], "content": _problem_content("Problem")}
+    if status in GATEWAYS_OWN:
+        described["content"][envelope.JSON_TYPE] = {"schema": {"$ref": SCHEMAS + GatewayRefusal.__name__}}
     if status in headers:
         described["headers"] = headers[status]
     return described

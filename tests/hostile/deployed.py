@@ -32,10 +32,10 @@ class Round(NamedTuple):
 
 
 ROUNDS = (
-    Round("key `admin`, of what is there", "admin", True, ("examples", "coverage", "fuzzing"), 12, 300),
-    Round("key `admin`, call after call", "admin", True, ("stateful",), 30, 45),
-    Round("key `write`, of anything", "write", False, ("examples", "fuzzing"), 6, 60),
-    Round("key `read`, of what is there", "read", True, ("examples", "fuzzing"), 4, 45),
+    Round("key `admin`, of what is there", "admin", True, ("examples", "coverage", "fuzzing"), 8, 180),
+    Round("key `admin`, call after call", "admin", True, ("stateful",), 30, 30),
+    Round("key `write`, of anything", "write", False, ("examples", "fuzzing"), 6, 40),
+    Round("key `read`, of what is there", "read", True, ("examples", "fuzzing"), 4, 30),
 )
 
 

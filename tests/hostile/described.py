@@ -87,7 +87,12 @@ def config(
         "continue-on-failure": True,
         "checks": {"enabled": False} | {name: {"enabled": True} for name in checks},
         "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
-        "generation": {"max-examples": examples, "no-shrink": True, "database": "none"},
+        "generation": {
+            "max-examples": examples,
+            "no-shrink": True,
+            "database": "none",
+            "with-security-parameters": False,
+        },
         "parameters": _parameters(named),
         "operations": [_frames_by_id()],
     }
@@ -107,14 +112,16 @@ def drive(document: Json, how: SchemathesisConfig, app: object = None) -> Driven
     schema = openapi.from_dict(document, config=how)
     schema.app = app
     driven = Driven()
+    found: dict[str, str] = {}
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
-            _record(driven, event.recorder)
+            _count(driven, event.recorder)
+            found = _failures(event.recorder) | found
         elif isinstance(event, events.NonFatalError):
-            driven.failures.append(f"{event.label}: {event.value!r}")
+            found[event.label] = f"{event.label}: {event.value!r}"
         elif isinstance(event, events.FatalError):
             raise event.exception
-    driven.failures = list(dict.fromkeys(driven.failures))
+    driven.failures = list(found.values())
     return driven
 
 
@@ -123,18 +130,24 @@ def only(document: Json, paths: Collection[str]) -> Json:
     return document | {"paths": {f"{BASE_PATH}{path}": document["paths"][f"{BASE_PATH}{path}"] for path in paths}}
 
 
-def _record(driven: Driven, recorder: Any) -> None:
+def _count(driven: Driven, recorder: Any) -> None:
     for case_id, interaction in recorder.interactions.items():
         driven.requests[recorder.cases[case_id].value.operation.label] += 1
         if interaction.response is not None:
             driven.statuses[f"{interaction.response.status_code // 100}xx"] += 1
+
+
+def _failures(recorder: Any) -> dict[str, str]:
+    """What is not as described, by operation and kind, so that each is told once."""
+    found = {}
     for case_id, checks in recorder.checks.items():
         operation = recorder.cases[case_id].value.operation.label
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                words = " ".join(f"{failure.title}: {failure.message}".split())
-                driven.failures.append(f"{operation}: {words}: {check.failure_info.code_sample}")
+                what = " ".join(f"{operation}: {failure.title}: {failure.message}".split())
+                found[what] = f"{what}: {check.failure_info.code_sample}"
+    return found
 
 
 def _parameters(named: Named) -> Mapping[str, str]:

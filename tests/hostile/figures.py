@@ -24,7 +24,7 @@ from tests.reliability.report import Findings, Table
 from tests.unit.api import conftest
 from tests.unit.api.gateway import Client
 
-FUZZED_SECONDS = 45
+FUZZED_SECONDS = 30
 """Of each target."""
 DETAILS = ROOT / "build" / "hostile.json"
 """The requests by operation."""

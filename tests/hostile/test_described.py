@@ -12,8 +12,6 @@ from tests.unit.api.gateway import Client
 DATASET = "/projects/{project}/datasets/{dataset}"
 SLICE = (
     "/projects/{project}/assets",
-    "/projects/{project}/class-map",
-    f"{DATASET}/frames",
     f"{DATASET}/frames/{{frame}}",
     f"{DATASET}/frames/batch-get",
     f"{DATASET}/rollbacks",
