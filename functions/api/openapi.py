@@ -74,7 +74,7 @@ router = Routes()
 
 
 class GatewayRefusal(BaseModel):
-    """An answer of the gateway's own: to an unknown key, to a body that fits no function, or where a function failed."""
+    """An answer of the gateway's own: to an unknown key, to a body that is too large, or where a function failed."""
 
     message: str = Field(description="A word or two.", examples=["Forbidden"])
 
