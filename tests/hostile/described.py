@@ -91,7 +91,7 @@ def config(
             "max-examples": examples,
             "no-shrink": True,
             "database": "none",
-            "with-security-parameters": False,
+            "with-security-parameters": False,  # a second key, for which the gateway would refuse the request
         },
         "parameters": _parameters(named),
         "operations": [_frames_by_id()],
