@@ -16,7 +16,7 @@ from infra.local.server import ROOT
 from tests.hostile import fuzzing
 from tests.hostile.bodies import bodies
 from tests.hostile.costs import MAX_SECONDS, Cost, cost_of
-from tests.hostile.deployed import deployed, drive_by_description, send_envelopes
+from tests.hostile.deployed import ROUNDS, deployed, drive_by_description, send_envelopes
 from tests.hostile.described import Driven
 from tests.hostile.envelopes import ENVELOPES
 from tests.hostile.restoring import put_back
@@ -34,7 +34,7 @@ Line = tuple[str | int, ...]
 
 
 def find() -> Findings:
-    """Try all of it: some twenty minutes, on a stack of its own."""
+    """Try all of it: some ten minutes, on a stack of its own."""
     costs = dict(_costs())
     violations = [f"hostile: {name}: {told}; {AGAIN}" for name, cost in costs.items() if (told := cost.complaint())]
     lines: list[Line] = [("bodies of 4 MiB, made to be costly", len(costs), len(violations))]
@@ -94,7 +94,11 @@ def _fuzzed() -> tuple[list[Line], list[str]]:
 
 
 def _tried(lines: list[Line]) -> Table:
-    note = f"Measured on {time.strftime('%Y-%m-%d')}; fuzzing by coverage for {FUZZED_SECONDS} s a line."
+    seconds = ", ".join(str(each.seconds) for each in ROUNDS)
+    note = (
+        f"Measured on {time.strftime('%Y-%m-%d')}, bounded: requests drawn from the description for {seconds} s, fuzzing "
+        f"by coverage for {FUZZED_SECONDS} s a line."
+    )
     return Table(name="hostile", columns=("tried", "inputs", "violations"), rows=lines, note=note)
 
 
