@@ -72,7 +72,7 @@ lock: $(READY) ## resolve requirements/*.in and package.json again
 audit: $(AUDIT)/ready ## look for known vulnerabilities in all that is pinned, by the advisories of PyPI and npm
 	@failed=0; \
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes \
-		$(foreach lock,runtime parquet dev uv fuzz audit,-r requirements/$(lock).txt) || failed=1; \
+		$(foreach lock,runtime parquet oidc dev uv fuzz audit,-r requirements/$(lock).txt) || failed=1; \
 	npm audit --package-lock-only || failed=1; \
 	exit $$failed
 

@@ -96,8 +96,8 @@ def _fuzzed() -> tuple[list[Line], list[str]]:
 def _tried(lines: list[Line]) -> Table:
     seconds = ", ".join(str(each.seconds) for each in ROUNDS)
     note = (
-        f"Measured on {time.strftime('%Y-%m-%d')}, bounded: requests drawn from the description for {seconds} s, fuzzing "
-        f"by coverage for {FUZZED_SECONDS} s a line."
+        f"Measured on {time.strftime('%Y-%m-%d')}, bounded: requests drawn from the description for {seconds} s, "
+        f"fuzzing by coverage for {FUZZED_SECONDS} s a line."
     )
     return Table(name="hostile", columns=("tried", "inputs", "violations"), rows=lines, note=note)
 

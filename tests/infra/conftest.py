@@ -16,8 +16,9 @@ def _template(folder: Path) -> Template:
 
 @pytest.fixture(scope="session")
 def folders() -> list[Path]:
-    """The deployment by itself, with producers, and with an issuer: made together, since one alone takes as long."""
-    return assemblies(NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER)
+    """The deployment by itself, with producers, with an issuer, and with a table that was put back in time: made
+    together, since one alone takes as long."""
+    return assemblies(NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER, {"restored_table": "put-back"})
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,8 @@ def template_with_producers(folders: list[Path]) -> Template:
 @pytest.fixture(scope="session")
 def template_with_issuer(folders: list[Path]) -> Template:
     return _template(folders[2])
+
+
+@pytest.fixture(scope="session")
+def template_of_a_table_put_back(folders: list[Path]) -> Template:
+    return _template(folders[3])

@@ -1,13 +1,10 @@
 """Users' data is encrypted, reachable over TLS only, recoverable, and outlives the stack."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra import STACK
-from infra.local.assembly import synthesised
 from tests.infra.template import Template
 
 KEPT_TABLES = ["DataTable", "DataKeys"]
@@ -111,9 +108,10 @@ def test_replaced_objects_are_kept_as_long_as_the_table_can_be_put_back(template
     assert _rules(template)[""]["NoncurrentVersionExpiration"]["NoncurrentDays"] == recovery["RecoveryPeriodInDays"]
 
 
-def test_a_table_that_was_put_back_takes_the_place_of_the_stacks_own_which_stays(tmp_path: Path) -> None:
-    made = synthesised(tmp_path / "assembly", context={"restored_table": "put-back"})
-    template = Template(json.loads((made / f"{STACK}.template.json").read_text()))
+def test_a_table_that_was_put_back_takes_the_place_of_the_stacks_own_which_stays(
+    template_of_a_table_put_back: Template,
+) -> None:
+    template = template_of_a_table_put_back
     used = {
         function["Properties"]["Environment"]["Variables"].get("TIDEMARK_TABLE")
         for function in template.of_type("Lambda::Function").values()
