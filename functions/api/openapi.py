@@ -65,7 +65,7 @@ REFUSALS = {
     503: "The service is busy; send the same request again after `Retry-After` seconds.",
 }
 WITH_BODY = (400, 413, 415)
-GATEWAYS_OWN = frozenset({403, 413, 500, 503})
+GATEWAYS_OWN = frozenset({403, 413, 429, 500, 503})
 """Statuses with which the gateway answers by itself too, where no function has seen the request or one has failed."""
 CONTRADICTING = frozenset({"unarchiveDataset", "getCheckpointStatistics", "createExport", "listExportFiles"})
 """Other operations that what is there may forbid, or what is not written yet."""
@@ -74,7 +74,7 @@ router = Routes()
 
 
 class GatewayRefusal(BaseModel):
-    """An answer of the gateway's own: to an unknown key, to a body that is too large, or where a function failed."""
+    """An answer of the gateway's own: to an unknown key, to too much at once, or where a function failed."""
 
     message: str = Field(description="A word or two.", examples=["Forbidden"])
 
