@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
-from tests.faults.world import Invocation, World, new_world
+from tests.faults.world import World, new_world
 
 
 def crashed(

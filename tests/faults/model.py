@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tests.faults import oracle
+from tests.faults.invocation import Invocation
 from tests.faults.oracle import Row, State
-from tests.faults.world import Invocation, World
+from tests.faults.world import World
 from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Mode
 from tidemark.domain.files import NewFile

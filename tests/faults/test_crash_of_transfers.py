@@ -6,9 +6,10 @@ import pytest
 
 from tests.faults import model
 from tests.faults.crashing import crashed
+from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
-from tests.faults.world import Invocation, World
+from tests.faults.world import World
 from tidemark.domain.errors import NotFound
 from tidemark.domain.windows import Window
 from tidemark.services import clones, transfers

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.faults import model
+from tests.faults.invocation import Crash, Invocation
 from tests.faults.model import DatasetModel
+from tests.faults.queues import Message
 from tests.faults.rows import UPLOADS
-from tests.faults.world import Crash, Invocation, Message, new_world
+from tests.faults.world import new_world
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.services import files, transfers
 from tidemark.services.apply import OutOfTurn

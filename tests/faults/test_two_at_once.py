@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults import model
+from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
 from tests.faults.test_crash_at_every_call import FIRST, SECOND, THIRD
-from tests.faults.world import Invocation, World, new_world
+from tests.faults.world import World, new_world
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.services.apply import OutOfTurn
 
