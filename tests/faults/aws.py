@@ -34,6 +34,7 @@ from tests.tables import REGION
 from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
+DATA = READS | {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 OURS = frozenset({"sqs", "events", "sfn"})
 UNSIGNED_CONFIG = CLIENT_CONFIG.merge(Config(signature_version=UNSIGNED))
 
@@ -42,6 +43,7 @@ class Served(Protocol):
     """The world that requests go to."""
 
     writes: int
+    told: Callable[[str], None]
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer of a queue, the bus or a workflow."""
@@ -87,11 +89,12 @@ class Clients:
         service, operation = call.split(".")
         world = self.world
         assert world is not None
+        world.told(call)
         if operation not in READS:
             world.writes += 1
         if service in OURS:
             return answer(request, world.intercept(operation, json.loads(request.body)))
-        if service != "dynamodb":
+        if service != "dynamodb" or operation not in DATA:
             return _general(request)
         body = json.loads(request.body)
         return world.perform(operation, body, lambda: _straight(operation, request, body))
@@ -168,4 +171,3 @@ def clients() -> Clients:
     if not _clients:
         _clients.append(Clients())
     return _clients[0]
-

@@ -33,11 +33,21 @@ class Invocation:
     """An operation that stops before each of its requests to AWS."""
 
     current = threading.local()
+    started = 0
+    """How many have been started; a schedule counts them from 0 on."""
 
     def __init__(
-        self, name: str, operation: Callable[[], Any], *, backend: Any = None, trouble: Trouble | None = None
+        self,
+        name: str,
+        operation: Callable[[], Any],
+        *,
+        backend: Any = None,
+        trouble: Trouble | None = None,
+        keep: Callable[[], Callable[[], None]] = lambda: lambda: None,
     ) -> None:
         self.name = name
+        self.number = Invocation.started
+        Invocation.started += 1
         self.result: Any = None
         self.error: BaseException | None = None
         self.finished = False
@@ -48,6 +58,8 @@ class Invocation:
         """What a function has caught and reported, message by message."""
         self.ids = 0
         """Ids that it has made."""
+        self.keep = keep
+        """Keeps what the process has in its modules, where others run before it goes on; answers how to put it back."""
         self._trouble = trouble
         self._operation = operation
         self._go = threading.Semaphore(0)
@@ -82,8 +94,10 @@ class Invocation:
     def request(self, call: str, request: AWSPreparedRequest, perform: Perform) -> AWSResponse:
         """Called in the thread, for each request to AWS."""
         self.calls.append(call)
+        put_back = self.keep()
         self._stopped.release()
         self._go.acquire()
+        put_back()
         if self._crash_before:
             raise Crash(call)
         try:

@@ -63,9 +63,7 @@ class Queue:
 
     def ready(self, now: datetime) -> list[str]:
         """The groups from which something can be received: those with messages, none of which is on its way."""
-        return [
-            group for group in self.groups() if all(message.hidden_until <= now for message in self.waiting[group])
-        ]
+        return [group for group in self.groups() if all(message.hidden_until <= now for message in self.waiting[group])]
 
     def receive(self, group: str, limit: int, now: datetime) -> tuple[list[Message], list[Message]]:
         """The next messages of a group that is ready, and those that were received too often, which leave it."""
@@ -83,11 +81,8 @@ class Queue:
             received.append(message)
         return received, spent
 
-    def settle(self, message: Message, receipt: int, *, done: bool, now: datetime) -> bool:
-        """Delete a message that a delivery has dealt with, or let it be delivered again; nothing happens where its
-        time is over, since it is another delivery's by then. Tells whether it was deleted."""
-        if message.receipt != receipt or message.hidden_until <= now:
-            return False
-        if done:
+    def settle(self, message: Message, receipt: int, now: datetime) -> None:
+        """Delete a message that a delivery has dealt with; nothing happens where its time is over, since it is another
+        delivery's by then."""
+        if message.receipt == receipt and now < message.hidden_until:
             self.delete(message)
-        return done

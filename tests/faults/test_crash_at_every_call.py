@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import model
+from tests.faults import invariants, model
 from tests.faults.crashing import crashed
 from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
@@ -141,23 +141,23 @@ def _dataset(world: World) -> DatasetModel:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_crash_at_any_call_loses_and_doubles_nothing(operation: str) -> None:
     for world, dataset in crashed(ALL[operation], _dataset):
-        model.check(world, dataset)
+        invariants.check(world, dataset)
         _submit(world, dataset).run()
         world.drain()
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
 
 
 def test_a_sender_that_repeats_itself_late_undoes_nothing() -> None:
     for world, dataset in crashed(_submit, _dataset):
         model.start_submit(world, dataset, THIRD, "third").run()
         world.drain()
-        model.check(world, dataset)
+        invariants.check(world, dataset)
         world.let_five_minutes_pass()
         _submit(world, dataset).run()
         world.drain()
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
 
 
 @pytest.mark.parametrize("operation", FILE_OPERATIONS)
@@ -166,23 +166,23 @@ def test_a_crash_while_a_file_is_taken_loses_and_doubles_nothing(
 ) -> None:
     monkeypatch.setattr(files, "PART_ROWS", 4)
     for world, dataset in crashed(ALL[operation], _dataset):
-        model.check(world, dataset)
+        invariants.check(world, dataset)
         world.let_five_minutes_pass()
         _send_file(world, dataset).run()
         world.drain()
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
 
 
 @pytest.mark.parametrize("operation", ["submit", "read file", *RESUMED])
 def test_what_a_crash_leaves_lying_is_finished_by_the_sweep(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     monkeypatch.setattr(files, "PART_ROWS", 4)
     for world, dataset in crashed(ALL[operation], _dataset):
-        model.check(world, dataset)
+        invariants.check(world, dataset)
         world.drain()
         model.sweep_and_drain(world)
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
 
 
 # BATCH datasets
@@ -237,8 +237,8 @@ def test_a_crash_while_a_batch_dataset_is_filled_leaves_it_empty_or_has_it_fille
     for world, dataset in crashed(BATCH_OPERATIONS[operation], _batch):
         world.drain()
         model.sweep_and_drain(world)
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
         latest = model.latest(world, dataset)
         assert latest in (0, 1)
         assert len(model.read(world.process(), dataset, latest)) == (len(FRAMES) if latest else 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import model
+from tests.faults import invariants, model
 from tests.faults.crashing import crashed
 from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
@@ -100,11 +100,11 @@ ROLLBACKS: dict[str, Callable[[World, DatasetModel], Invocation]] = {
 @pytest.mark.parametrize("operation", ROLLBACKS)
 def test_a_roll_back_in_which_something_crashed_is_made_whole_or_not_at_all(operation: str) -> None:
     for world, dataset in crashed(ROLLBACKS[operation], _dataset):
-        model.check(world, dataset)
+        invariants.check(world, dataset)
         world.drain()
         model.sweep_and_drain(world)
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
         backend = world.process()
         last = model.read(backend, dataset, model.latest(world, dataset))
         assert last in (model.read(backend, dataset, 1), model.read(backend, dataset, 2))

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.faults import model
+from tests.faults import invariants, model
 from tests.faults.invocation import Crash, Invocation
 from tests.faults.model import DatasetModel
 from tests.faults.queues import Message
@@ -180,7 +180,7 @@ class Schedules(RuleBasedStateMachine):
                 raise AssertionError(f"{invocation.name} failed") from invocation.error
         if self.world.writes > self.checked:
             for dataset in self.datasets:
-                model.check(self.world, dataset)
+                invariants.check(self.world, dataset)
             self.checked = self.world.writes
 
     def teardown(self) -> None:
@@ -190,8 +190,8 @@ class Schedules(RuleBasedStateMachine):
             self.world.drain()
             model.sweep_and_drain(self.world)
             for dataset in self.datasets:
-                model.check(self.world, dataset)
-                model.check_all_settled(self.world, dataset)
+                invariants.check(self.world, dataset)
+                invariants.check_all_settled(self.world, dataset)
         finally:
             self._stack.close()
 

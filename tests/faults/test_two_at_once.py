@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import model
+from tests.faults import invariants, model
 from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
 from tests.faults.oracle import Row
@@ -125,10 +125,10 @@ def test_an_invocation_that_is_overtaken_changes_nothing_that_it_should_not(scen
                 overtaken.step()
             finished = overtaken.finished
             overtake()
-            model.check(world, dataset)
+            invariants.check(world, dataset)
             assert overtaken.run().error is None or isinstance(overtaken.error, OutOfTurn)
             world.drain()
-            model.check(world, dataset)
-            model.check_all_settled(world, dataset)
+            invariants.check(world, dataset)
+            invariants.check_all_settled(world, dataset)
         position += 1
     assert position > 1, "an invocation that calls nothing is not overtaken"

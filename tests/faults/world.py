@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from botocore.awsrequest import AWSResponse
 
@@ -64,6 +64,10 @@ class World:
         """What was announced: the kind of event, and what it tells."""
         self.writes = 0
         """Calls so far that may have changed what the deployment holds."""
+        self.pace = timedelta(seconds=1)
+        """What a look at the clock takes."""
+        self.told: Callable[[str], None] = lambda _: None
+        """Hears of every request."""
         self.tables = Tables(backend.table)
         self._backend = backend
 
@@ -88,8 +92,8 @@ class World:
         )
 
     def tick(self) -> datetime:
-        """The time; every look at the clock takes a second."""
-        self.now += timedelta(seconds=1)
+        """The time; a look at the clock takes some, too."""
+        self.now += self.pace
         return self.now
 
     def perform(self, operation: str, body: dict[str, Any], ask: Callable[[], AWSResponse]) -> AWSResponse:
@@ -281,19 +285,20 @@ def _ended(invocation: Invocation) -> Any:
     return invocation.result
 
 
+W = TypeVar("W", bound=World)
 _worlds = 0
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
-    """A world with an empty table and an empty bucket."""
+def new_world(make: Callable[[Backend], W] = World) -> Iterator[W]:
+    """A world of some kind, with an empty table and an empty bucket."""
     global _worlds  # noqa: PLW0603 - tables and buckets have names of their own
     _worlds += 1
     aws = clients()
     table, bucket = f"table-{_worlds}", f"bucket-{_worlds}"
     create_table(aws.dynamodb, table)
     create_bucket(aws.s3, bucket)
-    world = World(
+    world = make(
         Backend(
             dynamodb=aws.dynamodb,
             s3=aws.s3,
