@@ -18,6 +18,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.retries.quota import RetryQuota
+from botocore.useragent import UserAgentString
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
@@ -25,7 +26,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import botocore_stubber
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb import models
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
@@ -74,6 +75,7 @@ class Clients:
         patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None)).start()
         patch.object(models, "copy", SimpleNamespace(deepcopy=_copied)).start()
         patch.object(models.DynamoDBBackend, "transact_write_items", _transact).start()
+        _hasten()
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
         _, service, operation = event_name.split(".")
@@ -139,6 +141,31 @@ def _transact(backend: models.DynamoDBBackend, transact_items: list[dict[str, An
         for place, before in touched.items():
             put_at(backend, *place, before)
         raise
+
+
+def _hasten() -> None:
+    """Spare what is computed for every request and every comparison of keys, and is the same each time."""
+    equal, before, hashed = DynamoType.__eq__, DynamoType.__lt__, DynamoType.__hash__
+    sized = LimitedSizeDict.__setitem__
+
+    def is_equal(one: DynamoType, other: DynamoType) -> bool:
+        return bool(one.value == other.value) if one.type == other.type == "S" else equal(one, other)
+
+    def is_before(one: DynamoType, other: DynamoType) -> bool:
+        return bool(one.value < other.value) if one.type == other.type == "S" else before(one, other)
+
+    def hash_of(one: DynamoType) -> int:
+        return hash(one.value) if one.type == "S" else hashed(one)
+
+    def put(items: LimitedSizeDict, name: str, value: Any) -> None:
+        is_small = isinstance(value, DynamoType) and value.type in {"S", "N", "BOOL"} and len(str(value.value)) < 1000
+        (dict.__setitem__ if is_small else sized)(items, name, value)
+
+    patch.object(DynamoType, "__eq__", is_equal).start()
+    patch.object(DynamoType, "__lt__", is_before).start()
+    patch.object(DynamoType, "__hash__", hash_of).start()
+    patch.object(LimitedSizeDict, "__setitem__", put).start()
+    patch.object(UserAgentString, "to_string", lambda _: "tidemark").start()
 
 
 def _copied(value: Any) -> Any:

@@ -136,7 +136,8 @@ def _in_order(world: World, commits: list[_Commit]) -> None:
                 overruled = commit.late and _is_later(earlier, window)
                 assert not overruled, f"{window.id} undid {earlier.id} on {row.frame_id}, accepted after it (4)"
                 assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
-                last[row.frame_id] = (position, window)
+                if row.frame_id in commit.frame_ids:  # what changed nothing cannot be undone
+                    last[row.frame_id] = (position, window)
 
 
 def _is_later(one: Window, other: Window) -> bool:

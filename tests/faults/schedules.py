@@ -40,6 +40,8 @@ AT_ONCE = 4
 """Invocations under way at the same time."""
 WAITS = (5, 60, 120, 400, 1000)
 """Seconds that pass at once."""
+CHECKED = 0.04
+"""Of the moves, after how many all is held to the invariants; at the end it always is."""
 SWEEPS = 12
 """Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
 MOST_CLONES = 2
@@ -155,7 +157,7 @@ class _Schedule:
             self._disturb(random)
             move(random)
             self._reap()
-            if random.random() < 0.08:
+            if random.random() < CHECKED:
                 self._check()
         self._settle()
 
@@ -341,15 +343,19 @@ class _Schedule:
         return [message for group in taken for message in group if message.receives]
 
     def _check(self) -> None:
+        self._find_clones()
+        for dataset in self.datasets:
+            invariants.check(self.world, dataset)
+
+    def _find_clones(self) -> None:
         for name, (source, version) in list(self._clones.items()):
             found = requests.found_clone(self.world, source, version, name)
             if found is not None:
                 self.datasets.append(found)
                 del self._clones[name]
-        for dataset in self.datasets:
-            invariants.check(self.world, dataset)
 
     def _settle(self) -> None:
+        """Undisturbed, all that is under way comes to its end; what nobody asks for again, the sweep finds."""
         self._outcome.trace.append("at last")
         self._calm = True
         self.world.trouble = None
@@ -359,11 +365,12 @@ class _Schedule:
         self._reap()
         for _ in range(SWEEPS):
             self.world.drain()
-            self._check()
+            self._find_clones()
             if not self._pending():
                 break
             self.world.now += timedelta(minutes=15)
             self.world.orders.append(Sweep(at=self.world.now))
+        self._check()
         for dataset in self.datasets:
             invariants.check_all_settled(self.world, dataset)
             self._outcome.versions += len(dataset.snapshots)
