@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--shrink", action="store_true", help="leave out moves that the violation does not need")
     parser.add_argument("--digest", action="store_true", help="print a digest of the schedule alone")
     asked = parser.parse_args()
-    plant = planted.PLANTS[asked.plant] if asked.plant else None
+    plant = planted.PLANTS[asked.plant][1] if asked.plant else None
     outcome = run(asked.seed, plant=plant)
     if asked.shrink and outcome.violation:
         outcome = shrunk(outcome, plant)

@@ -54,6 +54,9 @@ def check(world: World, model: DatasetModel) -> None:
     assert all(number <= last for number in model.snapshots), f"a version was read that is not there: {last} (5)"
     for number in range(1, last + 1):
         _version(backend, model, heads, number, log)
+        for listed in heads[number].uploads:
+            upload = store.get(backend, model.uid, listed.id)
+            assert number in upload.versions, f"version {number} names upload {listed.id}, which names others (5)"
     for upload_id in model.rollbacks:
         record = store.find(backend, model.uid, upload_id)
         if record is not None and record.version is not None:

@@ -70,7 +70,9 @@ class Queue:
         self.receipts += 1
         received: list[Message] = []
         spent: list[Message] = []
-        for message in list(self.waiting[group])[:limit]:
+        for message in list(self.waiting[group]):
+            if len(received) == limit:
+                break
             if message.receives >= self.tries:
                 self.delete(message)
                 spent.append(message)
