@@ -7,7 +7,7 @@ a transaction keeps what it touches. Queues, bus and workflows are the world's.
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -95,16 +95,30 @@ class Clients:
         if operation not in READS:
             world.writes += 1
         if service in OURS:
-            return answer(request, world.intercept(operation, json.loads(request.body)))
+            return answer(request, world.intercept(operation, body_of(request)))
         if service != "dynamodb" or operation not in DATA:
             return _general(request)
-        body = json.loads(request.body)
+        body = body_of(request)
         return world.perform(operation, body, lambda: _straight(operation, request, body))
+
+
+def response(url: str, status: int, body: str | bytes, headers: Mapping[str, str] | None = None) -> AWSResponse:
+    """An answer as the HTTP client gives it to the AWS client."""
+    given: Any = headers or {}
+    raw: Any = MockRawResponse(body)
+    return AWSResponse(url, status, given, raw)
+
+
+def body_of(request: AWSPreparedRequest) -> dict[str, Any]:
+    """What a request in JSON asks for."""
+    text: Any = request.body
+    asked: dict[str, Any] = json.loads(text)
+    return asked
 
 
 def answer(request: AWSPreparedRequest, body: Any, status: int = 200) -> AWSResponse:
     """An answer of a service that speaks JSON."""
-    return AWSResponse(request.url, status, {}, MockRawResponse(json.dumps(body)))
+    return response(request.url, status, json.dumps(body))
 
 
 def _general(request: AWSPreparedRequest) -> AWSResponse:
@@ -120,7 +134,7 @@ def _straight(operation: str, request: AWSPreparedRequest, body: dict[str, Any])
     try:
         answered = getattr(handler, camelcase_to_underscores(operation))()
     except JsonRESTError as error:
-        return AWSResponse(request.url, error.code, {}, MockRawResponse(error.get_body()))
+        return response(request.url, error.code, error.get_body())
     return answer(request, answered.result)
 
 

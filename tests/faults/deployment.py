@@ -41,7 +41,7 @@ with patch.object(Backend, "from_environment", lambda: None):  # each invocation
 
 from tests.faults.invocation import Invocation, Trouble, current
 from tests.faults.queues import Message, Queue
-from tests.faults.world import Execution, World, new_world
+from tests.faults.world import Execution, World, world_of
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.orders import Order
 
@@ -138,7 +138,7 @@ class Deployment(World):
             name, function, received, lambda message: queue.settle(message, receipts[_id(message)], self.now)
         )
 
-    def start_order(self, order: Order, steps: int = 1000) -> Invocation:
+    def start_order(self, order: Order, steps: int | None = 1000) -> Invocation:
         """Deliver an order to intake, which has time for so many stretches or parts of what it asks."""
         body = order.model_dump_json()
         record = {"messageId": "order", "receiptHandle": "order", "body": body, "eventSource": "aws:sqs"}
@@ -268,12 +268,14 @@ def _raise_caught(failed: Any) -> None:
 
 def _keep_request() -> Callable[[], None]:
     """What the API keeps of the request that it answers: a process answers one at a time, this one several."""
-    kept = BaseRouter.__dict__.get("current_event"), BaseRouter.__dict__.get("lambda_context"), dict(api.app.context)
+    present = {name: vars(BaseRouter).get(name) for name in ("current_event", "lambda_context")}
+    kept = present, dict(api.app.context)
 
     def put_back() -> None:
-        BaseRouter.current_event, BaseRouter.lambda_context = kept[:2]
+        for name, value in kept[0].items():
+            setattr(BaseRouter, name, value)
         api.app.context.clear()
-        api.app.context.update(kept[2])
+        api.app.context.update(kept[1])
 
     return put_back
 
@@ -281,7 +283,7 @@ def _keep_request() -> Callable[[], None]:
 @contextmanager
 def new_deployment() -> Iterator[Deployment]:
     """A world that calls the functions, with an empty table and an empty bucket."""
-    with new_world(Deployment) as world, ExitStack() as stack:
+    with world_of(Deployment) as world, ExitStack() as stack:
         present: Any = Present()
         for module in WORKERS:
             stack.enter_context(patch.object(module, "backend", present))

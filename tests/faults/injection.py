@@ -13,9 +13,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
-from moto.core.botocore_stubber import MockRawResponse
 
-from tests.faults.aws import READS, answer
+from tests.faults.aws import READS, answer, body_of, response
 from tests.faults.invocation import Perform
 from tests.faults.world import World
 
@@ -45,27 +44,22 @@ class Fault(StrEnum):
 
     def fits(self, call: str) -> bool:
         """Whether it can happen to a call."""
-        service, operation = call.split(".")
-        match self:
-            case Fault.CONFLICT:
-                return operation in TRANSACTED | {"TransactWriteItems"}
-            case Fault.IN_PROGRESS:
-                return operation == "TransactWriteItems"
-            case Fault.SLOW:
-                return service == "s3"
-            case Fault.BROKEN_BODY:
-                return operation == "GetObject"
-            case Fault.PARTIAL_BATCH:
-                return operation in {"BatchGetItem", "BatchWriteItem"}
-            case Fault.SHORT_PAGE:
-                return operation == "Query"
-            case Fault.SOME_NOT_SENT:
-                return operation == "SendMessageBatch"
-            case Fault.SOME_NOT_ANNOUNCED:
-                return operation == "PutEvents"
-            case Fault.LOST_ANSWER | Fault.LOST_FOR_GOOD:
-                return operation not in READS
-        return True
+        return self not in ONLY or ONLY[self](call)
+
+
+ONLY: Mapping[Fault, Callable[[str], bool]] = {
+    Fault.CONFLICT: lambda call: call.split(".")[1] in TRANSACTED | {"TransactWriteItems"},
+    Fault.IN_PROGRESS: lambda call: call.endswith("TransactWriteItems"),
+    Fault.SLOW: lambda call: call.startswith("s3"),
+    Fault.BROKEN_BODY: lambda call: call.endswith("GetObject"),
+    Fault.PARTIAL_BATCH: lambda call: call.endswith(("BatchGetItem", "BatchWriteItem")),
+    Fault.SHORT_PAGE: lambda call: call.endswith("Query"),
+    Fault.SOME_NOT_SENT: lambda call: call.endswith("SendMessageBatch"),
+    Fault.SOME_NOT_ANNOUNCED: lambda call: call.endswith("PutEvents"),
+    Fault.LOST_ANSWER: lambda call: call.split(".")[1] not in READS,
+    Fault.LOST_FOR_GOOD: lambda call: call.split(".")[1] not in READS,
+}
+"""The calls that faults can happen to which cannot happen to all."""
 
 
 class Faults:
@@ -126,26 +120,31 @@ def injected(
 ) -> AWSResponse:
     """What comes of a request that meets a fault."""
     match fault:
-        case Fault.THROTTLED | Fault.OUTAGE:
-            return _refusal(request, call, 503 if call.startswith("s3") else 400, _throttling(call))
-        case Fault.SERVER_ERROR:
-            return _refusal(request, call, random.choice([500, 503]), "InternalServerError")
         case Fault.UNREACHABLE:
             kinds: Sequence[Any] = (EndpointConnectionError, ConnectTimeoutError)
             raise random.choice(kinds)(endpoint_url=request.url, error="refused")
         case Fault.LOST_ANSWER | Fault.LOST_FOR_GOOD:
             perform(request)
             raise ReadTimeoutError(endpoint_url=request.url, error="timed out")
-        case Fault.CONFLICT:
-            return _conflict(call, request, random)
-        case Fault.IN_PROGRESS:
-            return _refusal(request, call, 400, "TransactionInProgressException")
         case Fault.SLOW:
             world.now += timedelta(seconds=random.randint(5, 40))
             return perform(request)
         case Fault.BROKEN_BODY:
             return _broken_off(perform(request))
-    return _in_part(call, request, perform, random)
+        case Fault.PARTIAL_BATCH | Fault.SHORT_PAGE | Fault.SOME_NOT_SENT | Fault.SOME_NOT_ANNOUNCED:
+            return _in_part(call, request, perform, random)
+    return _refused(fault, call, request, random)
+
+
+def _refused(fault: Fault, call: str, request: AWSPreparedRequest, random: Random) -> AWSResponse:
+    match fault:
+        case Fault.SERVER_ERROR:
+            return _refusal(request, call, random.choice([500, 503]), "InternalServerError")
+        case Fault.CONFLICT:
+            return _conflict(call, request, random)
+        case Fault.IN_PROGRESS:
+            return _refusal(request, call, 400, "TransactionInProgressException")
+    return _refusal(request, call, 503 if call.startswith("s3") else 400, _throttling(call))
 
 
 def _throttling(call: str) -> str:
@@ -158,7 +157,7 @@ def _throttling(call: str) -> str:
 def _refusal(request: AWSPreparedRequest, call: str, status: int, code: str) -> AWSResponse:
     if call.startswith("s3"):
         body = f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
-        return AWSResponse(request.url, status, {}, MockRawResponse(body))
+        return response(request.url, status, body)
     prefix = DYNAMODB if call.startswith("dynamodb") else ""
     return answer(request, {"__type": f"{prefix}{code}", "message": "injected"}, status)
 
@@ -167,7 +166,7 @@ def _conflict(call: str, request: AWSPreparedRequest, random: Random) -> AWSResp
     """DynamoDB cancels a transaction, or refuses a write, since another transaction is at one of its items."""
     if not call.endswith("TransactWriteItems"):
         return _refusal(request, call, 400, "TransactionConflictException")
-    reasons = [{"Code": "None"} for _ in json.loads(request.body)["TransactItems"]]
+    reasons = [{"Code": "None"} for _ in body_of(request)["TransactItems"]]
     reasons[random.randrange(len(reasons))] = {"Code": random.choice(["TransactionConflict", "ThrottlingError"])}
     told = {"__type": f"{DYNAMODB}TransactionCanceledException", "Message": "injected", "CancellationReasons": reasons}
     return answer(request, told, 400)
@@ -176,14 +175,14 @@ def _conflict(call: str, request: AWSPreparedRequest, random: Random) -> AWSResp
 def _broken_off(whole: AWSResponse) -> AWSResponse:
     body = whole.content
     if whole.status_code >= 300:
-        return AWSResponse(whole.url, whole.status_code, whole.headers, MockRawResponse(body))
+        return response(whole.url, whole.status_code, body, whole.headers)
     headers = {**whole.headers, "content-length": str(len(body))}
-    return AWSResponse(whole.url, whole.status_code, headers, MockRawResponse(body[: len(body) // 2]))
+    return response(whole.url, whole.status_code, body[: len(body) // 2], headers)
 
 
 def _in_part(call: str, request: AWSPreparedRequest, perform: Perform, random: Random) -> AWSResponse:
     """Only some of what a request asks for is done."""
-    body = json.loads(request.body)
+    body = body_of(request)
     match call.split(".")[1]:
         case "Query":
             return perform(_with(request, body | {"Limit": min(body.get("Limit", 1000), random.randint(1, 2))}))

@@ -60,7 +60,8 @@ class Invocation:
         """Ids that it has made."""
         self.keep = keep
         """Keeps what the process has in its modules, where others run before it goes on; answers how to put it back."""
-        self._trouble = trouble
+        self.trouble = trouble
+        """What its requests meet."""
         self._operation = operation
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
@@ -101,7 +102,7 @@ class Invocation:
         if self._crash_before:
             raise Crash(call)
         try:
-            return self._trouble.meet(call, request, perform) if self._trouble else perform(request)
+            return self.trouble.meet(call, request, perform) if self.trouble else perform(request)
         finally:
             if self._crash_after:
                 raise Crash(call)

@@ -169,7 +169,6 @@ def create_dataset(world: World, project: str, name: str, count: int, mode: Mode
     return DatasetModel(project, name, dataset.uid, count, mode=mode)
 
 
-
 def latest(world: World, model: DatasetModel) -> int:
     """The number of the latest version."""
     return versions.get_version(world.process(), **model.where(), version="LATEST").number

@@ -63,7 +63,10 @@ def no_transaction(stack: ExitStack, _: Deployment) -> None:
     """A version and the uploads in it are written one after the other."""
 
     def one_by_one(backend: Backend, writes: Sequence[Any]) -> None:
-        methods = {"Put": backend.dynamodb.put_item, "Update": backend.dynamodb.update_item}
+        methods: dict[str, Callable[..., object]] = {
+            "Put": backend.dynamodb.put_item,
+            "Update": backend.dynamodb.update_item,
+        }
         for write in writes:
             ((kind, request),) = write.items()
             try:

@@ -18,8 +18,10 @@ from unittest.mock import patch
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.apply import handler as apply
+from functions.publish import handler as publish
 from tests.faults import invariants, model, requests, rows
-from tests.faults.deployment import Deployment, apply, new_deployment, publish
+from tests.faults.deployment import Deployment, new_deployment
 from tests.faults.injection import Faults
 from tests.faults.invocation import Crash, Invocation, current
 from tests.faults.model import DatasetModel
@@ -35,6 +37,7 @@ from tidemark.services import files, restoring, transfers
 from tidemark.services.apply import OutOfTurn
 from tidemark.store import uploads
 from tidemark.store.events import EventsRefused
+from tidemark.store.table import TransactionRefused
 
 MOVES = 70
 AT_ONCE = 4
@@ -46,7 +49,7 @@ CHECKED = 0.04
 SWEEPS = 12
 """Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
 MOST_CLONES = 2
-EXPECTED = (Crash, Refused, OutOfTurn, Unavailable, EventsRefused, BotoCoreError, ClientError)
+EXPECTED = (Crash, Refused, OutOfTurn, Unavailable, EventsRefused, TransactionRefused, BotoCoreError, ClientError)
 """How an invocation may end that is disturbed: what was asked of it comes again."""
 
 
@@ -71,7 +74,6 @@ class Outcome:
     def digest(self) -> str:
         """Equal for equal schedules."""
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
-
 
 
 def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None) -> Outcome:

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSResponse
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from tests.faults.aws import item_at, put_at
+from tests.faults.aws import item_at, put_at, response
 from tests.tables import REGION
 
 TOKEN_LASTS = timedelta(minutes=10)
@@ -100,6 +99,6 @@ class Tables:
 
 def _repeated(same: bool) -> AWSResponse:
     if same:
-        return AWSResponse("", 200, {}, MockRawResponse("{}"))
+        return response("", 200, "{}")
     told = {"__type": "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"}
-    return AWSResponse("", 400, {}, MockRawResponse(json.dumps(told)))
+    return response("", 400, json.dumps(told))

@@ -10,8 +10,8 @@ import pytest
 from tests.faults import invariants, model
 from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
+from tests.faults.operations import FIRST, SECOND, THIRD
 from tests.faults.oracle import Row
-from tests.faults.test_crash_at_every_call import FIRST, SECOND, THIRD
 from tests.faults.world import World, new_world
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.services.apply import OutOfTurn

@@ -290,7 +290,7 @@ _worlds = 0
 
 
 @contextmanager
-def new_world(make: Callable[[Backend], W] = World) -> Iterator[W]:
+def world_of(make: Callable[[Backend], W]) -> Iterator[W]:
     """A world of some kind, with an empty table and an empty bucket."""
     global _worlds  # noqa: PLW0603 - tables and buckets have names of their own
     _worlds += 1
@@ -317,3 +317,10 @@ def new_world(make: Callable[[Backend], W] = World) -> Iterator[W]:
         aws.dynamodb.delete_table(TableName=table)
         for kept in aws.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
             aws.s3.delete_object(Bucket=bucket, Key=kept["Key"])
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """A world with an empty table and an empty bucket."""
+    with world_of(World) as world:
+        yield world
