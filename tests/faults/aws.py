@@ -20,10 +20,9 @@ from botocore.config import Config
 from botocore.retries.quota import RetryQuota
 from botocore.useragent import UserAgentString
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.exceptions import JsonRESTError
-from moto.core.models import botocore_stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb import models
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
@@ -68,8 +67,9 @@ class Clients:
         self.states = session.client("stepfunctions", config=UNSIGNED_CONFIG)
         for client in (self.dynamodb, self.s3, self.sqs, self.events, self.states):
             # moto hears of a request from the world, or not at all.
-            client.meta.events.unregister("before-send", botocore_stubber)
-            client.meta.events.register("before-send", self._send)
+            hooks: Any = client.meta.events
+            hooks.unregister("before-send", botocore_stubber)
+            hooks.register("before-send", self._send)
         # A process has a bucket of retries that these few faults never empty; and nobody waits.
         patch.object(RetryQuota, "acquire", lambda _quota, _amount: True).start()
         patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None)).start()

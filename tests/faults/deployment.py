@@ -119,11 +119,12 @@ class Deployment(World):
 
         return self.invoke(name, function, {"Records": [_record(message) for message in messages]}, done=settle)
 
-    def receive(self, queue: Queue, function: ModuleType, groups: Sequence[str], limit: int) -> Invocation | None:
+    def receive(self, queue: Queue, groups: Sequence[str], limit: int) -> Invocation | None:
         """Deliver what these groups of a queue have next; what was received too often is set aside.
 
         A message is deleted only as long as it was not given to another invocation.
         """
+        function = apply if queue is self.windows else publish
         received: list[Message] = []
         for group in groups:
             taken, spent = queue.receive(group, limit, self.now)

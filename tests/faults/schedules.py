@@ -18,8 +18,6 @@ from unittest.mock import patch
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.apply import handler as apply
-from functions.publish import handler as publish
 from tests.faults import invariants, model, requests, rows
 from tests.faults.deployment import Deployment, new_deployment
 from tests.faults.injection import Faults
@@ -273,7 +271,7 @@ class _Schedule:
 
     def _apply(self, random: Random) -> None:
         group = random.choice(self.world.windows.ready(self.world.now))
-        self._start(self.world.receive(self.world.windows, apply, [group], 1))
+        self._start(self.world.receive(self.world.windows, [group], 1))
 
     def _apply_again(self, random: Random) -> None:
         self._start(self.world.redeliver(random.choice(self._delivered())))
@@ -281,13 +279,13 @@ class _Schedule:
     def _outlast(self, random: Random) -> None:
         """A window's invocation takes longer than its message waits for it; others go on, and so does it, later."""
         group = random.choice(self._queueing())
-        slow = self.world.receive(self.world.windows, apply, [group], 1)
+        slow = self.world.receive(self.world.windows, [group], 1)
         self._start(slow)
         for _ in range(random.randint(1, 4)):
             if slow is not None and not slow.finished:
                 slow.step()
         self.world.now += self.world.windows.visibility
-        next_one = self.world.receive(self.world.windows, apply, [group], 1)
+        next_one = self.world.receive(self.world.windows, [group], 1)
         self._start(next_one)
         if next_one is not None and random.random() < 0.7:
             next_one.run()
@@ -295,7 +293,7 @@ class _Schedule:
     def _publish(self, random: Random) -> None:
         ready = self.world.settled.ready(self.world.now)
         groups = random.sample(ready, random.randint(1, len(ready)))
-        self._start(self.world.receive(self.world.settled, publish, groups, random.randint(1, 5)))
+        self._start(self.world.receive(self.world.settled, groups, random.randint(1, 5)))
 
     def _publish_again(self, random: Random) -> None:
         taken = [message for group in self.world.settled.taken.values() for message in group]
