@@ -78,7 +78,7 @@ class Clients:
         _hasten()
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         if self.world is None:
             return _general(request)
         invocation = current()
