@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -273,6 +274,7 @@ def _world() -> Iterator[Deployment]:
         yield world
 
 
+@cache
 def calls_of(operation: Operation) -> list[str]:
     """The requests that an operation makes undisturbed."""
     with _world() as world:

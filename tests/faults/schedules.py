@@ -6,8 +6,6 @@ own, so that moves can be left out and the others stay.
 """
 
 import hashlib
-import secrets
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -26,6 +24,7 @@ from tests.faults.model import DatasetModel
 from tests.faults.planted import Plant
 from tests.faults.queues import Message
 from tests.faults.requests import Refused
+from tests.faults.seeding import seed_ids
 from tidemark.domain import windows
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
@@ -78,7 +77,7 @@ def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None)
     """Run the schedule of a seed, without some of its moves; answers what came of it."""
     outcome = Outcome(seed)
     with ExitStack() as stack:
-        _seed_ids(stack, seed)
+        seed_ids(stack, seed)
         schedule = _Schedule(seed, outcome, stack.enter_context(new_deployment()), stack)
         if plant is not None:
             plant(stack, schedule.world)
@@ -90,25 +89,6 @@ def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None)
         finally:
             schedule.abandon()
     return outcome
-
-
-def _seed_ids(stack: ExitStack, seed: int) -> None:
-    """Ids that are made by chance are made by the seed: each process counts its own."""
-    Invocation.started = 0
-    mine = [0]
-
-    def token(size: int) -> bytes:
-        invocation = current()
-        if invocation is None:
-            mine[0] += 1
-            name = f"{seed}/{mine[0]}"
-        else:
-            invocation.ids += 1
-            name = f"{seed}/{invocation.number}/{invocation.ids}"
-        return hashlib.sha256(name.encode()).digest()[:size]
-
-    stack.enter_context(patch.object(uuid, "uuid4", lambda: uuid.UUID(bytes=token(16), version=4)))
-    stack.enter_context(patch.object(secrets, "token_hex", lambda size: token(size).hex()))
 
 
 class _Schedule:
