@@ -35,7 +35,9 @@ from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
 DATA = READS | {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
-OURS = frozenset({"sqs", "events", "sfn"})
+OURS = frozenset({"sqs", "events", "stepfunctions"})
+NAMES = {"eventbridge": "events", "sfn": "stepfunctions"}
+"""Services that the clients' events name otherwise than boto3 does."""
 UNSIGNED_CONFIG = CLIENT_CONFIG.merge(Config(signature_version=UNSIGNED))
 
 
@@ -82,7 +84,7 @@ class Clients:
         if self.world is None:
             return _general(request)
         invocation = current()
-        call = f"{service}.{operation}"
+        call = f"{NAMES.get(service, service)}.{operation}"
         if invocation is None:
             return self._perform(call, request)
         return invocation.request(call, request, lambda sent: self._perform(call, sent))
