@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.faults.operations import OPERATIONS, disturbed, goes_well
+from tests.faults.operations import OPERATIONS, Operation, disturbed, goes_well
 from tests.faults.planted import PLANTS
 from tests.faults.schedules import run
 from tests.faults.shrinking import shrunk
@@ -42,13 +42,17 @@ def test_a_planted_fault_is_found(name: str) -> None:
     assert run(CAUGHT[name], plant=PLANTS[name][1]).violation
 
 
+def _crash_everywhere(operation: Operation) -> None:
+    for case in disturbed(operation, None):
+        goes_well(case, operation)
+
+
 def test_windows_that_are_sent_before_their_upload_is_recorded_are_found_by_a_crash_in_between() -> None:
     operation, nothing = OPERATIONS["submit, and no more"], cast("Deployment", None)
     with ExitStack() as stack:
         PLANTS["sent"][1](stack, nothing)
         with pytest.raises(AssertionError, match="it is not there"):
-            for case in disturbed(operation, None):
-                goes_well(case, operation)
+            _crash_everywhere(operation)
 
 
 def test_a_schedule_that_finds_something_is_shrunk() -> None:
