@@ -9,7 +9,7 @@ import pytest
 from tests.faults.injection import Fault
 from tests.faults.operations import OPERATIONS, disturbed, goes_well
 
-EVERY = 4
+EVERY = 6
 """Of the requests of an operation, each so many is taken here; others for each operation."""
 FEWER = ("apply", "publish", "give up", "read file", "retry", "finish roll back", "restore", "clone, asked for again")
 

@@ -16,7 +16,7 @@ from tests.faults.shrinking import shrunk
 if TYPE_CHECKING:
     from tests.faults.deployment import Deployment
 
-SEEDS = range(8)
+SEEDS = range(5)
 CAUGHT = {"head": 61, "marker": 0, "reads": 0, "publish": 13}
 """A seed that finds each planted fault."""
 
