@@ -1,25 +1,25 @@
-"""The eight invariants of the design, checked against the oracle on what a world holds at any moment."""
+"""Datasets of a world as their clients know them: what was sent to them, and every answer they gave."""
 
 import json
-from collections import defaultdict
-from copy import deepcopy
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from tests.faults import oracle
+from tests.faults.invocation import Invocation
 from tests.faults.oracle import Row, State
-from tests.faults.world import Invocation, World
+from tests.faults.world import World
 from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Mode
+from tidemark.domain.errors import Conflict
 from tidemark.domain.files import NewFile
 from tidemark.domain.orders import ResumeUpload
-from tidemark.domain.uploads import Receipt, Source, Upload, UploadStatus, upload_id_of
-from tidemark.domain.versions import Version
-from tidemark.domain.windows import Window
-from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, rollbacks, uploads, versions
+from tidemark.domain.uploads import Receipt, Upload, upload_id_of
+from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, rollbacks, versions
 from tidemark.services.intake import derived_upload_id
 from tidemark.services.resume import sweep
-from tidemark.store import shards, stored_files
+from tidemark.store import stored_files
 from tidemark.store import uploads as store
 from tidemark.store.backend import Backend
 
@@ -34,7 +34,7 @@ class Submission:
 
     rows: list[Row]
     key: str
-    receipt: Receipt | None = None
+    receipt: Any = None
     first_row: int = 0
     """Number of the first row: 1 for a file, whose rows go by their lines."""
 
@@ -54,6 +54,15 @@ class Submission:
         return b"".join(json.dumps(row).encode() + b"\n" for row in self.rows)
 
 
+@dataclass(frozen=True)
+class Cloned:
+    """What a dataset was cloned from."""
+
+    upload: str
+    version: int
+    content: State
+
+
 @dataclass
 class DatasetModel:
     """A dataset, what was submitted to it, and every answer it gave for a version."""
@@ -67,6 +76,12 @@ class DatasetModel:
     snapshots: dict[int, State] = field(default_factory=dict)
     rollbacks: dict[str, int] = field(default_factory=dict)
     """The versions that roll backs lead to, by their upload ids."""
+    cloned: Cloned | None = None
+    mode: Mode = Mode.STREAMING
+
+    def uploads(self) -> list[str]:
+        """All that may have changed it."""
+        return [*self.submissions, *self.rollbacks, *([self.cloned.upload] if self.cloned else [])]
 
     def where(self) -> dict[str, str]:
         """The dataset as arguments of a service."""
@@ -143,206 +158,15 @@ def sweep_and_drain(world: World) -> None:
 
 
 def create_dataset(world: World, project: str, name: str, count: int, mode: Mode = Mode.STREAMING) -> DatasetModel:
-    """A project with the oracle's class map, and an empty dataset in it."""
+    """An empty dataset, in a project with the oracle's class map."""
     backend = world.process()
     classes = [ClassInput(name=name) for name in oracle.CLASSES]
-    projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
+    with suppress(Conflict):  # it is there already
+        projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
     dataset = datasets.create_dataset(
         backend, project=project, name=name, description="", shards=count, actor="admin", mode=mode
     )
-    return DatasetModel(project, name, dataset.uid, count)
-
-
-@dataclass(frozen=True)
-class _Commit:
-    window: Window
-    n: int
-    late: bool
-    """Whether its window was never sent in its turn, but only again."""
-    frame_ids: list[str]
-    """The frames that it changed."""
-
-
-def check(world: World, model: DatasetModel) -> None:
-    """Hold a dataset to the invariants (their numbers are the design's)."""
-    backend = world.process()
-    log = {shard: _commits(world, backend, model, shard) for shard in range(model.shards)}
-    for commits in log.values():
-        _exactly_once(commits)
-        _in_order(world, commits)
-    _storage(backend, model, log)
-    last = latest(world, model)
-    heads: dict[int, Version] = {}
-    for number in range(1, last + 1):
-        heads[number] = versions.get_version(backend, **model.where(), version=str(number))
-        _version(backend, model, heads[number], log)
-    for upload_id in model.rollbacks:
-        record = store.find(backend, model.uid, upload_id)
-        if record is not None and record.version is not None:
-            assert record.version in heads, f"roll back {upload_id} settled into a version that is not there (5)"
-            assert record.rows == record.applied + record.dropped + record.failed, "a row is lost (6)"
-    for upload_id, submission in model.submissions.items():
-        record = store.find(backend, model.uid, upload_id)
-        if record is not None:
-            _upload(backend, model, record, heads, log)
-        else:
-            assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
-            assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not there (6)"
-
-
-def _applied(log: dict[int, list[_Commit]], upload_id: str) -> list[_Commit]:
-    return [commit for commits in log.values() for commit in commits if commit.window.upload == upload_id]
-
-
-def check_all_settled(world: World, model: DatasetModel) -> None:
-    """Nothing lost (6): when nothing is under way any more, every upload has settled and every row has an outcome."""
-    backend = world.process()
-    for upload_id in [*model.submissions, *model.rollbacks]:
-        upload = store.find(backend, model.uid, upload_id)
-        if upload is not None:
-            assert upload.status is not UploadStatus.PENDING, f"{upload} never settled"
-            assert upload.windows_settled == upload.windows or upload.source is Source.ROLLBACK
-    assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
-
-
-def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) -> list[_Commit]:
-    answer = backend.dynamodb.query(
-        TableName=backend.table,
-        KeyConditionExpression="PK = :pk AND begins_with(SK, :c)",
-        ExpressionAttributeValues={":pk": {"S": f"D#{model.uid}#{shard}"}, ":c": {"S": "C#"}},
-        ConsistentRead=True,
-    )
-    sent: dict[str, list[Window]] = defaultdict(list)
-    for message in world.windows.taken[f"{model.uid}#{shard}"]:
-        sent[message.deduplication_id].append(Window.model_validate_json(message.body))
-    found = []
-    for item in answer["Items"]:
-        copies = sent[item["window"]["S"]]
-        changed = [frame["L"][0]["S"] for frame in item["frames"]["L"]]
-        found.append(_Commit(copies[-1], int(item["SK"]["S"][2:]), all(copy.again for copy in copies), changed))
-    assert [commit.n for commit in found] == list(range(1, len(found) + 1)), "the log of a shard has a gap"
-    assert {commit.window.dataset for commit in found} <= {model.uid}, "a window of another dataset (8)"
-    return found
-
-
-def _exactly_once(commits: list[_Commit]) -> None:
-    applied = [(commit.window.upload, commit.window.part, commit.window.plan.number) for commit in commits]
-    assert len(applied) == len(set(applied)), f"a window was applied twice (3): {applied}"
-
-
-def _in_order(world: World, commits: list[_Commit]) -> None:
-    """Order (4): what changes a frame was sent to its shard after everything that changed the frame before.
-
-    What was only sent again, after a sender died, gives way to whatever was accepted after it.
-    """
-    last: dict[str, tuple[int, Window]] = {}
-    for commit in commits:
-        window = commit.window
-        group = world.windows.taken[f"{window.dataset}#{window.plan.shard}"]
-        position = [message.deduplication_id for message in group].index(window.id)
-        superseded = _outcomes(world.process(), window, "superseded")
-        if window.plan.restore is not None:
-            last.update(dict.fromkeys(commit.frame_ids, (position, window)))
-        for row in window.plan.rows:
-            before, earlier = last.get(row.frame_id, (-1, window))
-            if row.row in superseded:
-                assert _is_later(earlier, window), f"{window.id} gave way to {earlier.id} without need"
-            else:
-                overruled = commit.late and _is_later(earlier, window)
-                assert not overruled, f"{window.id} undid {earlier.id} on {row.frame_id}, accepted after it (4)"
-                assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
-                last[row.frame_id] = (position, window)
-
-
-def _is_later(one: Window, other: Window) -> bool:
-    """Whether a window was accepted after another one: in a later upload, or further on in the same file."""
-    if one.upload != other.upload:
-        return one.accepted_at > other.accepted_at
-    return (one.part, one.plan.number) > (other.part, other.plan.number)
-
-
-def _storage(backend: Backend, model: DatasetModel, log: dict[int, list[_Commit]]) -> None:
-    """Counts (7) of what the heads of the shards say is stored, held against the markers and the frame versions."""
-    for shard, head in enumerate(shards.heads(backend, model.uid, model.shards)):
-        applied = [_marker(backend, commit.window).applied for commit in log[shard]]
-        assert head.revisions == sum(applied), "frame versions (7)"
-        stored = dict.fromkeys(frame_id for commit in log[shard] for frame_id in _frame_ids(commit.window))
-        found = [shards.revisions(backend, model.uid, shard, frame_id, head.n, limit=1000) for frame_id in stored]
-        lengths = [[version.pointer.length if version.pointer else 0 for version in each] for each in found]
-        assert head.revisions == sum(len(each) for each in lengths), "frame versions (7)"
-        assert head.payload_bytes == sum(sum(each) for each in lengths), "bytes of payloads (7)"
-        assert head.live_bytes == sum(each[0] for each in lengths if each), "bytes of live payloads (7)"
-
-
-def _frame_ids(window: Window) -> list[str]:
-    return [row.frame_id for row in window.plan.rows]
-
-
-def _marker(backend: Backend, window: Window) -> shards.Marker:
-    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
-    assert marker is not None, f"window {window.id} was applied and has no marker (3)"
-    return marker
-
-
-def _outcomes(backend: Backend, window: Window, code: str) -> set[int]:
-    return {outcome.row for outcome in _marker(backend, window).outcomes if outcome.code == code}
-
-
-def _version(backend: Backend, model: DatasetModel, version: Version, log: dict[int, list[_Commit]]) -> None:
-    """Snapshot (1), whole windows (2) and counts (7) of one version, read page by page."""
-    content = read(backend, model, version.number)
-    if version.number in model.snapshots:
-        assert content == model.snapshots[version.number], f"version {version.number} changed (1)"
-    else:
-        expected: State = {}
-        for shard, commits in log.items():
-            assert version.shards[shard].head <= len(commits)
-            expected |= _state_of(backend, model, commits[: version.shards[shard].head])
-        assert content == expected, f"version {version.number} is not what its windows make (2)"
-        model.snapshots[version.number] = content
-    assert version.frames == len(content), "live frames (7)"
-    assert version.labels == sum(len(frame["labels"]) for frame in content.values()), "live labels (7)"
-
-
-def _state_of(backend: Backend, model: DatasetModel, commits: list[_Commit]) -> State:
-    """What a shard holds after these commits, from its first on."""
-    state: State = {}
-    for number, commit in enumerate(commits):
-        if commit.window.upload in model.rollbacks:
-            _restore(backend, model, commits[:number], commit, state)
-        else:
-            _replay(backend, model, commit, state)
-    return state
-
-
-def _restore(backend: Backend, model: DatasetModel, before: list[_Commit], commit: _Commit, state: State) -> None:
-    """A window of a roll back: the frames that it changed are as they were, and after its last one all are (R10)."""
-    window = commit.window
-    to = versions.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
-    wanted = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
-    for frame_id in commit.frame_ids:
-        state.pop(frame_id, None)
-        if frame_id in wanted:
-            state[frame_id] = wanted[frame_id]
-    mine = [one for one in before if one.window.upload == window.upload]
-    [marker] = shards.markers(backend, window.dataset, [(window.plan.shard, window.id)])
-    assert marker is not None
-    assert marker.applied == len(commit.frame_ids), "outcomes (6)"
-    record = store.get(backend, model.uid, window.upload)
-    if window.plan.restore is not None and window.attempt == 0 and record.windows_failed + record.retries == 0:
-        assert state == wanted, f"after {len(mine)} windows, roll back {window.upload} has not restored its shard (R10)"
-
-
-def _replay(backend: Backend, model: DatasetModel, commit: _Commit, state: State) -> None:
-    window = commit.window
-    submission = model.submissions[window.upload]
-    superseded = _outcomes(backend, window, "superseded")
-    seen = {"applied": 0, "dropped": len(superseded), "failed": 0}
-    for row in window.plan.rows:
-        if row.row not in superseded:
-            seen[oracle.apply(state, deepcopy(submission.rows[row.row - submission.first_row]))] += 1
-    marker = _marker(backend, window)
-    assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
+    return DatasetModel(project, name, dataset.uid, count, mode=mode)
 
 
 def latest(world: World, model: DatasetModel) -> int:
@@ -364,37 +188,3 @@ def read(backend: Backend, model: DatasetModel, version: int) -> State:
         cursor = page.cursor
         if cursor is None:
             return content
-
-
-def _upload(
-    backend: Backend,
-    model: DatasetModel,
-    upload: Upload,
-    heads: dict[int, Version],
-    log: dict[int, list[_Commit]],
-) -> None:
-    """Dense versions (5) and nothing lost (6) for one upload."""
-    rows, by_file = model.submissions[upload.id].rows, model.submissions[upload.id].by_file
-    if upload.status is UploadStatus.WAITING or upload.files_read < upload.files:
-        assert upload.version is None, "an upload settled before its files were read (5)"
-        return
-    assert upload.rows == len(rows)
-    assert upload.rejected == len(oracle.rejected(rows, repeats=by_file))
-    if upload.status is UploadStatus.PENDING:
-        return
-    assert upload.rejected + upload.applied + upload.dropped + upload.failed == upload.rows, "a row is lost (6)"
-    outcomes = uploads.list_errors(backend, **model.where(), upload=upload.id, limit=1000, cursor=None).items
-    assert len({outcome.row for outcome in outcomes}) == upload.rows - upload.applied, "a row without a reason (6)"
-    if upload.version is None:
-        assert upload.status is UploadStatus.FAILED
-        assert upload.rejected == upload.rows
-        return
-    assert upload.version in heads, f"upload {upload.id} settled into a version that is not there (5)"
-    contained = sum(
-        len(commit.window.plan.rows)
-        for shard, commits in log.items()
-        for commit in commits[: heads[upload.version].shards[shard].head]
-        if commit.window.upload == upload.id
-    )
-    given_up = sum(outcome.code == "window_failed" for outcome in outcomes)
-    assert contained + given_up + upload.rejected == upload.rows, "its version does not contain it (5)"

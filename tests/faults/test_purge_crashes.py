@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.world import Execution, Invocation, World, new_world
+from tests.faults.invocation import Invocation
+from tests.faults.world import Execution, World, new_world
 from tests.store.purging import archived, begun, items, objects, purges, uid_of
 from tests.store.sending import DATASET, PROJECT, add, upload
 from tests.store.transferring import State, cloned, state

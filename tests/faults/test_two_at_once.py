@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import model
+from tests.faults import invariants, model
+from tests.faults.invocation import Invocation
 from tests.faults.model import DatasetModel
+from tests.faults.operations import FIRST, SECOND, THIRD
 from tests.faults.oracle import Row
-from tests.faults.test_crash_at_every_call import FIRST, SECOND, THIRD
-from tests.faults.world import Invocation, World, new_world
+from tests.faults.world import World, new_world
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.services.apply import OutOfTurn
 
@@ -124,10 +125,10 @@ def test_an_invocation_that_is_overtaken_changes_nothing_that_it_should_not(scen
                 overtaken.step()
             finished = overtaken.finished
             overtake()
-            model.check(world, dataset)
+            invariants.check(world, dataset)
             assert overtaken.run().error is None or isinstance(overtaken.error, OutOfTurn)
             world.drain()
-            model.check(world, dataset)
-            model.check_all_settled(world, dataset)
+            invariants.check(world, dataset)
+            invariants.check_all_settled(world, dataset)
         position += 1
     assert position > 1, "an invocation that calls nothing is not overtaken"

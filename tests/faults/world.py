@@ -6,23 +6,23 @@ thread of its own that stops before every AWS call until it is told to go on, so
 """
 
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import boto3
-from moto import mock_aws
+from botocore.awsrequest import AWSResponse
 
+from tests.faults.aws import clients
+from tests.faults.invocation import Invocation
+from tests.faults.queues import Message, Queue
+from tests.faults.tables import Tables
 from tests.tables import create_bucket, create_table
 from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload
 from tidemark.domain.purges import PurgeWork
 from tidemark.domain.transfers import TransferWork
-from tidemark.domain.windows import FIRST_TURN, NEWS, Settled, Turn, Window
+from tidemark.domain.windows import NEWS, Settled, Window
 from tidemark.services import purge_steps, transfers
 from tidemark.services.apply import apply_window
 from tidemark.services.dead_letters import give_up
@@ -30,96 +30,10 @@ from tidemark.services.files import read_file
 from tidemark.services.publish import publish
 from tidemark.services.resume import resume, sweep
 from tidemark.store import queues
-from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend, Memory
+from tidemark.store.backend import Backend, Memory
 from tidemark.store.workflows import Workflow
 
-WINDOWS, SETTLED, FILES = "windows.fifo", "settled.fifo", "files"
-READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
-PATIENCE = 30
-"""Seconds that a thread may take from one AWS call to the next before the test is given up."""
-
-
-class Crash(BaseException):
-    """The process dies here. Not an Exception, so that nothing in the product can catch it."""
-
-
-class Invocation:
-    """An operation that stops before each of its AWS calls."""
-
-    current = threading.local()
-
-    def __init__(self, name: str, operation: Callable[[], Any]) -> None:
-        self.name = name
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.finished = False
-        self.calls: list[str] = []
-        self._operation = operation
-        self._go = threading.Semaphore(0)
-        self._stopped = threading.Semaphore(0)
-        self._crash_before = self._crash_after = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._await()
-
-    def step(self) -> None:
-        """Let the next AWS call through and stop before the one after it, or at the end."""
-        self._go.release()
-        self._await()
-
-    def run(self) -> "Invocation":
-        """Let all AWS calls through, to the end."""
-        while not self.finished:
-            self.step()
-        return self
-
-    def crash(self, *, after: bool) -> None:
-        """Die before the next AWS call, or right after it took effect."""
-        self._crash_before, self._crash_after = not after, after
-        while not self.finished:
-            self.step()
-
-    @property
-    def crashed(self) -> bool:
-        """Whether it died rather than answered or raised."""
-        return isinstance(self.error, Crash)
-
-    def before_call(self, call: str) -> None:
-        """Called in the thread, before an AWS call."""
-        self.calls.append(call)
-        self._stopped.release()
-        self._go.acquire()
-        if self._crash_before:
-            raise Crash(call)
-
-    def after_call(self, call: str) -> None:
-        """Called in the thread, when an AWS call has taken effect."""
-        if self._crash_after:
-            raise Crash(call)
-
-    def _run(self) -> None:
-        Invocation.current.value = self
-        try:
-            self.result = self._operation()
-        except (Exception, Crash) as error:  # noqa: BLE001 - kept for whoever scheduled it
-            self.error = error
-        self.finished = True
-        self._stopped.release()
-
-    def _await(self) -> None:
-        if not self._stopped.acquire(timeout=PATIENCE):
-            raise TimeoutError(f"{self.name} stopped neither at an AWS call nor at its end: {self.calls}")
-
-
-@dataclass
-class Message:
-    """A message of a FIFO queue."""
-
-    group: str
-    deduplication_id: str
-    body: str
-    turn: Turn = FIRST_TURN
-    receives: int = 0
+WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo", "https://sqs/files"
 
 
 class Execution(NamedTuple):
@@ -128,34 +42,6 @@ class Execution(NamedTuple):
     workflow: str
     name: str
     input: dict[str, Any]
-
-
-@dataclass
-class Queue:
-    """A FIFO queue: what is waiting, and what it ever took, in order."""
-
-    waiting: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
-    taken: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
-    seen: set[str] = field(default_factory=set)
-
-    def send(self, message: Message) -> None:
-        """Take a message, unless its deduplication id was seen lately."""
-        if message.deduplication_id in self.seen:
-            return
-        self.seen.add(message.deduplication_id)
-        position = len(self.taken[message.group]) + 1
-        message.turn = Turn(position, position)
-        self.waiting[message.group].append(message)
-        self.taken[message.group].append(message)
-
-    def groups(self) -> list[str]:
-        """The groups that have messages waiting, in the order of their first message, so that schedules replay."""
-        return [group for group, messages in self.waiting.items() if messages]
-
-    def delete(self, message: Message) -> None:
-        """Forget a message; one that is gone already, as after a late answer, is no error."""
-        if message in self.waiting[message.group]:
-            self.waiting[message.group].remove(message)
 
 
 class World:
@@ -178,10 +64,15 @@ class World:
         """What was announced: the kind of event, and what it tells."""
         self.writes = 0
         """Calls so far that may have changed what the deployment holds."""
+        self.pace = timedelta(seconds=1)
+        """What a look at the clock takes."""
+        self.told: Callable[[str], None] = lambda _: None
+        """Hears of every request."""
+        self.tables = Tables(backend.table)
         self._backend = backend
 
-    def process(self) -> Backend:
-        """The deployment as a fresh process sees it: it remembers nothing."""
+    def process(self, offset: timedelta = timedelta()) -> Backend:
+        """The deployment as a fresh process sees it: it remembers nothing, and its clock may be off."""
         return Backend(
             dynamodb=self._backend.dynamodb,
             s3=self._backend.s3,
@@ -194,16 +85,20 @@ class World:
             settled_queue_url=SETTLED,
             files_queue_url=FILES,
             workflow_arns={workflow: workflow for workflow in Workflow},
-            clock=self.tick,
+            clock=lambda: self.tick() + offset,
             sleep=lambda _: None,
             workers=1,
             memory=Memory(),
         )
 
     def tick(self) -> datetime:
-        """The time; every look at the clock takes a second."""
-        self.now += timedelta(seconds=1)
+        """The time; a look at the clock takes some, too."""
+        self.now += self.pace
         return self.now
+
+    def perform(self, operation: str, body: dict[str, Any], ask: Callable[[], AWSResponse]) -> AWSResponse:
+        """The answer of the table, which `ask` asks."""
+        return self.tables.perform(operation, body, ask, self.now)
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a call to SQS, EventBridge or Step Functions."""
@@ -213,14 +108,15 @@ class World:
         if operation == "StartExecution":
             execution = Execution(body["stateMachineArn"], body["name"], json.loads(body["input"]))
             assert self.executions.setdefault(execution.name, execution) == execution, "another one of this name"
-            return {"executionArn": execution.name, "startDate": self.now}
+            return {"executionArn": execution.name, "startDate": self.now.timestamp()}
         assert operation == "SendMessageBatch", f"no part of this world: {operation}"
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
             if body["QueueUrl"] == FILES:
                 self.orders.append(ORDER.validate_json(entry["MessageBody"]))
                 continue
-            queue.send(Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"]))
+            message = Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"])
+            queue.send(message, self.now)
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
 
     def start_order(self, order: Order, steps: int = 1000) -> Invocation:
@@ -389,70 +285,42 @@ def _ended(invocation: Invocation) -> Any:
     return invocation.result
 
 
-class _Clients:
-    """boto3 clients are slow to make, so all worlds share them; their hooks serve the world of the moment."""
-
-    def __init__(self) -> None:
-        mock = mock_aws()
-        mock.start()
-        session = boto3.Session(region_name="eu-central-1", aws_access_key_id="key", aws_secret_access_key="secret")
-        self.world: World | None = None
-        self.dynamodb = session.client("dynamodb", config=CLIENT_CONFIG)
-        self.s3 = session.client("s3", config=S3_CONFIG)
-        self.sqs = session.client("sqs", config=CLIENT_CONFIG)
-        self.events = session.client("events", config=CLIENT_CONFIG)
-        self.states = session.client("stepfunctions", config=CLIENT_CONFIG)
-        for client in (self.dynamodb, self.s3, self.sqs, self.events, self.states):
-            client.meta.events.register("before-call", self._before)
-            client.meta.events.register("after-call", self._after)
-
-    def _before(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
-        invocation = getattr(Invocation.current, "value", None)
-        call = f"{model.service_model.service_name}.{model.name}"
-        if invocation is not None:
-            invocation.before_call(call)
-        if self.world is None or model.service_model.service_name not in {"sqs", "events", "stepfunctions"}:
-            return None
-        answer = self.world.intercept(model.name, json.loads(params["body"]))
-        return SimpleNamespace(status_code=200, headers={}), answer
-
-    def _after(self, model: Any, **_: Any) -> None:
-        if self.world is not None and model.name not in READS:
-            self.world.writes += 1
-        invocation = getattr(Invocation.current, "value", None)
-        if invocation is not None:
-            invocation.after_call(f"{model.service_model.service_name}.{model.name}")
-
-
-_clients: _Clients | None = None
+W = TypeVar("W", bound=World)
 _worlds = 0
+
+
+@contextmanager
+def world_of(make: Callable[[Backend], W]) -> Iterator[W]:
+    """A world of some kind, with an empty table and an empty bucket."""
+    global _worlds  # noqa: PLW0603 - tables and buckets have names of their own
+    _worlds += 1
+    aws = clients()
+    table, bucket = f"table-{_worlds}", f"bucket-{_worlds}"
+    create_table(aws.dynamodb, table)
+    create_bucket(aws.s3, bucket)
+    world = make(
+        Backend(
+            dynamodb=aws.dynamodb,
+            s3=aws.s3,
+            sqs=aws.sqs,
+            events=aws.events,
+            states=aws.states,
+            table=table,
+            bucket=bucket,
+        )
+    )
+    aws.world = world
+    try:
+        yield world
+    finally:
+        aws.world = None
+        aws.dynamodb.delete_table(TableName=table)
+        for kept in aws.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            aws.s3.delete_object(Bucket=bucket, Key=kept["Key"])
 
 
 @contextmanager
 def new_world() -> Iterator[World]:
     """A world with an empty table and an empty bucket."""
-    global _clients, _worlds  # noqa: PLW0603 - clients outlive worlds, see _Clients
-    _clients = _clients or _Clients()
-    _worlds += 1
-    table, bucket = f"table-{_worlds}", f"bucket-{_worlds}"
-    create_table(_clients.dynamodb, table)
-    create_bucket(_clients.s3, bucket)
-    world = World(
-        Backend(
-            dynamodb=_clients.dynamodb,
-            s3=_clients.s3,
-            sqs=_clients.sqs,
-            events=_clients.events,
-            states=_clients.states,
-            table=table,
-            bucket=bucket,
-        )
-    )
-    _clients.world = world
-    try:
+    with world_of(World) as world:
         yield world
-    finally:
-        _clients.world = None
-        _clients.dynamodb.delete_table(TableName=table)
-        for kept in _clients.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            _clients.s3.delete_object(Bucket=bucket, Key=kept["Key"])

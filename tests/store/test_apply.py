@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.faults.world import Invocation, Message, World
+from tests.faults.invocation import Invocation
+from tests.faults.queues import Message
+from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import NotFound, Unavailable
 from tidemark.domain.frames import Frame

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store import paging
 from tests.store.purging import archived
 from tests.store.sending import DATASET, PROJECT, add, send, upload

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.sending import PROJECT, add, body_of, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, started
 from tidemark.domain.datasets import DatasetDetails, Mode

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.paging import pages
 from tests.store.sending import DATASET, PROJECT
 from tidemark.domain.archived import Archived

@@ -9,7 +9,8 @@ import pytest
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
 
-from tests.faults.world import Execution, Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import Execution, World
 from tests.store import exporting
 from tests.store.exporting import ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
 from tests.store.purging import archived, begun, objects, purges, uid_of

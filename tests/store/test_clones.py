@@ -4,7 +4,8 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.purging import archived, begun
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import clone, cloned, rolled_back, state

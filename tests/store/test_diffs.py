@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.diffing import diff, page, pages, summary, totals
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tests.store.sending_files import where

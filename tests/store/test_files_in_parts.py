@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from moto.s3 import models as moto_s3
 
-from tests.faults.world import Invocation, World, new_world
+from tests.faults.invocation import Invocation
+from tests.faults.world import World, new_world
 from tests.store.sending import DATASET, PROJECT, add
 from tidemark.domain import files as shapes
 from tidemark.domain.class_map import ClassInput

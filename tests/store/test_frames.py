@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.services import datasets, frames

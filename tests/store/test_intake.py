@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tests.strategies import any_json, small_mutations, spoiled
 from tidemark.domain.class_map import ClassInput

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.purging import archived, begun, items, objects, purged, purges, uid_of
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, lines, sent

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, found, lines, put, started, where
 from tidemark.domain.errors import Conflict

@@ -4,7 +4,9 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.faults.world import Invocation, Message, World
+from tests.faults.invocation import Invocation
+from tests.faults.queues import Message
+from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import roll_back, rolled_back, state
 from tests.store.transferring import upload as followed

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import Invocation, World
+from tests.faults.invocation import Invocation
+from tests.faults.world import World
 from tests.store.sending import PROJECT, add, delete, upload
 from tidemark.services import datasets
 from tidemark.store import catalog, shards, table

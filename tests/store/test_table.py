@@ -1,6 +1,7 @@
 """What the store does when DynamoDB is busy, and what it does not: raise too soon, or lose the rest of a batch."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,3 +110,33 @@ def test_a_transaction_that_can_never_succeed_is_not_tried_again(world: World, r
     with pytest.raises(ClientError):
         table.transact(backend, [WRITE])
     assert client.calls == 1
+
+
+def in_a_transaction(world: World, writes: int) -> tuple[Backend, list[int]]:
+    """A DynamoDB in which a transaction is at an item for its first writes; counts them."""
+    backend = world.process()
+    tried: list[int] = []
+    conflict = backend.dynamodb.exceptions.TransactionConflictException
+    put_item = backend.dynamodb.put_item
+
+    def put(**request: Any) -> Any:
+        tried.append(len(tried))
+        if len(tried) <= writes:
+            raise conflict({"Error": {"Code": "TransactionConflictException"}}, "PutItem")
+        return put_item(**request)
+
+    client: Any = SimpleNamespace(put_item=put, exceptions=backend.dynamodb.exceptions)
+    return replace(backend, dynamodb=client), tried
+
+
+def test_a_write_of_one_item_waits_for_the_transaction_on_it(world: World) -> None:
+    backend, tried = in_a_transaction(world, 2)
+    assert table.put_new(backend, KEYS[0], {"n": 1})
+    assert len(tried) == 3
+
+
+def test_a_write_that_a_transaction_keeps_in_the_way_of_is_unavailable(world: World) -> None:
+    backend, tried = in_a_transaction(world, 1000)
+    with pytest.raises(Unavailable):
+        table.put_new(backend, KEYS[0], {"n": 1})
+    assert len(tried) == table.ATTEMPTS

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults import model
+from tests.faults import invariants, model
 from tests.faults.model import DatasetModel
 from tests.faults.rows import UPLOADS
 from tests.faults.world import World
@@ -64,8 +64,8 @@ def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
     with a_history(history, shards) as (world, dataset, last), patch.object(transfers, "PAGE_ROWS", 2):
         model.start_rollback(world, dataset, to % (last + 1)).run()
         while_writers_go_on(world, dataset, meanwhile)
-        model.check(world, dataset)
-        model.check_all_settled(world, dataset)
+        invariants.check(world, dataset)
+        invariants.check_all_settled(world, dataset)
 
 
 @FEWER

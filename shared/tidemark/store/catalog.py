@@ -110,7 +110,9 @@ def class_map(backend: Backend, project_name: str, *, fresh: bool = False) -> tu
 def replace_class_map(backend: Backend, project_name: str, after: ClassMap, revision: int) -> bool:
     """Replace the class map that was read at `revision`; False if it has changed meanwhile."""
     try:
-        backend.dynamodb.put_item(
+        table.write_one(
+            backend,
+            backend.dynamodb.put_item,
             TableName=backend.table,
             Item=table.put(_class_map_key(project_name), _class_map_item(after, revision + 1)),
             ConditionExpression="revision = :seen",

@@ -192,7 +192,9 @@ def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
     now = backend.clock()
     failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
     with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
-        backend.dynamodb.update_item(
+        table.write_one(
+            backend,
+            backend.dynamodb.update_item,
             TableName=backend.table,
             Key=uploads.key(upload.uid, upload.upload.id).attributes(),
             # Pages that are under way still add to its totals until this is written.
@@ -294,7 +296,9 @@ def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Par
 def end_retry(backend: Backend, upload: PartedUpload) -> None:
     """Record that all that is to be sent again has been; nothing happens where it is on record."""
     with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
-        backend.dynamodb.update_item(
+        table.write_one(
+            backend,
+            backend.dynamodb.update_item,
             TableName=backend.table,
             Key=uploads.key(upload.uid, upload.upload.id).attributes(),
             UpdateExpression="REMOVE retrying",

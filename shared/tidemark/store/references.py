@@ -61,7 +61,8 @@ def sources(backend: Backend, uid: str) -> list[str]:
 
 def release(backend: Backend, uid: str, source_uid: str) -> None:
     """Put on record that a dataset uses no pack of a source any more; a repeat changes nothing."""
-    backend.dynamodb.delete_item(TableName=backend.table, Key=_key(source_uid, uid).attributes())
+    key = _key(source_uid, uid).attributes()
+    table.write_one(backend, backend.dynamodb.delete_item, TableName=backend.table, Key=key)
 
 
 def _key(source_uid: str, clone_uid: str) -> Key:

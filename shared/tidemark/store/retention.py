@@ -27,7 +27,7 @@ def _try_redefine(backend: Backend, project_name: str, name: str, edit: Callable
     after = edit(before.dataset)
     if after != before.dataset:
         try:
-            backend.dynamodb.update_item(**_redefinition(backend, before, after))
+            table.write_one(backend, backend.dynamodb.update_item, **_redefinition(backend, before, after))
         except backend.dynamodb.exceptions.ConditionalCheckFailedException:
             raise Contended from None
     backend.memory.datasets.pop((project_name, name), None)
@@ -37,7 +37,9 @@ def _try_redefine(backend: Backend, project_name: str, name: str, edit: Callable
 def forget(backend: Backend, before: Definition) -> bool:
     """Delete a dataset's definition, so that its name is free again; False where it is not as it was."""
     try:
-        backend.dynamodb.delete_item(
+        table.write_one(
+            backend,
+            backend.dynamodb.delete_item,
             TableName=backend.table,
             Key=dataset_key(before.dataset.project, before.dataset.name).attributes(),
             ConditionExpression="#definition = :before",

@@ -237,12 +237,32 @@ def absence(backend: Backend, key: Key) -> Any:
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
     """Write an item unless one exists under its key; tells whether it was written."""
     try:
-        backend.dynamodb.put_item(
-            TableName=backend.table, Item=put(key, item), ConditionExpression="attribute_not_exists(PK)"
+        write_one(
+            backend,
+            backend.dynamodb.put_item,
+            TableName=backend.table,
+            Item=put(key, item),
+            ConditionExpression="attribute_not_exists(PK)",
         )
     except backend.dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def write_one(backend: Backend, write: Callable[..., object], **request: Any) -> None:
+    """Make a write of one item, by the client's own method. Waits, with jitter, for transactions on the item to pass:
+    while one is under way, DynamoDB refuses other writes of its items.
+
+    Raises what the client raises, and Contended.
+    """
+
+    def tried() -> None:
+        try:
+            write(**request)
+        except backend.dynamodb.exceptions.TransactionConflictException as error:
+            raise Contended from error
+
+    contention(backend)(tried)
 
 
 def write_many(backend: Backend, requests: Sequence[Any]) -> None:
@@ -275,7 +295,7 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
 def put_if(backend: Backend, write: Any) -> None:
     """Make one conditional write. Raises TransactionRefused where its condition does not hold."""
     try:
-        backend.dynamodb.put_item(**write)
+        write_one(backend, backend.dynamodb.put_item, **write)
     except backend.dynamodb.exceptions.ConditionalCheckFailedException:
         raise TransactionRefused([True]) from None
 

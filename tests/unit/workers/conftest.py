@@ -15,7 +15,8 @@ os.environ.setdefault("TIDEMARK_TABLE", "none")
 from functions.apply import handler as apply
 from functions.dead_letter import handler as dead_letter
 from functions.publish import handler as publish
-from tests.faults.world import Message, World, new_world
+from tests.faults.queues import Message
+from tests.faults.world import World, new_world
 from tidemark.services import datasets, projects
 
 

@@ -8,7 +8,8 @@ import pytest
 from functions.apply import handler as apply
 from functions.dead_letter import handler as dead_letter
 from functions.publish import handler as publish
-from tests.faults.world import Message, World
+from tests.faults.queues import Message
+from tests.faults.world import World
 from tests.unit.workers.conftest import failures
 from tidemark.domain.uploads import UploadStatus
 from tidemark.services import datasets, uploads
