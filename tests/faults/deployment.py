@@ -31,7 +31,7 @@ from tidemark.store.backend import Backend
 with patch.object(Backend, "from_environment", lambda: None):  # each invocation brings its own
     from functions.api import deployment as api_deployment
     from functions.api import handler as api
-    from functions.api import idempotency, problem
+    from functions.api import idempotency, problem, throttle
     from functions.apply import handler as apply
     from functions.dead_letter import handler as dead_letter
     from functions.intake import handler as intake
@@ -291,6 +291,7 @@ def new_deployment() -> Iterator[Deployment]:
         stack.enter_context(patch.object(Backend, "from_environment", lambda: present))
         _quieten(stack)
         _remember_answers(stack, world)
+        _count_requests(stack, world, present)
         for remembered in (api_deployment.backend, idempotency._remembered, idempotency._config):
             remembered.cache_clear()
             stack.callback(remembered.cache_clear)
@@ -355,3 +356,11 @@ def _remember_answers(stack: ExitStack, world: Deployment) -> None:
     clock.timedelta = dt.timedelta
     for module in (idempotent, base, datarecord, dynamodb):
         stack.enter_context(patch.object(module, "dt", clock, create=True))
+
+
+def _count_requests(stack: ExitStack, world: Deployment, present: Any) -> None:
+    """The throttle, with the world's own client and clock; it lasts as long as the world."""
+    counted = throttle.Throttle(
+        world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], lambda: present.clock()
+    )
+    stack.enter_context(patch.object(throttle, "throttle", lambda: counted))
