@@ -1,5 +1,8 @@
 """Projects, class maps and datasets: created once, listed in order, and changed by one at a time (R1, R2)."""
 
+import time
+from unittest.mock import patch
+
 import pytest
 
 from tests.faults.invocation import Invocation
@@ -13,6 +16,7 @@ from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.pages import Page
 from tidemark.domain.projects import Project
 from tidemark.services import datasets, projects
+from tidemark.store.backend import CATALOG_SECONDS, Memory
 
 NAMES = ["0", "A", "_x", "a", "a-", "a-b", "a.b", "aB", "ab", "z" * 128]
 """In the order of their characters, some of which sort before those that keys are made with, and some after."""
@@ -157,3 +161,13 @@ def test_of_two_changes_of_a_class_map_at_once_one_is_made_and_the_other_refused
 def test_the_class_map_of_an_unknown_project_is_not_found(world: World) -> None:
     with pytest.raises(NotFound, match="no project 'ghosts'"):
         projects.get_class_map(world.process(), "ghosts")
+
+
+def test_definitions_are_remembered_by_the_time_of_day_for_a_process_may_be_frozen(world: World) -> None:
+    now = [1000.0]
+    with patch.object(time, "time", lambda: now[0]):
+        memory = Memory()
+        memory.projects[PROJECT] = projects.get_project(world.process(), PROJECT)
+        assert PROJECT in memory.projects
+        now[0] += CATALOG_SECONDS
+        assert PROJECT not in memory.projects

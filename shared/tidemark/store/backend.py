@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -52,17 +52,20 @@ S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing
 """URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
 
 
+def _for_a_while(size: int) -> TTLCache[Any, Any]:
+    # By the time of day: the monotonic clock may stand still while Lambda has frozen the process.
+    return TTLCache(size, CATALOG_SECONDS, timer=time.time)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Memory:
     """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
     checkpoints froze, which never change, as long as they fit."""
 
-    projects: TTLCache[str, Project] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
-    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: TTLCache(256, CATALOG_SECONDS))
-    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: TTLCache(1024, CATALOG_SECONDS))
-    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(
-        default_factory=lambda: TTLCache(256, CATALOG_SECONDS)
-    )
+    projects: TTLCache[str, Project] = field(default_factory=lambda: _for_a_while(1024))
+    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _for_a_while(256))
+    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _for_a_while(1024))
+    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _for_a_while(256))
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
     cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
     """The clones that have all their frames, by their uids."""
