@@ -14,7 +14,7 @@ from tidemark.domain.files import DroppedObject
 from tidemark.domain.schema import FieldType
 from tidemark.domain.uploads import FileStatus, Source, UploadStatus
 from tidemark.services import datasets, drop_folder, file_uploads, files, history, uploads, versions
-from tidemark.store import parts
+from tidemark.store import parts, table
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -105,6 +105,13 @@ def test_bad_lines_are_told_by_file_and_line_and_harm_nothing_else(world: World)
 
 def _files(world: World, upload_id: str) -> Any:
     return file_uploads.list_files(world.process(), **where(), upload=upload_id)
+
+
+def test_all_files_are_found_however_few_come_with_a_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = sent(world, *(lines(add(f"f{number}")) for number in range(3)))
+    query = table.query
+    monkeypatch.setattr(table, "query", lambda *given, **named: query(*given, **named | {"limit": 1}))
+    assert [file.name for file in _files(world, settled.id)] == ["file-0", "file-1", "file-2"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])

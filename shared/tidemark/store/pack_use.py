@@ -30,10 +30,5 @@ def keep(backend: Backend, purged: str, packs: Iterable[str]) -> None:
 
 def kept(backend: Backend, purged: str, of: str) -> set[str]:
     """The packs of dataset `of` that the purge of a dataset is to keep. A query for each megabyte."""
-    found: set[str] = set()
-    start: str | None = f"K#{of}/"
-    while start is not None:
-        items, stopped = table.query(backend, dataset_pk(purged), start, f"K#{of}/~", attributes=["SK"])
-        found.update(item["SK"].removeprefix("K#") for item in items)
-        start = f"{stopped}!" if stopped else None
-    return found
+    kept = table.query_all(backend, dataset_pk(purged), f"K#{of}/", f"K#{of}/~", attributes=["SK"])
+    return {item["SK"].removeprefix("K#") for item in kept}

@@ -139,11 +139,8 @@ def of_upload(
     """The parts of an upload that has several, in their order, from the one named `first` on; read `at_once` of them
     to a request, or as many as it takes."""
     prefix = f"P#{upload_id}#"
-    low: str | None = f"{prefix}{first}"
-    while low is not None:
-        items, stopped = table.query(backend, dataset_pk(uid), low, f"{prefix}~", limit=at_once)
-        yield from (_read(uid, item) for item in items)
-        low = f"{stopped}!" if stopped else None
+    for item in table.query_all(backend, dataset_pk(uid), f"{prefix}{first}", f"{prefix}~", at_once=at_once):
+        yield _read(uid, item)
 
 
 def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Part]:

@@ -44,13 +44,7 @@ def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Any]:
 def referrers(backend: Backend, uid: str) -> list[str]:
     """The uids of the datasets that may use packs of a dataset, read consistently. A query for each megabyte."""
     low, high = _key(uid, "").sk, _key(uid, "~").sk
-    found: list[str] = []
-    start: str | None = low
-    while start is not None:
-        items, stopped = table.query(backend, dataset_pk(uid), start, high)
-        found.extend(item["SK"].removeprefix(low) for item in items)
-        start = f"{stopped}!" if stopped else None
-    return found
+    return [item["SK"].removeprefix(low) for item in table.query_all(backend, dataset_pk(uid), low, high)]
 
 
 def sources(backend: Backend, uid: str) -> list[str]:

@@ -169,13 +169,9 @@ def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict
 
 def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
     """The commits `low` < n ≤ `high` of a shard, oldest first: a request for each MB."""
-    start: str | None = f"C#{padded(low + 1)}"
-    while start is not None:
-        items, stopped = table.query(backend, shard_pk(uid, shard), start, f"C#{padded(high)}")
-        for item in items:
-            frame_ids = [frame_id for frame_id, _ in item["frames"]]
-            yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
-        start = f"{stopped}!" if stopped else None
+    for item in table.query_all(backend, shard_pk(uid, shard), f"C#{padded(low + 1)}", f"C#{padded(high)}"):
+        frame_ids = [frame_id for frame_id, _ in item["frames"]]
+        yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
 
 
 def dense_run(

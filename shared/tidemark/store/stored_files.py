@@ -56,8 +56,7 @@ def find(backend: Backend, uid: str, upload_id: str, number: int) -> StoredFile 
 def of_upload(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
     """All files of an upload, in their order."""
     prefix = f"I#{upload_id}#"
-    items, _ = table.query(backend, dataset_pk(uid), prefix, f"{prefix}~")
-    return [_file(uid, item) for item in items]
+    return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
 def written(backend: Backend, file: StoredFile) -> Any:

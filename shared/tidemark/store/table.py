@@ -22,7 +22,7 @@ Numbers in keys are zero-padded so that their order is that of the keys; ids can
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -174,6 +174,18 @@ def query(
     answer = backend.dynamodb.query(**request)
     last = answer.get("LastEvaluatedKey")
     return [unmarshal(item) for item in answer["Items"]], last["SK"]["S"] if last else None
+
+
+def query_all(
+    backend: Backend, pk: str, low: str, high: str, *, at_once: int | None = None, attributes: Sequence[str] = ()
+) -> Iterator[Item]:
+    """All items of a partition with `low` ≤ SK ≤ `high`, as `query` reads them: whenever those before are used up, the
+    next `at_once` of them, or the next MB."""
+    start: str | None = low
+    while start is not None:
+        items, stopped = query(backend, pk, start, high, limit=at_once, attributes=attributes)
+        yield from items
+        start = f"{stopped}!" if stopped else None
 
 
 def query_index(
