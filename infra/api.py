@@ -29,6 +29,7 @@ BURST = 1000
 ACCESS_LOG = {
     "at": "requestTime",
     "request": "requestId",
+    "actor": "authorizer.actor",
     "ip": "identity.sourceIp",
     "method": "httpMethod",
     "path": "path",
@@ -38,7 +39,7 @@ ACCESS_LOG = {
     "authorizer_error": "authorizer.error",
     "integration_error": "integrationErrorMessage",
 }
-"""What is kept of each request: no header and no body, so no key."""
+"""What is kept of each request: who sent it, by the name of the key, and no header and no body, so no key."""
 
 
 class Api(Construct):

@@ -38,9 +38,7 @@ class Resolver(APIGatewayHttpResolver):
         self._response_validation_middleware = Serialize()
         self.exception_handler(TidemarkError)(self._domain_error)
         self.exception_handler(HttpRefusal)(self._refused)
-        self.exception_handler(RequestValidationError)(
-            lambda error: problem.of_validation_errors(error, self._body_type(), self.request_id)
-        )
+        self.exception_handler(RequestValidationError)(self._invalid)
         self.exception_handler(Exception)(self._unexpected)
 
     @property
@@ -69,9 +67,14 @@ class Resolver(APIGatewayHttpResolver):
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
     def _refused(self, refusal: HttpRefusal) -> Response[Any]:
+        logger.info("refused", code=refusal.code)
         if refusal.status is HTTPStatus.TOO_MANY_REQUESTS:
             throttle.tell(refusal.code)
         return problem.of_refusal(refusal, self.request_id)
+
+    def _invalid(self, error: RequestValidationError) -> Response[Any]:
+        logger.info("refused", code="invalid_request")
+        return problem.of_validation_errors(error, self._body_type(), self.request_id)
 
     def _domain_error(self, error: TidemarkError) -> Response[Any]:
         logger.info("refused", code=error.code)

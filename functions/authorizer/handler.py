@@ -65,7 +65,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("KeysRefused", MetricUnit.Count, 1)
         metrics.flush_metrics()
         return REFUSED
-    return {"isAuthorized": True, "context": {"grant": grant.model_dump_json()}}
+    # The name stands by itself too, for the gateway's access log.
+    return {"isAuthorized": True, "context": {"grant": grant.model_dump_json(), "actor": grant.name}}
 
 
 def _tokens(headers: dict[str, str]) -> set[str]:

@@ -101,7 +101,7 @@ def _schedules(outcomes: list[Outcome], singles: list[_Single], violations: int)
         ("Times that another invocation went on than before", sum(one.switches for one in outcomes)),
         ("Versions compared with the oracle, page by page", sum(one.versions for one in outcomes)),
         ("Operations with one fault, at every one of their requests", sum(one.tried for one in singles)),
-        ("Violations found then, all mended", FOUND),
+        ("Violations found while the harness was written, mended since", FOUND),
         ("Violations found now", violations),
     ]
     note = f"Seeds 0 to {len(outcomes) - 1}, on {os.cpu_count()} cores that had other work too."

@@ -33,7 +33,8 @@ def test_requests_are_throttled(template: Template) -> None:
     assert settings == {"ThrottlingRateLimit": 2000, "ThrottlingBurstLimit": 1000}
 
 
-def test_access_logs_hold_neither_headers_nor_bodies(template: Template) -> None:
+def test_access_logs_name_who_asked_and_hold_neither_headers_nor_bodies(template: Template) -> None:
     form: str = template.properties("ApiGatewayV2::Stage", "ApiStage")["AccessLogSettings"]["Format"]
     assert "$context.requestId" in form
+    assert "$context.authorizer.actor" in form
     assert not any(word in form.lower() for word in ("header", "authorization", "body", "querystring"))

@@ -97,6 +97,21 @@ def test_an_upload_is_logged_under_the_request_that_sent_it(logs: Logs) -> None:
 
 
 @pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("below", "code"),
+    [
+        ("/nowhere", "no_such_route"),
+        ("/projects/ghosts", "unknown_project"),
+        ("/projects?limit=0", "invalid_request"),
+    ],
+)
+def test_a_refused_request_is_logged_with_its_code_and_who_sent_it(logs: Logs, below: str, code: str) -> None:
+    assert Client().get(below).json()["code"] == code
+    (line,) = [line for line in logs.lines() if line["message"] == "refused"]
+    assert (line["code"], line["actor"]) == (code, "ann")
+
+
+@pytest.mark.usefixtures("api")
 def test_rows_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"op": "ADD", "frame": {"frame_id": "f1"}}, {"op": "NOP"}]
     capsys.readouterr()

@@ -190,7 +190,7 @@ def test_a_put_that_fails_is_tried_again(
 def test_a_put_that_fails_again_and_again_ends_the_push_and_names_the_file(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats.persistently, "__kwdefaults__", {"attempts": 2, "wait": None})
+    monkeypatch.setattr(repeats, "ATTEMPTS", 2)
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1")))
     service.storage.faults = [httpx2.ConnectError("refused")] * 2

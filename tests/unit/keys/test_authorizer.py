@@ -58,6 +58,7 @@ def granted(answer: dict[str, Any]) -> Grant:
 def test_a_good_key_passes_with_what_it_allows(token: str, headers: dict[str, str]) -> None:
     answer = authorize(**{name: value.format(token=token) for name, value in headers.items()})
     assert granted(answer) == Grant(name="trainer", role=Role.WRITE, projects=("street",))
+    assert answer["context"]["actor"] == "trainer"
 
 
 @pytest.mark.parametrize(
