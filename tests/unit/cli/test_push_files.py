@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -107,7 +108,8 @@ def test_a_file_that_is_too_large_is_refused_before_anything_is_sent(
     (folder / "3.jsonl").write_bytes(content)
     result = run("-", stdin=content) if stdin else run(folder)
     assert result.status == 2
-    assert ("stdin" if stdin else "3.jsonl") in result.err
+    told = re.sub(r"[│\s]", "", result.err)  # the frame around it breaks long paths anywhere
+    assert ("stdin" if stdin else "3.jsonl") in told
     assert {request.method for request in service.requests} <= {"GET"}
 
 
