@@ -82,15 +82,14 @@ def _take(dropped: DroppedObject) -> None:
 def _read(order: ReadFile, context: LambdaContext) -> None:
     with logger.append_context_keys(upload=order.upload, file=order.file, dataset=order.uid):
         try:
-            done = files.read_file(backend, order, lambda: _has_time(context))
-            pause = 0 if done else files.pause(backend, order)
-            if not done:
-                queues.send_orders(backend, [order], delay_seconds=pause)
+            pause = files.read_file(backend, order, lambda: _has_time(context))
+            if pause is not None:
+                queues.send_orders(backend, [order], delay_seconds=int(pause.total_seconds()))
         except Exception:
             logger.exception("file not read")
             raise
-        logger.info("file read" if done else "file waits" if pause else "file read in part")
-    if done:
+        logger.info("file read" if pause is None else "file waits" if pause else "file read in part")
+    if pause is None:
         metrics.add_metric("FilesRead", MetricUnit.Count, 1)
         metrics.flush_metrics()
 

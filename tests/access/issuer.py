@@ -42,6 +42,8 @@ class Issuer:
         """What it answers at a path, instead of what it should: status, body, headers."""
         self.asked: list[str] = []
         """The paths that were asked for."""
+        self.seconds_a_byte = 0.0
+        """How slowly it answers."""
 
     def configuration(self, **changes: Any) -> bytes:
         """How it describes itself."""
@@ -94,7 +96,10 @@ def serving() -> Iterator[Issuer]:
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            for byte in body if issuer.seconds_a_byte else ():
+                time.sleep(issuer.seconds_a_byte)
+                self.wfile.write(bytes([byte]))
+            self.wfile.write(b"" if issuer.seconds_a_byte else body)
 
         def log_message(self, *_: Any) -> None:
             pass

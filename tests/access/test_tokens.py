@@ -265,6 +265,18 @@ def test_made_up_key_ids_do_not_flood_the_issuer(issuer: Issuer, keys: tuple[Iss
     assert len(issuer.asked) == 2 * 3
 
 
+def test_an_issuer_that_answers_in_drops_is_not_waited_for(
+    issuer: Issuer, keys: tuple[IssuerKeys, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _ = keys
+    monkeypatch.setattr(issuer_keys, "FETCH_SECONDS", 0.2)
+    issuer.seconds_a_byte = 0.02
+    began = time.monotonic()
+    with pytest.raises(IssuerUnreachable, match=r"not answered within 0\.2 s"):
+        found.find("r1")
+    assert time.monotonic() - began < 1
+
+
 def test_an_issuer_that_is_down_is_not_asked_by_every_request(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
     found, clock = keys
     issuer.answers[CONFIGURATION] = 503, b"", {}

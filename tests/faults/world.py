@@ -53,6 +53,8 @@ class World:
         self.settled = Queue()
         self.orders: list[Order] = []
         """Orders to intake that are waiting, in no order that anybody promises."""
+        self.delayed: list[tuple[datetime, Order]] = []
+        """Orders that are delivered from a time on."""
         self.executions: dict[str, Execution] = {}
         """Workflows that were started, by the names of their executions; nothing runs them but the test."""
         self.read: dict[str, set[int]] = defaultdict(set)
@@ -113,7 +115,11 @@ class World:
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
             if body["QueueUrl"] == FILES:
-                self.orders.append(ORDER.validate_json(entry["MessageBody"]))
+                order = ORDER.validate_json(entry["MessageBody"])
+                if "DelaySeconds" in entry:
+                    self.delayed.append((self.now + timedelta(seconds=entry["DelaySeconds"]), order))
+                else:
+                    self.orders.append(order)
                 continue
             message = Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"])
             queue.send(message, self.now)
@@ -126,14 +132,16 @@ class World:
 
         def operation() -> None:
             rest: Order | None = None
+            delay = 0
             if isinstance(order, ReadFile):
-                rest = None if read_file(backend, order, lambda: next(left, None) is not None) else order
+                pause = read_file(backend, order, lambda: next(left, None) is not None)
+                rest, delay = (order, int(pause.total_seconds())) if pause is not None else (None, 0)
             elif isinstance(order, ResumeUpload):
                 rest = resume(backend, order, lambda: next(left, None) is not None)
             else:
                 sweep(backend, order.at)
             if rest is not None:
-                queues.send_orders(backend, [rest])
+                queues.send_orders(backend, [rest], delay_seconds=delay)
             if order in self.orders:
                 self.orders.remove(order)
 
@@ -264,9 +272,22 @@ class World:
         self.windows.seen.clear()
         self.settled.seen.clear()
 
+    def let_delays_pass(self) -> None:
+        """Let time pass until the next of the delayed orders is delivered."""
+        self.delayed.sort(key=lambda one: one[0])
+        at, order = self.delayed.pop(0)
+        self.now = max(self.now, at)
+        self.orders.append(order)
+
+    def _is_busy(self) -> bool:
+        queued = self.windows.groups() or self.settled.groups() or self.dead
+        return bool(self.transfers() or self.orders or queued)
+
     def drain(self) -> None:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
-        while self.transfers() or self.orders or self.windows.groups() or self.settled.groups() or self.dead:
+        while self._is_busy() or self.delayed:
+            if not self._is_busy():
+                self.let_delays_pass()
             for execution in self.transfers():
                 self.run_transfer(execution)
             for order in list(self.orders):

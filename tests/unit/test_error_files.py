@@ -57,8 +57,14 @@ def test_text_that_a_spreadsheet_would_run_is_made_text(begins: str) -> None:
 
 
 def test_text_behind_a_semicolon_is_made_text_too() -> None:
-    (_, line) = table(error("a;=1+1", message="One; two;@three"))
-    assert [line[2], line[6]] == ["a;'=1+1", "One; two;'@three"]
+    (_, line) = table(error("a;=1+1", message='One; two;@three;"=4;\n"  =5'))
+    assert [line[2], line[6]] == ["a;'=1+1", "One; two;'@three;'\"=4;'\n'\"  =5"]
+
+
+def test_parted_at_semicolons_no_cell_is_one_that_a_spreadsheet_would_run() -> None:
+    text = lines(ErrorFormat.CSV, [error('x;"=1+1;y', file='";"=2"')]).decode()
+    cells = [cell for line in csv.reader(StringIO(text, newline=""), delimiter=";") for cell in line]
+    assert not [cell for cell in cells if cell.lstrip()[:1] in {"=", "+", "-", "@"}]
 
 
 def test_other_text_is_written_as_it_is() -> None:

@@ -15,9 +15,9 @@ COLUMNS = ("file", "row", "frame_id", "outcome", "code", "pointer", "message")
 """Of the CSV: all that a row's outcome tells."""
 _COMPUTED = "=+@\uff1d\uff0b\uff0d\uff20-"
 """What the text of a cell begins with that a spreadsheet computes, in the widths of all scripts."""
-FORMULA = re.compile(f"^(?=[\t\r\n{_COMPUTED}])|(?<=[;\t\r\n])(?=[{_COMPUTED}])")
-"""Where a cell begins that a spreadsheet would compute, perhaps after it has dropped white space: also within a text,
-since where a comma is the decimal sign, spreadsheets part cells at semicolons."""
+FORMULA = re.compile(f'^(?=[\t\r\n{_COMPUTED}])|(?<=[;\t\r\n])(?=["\\s]*[{_COMPUTED}])')
+"""Where a cell begins that a spreadsheet would compute, perhaps after it has dropped white space or quotation marks:
+also within a text, since where a comma is the decimal sign, spreadsheets part cells at semicolons."""
 
 
 class ErrorFormat(StrEnum):

@@ -70,10 +70,12 @@ def _scopes(values: object) -> Iterator[Scope]:
     held = [pair for pair in map(_read, texts) if pair]
     for role in Role:
         projects = tuple(dict.fromkeys(project for other, project in held if other is role))
-        if len(projects) > MAX_KEY_PROJECTS:
+        if EVERYWHERE in projects:
+            yield Scope(role=role, projects=None)
+        elif len(projects) > MAX_KEY_PROJECTS:
             raise TokenRefused("too_many_projects")
-        if projects:
-            yield Scope(role=role, projects=None if EVERYWHERE in projects else projects)
+        elif projects:
+            yield Scope(role=role, projects=projects)
 
 
 def _read(value: object) -> tuple[Role, str] | None:

@@ -9,6 +9,7 @@ same time, one finds that the file was read on, and stops. Of a BATCH upload not
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -30,49 +31,65 @@ from tidemark.store.table import TransactionRefused
 PART_ROWS = 1000
 PART_BYTES = 4 * 1024 * 1024
 """Text of the rows of a part, as far as it goes beyond one row: what a part takes in memory grows with it."""
-PAUSE_SECONDS = 30
+PAUSE = timedelta(seconds=30)
 """How long a file waits whose dataset has too much in flight. In this time 16 shards apply most of what may be."""
+EARLY = timedelta(seconds=10)
+"""By how much an order may seem to come too early, by clocks that are apart."""
 MAX_ERRORS_TOLD = 1000
 """Errors of a file's rows that are kept; beyond that, they are counted."""
 
 
-def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -> bool:
+def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
     """Read a file from where it was read last, for as long as there is time and its dataset has not too much in flight;
-    tells whether it was read to its end.
+    answers how long it is to wait until it is read further.
 
-    True also where another invocation reads it, or has.
+    None where it was read to its end, and where another invocation, or another order, goes on with it.
     """
     upload = parted_uploads.find(backend, order.uid, order.upload)
     file = stored_files.find(backend, order.uid, order.upload, order.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
-    if not file.is_read and _must_wait(backend, upload):
-        return False
     if upload.may_send:
         _send_last_part_again(backend, file)
     try:
+        if not file.is_read and _must_wait(backend, upload, file):
+            return _wait(backend, file)
         for stretch in [] if file.is_read else _stretches(backend, file):
             file = _take(backend, upload, file, stretch)
-            if not file.is_read and (not has_time() or _must_wait(backend, upload)):
-                return False
+            if not file.is_read and _must_wait(backend, upload):
+                return _wait(backend, file)
+            if not file.is_read and not has_time():
+                return timedelta()
     except TransactionRefused:
-        return True
+        return None
     except ObjectGone:
         give_up(backend, upload, file, "The file was removed before it was read to its end.")
-        return True
+        return None
     _end(backend, upload, file)
-    return True
+    return None
 
 
-def pause(backend: Backend, order: ReadFile) -> int:
-    """Seconds after which a file that was not read to its end is read further: none if only time was lacking."""
-    return 0 if in_flight.may_read_on(backend, order.uid) else PAUSE_SECONDS
-
-
-def _must_wait(backend: Backend, upload: PartedUpload) -> bool:
+def _must_wait(backend: Backend, upload: PartedUpload, waiting: StoredFile | None = None) -> bool:
     """Whether a file is not read further at this moment. What is not sent before it is read whole fills no queue, and
-    would wait for itself."""
-    return upload.may_send and not in_flight.may_read_on(backend, upload.uid)
+    would wait for itself.
+
+    One that has waited is read a stretch further unless its dataset is full, so that senders who fill what others leave
+    do not hold it up for ever.
+    """
+    if not upload.may_send or in_flight.may_read_on(backend, upload.uid):
+        return False
+    has_waited = waiting is not None and waiting.waits_until is not None and waiting.waits_until <= backend.clock()
+    return not has_waited or in_flight.is_full(backend, upload.uid)
+
+
+def _wait(backend: Backend, file: StoredFile) -> timedelta | None:
+    """Have a file wait by one order: others for it that come meanwhile end. Raises TransactionRefused where another
+    invocation has read on, or waits."""
+    now = backend.clock()
+    if file.waits_until is not None and now < file.waits_until:
+        return None
+    stored_files.update(backend, file, replace(file, waits_until=now + PAUSE - EARLY))
+    return PAUSE
 
 
 def give_up(backend: Backend, upload: PartedUpload, file: StoredFile, reason: str) -> None:

@@ -1,9 +1,9 @@
 """Back-pressure: how much of a dataset may be on its way at a time.
 
 All datasets share a queue in which SQS looks for work only so far. Requests are refused once a dataset has its quota in
-flight; files are not, their reading waits, and from half of the quota on, so that a load of files never has requests
-refused. The count is read from an index and remembered for a moment, so it is late: what arrives within some two
-seconds may come on top.
+flight; files are not, their reading waits, and from half of the quota on, so that a load of files does not have
+requests refused. The count is read from an index and remembered for a moment, so it is late: what arrives within some
+two seconds may come on top.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,11 @@ def may_read_on(backend: Backend, uid: str) -> bool:
     return not _fills(_in_flight(backend, uid), READING_QUOTA)
 
 
+def is_full(backend: Backend, uid: str) -> bool:
+    """Whether a dataset has its quota in flight."""
+    return _fills(_in_flight(backend, uid), QUOTA)
+
+
 def _fills(found: InFlight, quota: InFlight) -> bool:
     return found.rows >= quota.rows or found.windows >= quota.windows
 
@@ -48,5 +53,5 @@ def _in_flight(backend: Backend, uid: str) -> InFlight:
     at, found = backend.memory.in_flight.get(uid, (datetime.min.replace(tzinfo=UTC), InFlight()))
     if not timedelta() <= now - at < REMEMBERED:
         found = uploads.in_flight(backend, uid, most=QUOTA)
-        backend.memory.in_flight[uid] = now, found
+        backend.memory.in_flight[uid] = backend.clock(), found
     return found

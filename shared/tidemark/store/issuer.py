@@ -5,6 +5,7 @@ Only the authorizer of a deployment that has an issuer loads this; PyJWT is in a
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWTError
 
-FETCH_SECONDS = 2
-"""How long an issuer may take to answer; two answers fit the authorizer's time."""
+FETCH_SECONDS = 3.5
+"""How long an issuer may take to answer twice, whatever it does with the time: what is left of the authorizer's five
+seconds is for the answer to whoever waits."""
 KEYS_SECONDS = 600
 """How long keys are trusted: a key that the issuer withdraws works that much longer."""
 PAUSE_SECONDS = 30
@@ -48,15 +50,22 @@ class IssuerKeys:
 
     def _fetch(self) -> None:
         self._tried_at = self._clock()
+        # The client's own timeout is for each read of a socket, so that an answer in drops would never end.
+        reader = ThreadPoolExecutor(1)
         try:
-            described = _document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration").fetch_data()
-            if described.get("issuer") != self._issuer:
-                raise IssuerUnreachable("it describes itself as another issuer")
-            keys = _document(_checked(self._issuer, described.get("jwks_uri"))).get_signing_keys()
+            keys = reader.submit(self._published).result(timeout=FETCH_SECONDS)
         except (PyJWTError, HTTPException, OSError, ValueError) as error:
-            raise IssuerUnreachable(str(error)) from error
+            raise IssuerUnreachable(str(error) or f"it has not answered within {FETCH_SECONDS} s") from error
+        finally:
+            reader.shutdown(wait=False)
         self._keys = {str(key.key_id): key for key in keys}
         self._fetched_at = self._clock()
+
+    def _published(self) -> list[PyJWK]:
+        described = _document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration").fetch_data()
+        if described.get("issuer") != self._issuer:
+            raise IssuerUnreachable("it describes itself as another issuer")
+        return _document(_checked(self._issuer, described.get("jwks_uri"))).get_signing_keys()
 
 
 def _document(url: str) -> PyJWKClient:

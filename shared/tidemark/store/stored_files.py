@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from tidemark.domain.row_files import START, Cursor
@@ -31,6 +32,8 @@ class StoredFile:
     """Parts that were made of it."""
     told: int = 0
     """Errors of its rows that were kept; there is a limit to them."""
+    waits_until: datetime | None = None
+    """Until when orders for it come too early, because one is on its way that has it read further after that."""
     revision: int = 1
 
     @property
@@ -72,6 +75,11 @@ def replacement(backend: Backend, before: StoredFile, after: StoredFile) -> Any:
     }
 
 
+def update(backend: Backend, before: StoredFile, after: StoredFile) -> None:
+    """Write a file anew. Raises TransactionRefused where it has changed since `before`."""
+    table.put_if(backend, replacement(backend, before, after))
+
+
 def _file_key(uid: str, upload_id: str, number: int) -> Key:
     return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{parts.SOURCE_DIGITS}d}")
 
@@ -84,6 +92,7 @@ def _file_item(file: StoredFile) -> dict[str, Any]:
         "parts": file.parts,
         "told": file.told,
         "revision": file.revision,
+        "waits_until": file.waits_until.isoformat() if file.waits_until else None,
     }
     if file.multipart is not None:
         attributes["multipart"] = json.dumps(asdict(file.multipart))
@@ -103,6 +112,7 @@ def _file(uid: str, item: Item) -> StoredFile:
         parts=int(item["parts"]),
         told=int(item["told"]),
         revision=int(item["revision"]),
+        waits_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
     )
 
 

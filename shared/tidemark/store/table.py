@@ -197,8 +197,10 @@ def query_index(
     limit: int | None = None,
     start: Mapping[str, Any] | None = None,
     forward: bool = True,
+    attributes: Sequence[str] = (),
 ) -> tuple[list[Item], Mapping[str, Any] | None]:
-    """Entries of a partition of an index (eventually consistent), and where the request stopped.
+    """Entries of a partition of an index (eventually consistent), of each `attributes` alone if these are given, and
+    where the request stopped.
 
     `order` is the index's sort attribute and what it must begin with.
     """
@@ -217,6 +219,8 @@ def query_index(
         request["ExpressionAttributeValues"][":prefix"] = {"S": order[1]}
     if limit is not None:
         request["Limit"] = limit
+    if attributes:
+        request["ProjectionExpression"] = ",".join(attributes)
     if start is not None:
         request["ExclusiveStartKey"] = marshal(start)
     answer = backend.dynamodb.query(**request)

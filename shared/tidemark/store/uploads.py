@@ -127,9 +127,11 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
             (UNSETTLED, uid[0]),
             order=("unsettled_order", unsettled_order(uid, UploadStatus.PENDING)),
             start=start,
+            attributes=(ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT),
         )
-        rows += sum(int(entry[ROWS_IN_FLIGHT]) for entry in entries)
-        windows += sum(int(entry[WINDOWS_IN_FLIGHT]) for entry in entries)
+        # Uploads that were recorded before this was counted have no such attributes, as in a table put back in time.
+        rows += sum(int(entry.get(ROWS_IN_FLIGHT, 0)) for entry in entries)
+        windows += sum(int(entry.get(WINDOWS_IN_FLIGHT, 0)) for entry in entries)
         if start is None:
             break
     return InFlight(rows, windows)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,16 +36,15 @@ class Services:
         self.sent: list[ReadFile] = []
         self.dropped: list[DroppedObject] = []
         self.had_time: list[bool] = []
-        self.is_read = True
-        self.pause = 0
+        self.pause: timedelta | None = None
         self.delays: list[int] = []
         self.error: Exception | None = None
 
-    def read_file(self, _: object, order: ReadFile, has_time: Callable[[], bool]) -> bool:
+    def read_file(self, _: object, order: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
         self._fail()
         self.orders.append(order)
         self.had_time.append(has_time())
-        return self.is_read
+        return self.pause
 
     def take(self, _: object, dropped: DroppedObject) -> object:
         self._fail()
@@ -64,7 +64,6 @@ class Services:
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
     monkeypatch.setattr(files, "read_file", made.read_file)
-    monkeypatch.setattr(files, "pause", lambda *_: made.pause)
     monkeypatch.setattr(drop_folder, "take", made.take)
     monkeypatch.setattr(queues, "send_orders", made.send)
     return made
@@ -95,13 +94,13 @@ def test_a_file_is_read_as_ordered(services: Services) -> None:
 
 
 def test_a_file_that_takes_longer_is_asked_for_again(services: Services) -> None:
-    services.is_read = False
+    services.pause = timedelta()
     assert failures(ORDER.model_dump_json()) == []
     assert (services.sent, services.delays) == ([ORDER], [0])
 
 
 def test_a_file_that_has_to_wait_is_asked_for_again_later_and_has_not_failed(services: Services) -> None:
-    services.is_read, services.pause = False, 30
+    services.pause = timedelta(seconds=30)
     assert failures(ORDER.model_dump_json()) == []
     assert (services.sent, services.delays) == ([ORDER], [30])
 
@@ -110,7 +109,7 @@ def test_an_order_that_cannot_be_sent_again_comes_back(services: Services, monke
     def refuse(*_: object, **__: object) -> None:
         raise ConnectionError
 
-    services.is_read = False
+    services.pause = timedelta()
     monkeypatch.setattr(queues, "send_orders", refuse)
     assert failures(ORDER.model_dump_json()) == [ORDER.model_dump_json()]
 
