@@ -25,7 +25,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb import models
-from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
@@ -182,6 +182,13 @@ def _hasten() -> None:
     patch.object(DynamoType, "__hash__", hash_of).start()
     patch.object(LimitedSizeDict, "__setitem__", put).start()
     patch.object(UserAgentString, "to_string", lambda _: "tidemark").start()
+
+
+def forget_tables() -> None:
+    """Free what deleted tables held: moto keeps it, and each collection of garbage would look at all of it."""
+    kinds: tuple[Any, ...] = (Table, Item)
+    for kind in kinds:
+        kind.instances_tracked.clear()
 
 
 def _copied(value: Any) -> Any:

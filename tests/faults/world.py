@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from botocore.awsrequest import AWSResponse
 
-from tests.faults.aws import clients
+from tests.faults.aws import clients, forget_tables
 from tests.faults.invocation import Invocation
 from tests.faults.queues import Message, Queue
 from tests.faults.tables import Tables
@@ -336,6 +336,7 @@ def world_of(make: Callable[[Backend], W]) -> Iterator[W]:
     finally:
         aws.world = None
         aws.dynamodb.delete_table(TableName=table)
+        forget_tables()
         for kept in aws.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
             aws.s3.delete_object(Bucket=bucket, Key=kept["Key"])
 
