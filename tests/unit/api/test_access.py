@@ -87,6 +87,7 @@ def test_a_route_without_a_role_fails_when_the_function_is_loaded(monkeypatch: p
         handler.build()
 
 
+@pytest.mark.usefixtures("api")
 def test_a_route_without_a_role_is_not_there() -> None:
     resolver = Resolver()
     resolver.get("/api/v2/open")(lambda: {"secret": True})
