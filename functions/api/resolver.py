@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from functions.api import access, envelope, problem, throttle
 from functions.api.problem import HttpRefusal
-from tidemark.domain.errors import InvalidRequest, TidemarkError, TooManyInFlight
+from tidemark.domain.errors import InvalidRequest, TidemarkError
 
 logger = Logger(child=True)
 
@@ -67,20 +67,13 @@ class Resolver(APIGatewayHttpResolver):
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
     def _refused(self, refusal: HttpRefusal) -> Response[Any]:
-        logger.info("refused", code=refusal.code)
-        if refusal.status is HTTPStatus.TOO_MANY_REQUESTS:
-            throttle.tell(refusal.code)
-        return problem.of_refusal(refusal, self.request_id)
+        return _told(refusal.code, problem.of_refusal(refusal, self.request_id))
 
     def _invalid(self, error: RequestValidationError) -> Response[Any]:
-        logger.info("refused", code="invalid_request")
-        return problem.of_validation_errors(error, self._body_type(), self.request_id)
+        return _told(InvalidRequest.code, problem.of_validation_errors(error, self._body_type(), self.request_id))
 
     def _domain_error(self, error: TidemarkError) -> Response[Any]:
-        logger.info("refused", code=error.code)
-        if isinstance(error, TooManyInFlight):
-            throttle.tell(error.code)
-        return problem.of_domain_error(error, self.request_id)
+        return _told(error.code, problem.of_domain_error(error, self.request_id))
 
     def _unexpected(self, error: Exception) -> Response[Any]:
         if problem.is_passing(error):
@@ -88,6 +81,14 @@ class Resolver(APIGatewayHttpResolver):
             return problem.of_unavailability(self.request_id)
         logger.error("unexpected", exc_info=error)
         return problem.of_unexpected(self.request_id)
+
+
+def _told(code: str, answer: Response[Any]) -> Response[Any]:
+    """The answer to a request that is refused, which is logged, and counted where it came too often."""
+    logger.info("refused", code=code)
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        throttle.tell(code)
+    return answer
 
 
 class Gate(OpenAPIRequestValidationMiddleware):

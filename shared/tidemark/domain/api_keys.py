@@ -19,7 +19,9 @@ KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 OIDC_CALLER = "oidc:"
 """What the name of a caller begins with who came by a token; no key's name has a colon."""
-CallerName = Annotated[str, StringConstraints(pattern=rf"^(?:[A-Za-z0-9_-]{{1,64}}|{OIDC_CALLER}[!-~]{{1,255}})$")]
+SUBJECT = "[!-~]{1,255}"
+"""What a token's `sub` may be, as a pattern: what the standard allows of ASCII, but for blanks."""
+CallerName = Annotated[str, StringConstraints(pattern=rf"^(?:[A-Za-z0-9_-]{{1,64}}|{OIDC_CALLER}{SUBJECT})$")]
 """Names whoever sends requests: a key by its name, and a person by the subject of the token, both for ever."""
 
 _TOKEN = re.compile(r"tdm\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{43})", re.ASCII)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tidemark.domain.api_keys import MAX_KEY_PROJECTS, OIDC_CALLER, Grant, Role, Scope
+from tidemark.domain.api_keys import MAX_KEY_PROJECTS, OIDC_CALLER, SUBJECT, Grant, Role, Scope
 from tidemark.domain.ids import ProjectName
 
 OURS, EVERYWHERE = "tidemark", "*"
@@ -20,7 +20,6 @@ MAX_TOKEN_CHARACTERS = 10_240
 _PROJECT: TypeAdapter[str] = TypeAdapter(ProjectName)
 _SEGMENT = "[A-Za-z0-9_-]+"
 _SIGNED = re.compile(rf"{_SEGMENT}\.{_SEGMENT}\.{_SEGMENT}")
-_SUBJECT = re.compile(r"[!-~]{1,255}")
 
 
 class Issuer(BaseModel):
@@ -54,7 +53,7 @@ def grant_of(claims: Mapping[str, Any], claim: str) -> Grant:
     for a token that allows nothing, or too many projects to travel with a request.
     """
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+    if not isinstance(subject, str) or not re.fullmatch(SUBJECT, subject):
         raise TokenRefused("bad_subject")
     scopes = tuple(_scopes(claims.get(claim)))
     if not scopes:

@@ -56,9 +56,11 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
             return _wait(backend, file)
         for stretch in [] if file.is_read else _stretches(backend, file):
             file = _take(backend, upload, file, stretch)
-            if not file.is_read and _must_wait(backend, upload):
+            if file.is_read:
+                break
+            if _must_wait(backend, upload):
                 return _wait(backend, file)
-            if not file.is_read and not has_time():
+            if not has_time():
                 return timedelta()
     except TransactionRefused:
         return None

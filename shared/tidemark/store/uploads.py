@@ -103,13 +103,7 @@ def _place(entry: Item) -> Place:
 
 def pending(backend: Backend, uid: str) -> list[bool]:
     """Whether it deletes frames, for each upload of a dataset that is on its way, counted up to a limit (R18)."""
-    entries, _ = table.query_index(
-        backend,
-        "unsettled",
-        (UNSETTLED, uid[0]),
-        order=("unsettled_order", unsettled_order(uid, UploadStatus.PENDING)),
-        limit=MAX_PENDING_COUNTED,
-    )
+    entries, _ = _pending(backend, uid, limit=MAX_PENDING_COUNTED)
     return [bool(entry["deletes"]) for entry in entries]
 
 
@@ -121,20 +115,19 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
     rows = windows = 0
     start: Mapping[str, Any] | None = None
     while rows < most.rows and windows < most.windows:
-        entries, start = table.query_index(
-            backend,
-            "unsettled",
-            (UNSETTLED, uid[0]),
-            order=("unsettled_order", unsettled_order(uid, UploadStatus.PENDING)),
-            start=start,
-            attributes=(ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT),
-        )
+        entries, start = _pending(backend, uid, start=start, attributes=(ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT))
         # Uploads that were recorded before this was counted have no such attributes, as in a table put back in time.
         rows += sum(int(entry.get(ROWS_IN_FLIGHT, 0)) for entry in entries)
         windows += sum(int(entry.get(WINDOWS_IN_FLIGHT, 0)) for entry in entries)
         if start is None:
             break
     return InFlight(rows, windows)
+
+
+def _pending(backend: Backend, uid: str, **how: Any) -> tuple[list[Item], Mapping[str, Any] | None]:
+    """Entries of the uploads of a dataset that are on their way, and where the query stopped, `how` as it is asked."""
+    order = "unsettled_order", unsettled_order(uid, UploadStatus.PENDING)
+    return table.query_index(backend, "unsettled", (UNSETTLED, uid[0]), order=order, **how)
 
 
 class Unsettled(NamedTuple):
