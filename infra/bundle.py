@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 SOURCES = (ROOT / "shared" / "tidemark", ROOT / "functions")
-LEFT_OUT = ("__pycache__", "cli")
+LEFT_OUT = ("__pycache__", "cli", "client")
 """Folders of the sources that no function imports: the command line needs packages that are not deployed."""
 
 PARQUET_LEFT_OUT = (

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.data import Data
-from infra.ingest import Ingest
+from infra.queues import Ingest
 
 PREFIX = "drop/"
 

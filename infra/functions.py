@@ -13,8 +13,8 @@ from constructs import Construct
 from infra.bundle import Bundles
 from infra.data import Data
 from infra.function import ARCHITECTURE, RUNTIME, Function
-from infra.ingest import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
 from infra.oidc import Oidc
+from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
 
 APPLY_CONCURRENCY = 100
 """Shards that are applied at once: six datasets of 16 shards loading at full speed, and a tenth of an account's usual

@@ -16,7 +16,7 @@ from infra.api import Api
 from infra.data import Data
 from infra.function import METRICS
 from infra.functions import Functions
-from infra.ingest import Ingest
+from infra.queues import Ingest
 from infra.workflows import ShardWorkflow, Workflows
 
 MINUTE = Duration.minutes(1)

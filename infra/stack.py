@@ -8,9 +8,9 @@ from infra.bundle import Bundles
 from infra.data import Data
 from infra.drop_folder import DropFolder
 from infra.functions import Functions
-from infra.ingest import Ingest
 from infra.observability import Observability
 from infra.oidc import Oidc
+from infra.queues import Ingest
 from infra.workflows import Workflows
 
 

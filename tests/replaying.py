@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.strategies import Json
-from tidemark.domain.changes import FrameChange, PartChanges
+from tidemark.domain.frames.changes import FrameChange, PartChanges
 
 
 def replayed_parts(parts: list[Json], change: PartChanges) -> list[Json]:

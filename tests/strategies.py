@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tidemark.domain.class_map import ClassInput, ClassMap
+from tidemark.domain.frames.class_map import ClassInput, ClassMap
 
 Json = dict[str, Any]
 

@@ -6,8 +6,10 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import (
-    access,
+from functions.api.http import access, openapi
+from functions.api.http.resolver import Resolver
+from functions.api.http.router import BASE_PATH
+from functions.api.resources import (
     assets,
     checkpoints,
     class_map,
@@ -17,7 +19,6 @@ from functions.api import (
     frames,
     history,
     mutations,
-    openapi,
     projects,
     rejected_files,
     retention,
@@ -26,8 +27,6 @@ from functions.api import (
     uploads,
     versions,
 )
-from functions.api.resolver import Resolver
-from functions.api.routes import BASE_PATH
 
 RESOURCES = (
     openapi,

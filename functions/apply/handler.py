@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
 from tidemark.domain.windows import Settled, Turn, Window
-from tidemark.services.apply import apply_window
-from tidemark.store import queues
-from tidemark.store.backend import Backend
+from tidemark.shards.apply import apply_window
 
 logger = Logger()
 tracer = Tracer()

@@ -19,13 +19,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import LRUCache
 
+from tidemark.access.api_keys import authenticate
+from tidemark.access.key_records import KeysTable
+from tidemark.access.oidc import Issuer, TokenRefused, is_signed_token
 from tidemark.domain.api_keys import Grant, parse_token
-from tidemark.domain.oidc import Issuer, TokenRefused, is_signed_token
-from tidemark.services.api_keys import authenticate
-from tidemark.store.api_keys import KeysTable
 
 if TYPE_CHECKING:
-    from tidemark.services.tokens import Verified
+    from tidemark.access.tokens import Verified
 
     Verify = Callable[[str], Verified]
 
@@ -130,8 +130,8 @@ def _verifier() -> "Verify | None":
     """What verifies tokens of the deployment's issuer; None where it has none, and then nothing for it is loaded."""
     if "TIDEMARK_OIDC_ISSUER" not in os.environ:
         return None
-    from tidemark.services.tokens import verify  # noqa: PLC0415 - its layer is there only where there is an issuer
-    from tidemark.store.issuer import IssuerKeys  # noqa: PLC0415 - the same
+    from tidemark.access.issuer import IssuerKeys  # noqa: PLC0415 - the same
+    from tidemark.access.tokens import verify  # noqa: PLC0415 - its layer is there only where there is an issuer
 
     issuer = Issuer(
         url=os.environ["TIDEMARK_OIDC_ISSUER"],

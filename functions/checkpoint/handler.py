@@ -8,10 +8,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
 from functions.workflow_step import taken
+from tidemark.aws.backend import Backend
+from tidemark.checkpoints.workflow import take_step
 from tidemark.domain.exports import CheckpointStep, ExportFormat
 from tidemark.domain.workflows import FinishStep
-from tidemark.services.checkpoint_work import take_step
-from tidemark.store.backend import Backend
 
 logger = Logger()
 tracer = Tracer()

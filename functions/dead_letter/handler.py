@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
 from tidemark.domain.windows import Window
-from tidemark.services.dead_letters import give_up
-from tidemark.store import queues
-from tidemark.store.backend import Backend
+from tidemark.recovery.dead_letters import give_up
 
 logger = Logger()
 tracer = Tracer()

@@ -10,11 +10,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.domain.files import DroppedObject
-from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload, Sweep
-from tidemark.services import drop_folder, files, resume
-from tidemark.store import queues
-from tidemark.store.backend import Backend
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
+from tidemark.domain.intake_tasks import ORDER, Order, ReadFile, ResumeUpload, Sweep
+from tidemark.domain.upload_files import DroppedObject
+from tidemark.ingest import drop_folder, file_reader
+from tidemark.recovery import resume
 
 logger = Logger()
 tracer = Tracer()
@@ -82,7 +83,7 @@ def _take(dropped: DroppedObject) -> None:
 def _read(order: ReadFile, context: LambdaContext) -> None:
     with logger.append_context_keys(upload=order.upload, file=order.file, dataset=order.uid):
         try:
-            pause = files.read_file(backend, order, lambda: _has_time(context))
+            pause = file_reader.read_file(backend, order, lambda: _has_time(context))
             if pause is not None:
                 queues.send_orders(backend, [order], delay_seconds=int(pause.total_seconds()))
         except Exception:

@@ -9,9 +9,9 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidemark.aws.backend import Backend
 from tidemark.domain.windows import NEWS
-from tidemark.services.publish import publish
-from tidemark.store.backend import Backend
+from tidemark.versions.publish import publish
 
 logger = Logger()
 tracer = Tracer()

@@ -6,10 +6,10 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.workflow_step import taken
+from tidemark.aws.backend import Backend
 from tidemark.domain.purges import PURGE_STEP, PurgeStep
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
-from tidemark.services import purge_steps, purging
-from tidemark.store.backend import Backend
+from tidemark.retention import purge, purge_steps
 
 logger = Logger()
 tracer = Tracer()
@@ -34,7 +34,7 @@ def _do(step: PurgeStep, context: LambdaContext) -> bool:
         case FinishStep():
             return purge_steps.finish(backend, step.work, lambda: _has_time(context))
         case FailStep():
-            purging.record_failure(backend, step.work, step.failure)
+            purge.record_failure(backend, step.work, step.failure)
     return True
 
 

@@ -6,10 +6,10 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.workflow_step import taken
+from tidemark.aws.backend import Backend
 from tidemark.domain.transfers import TRANSFER_STEP, TransferStep
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
-from tidemark.services import transfers
-from tidemark.store.backend import Backend
+from tidemark.transfers import workflow
 
 logger = Logger()
 tracer = Tracer()
@@ -30,11 +30,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _do(step: TransferStep, context: LambdaContext) -> bool:
     match step:
         case ShardStep():
-            return transfers.read_shard(backend, step.work, step.shard, lambda: _has_time(context))
+            return workflow.read_shard(backend, step.work, step.shard, lambda: _has_time(context))
         case FinishStep():
-            transfers.finish(backend, step.work)
+            workflow.finish(backend, step.work)
         case FailStep():
-            transfers.record_failure(backend, step.work, step.failure.told)
+            workflow.record_failure(backend, step.work, step.failure.told)
     return True
 
 

@@ -44,7 +44,7 @@ class LocalStack:
         scope = ["--all-projects"] if projects is None else [f"--project={project}" for project in projects]
         name = f"{role}-{uuid.uuid4().hex[:8]}"
         made = subprocess.run(
-            [sys.executable, "-m", "tidemark.commands.keys", "create", name, "--json", "--role", role, *scope],
+            [sys.executable, "-m", "tidemark.access.command", "create", name, "--json", "--role", role, *scope],
             env={
                 **os.environ,
                 **self.aws,

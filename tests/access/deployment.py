@@ -15,19 +15,20 @@ from unittest.mock import patch
 
 from botocore.client import BaseClient
 
-from functions.api import deployment, handler, idempotency, throttle
+from functions.api import handler
+from functions.api.http import deployment, idempotency, throttle
 from functions.authorizer import handler as authorizer
 from functions.authorizer.handler import NOBODY
 from tests.access.operations import Request
 from tests.faults.world import World, new_world
 from tests.tables import REGION
 from tests.unit.api.gateway import Answer, Client, Context
+from tidemark.access.api_keys import create_key, revoke_key
+from tidemark.access.key_records import KeysTable
+from tidemark.aws.backend import Backend
 from tidemark.domain.api_keys import Role
-from tidemark.domain.files import DroppedObject
-from tidemark.services.api_keys import create_key, revoke_key
-from tidemark.services.drop_folder import take
-from tidemark.store.api_keys import KeysTable
-from tidemark.store.backend import Backend
+from tidemark.domain.upload_files import DroppedObject
+from tidemark.ingest.drop_folder import take
 
 OWN, OTHER, MISSING = "own", "secret", "ghost"
 DATASET, OTHER_DATASET = "train", "secret-train"

@@ -13,9 +13,9 @@ from functions.authorizer import handler as authorizer
 from tests.access.forging import FORGERIES, forged, hmac_token
 from tests.access.issuer import AUDIENCE, CONFIGURATION, KEYS, Issuer, rsa_key, serving, signed
 from tests.unit.api.gateway import Context
+from tidemark.access import issuer as issuer_keys
+from tidemark.access.issuer import IssuerKeys, IssuerUnreachable
 from tidemark.domain.api_keys import Grant, Role, Scope
-from tidemark.store import issuer as issuer_keys
-from tidemark.store.issuer import IssuerKeys, IssuerUnreachable
 
 Json = dict[str, Any]
 REFUSED = {"isAuthorized": False}

@@ -31,7 +31,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 from tests.faults.invocation import current
 from tests.tables import REGION
-from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG
+from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
 DATA = READS | {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}

@@ -26,12 +26,12 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency import base as idempotent
 from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
 
-from tidemark.store.backend import Backend
+from tidemark.aws.backend import Backend
 
 with patch.object(Backend, "from_environment", lambda: None):  # each invocation brings its own
-    from functions.api import deployment as api_deployment
     from functions.api import handler as api
-    from functions.api import idempotency, problem, throttle
+    from functions.api.http import deployment as api_deployment
+    from functions.api.http import idempotency, problem, throttle
     from functions.apply import handler as apply
     from functions.dead_letter import handler as dead_letter
     from functions.intake import handler as intake
@@ -43,7 +43,7 @@ from tests.faults.invocation import Invocation, Trouble, current
 from tests.faults.queues import Message, Queue
 from tests.faults.world import Execution, World, world_of
 from tests.unit.api.gateway import Answer, Client
-from tidemark.domain.orders import Order
+from tidemark.domain.intake_tasks import Order
 
 WORKERS = (apply, publish, dead_letter, intake, transfer, purge)
 SECONDS = {apply: 90, publish: 30, dead_letter: 30, intake: 300, transfer: 300, purge: 300, api: 28}

@@ -9,16 +9,19 @@ from tests.faults import oracle
 from tests.faults.model import DatasetModel, latest, read
 from tests.faults.oracle import State
 from tests.faults.world import World
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import shard_pk
+from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
-from tidemark.services import datasets, uploads, versions
-from tidemark.store import shards, table
-from tidemark.store import uploads as store
-from tidemark.store.backend import Backend
-from tidemark.store.shards import ABOVE_ALL_IDS, Marker
-from tidemark.store.table import shard_pk
+from tidemark.shards import log as shard_log
+from tidemark.shards.log import ABOVE_ALL_IDS, Marker
+from tidemark.uploads import follow
+from tidemark.uploads import records as store
+from tidemark.versions import resolve
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def check(world: World, model: DatasetModel) -> None:
     _storage(backend, model, log)
     last = latest(world, model)
     heads = {
-        number: versions.get_version(backend, **model.where(), version=str(number)) for number in range(1, last + 1)
+        number: resolve.get_version(backend, **model.where(), version=str(number)) for number in range(1, last + 1)
     }
     assert all(number <= last for number in model.snapshots), f"a version was read that is not there: {last} (5)"
     for number in range(1, last + 1):
@@ -93,7 +96,7 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
     for message in world.windows.taken[f"{model.uid}#{shard}"]:
         sent[message.deduplication_id].append(Window.model_validate_json(message.body))
     names = list(dict.fromkeys(item["window"] for item in items))
-    markers = dict(zip(names, shards.markers(backend, model.uid, [(shard, name) for name in names]), strict=True))
+    markers = dict(zip(names, shard_log.markers(backend, model.uid, [(shard, name) for name in names]), strict=True))
     found = []
     for item in items:
         marker = markers[item["window"]]
@@ -152,7 +155,7 @@ def _is_later(one: Window, other: Window) -> bool:
 
 def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:
     """Counts (7) of what the heads of the shards say is stored, held against the commits and the frame versions."""
-    for shard, head in enumerate(shards.heads(backend, model.uid, model.shards)):
+    for shard, head in enumerate(shard_log.heads(backend, model.uid, model.shards)):
         assert head.n == len(log[shard]), f"the log of shard {shard} is not as long as its head says (2)"
         items, stopped = table.query(backend, shard_pk(model.uid, shard), "F#", ABOVE_ALL_IDS)
         assert stopped is None
@@ -213,7 +216,7 @@ def _restore(
 ) -> None:
     """A window of a roll back: the frames that it changed are as they were, and after its last one all are (R10)."""
     window = commit.window
-    to = versions.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
+    to = resolve.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
     wanted = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
     for frame_id in commit.frame_ids:
         state.pop(frame_id, None)
@@ -265,7 +268,7 @@ def _upload(
     if upload.status is UploadStatus.PENDING:
         return
     assert upload.rejected + upload.applied + upload.dropped + upload.failed == upload.rows, "a row is lost (6)"
-    outcomes = uploads.list_errors(backend, **model.where(), upload=upload.id, limit=1000, cursor=None).items
+    outcomes = follow.list_errors(backend, **model.where(), upload=upload.id, limit=1000, cursor=None).items
     assert len({outcome.row for outcome in outcomes}) == upload.rows - upload.applied, "a row without a reason (6)"
     if upload.version is None:
         assert upload.status is UploadStatus.FAILED

@@ -10,18 +10,22 @@ from tests.faults import oracle
 from tests.faults.invocation import Invocation
 from tests.faults.oracle import Row, State
 from tests.faults.world import World
-from tidemark.domain.class_map import ClassInput
+from tidemark.aws.backend import Backend
+from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Conflict
-from tidemark.domain.files import NewFile
-from tidemark.domain.orders import ResumeUpload
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.domain.intake_tasks import ResumeUpload
+from tidemark.domain.upload_files import NewFile
 from tidemark.domain.uploads import Receipt, Upload, upload_id_of
-from tidemark.services import datasets, file_uploads, frames, intake, projects, retry, rollbacks, versions
-from tidemark.services.intake import derived_upload_id
-from tidemark.services.resume import sweep
-from tidemark.store import stored_files
-from tidemark.store import uploads as store
-from tidemark.store.backend import Backend
+from tidemark.ingest import file_uploads, requests
+from tidemark.ingest.requests import derived_upload_id
+from tidemark.recovery import retry
+from tidemark.recovery.resume import sweep
+from tidemark.transfers import rollback
+from tidemark.uploads import file_records
+from tidemark.uploads import records as store
+from tidemark.versions import frames, resolve
 
 ACTOR = "annotator"
 PAGE = 3
@@ -95,7 +99,7 @@ def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -
     backend = world.process()
 
     def operation() -> Receipt:
-        receipt = intake.submit(
+        receipt = requests.submit(
             backend, **model.where(), body=submission.body, actor=ACTOR, idempotency_key=submission.key
         )
         assert receipt.upload == upload_id
@@ -114,7 +118,7 @@ def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> 
     def operation() -> Upload:
         receipt = file_uploads.create(backend, **model.where(), files=files, actor=ACTOR, request=key)
         submission = model.submissions.setdefault(receipt.upload, Submission(rows, key, first_row=1))
-        (stored,) = stored_files.of_upload(backend, model.uid, receipt.upload)
+        (stored,) = file_records.of_upload(backend, model.uid, receipt.upload)
         backend.s3.put_object(Bucket=backend.bucket, Key=stored.source.key, Body=submission.text)
         return file_uploads.complete(backend, **model.where(), upload=receipt.upload)
 
@@ -135,7 +139,7 @@ def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
     where = model.where()
     return Invocation(
         f"roll back to {to}",
-        lambda: rollbacks.roll_back(backend, **where, version=str(to), message="", actor=ACTOR, request=request),
+        lambda: rollback.roll_back(backend, **where, version=str(to), message="", actor=ACTOR, request=request),
     )
 
 
@@ -171,7 +175,7 @@ def create_dataset(world: World, project: str, name: str, count: int, mode: Mode
 
 def latest(world: World, model: DatasetModel) -> int:
     """The number of the latest version."""
-    return versions.get_version(world.process(), **model.where(), version="LATEST").number
+    return resolve.get_version(world.process(), **model.where(), version="LATEST").number
 
 
 def read(backend: Backend, model: DatasetModel, version: int) -> State:

@@ -17,7 +17,8 @@ from tests.faults.oracle import Row
 from tests.faults.schedules import EXPECTED
 from tidemark.domain.datasets import Mode
 from tidemark.domain.windows import Window
-from tidemark.services import files, transfers
+from tidemark.ingest import file_reader
+from tidemark.transfers import workflow
 
 FRAMES = [f"f{number}" for number in range(6)]
 
@@ -270,7 +271,7 @@ class Case:
 @contextmanager
 def _world() -> Iterator[Deployment]:
     """A world in which files and shards are read in several parts."""
-    with patch.object(files, "PART_ROWS", 4), patch.object(transfers, "PAGE_ROWS", 2), new_deployment() as world:
+    with patch.object(file_reader, "PART_ROWS", 4), patch.object(workflow, "PAGE_ROWS", 2), new_deployment() as world:
         yield world
 
 

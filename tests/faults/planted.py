@@ -9,11 +9,13 @@ from unittest.mock import patch
 
 from tests.faults.deployment import Deployment
 from tests.faults.invocation import current
-from tidemark.services import acceptance
-from tidemark.services.acceptance import Written
-from tidemark.store import queues, shards, table, versions
-from tidemark.store.backend import Backend
-from tidemark.store.table import Key, TransactionRefused
+from tidemark.aws import queues, table
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import Key, TransactionRefused
+from tidemark.ingest import chunk_writer
+from tidemark.ingest.chunk_writer import Written
+from tidemark.shards import log
+from tidemark.versions import records as version_records
 
 Plant = Callable[[ExitStack, Deployment], None]
 """Puts a fault into the code, or into the world, for as long as the stack is open."""
@@ -21,13 +23,13 @@ Plant = Callable[[ExitStack, Deployment], None]
 
 def head_condition(stack: ExitStack, _: Deployment) -> None:
     """A window is committed whatever the head of its shard is by then."""
-    moved = shards._moved
+    moved = log._moved
     dropped = {"ConditionExpression", "ExpressionAttributeValues"}
 
     def unconditional(*arguments: Any) -> Any:
         return {name: value for name, value in moved(*arguments).items() if name not in dropped}
 
-    stack.enter_context(patch.object(shards, "_moved", unconditional))
+    stack.enter_context(patch.object(log, "_moved", unconditional))
 
 
 def marker(stack: ExitStack, _: Deployment) -> None:
@@ -36,12 +38,12 @@ def marker(stack: ExitStack, _: Deployment) -> None:
     def nothing(backend: Backend, key: Key, _: Any) -> Any:
         return table.absence(backend, key._replace(sk="NOTHING"))
 
-    stack.enter_context(patch.object(shards, "_marking", nothing))
+    stack.enter_context(patch.object(log, "_marking", nothing))
 
 
 def sent_first(stack: ExitStack, _: Deployment) -> None:
     """The windows of a request are sent before its upload is on record."""
-    write = acceptance.write
+    write = chunk_writer.write
 
     def sending(backend: Backend, *arguments: Any, **named: Any) -> Written:
         written = write(backend, *arguments, **named)
@@ -49,7 +51,7 @@ def sent_first(stack: ExitStack, _: Deployment) -> None:
             queues.send_windows(backend, written.windows)
         return written
 
-    stack.enter_context(patch.object(acceptance, "write", sending))
+    stack.enter_context(patch.object(chunk_writer, "write", sending))
 
 
 def eventual_reads(_: ExitStack, world: Deployment) -> None:
@@ -74,7 +76,9 @@ def no_transaction(stack: ExitStack, _: Deployment) -> None:
             except backend.dynamodb.exceptions.ConditionalCheckFailedException:
                 raise TransactionRefused([True]) from None
 
-    stack.enter_context(patch.object(versions, "table", SimpleNamespace(**vars(table) | {"transact": one_by_one})))
+    stack.enter_context(
+        patch.object(version_records, "table", SimpleNamespace(**vars(table) | {"transact": one_by_one}))
+    )
 
 
 PLANTS: dict[str, tuple[str, Plant]] = {

@@ -11,11 +11,11 @@ from tests.faults.invocation import Invocation, current
 from tests.faults.model import Cloned, DatasetModel, Submission
 from tests.faults.oracle import Row, State
 from tests.unit.api.gateway import BASE, Answer
+from tidemark.catalog import catalog
 from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import upload_id_of
-from tidemark.services.intake import derived_upload_id
-from tidemark.store import catalog
+from tidemark.ingest.requests import derived_upload_id
 
 ACTOR = "ann"
 PASSING = {409, 429, 503}

@@ -25,16 +25,18 @@ from tests.faults.planted import Plant
 from tests.faults.queues import Message
 from tests.faults.requests import Refused
 from tests.faults.seeding import seed_ids
+from tidemark.aws.events import EventsRefused
+from tidemark.aws.table import TransactionRefused
 from tidemark.domain import windows
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.orders import Order, ResumeUpload, Sweep
+from tidemark.domain.intake_tasks import Order, ResumeUpload, Sweep
 from tidemark.domain.uploads import UploadStatus
-from tidemark.services import files, restoring, transfers
-from tidemark.services.apply import OutOfTurn
-from tidemark.store import uploads
-from tidemark.store.events import EventsRefused
-from tidemark.store.table import TransactionRefused
+from tidemark.ingest import file_reader
+from tidemark.shards import restore
+from tidemark.shards.apply import OutOfTurn
+from tidemark.transfers import workflow
+from tidemark.uploads import records as upload_records
 
 MOVES = 70
 AT_ONCE = 4
@@ -118,10 +120,10 @@ class _Schedule:
         late = random.choice([0, 0.3])
         world.tables.lag = lambda: lag.randint(1, 3) if current() is not None and lag.random() < late else 0
         size = random.randint(1, 3)
-        for module in (windows, restoring):
+        for module in (windows, restore):
             stack.enter_context(patch.object(module, "MAX_WINDOW_FRAMES", size))
-        stack.enter_context(patch.object(files, "PART_ROWS", 2))
-        stack.enter_context(patch.object(transfers, "PAGE_ROWS", 2))
+        stack.enter_context(patch.object(file_reader, "PART_ROWS", 2))
+        stack.enter_context(patch.object(workflow, "PAGE_ROWS", 2))
         shards = random.choice([1, 1, 2, 3])
         self.datasets = [model.create_dataset(world, name, "train", shards) for name in ("ours", "theirs")]
         self.datasets.append(model.create_dataset(world, "ours", "golden", shards, Mode.BATCH))
@@ -235,7 +237,7 @@ class _Schedule:
 
     def _resume(self, random: Random) -> None:
         dataset, upload = random.choice(self._uploads())
-        if uploads.find(self.world.process(), dataset.uid, upload) is not None:
+        if upload_records.find(self.world.process(), dataset.uid, upload) is not None:
             order: Order = ResumeUpload(uid=dataset.uid, upload=upload)
             self.world.orders.append(order)
 
@@ -383,5 +385,5 @@ class _Schedule:
 
     def _pending(self) -> bool:
         backend = self.world.process()
-        found = [uploads.find(backend, dataset.uid, upload) for dataset, upload in self._uploads()]
+        found = [upload_records.find(backend, dataset.uid, upload) for dataset, upload in self._uploads()]
         return any(one is not None and one.status is UploadStatus.PENDING for one in found)

@@ -10,8 +10,8 @@ from tests.faults.injection import Fault, OneFault
 from tests.faults.invocation import Invocation
 from tests.faults.queues import Message, Queue
 from tests.faults.world import World, new_world
-from tidemark.store import table
-from tidemark.store.table import Key
+from tidemark.aws import table
+from tidemark.aws.table import Key
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("D#d", "U#u")

@@ -9,10 +9,11 @@ from tests.faults.world import Execution, World, new_world
 from tests.store.purging import archived, begun, items, objects, purges, uid_of
 from tests.store.sending import DATASET, PROJECT, add, upload
 from tests.store.transferring import State, cloned, state
-from tidemark.domain.class_map import ClassInput
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import NotFound
-from tidemark.services import datasets, projects, purging
-from tidemark.store import catalog
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.retention import purge
 
 COPY = "copy"
 
@@ -33,7 +34,7 @@ def _begin(world: World) -> Invocation:
     backend = world.process()
     return Invocation(
         "purge",
-        lambda: purging.begin_purge(backend, project=PROJECT, dataset=DATASET, confirmation=DATASET, actor="ann"),
+        lambda: purge.begin_purge(backend, project=PROJECT, dataset=DATASET, confirmation=DATASET, actor="ann"),
     )
 
 

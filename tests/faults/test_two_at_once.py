@@ -14,7 +14,7 @@ from tests.faults.operations import FIRST, SECOND, THIRD
 from tests.faults.oracle import Row
 from tests.faults.world import World, new_world
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
-from tidemark.services.apply import OutOfTurn
+from tidemark.shards.apply import OutOfTurn
 
 Scenario = Callable[[World, DatasetModel], tuple[Invocation, Callable[[], None]]]
 """Starts the invocation that is overtaken; answers it and the overtaking."""

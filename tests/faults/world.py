@@ -19,19 +19,20 @@ from tests.faults.invocation import Invocation
 from tests.faults.queues import Message, Queue
 from tests.faults.tables import Tables
 from tests.tables import create_bucket, create_table
-from tidemark.domain.orders import ORDER, Order, ReadFile, ResumeUpload
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend, Memory
+from tidemark.aws.workflows import Workflow
+from tidemark.domain.intake_tasks import ORDER, Order, ReadFile, ResumeUpload
 from tidemark.domain.purges import PurgeWork
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.windows import NEWS, Settled, Window
-from tidemark.services import purge_steps, transfers
-from tidemark.services.apply import apply_window
-from tidemark.services.dead_letters import give_up
-from tidemark.services.files import read_file
-from tidemark.services.publish import publish
-from tidemark.services.resume import resume, sweep
-from tidemark.store import queues
-from tidemark.store.backend import Backend, Memory
-from tidemark.store.workflows import Workflow
+from tidemark.ingest.file_reader import read_file
+from tidemark.recovery.dead_letters import give_up
+from tidemark.recovery.resume import resume, sweep
+from tidemark.retention import purge_steps
+from tidemark.shards.apply import apply_window
+from tidemark.transfers import workflow
+from tidemark.versions.publish import publish
 
 WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo", "https://sqs/files"
 
@@ -160,10 +161,10 @@ class World:
 
         def operation() -> bool:
             if shard is None:
-                transfers.finish(backend, work)
+                workflow.finish(backend, work)
                 self.ended.add(execution.name)
                 return True
-            done = transfers.read_shard(backend, work, shard, lambda: next(left, None) is not None)
+            done = workflow.read_shard(backend, work, shard, lambda: next(left, None) is not None)
             if done:
                 self.read[execution.name].add(shard)
             return done
@@ -176,7 +177,7 @@ class World:
         work = TransferWork.model_validate(execution.input["work"])
 
         def operation() -> None:
-            transfers.record_failure(backend, work, "Timeout")
+            workflow.record_failure(backend, work, "Timeout")
             self.ended.add(execution.name)
 
         return Invocation(f"{execution.name} fails", operation)

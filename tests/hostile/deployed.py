@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from functions.api.routes import BASE_PATH
+from functions.api.http.router import BASE_PATH
 from infra.local.server import free_port, stop
 from infra.local.stack import LocalStack, up
 from tests.hostile.described import ANYTHING, CHECKS, Driven, Json, Named, config, drive

@@ -10,7 +10,7 @@ from schemathesis import openapi
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from functions.api.routes import BASE_PATH
+from functions.api.http.router import BASE_PATH
 
 Json = dict[str, Any]
 

@@ -4,8 +4,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 
-from tidemark.domain.file_text import FileFault
-from tidemark.domain.row_files import FileRow, LineError, RowFileReader
+from tidemark.domain.rows.inflate import FileFault
+from tidemark.domain.rows.json_lines import FileRow, LineError, RowFileReader
 
 ROWS = b'{"op": "DELETE", "frame_id": "a"}\r\n\n{"op": 1e400, "op": 2}\n[\xff]\n' + b"[" * 1500
 MEMBERS = gzip.compress(ROWS) + gzip.compress(b"7\n") + b"\0" * 20

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.json_input import MAX_DIGITS, read_json
+from tidemark.domain.rows.strict_json import MAX_DIGITS, read_json
 
 CODES = {"malformed_json", "too_deep"}
 SEEDS = [

@@ -5,10 +5,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.fields import Instant
+from tidemark.domain.frames.fields import Instant
 from tidemark.domain.ids import is_checkpoint_name
 from tidemark.domain.pages import MAX_NUMBER, decode_cursor, encode_cursor
-from tidemark.services.versions import _moment
+from tidemark.versions.resolve import _moment
 
 SCOPE = "frames:d1"
 INSTANT: TypeAdapter[Any] = TypeAdapter(Instant)

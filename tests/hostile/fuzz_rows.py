@@ -4,11 +4,11 @@ import json
 
 from tests.strategies import CLASS_MAP
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.json_input import read_json
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import MAX_FRAME_BYTES, MAX_ROW_ERRORS
-from tidemark.domain.mutations import Op
-from tidemark.domain.schema import Schema
-from tidemark.domain.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
+from tidemark.domain.rows.strict_json import read_json
+from tidemark.domain.rows.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
 
 LABELS = [
     {"id": "1", "type": "BBOX_2D", "class": "car", "top": -0.0, "left": 1e300, "width": 3, "height": 4},

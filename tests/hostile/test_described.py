@@ -2,8 +2,9 @@
 
 import pytest
 
-from functions.api import handler, projects
-from functions.api.openapi import describe
+from functions.api import handler
+from functions.api.http.openapi import describe
+from functions.api.resources import projects
 from tests.faults.world import World
 from tests.hostile.described import ANYTHING, Driven, Named, config, drive, only
 from tests.hostile.in_process import application

@@ -41,7 +41,9 @@ def test_it_leaves_out_the_sdk_that_lambda_brings(bundle: Path) -> None:
 
 def test_it_leaves_out_the_command_line_and_what_that_needs(bundle: Path) -> None:
     assert (bundle / "tidemark" / "domain").is_dir()
-    assert not [name for name in ("tidemark/cli", "typer", "rich", "httpx2") if (bundle / name).exists()]
+    assert not [
+        name for name in ("tidemark/cli", "tidemark/client", "typer", "rich", "httpx2") if (bundle / name).exists()
+    ]
 
 
 def test_its_binaries_are_for_lambdas_arm_machines(bundles: Bundles) -> None:

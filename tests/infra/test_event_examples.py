@@ -19,8 +19,8 @@ import pytest
 from cfnlint.decode.cfn_yaml import load
 from moto import mock_aws
 
+from tidemark.aws.events import Event, UploadSettled, VersionPublished, announce
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.store.events import Event, UploadSettled, VersionPublished, announce
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "events"
 MAIL, TRAIN = EXAMPLES / "mail-when-an-upload-fails.yaml", EXAMPLES / "train-on-new-version.yaml"

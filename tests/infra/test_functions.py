@@ -3,10 +3,10 @@
 import pytest
 
 from tests.infra.template import Template
+from tidemark.checkpoints.coco import Numbering
+from tidemark.checkpoints.pages import PAGE_BYTES
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.coco import Numbering
 from tidemark.domain.limits import MAX_CLASS_KEYPOINTS, MAX_LABELS_PER_FRAME
-from tidemark.services.checkpoint_pages import PAGE_BYTES
 
 HANDLERS = {
     "FunctionsApi": "functions.api.handler.handler",

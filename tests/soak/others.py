@@ -15,9 +15,9 @@ from tests.soak.readers import Memory, digest, read_whole
 from tests.soak.stage import Place, Stage
 from tests.stack.client import path
 from tests.stack.inside import table_of_counts
+from tidemark.access.throttling import WINDOW_SECONDS
 from tidemark.domain.api_keys import Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS
-from tidemark.domain.throttling import WINDOW_SECONDS
 
 REFUSED = "429 to the key that floods"
 WRITTEN = 180.0

@@ -9,10 +9,10 @@ from tests.soak.actor import Actor
 from tests.soak.tally import Tally
 from tests.stack.client import CLASSES, path
 from tests.stack.inside import backend_of
+from tidemark.access.api_keys import create_key, revoke_key
+from tidemark.access.key_records import KeysTable
+from tidemark.aws.backend import Backend
 from tidemark.domain.api_keys import Role
-from tidemark.services.api_keys import create_key, revoke_key
-from tidemark.store.api_keys import KeysTable
-from tidemark.store.backend import Backend
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.stack.client import Dataset, Json, wait_until
-from tidemark.store.backend import Backend
+from tidemark.aws.backend import Backend
 
 
 def lines(rows: Iterable[Any]) -> bytes:

@@ -21,10 +21,12 @@ from infra.local.stack import LocalStack
 from infra.oidc import Oidc
 from tests.access.issuer import AUDIENCE, Issuer
 from tests.stack.client import wait_until
+from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
+from tidemark.catalog import retention_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.windows import Window
-from tidemark.store import packs, parts, retention
-from tidemark.store.backend import CLIENT_CONFIG, S3_CONFIG, Backend
+from tidemark.shards import packs
+from tidemark.uploads import chunks
 
 FORBIDDEN = "forbidden"
 """The policy by which a test takes rights away."""
@@ -78,8 +80,8 @@ def authorizer_with(stack: LocalStack, issuer: Issuer) -> Iterator[None]:
 
 def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
     """The windows of an upload as they were sent: nobody outside is shown them."""
-    part = parts.get(backend, uid, upload)
-    return [parts.window(part, plan) for plan in parts.plans(backend, part)]
+    part = chunks.get(backend, uid, upload)
+    return [chunks.window(part, plan) for plan in chunks.plans(backend, part)]
 
 
 def put(backend: Backend, queue_url: str, group: str, body: str, deduplication_id: str) -> None:
@@ -217,4 +219,4 @@ def archived_long_ago(backend: Backend, project: str, dataset: str) -> None:
         assert before.archived_at is not None
         return before.model_copy(update={"archived_at": before.archived_at - timedelta(hours=1)})
 
-    retention.redefine(backend, project, dataset, edit)
+    retention_records.redefine(backend, project, dataset, edit)

@@ -17,7 +17,7 @@ from infra.local.server import ROOT
 from infra.local.stack import LocalStack
 from tests.stack.client import Dataset, Json, wait_until
 from tests.stack.rows import add, modify
-from tidemark.store.events import UploadSettled, VersionPublished
+from tidemark.aws.events import UploadSettled, VersionPublished
 
 EXAMPLES = ROOT / "examples" / "events"
 MAIL = (EXAMPLES / "mail-when-an-upload-fails.yaml").read_text()

@@ -14,9 +14,9 @@ from tests.stack import inside
 from tests.stack.client import Caller, Dataset, wait_until
 from tests.stack.inside import Right
 from tests.stack.rows import add, box, delete, modify
-from tidemark.domain.orders import ResumeUpload
-from tidemark.store import queues
-from tidemark.store.backend import Backend
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
+from tidemark.domain.intake_tasks import ResumeUpload
 
 Json = dict[str, Any]
 

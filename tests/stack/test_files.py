@@ -12,8 +12,8 @@ from tests.stack import inside
 from tests.stack.client import Caller, Dataset, Json, wait_until
 from tests.stack.files import drop, dropped, lines, put
 from tests.stack.rows import add, box, delete, modify
+from tidemark.aws.backend import Backend
 from tidemark.domain.limits import MAX_SINGLE_PUT_BYTES
-from tidemark.store.backend import Backend
 
 FILES, ROWS, SINGLES = 4, 500, 20
 FOLDER = 60

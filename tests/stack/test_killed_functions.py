@@ -18,7 +18,7 @@ from tests.stack import inside
 from tests.stack.client import Caller, Dataset
 from tests.stack.files import lines, put
 from tests.stack.rows import add, box
-from tidemark.store.backend import Backend
+from tidemark.aws.backend import Backend
 
 FILES, ROWS, SINGLES = 5, 900, 500
 """5,000 frames by both doors."""

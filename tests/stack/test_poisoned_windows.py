@@ -9,8 +9,8 @@ from infra.local.stack import LocalStack
 from tests.stack import inside
 from tests.stack.client import Caller, Dataset, wait_until
 from tests.stack.rows import add, modify
+from tidemark.aws.backend import Backend
 from tidemark.domain.ids import shard_of
-from tidemark.store.backend import Backend
 
 SHARDS = 2
 AGAIN_AFTER = 1

@@ -13,8 +13,8 @@ from infra.local.stack import LocalStack
 from tests.stack import inside
 from tests.stack.client import Dataset, Json
 from tests.stack.rows import add, box, delete, modify
+from tidemark.aws.backend import Backend
 from tidemark.domain.windows import Settled
-from tidemark.store.backend import Backend
 
 
 @pytest.fixture(scope="module")

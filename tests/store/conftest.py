@@ -6,8 +6,8 @@ import pytest
 
 from tests.faults.world import World, new_world
 from tests.store.sending import DATASET, PROJECT
-from tidemark.domain.class_map import ClassInput
-from tidemark.services import datasets, projects
+from tidemark.datasets import datasets, projects
+from tidemark.domain.frames.class_map import ClassInput
 
 
 @pytest.fixture

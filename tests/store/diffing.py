@@ -6,8 +6,8 @@ from typing import Any
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT
 from tidemark.domain.diffs import DiffTotals, FrameDiff, add_up
-from tidemark.services import diffs
-from tidemark.services.diffs import DiffPage, DiffSummary
+from tidemark.versions import diff as diffs
+from tidemark.versions.diff import DiffPage, DiffSummary
 
 Version = int | str
 

@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT
 from tests.store.workflows_run import run_all
+from tidemark.aws import bucket
+from tidemark.catalog import catalog
+from tidemark.checkpoints import checkpoints, exports, objects
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.checkpoints import Checkpoint
 from tidemark.domain.exports import Export, ExportFile, ExportFormat
-from tidemark.services import checkpoints, exports, frames
-from tidemark.store import catalog, checkpoint_files, objects
+from tidemark.versions import frames
 
 Json = dict[str, Any]
 GOLDEN = "golden"
@@ -73,7 +75,7 @@ def contents(world: World, form: ExportFormat, *, dataset: str = DATASET, projec
     backend = world.process()
     uid = catalog.dataset(backend, project, dataset).uid
     return {
-        file.name: objects.read(backend, checkpoint_files.export_key(uid, GOLDEN, form, file.name))
+        file.name: bucket.read(backend, objects.export_key(uid, GOLDEN, form, file.name))
         for file in files(world, form, dataset=dataset, project=project)
     }
 
@@ -100,7 +102,7 @@ def stored(world: World, prefix: str) -> dict[str, bytes]:
     """All objects under a prefix of the bucket, by key."""
     backend = world.process()
     listed = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix=prefix).get("Contents", [])
-    return {one["Key"]: objects.read(backend, one["Key"]) for one in listed}
+    return {one["Key"]: bucket.read(backend, one["Key"]) for one in listed}
 
 
 def pages(world: World, version: str, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, frames.FrameAt]:

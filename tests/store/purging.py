@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from tests.faults.world import Execution, World
 from tests.store.sending import DATASET, PROJECT
+from tidemark.aws.workflows import Workflow
+from tidemark.catalog import catalog
 from tidemark.domain.datasets import Dataset
-from tidemark.services import archiving, purging
-from tidemark.store import catalog
-from tidemark.store.workflows import Workflow
+from tidemark.retention import archive, purge
 
 
 def uid_of(world: World, dataset: str = DATASET) -> str:
@@ -17,14 +17,14 @@ def uid_of(world: World, dataset: str = DATASET) -> str:
 
 def archived(world: World, dataset: str = DATASET) -> Dataset:
     """A dataset that is archived, and for as long as a purge asks for."""
-    found = archiving.archive_dataset(world.process(), project=PROJECT, dataset=dataset, actor="ann")
+    found = archive.archive_dataset(world.process(), project=PROJECT, dataset=dataset, actor="ann")
     world.now += timedelta(minutes=3)
     return found
 
 
 def begun(world: World, dataset: str = DATASET, confirmation: str | None = None) -> Dataset:
     """A purge that has begun; nothing is deleted yet."""
-    return purging.begin_purge(
+    return purge.begin_purge(
         world.process(), project=PROJECT, dataset=dataset, confirmation=confirmation or dataset, actor="ann"
     )
 

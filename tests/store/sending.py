@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from tests.faults.world import World
+from tidemark.aws.backend import Backend
 from tidemark.domain.uploads import Receipt
-from tidemark.services import intake
-from tidemark.store.backend import Backend
+from tidemark.ingest import requests
 
 PROJECT, DATASET = "birds", "train"
 
@@ -48,7 +48,7 @@ def submit(
     by: Backend | None = None,
 ) -> Receipt:
     """Submit a body, to the process `by` or to a fresh one."""
-    return intake.submit(
+    return requests.submit(
         by or world.process(), project=PROJECT, dataset=dataset, body=body, actor=actor, idempotency_key=key
     )
 

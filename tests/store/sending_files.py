@@ -5,10 +5,12 @@ from typing import Any
 
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT
-from tidemark.domain.files import DroppedObject, FileUploadReceipt, NewFile
+from tidemark.catalog import catalog
+from tidemark.domain.upload_files import DroppedObject, FileUploadReceipt, NewFile
 from tidemark.domain.uploads import Upload
-from tidemark.services import drop_folder, file_uploads, frames, uploads
-from tidemark.store import catalog
+from tidemark.ingest import drop_folder, file_uploads
+from tidemark.uploads import follow
+from tidemark.versions import frames
 
 
 def where(dataset: str = DATASET) -> dict[str, str]:
@@ -58,7 +60,7 @@ def sent(world: World, *contents: bytes, dataset: str = DATASET) -> Upload:
 
 def found(world: World, upload_id: str, dataset: str = DATASET) -> Upload:
     """An upload as it stands."""
-    return uploads.get_upload(world.process(), **where(dataset), upload=upload_id)
+    return follow.get_upload(world.process(), **where(dataset), upload=upload_id)
 
 
 def errors(world: World, upload_id: str, limit: int = 1000, dataset: str = DATASET) -> list[Any]:
@@ -66,7 +68,7 @@ def errors(world: World, upload_id: str, limit: int = 1000, dataset: str = DATAS
     told: list[Any] = []
     cursor = None
     while True:
-        page = uploads.list_errors(world.process(), **where(dataset), upload=upload_id, limit=limit, cursor=cursor)
+        page = follow.list_errors(world.process(), **where(dataset), upload=upload_id, limit=limit, cursor=cursor)
         assert len(page.items) <= limit
         told += page.items
         cursor = page.cursor

@@ -9,11 +9,14 @@ from tests.faults.queues import Message
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import NotFound, Unavailable
-from tidemark.domain.frames import Frame
+from tidemark.domain.frames.frames import Frame
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Settled, Turn, Window
-from tidemark.services import apply, dead_letters, frames, uploads, versions
+from tidemark.recovery import dead_letters
+from tidemark.shards import apply
+from tidemark.uploads import follow
+from tidemark.versions import frames, resolve
 
 
 class Sent(NamedTuple):
@@ -50,7 +53,7 @@ def frame(world: World, frame_id: str = "f1") -> Frame:
 
 
 def latest(world: World) -> Version:
-    return versions.get_version(world.process(), project=PROJECT, dataset=DATASET, version="LATEST")
+    return resolve.get_version(world.process(), project=PROJECT, dataset=DATASET, version="LATEST")
 
 
 def digests(world: World) -> list[str]:
@@ -61,7 +64,7 @@ def digests(world: World) -> list[str]:
 
 
 def outcomes(world: World, upload_id: str) -> list[RowOutcome]:
-    return uploads.list_errors(
+    return follow.list_errors(
         world.process(), project=PROJECT, dataset=DATASET, upload=upload_id, limit=100, cursor=None
     ).items
 

@@ -11,17 +11,22 @@ from tests.store.purging import archived
 from tests.store.sending import DATASET, PROJECT, add, send, upload
 from tests.store.sending_files import announced, complete, drop, lines
 from tests.store.transferring import cloned, roll_back, state
+from tidemark.checkpoints import checkpoints
+from tidemark.datasets import datasets
 from tidemark.domain.archived import Archived
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.uploads import UploadStatus
-from tidemark.services import archiving, checkpoints, datasets, drop_folder, retry, uploads
+from tidemark.ingest import drop_folder
+from tidemark.recovery import retry
+from tidemark.retention import archive
+from tidemark.uploads import follow
 
 WHERE = {"project": PROJECT, "dataset": DATASET}
 
 
 def unarchive(world: World) -> Dataset:
-    return archiving.unarchive_dataset(world.process(), **WHERE)
+    return archive.unarchive_dataset(world.process(), **WHERE)
 
 
 def names(world: World, wanted: Archived, limit: int = 100) -> list[str]:
@@ -110,7 +115,7 @@ def test_what_was_accepted_before_goes_on_to_its_end(world: World) -> None:
     archived(world)
     assert send(world, add("f1"), key="k") == receipt
     world.drain()
-    settled = uploads.get_upload(world.process(), **WHERE, upload=receipt.upload)
+    settled = follow.get_upload(world.process(), **WHERE, upload=receipt.upload)
     assert (settled.status, settled.version) == (UploadStatus.SETTLED, 1)
 
 
@@ -164,7 +169,7 @@ def test_its_name_stays_taken(world: World) -> None:
 
 def test_of_two_that_archive_it_at_once_one_does(world: World) -> None:
     backend = world.process()
-    first = Invocation("first", lambda: archiving.archive_dataset(backend, **WHERE, actor="bob"))
+    first = Invocation("first", lambda: archive.archive_dataset(backend, **WHERE, actor="bob"))
     first.step()  # it has read the dataset
     archived(world)
     assert first.run().error is None
@@ -173,4 +178,4 @@ def test_of_two_that_archive_it_at_once_one_does(world: World) -> None:
 
 def test_a_dataset_that_is_not_there_is_not_archived(world: World) -> None:
     with pytest.raises(NotFound):
-        archiving.archive_dataset(world.process(), project=PROJECT, dataset="other", actor="ann")
+        archive.archive_dataset(world.process(), project=PROJECT, dataset="other", actor="ann")

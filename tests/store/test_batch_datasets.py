@@ -9,13 +9,16 @@ from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.sending import PROJECT, add, body_of, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, started
+from tidemark.aws import queues
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets
 from tidemark.domain.datasets import DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
-from tidemark.domain.orders import ReadFile, ResumeUpload
-from tidemark.domain.schema import FieldType
+from tidemark.domain.frames.schema import FieldType
+from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.services import datasets, drop_folder, files, intake, retry
-from tidemark.store import catalog, queues
+from tidemark.ingest import drop_folder, file_reader, requests
+from tidemark.recovery import retry
 
 BATCH = "golden"
 FAILED, SETTLED = UploadStatus.FAILED, UploadStatus.SETTLED
@@ -79,13 +82,13 @@ def test_files_fill_the_dataset_as_one(world: World) -> None:
 
 
 def test_of_several_rows_of_one_frame_in_a_file_the_last_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     in_files(world, lines(*(add("f1", n=number) for number in range(7))))
     assert filled(world) == {"f1": {"n": 6}}
 
 
 def test_nothing_is_sent_before_every_file_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     started(world, lines(*(add(f"f{number}") for number in range(6))), lines(add("g")), dataset=BATCH)
     world.start_order(world.orders[0]).run()
     assert world.windows.groups() == []
@@ -94,7 +97,7 @@ def test_nothing_is_sent_before_every_file_is_read(world: World, monkeypatch: py
 
 
 def test_a_large_batch_is_sent_in_as_many_calls_as_it_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     started(world, lines(*(add(f"f{number}") for number in range(20))), dataset=BATCH)
     calls = 0
     while world.orders:
@@ -165,7 +168,7 @@ def test_what_was_refused_has_taught_the_dataset_nothing(world: World, by_file: 
 def test_the_parts_of_a_file_are_judged_by_what_those_before_them_taught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     refused = in_files(world, lines(add("f1", speed=12), add("f2", speed="fast")))
     (error,) = errors(world, refused.id, dataset=BATCH)
     assert (refused.status, error.row, error.code) == (FAILED, 2, "metadata_type")
@@ -348,7 +351,7 @@ def test_a_repeat_that_overtakes_its_request_leaves_it_the_same_receipt(world: W
     process = world.process()
     slow = Invocation(
         "slow",
-        lambda: intake.submit(
+        lambda: requests.submit(
             process, project=PROJECT, dataset=BATCH, body=body_of(add("f1")), actor="ann", idempotency_key="k"
         ),
     )

@@ -9,14 +9,14 @@ from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.paging import pages
 from tests.store.sending import DATASET, PROJECT
+from tidemark.aws.backend import CATALOG_SECONDS, Memory
+from tidemark.datasets import datasets, projects
 from tidemark.domain.archived import Archived
-from tidemark.domain.class_map import ClassInput
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
+from tidemark.domain.frames.class_map import ClassInput
 from tidemark.domain.pages import Page
 from tidemark.domain.projects import Project
-from tidemark.services import datasets, projects
-from tidemark.store.backend import CATALOG_SECONDS, Memory
 
 NAMES = ["0", "A", "_x", "a", "a-", "a-b", "a.b", "aB", "ab", "z" * 128]
 """In the order of their characters, some of which sort before those that keys are made with, and some after."""

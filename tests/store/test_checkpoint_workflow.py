@@ -16,12 +16,13 @@ from tests.store.exporting import ask, checkpoint, coco, files, freeze, jsonl, p
 from tests.store.purging import archived, begun, objects, purges, uid_of
 from tests.store.sending import PROJECT, add, delete, upload
 from tests.store.workflows_run import fail, repeat, run_all, take
-from tidemark.domain.class_map import ClassInput
+from tidemark.aws import shard_progress
+from tidemark.checkpoints import checkpoints, coco_file, exports, pages
+from tidemark.datasets import projects
 from tidemark.domain.exports import CheckpointWork, ExportFormat
+from tidemark.domain.frames.class_map import ClassInput
 from tidemark.domain.workflows import ABANDONED
 from tidemark.domain.written import Status
-from tidemark.services import checkpoint_pages, checkpoints, coco_file, exports, projects
-from tidemark.store import shard_tasks
 
 Json = dict[str, Any]
 BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "height": 4}
@@ -30,7 +31,7 @@ BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "he
 @pytest.fixture
 def started(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A checkpoint of pages of two frames, whose manifest is still to be written."""
-    monkeypatch.setattr(checkpoint_pages, "PAGE_FRAMES", 2)
+    monkeypatch.setattr(pages, "PAGE_FRAMES", 2)
     frames = [
         {"frame_id": f"f{n}", "metadata": {"turn": n}, "labels": [{"id": "l1", **BOX}] * (n % 2)} for n in range(9)
     ]
@@ -267,7 +268,7 @@ def test_a_coco_file_that_ends_with_a_part_has_no_empty_one(started: World, monk
     assert made.bytes is not None
     monkeypatch.setattr(coco_file, "PART_BYTES", made.bytes)
     repeat(started, finish)
-    assert shard_tasks.find(started.process(), work.uid, work.name, 4).pages == 1
+    assert shard_progress.find(started.process(), work.uid, work.name, 4).pages == 1
     assert len(coco(started)["images"]) == 9
 
 
@@ -293,9 +294,9 @@ def _calls_until_the_end(world: World, finish: Json) -> int:
     work = CheckpointWork.model_validate(finish["work"])
     before = stored(world, "exports/")
     calls = repeat(world, finish, lambda: False)
-    whole = shard_tasks.find(backend, work.uid, work.name, 4)
+    whole = shard_progress.find(backend, work.uid, work.name, 4)
     fresh = replace(whole, cursor="", pages=0, counted=0, done=False)
-    shard_tasks.advance(backend, whole, fresh)
+    shard_progress.advance(backend, whole, fresh)
     for key, body in before.items():
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=body)
     backend.s3.delete_object(Bucket=backend.bucket, Key=f"exports/{work.uid}/{work.checkpoint}/coco/coco.json")

@@ -10,12 +10,13 @@ from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tidemark.aws.backend import Backend
+from tidemark.checkpoints import checkpoints
 from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound, TidemarkError, TooLarge
 from tidemark.domain.pages import Page
-from tidemark.services import checkpoints, frames, versions
-from tidemark.store.backend import Backend
+from tidemark.versions import frames, resolve
 
 
 def create(
@@ -80,7 +81,7 @@ def read(world: World, version: str) -> tuple[int, dict[str, Any]]:
 
 
 def resolved(world: World, version: str, by: Backend | None = None) -> int:
-    return versions.get_version(by or world.process(), project=PROJECT, dataset=DATASET, version=version).number
+    return resolve.get_version(by or world.process(), project=PROJECT, dataset=DATASET, version=version).number
 
 
 def start_create(world: World, name: str, version: str = "LATEST", request: str | None = None) -> Invocation:
@@ -129,7 +130,7 @@ def test_a_checkpoint_of_the_latest_version_keeps_that_one_though_another_is_pub
 def test_a_checkpoint_can_be_made_of_a_number_a_time_and_another_checkpoint(world: World) -> None:
     for number in range(3):
         upload(world, add(f"f{number}"))
-    second = versions.get_version(world.process(), project=PROJECT, dataset=DATASET, version="2").created_at
+    second = resolve.get_version(world.process(), project=PROJECT, dataset=DATASET, version="2").created_at
     assert create(world, "by-number", "1").version == 1
     assert create(world, "by-time", (second + timedelta(microseconds=1)).isoformat()).version == 2
     assert create(world, "by-name", "by-time").version == 2

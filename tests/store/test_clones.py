@@ -10,12 +10,15 @@ from tests.store.purging import archived, begun
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.transferring import clone, cloned, rolled_back, state
 from tests.store.transferring import upload as followed
-from tidemark.domain.class_map import ClassInput
+from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
+from tidemark.domain.frames.class_map import ClassInput
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.uploads import Source, UploadStatus
-from tidemark.services import datasets, history, projects, retry, transfers, versions
+from tidemark.recovery import retry
+from tidemark.transfers import workflow
+from tidemark.versions import history, resolve
 
 
 def test_a_clone_holds_what_its_source_holds(world: World) -> None:
@@ -171,14 +174,14 @@ def fail(world: World) -> None:
     execution = world.transfers()[0]
     world.start_step(execution, 0).run()
     backend = world.process()
-    transfers.record_failure(backend, TransferWork.model_validate(execution.input["work"]), "Timeout")
+    workflow.record_failure(backend, TransferWork.model_validate(execution.input["work"]), "Timeout")
     world.ended.add(execution.name)
 
 
 def test_a_shard_is_read_in_pages(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     made, begun = clone(world, "copy")
-    with patch.object(transfers, "PAGE_ROWS", 3):
+    with patch.object(workflow, "PAGE_ROWS", 3):
         world.run_transfer(world.transfers()[0], pages=2)
     world.drain()
     assert state(world, 1, dataset=made.name) == state(world, 1)
@@ -189,7 +192,7 @@ def test_two_executions_at_once_make_each_row_once(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     made, begun = clone(world, "copy")
     execution = world.transfers()[0]
-    with patch.object(transfers, "PAGE_ROWS", 3):
+    with patch.object(workflow, "PAGE_ROWS", 3):
         running = [world.start_step(execution, 0), world.start_step(execution, 0)]
         while not all(one.finished for one in running):
             for one in running:
@@ -296,5 +299,5 @@ def test_the_frames_of_a_clone_have_the_clones_history(world: World) -> None:
 def test_the_version_list_names_the_clone(world: World) -> None:
     upload(world, add("a"))
     after = cloned(world, "copy")
-    version = versions.get_version(world.process(), project=PROJECT, dataset="copy", version="1")
+    version = resolve.get_version(world.process(), project=PROJECT, dataset="copy", version="1")
     assert [one.id for one in version.uploads] == [after.id]

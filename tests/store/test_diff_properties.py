@@ -17,10 +17,10 @@ from tests.faults.world import World, new_world
 from tests.replaying import replayed
 from tests.store import diffing
 from tests.strategies import Json
-from tidemark.domain.changes import PartChanges
 from tidemark.domain.diffs import FrameDiff
-from tidemark.services import changed_frames, frames
-from tidemark.store import shards
+from tidemark.domain.frames.changes import PartChanges
+from tidemark.shards import log
+from tidemark.versions import changed_frames, frames
 
 State = dict[str, Json]
 PICK = st.integers(min_value=0, max_value=1000)
@@ -52,7 +52,7 @@ def a_history(uploads: list[list[dict[str, Any]]], count: int) -> Iterator[tuple
 def reading(sizes: dict[str, int]) -> Iterator[None]:
     with ExitStack() as stack:
         for name, size in sizes.items():
-            stack.enter_context(patch.object(changed_frames if hasattr(changed_frames, name) else shards, name, size))
+            stack.enter_context(patch.object(changed_frames if hasattr(changed_frames, name) else log, name, size))
         yield
 
 

@@ -13,11 +13,14 @@ from tests.faults.world import World
 from tests.store.diffing import diff, page, pages, summary, totals
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tests.store.sending_files import where
+from tidemark.catalog import catalog
+from tidemark.checkpoints import checkpoints
+from tidemark.datasets import datasets
 from tidemark.domain.diffs import ChangeCounts
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import encode_cursor
-from tidemark.services import changed_frames, checkpoints, datasets, diffs, frames
-from tidemark.store import catalog
+from tidemark.versions import changed_frames, frames
+from tidemark.versions import diff as diffs
 
 HERON = {"id": "l1", "type": "CLASSIFICATION_2D", "class": "heron"}
 STORK = {**HERON, "class": "stork"}

@@ -13,10 +13,11 @@ import pytest
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import errors, lines, sent
+from tidemark.aws import bucket
 from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.errors import NotFound
-from tidemark.services import error_files, files
-from tidemark.store import objects
+from tidemark.ingest import file_reader
+from tidemark.uploads import error_files
 
 BAD = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1}}
 """A row that is refused on arrival, for two reasons."""
@@ -57,7 +58,7 @@ def mixed(world: World) -> str:
 def test_a_file_holds_the_errors_as_they_are_listed(
     world: World, monkeypatch: pytest.MonkeyPatch, part_rows: int
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", part_rows)
+    monkeypatch.setattr(file_reader, "PART_ROWS", part_rows)
     upload_id = mixed(world)
     file = written(world, upload_id)
     assert listed(world, file) == [error.model_dump() for error in errors(world, upload_id)]
@@ -88,7 +89,7 @@ def test_a_file_can_be_fetched_for_an_hour(world: World) -> None:
     before = world.tick()
     file = written(world, send(world, BAD).upload)
     (seconds,) = parse_qs(urlsplit(file.url).query)["X-Amz-Expires"]
-    assert int(seconds) == objects.SIGNED_SECONDS == 3600
+    assert int(seconds) == bucket.SIGNED_SECONDS == 3600
     assert timedelta(0) < file.expires_at - before - timedelta(seconds=3600) < timedelta(minutes=1)
 
 
@@ -114,7 +115,7 @@ def test_a_file_holds_as_many_errors_as_there_may_be_and_says_if_that_is_not_all
 def test_a_file_that_would_take_too_long_holds_what_was_read_in_time_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     upload_id = sent(world, lines(6, 7, 8, 9, 10, 11)).id
     looks = iter([True, True, False])
     file = written(world, upload_id, has_time=lambda: next(looks))

@@ -8,9 +8,11 @@ import pytest
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, modify, send, upload
 from tests.store.sending_files import lines, sent
-from tidemark.services import datasets, retry, uploads
-from tidemark.store import events
-from tidemark.store.events import EventsRefused, VersionPublished
+from tidemark.aws import events
+from tidemark.aws.events import EventsRefused, VersionPublished
+from tidemark.datasets import datasets
+from tidemark.recovery import retry
+from tidemark.uploads import follow
 
 
 class Bus:
@@ -63,7 +65,7 @@ def test_an_upload_that_settles_is_announced_with_what_became_of_it(
     upload(world, add("f1"))
     world.events.clear()
     sent = upload(world, *rows).upload
-    settled = uploads.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
+    settled = follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
     (told,) = world.announced(kind)
     assert told.pop("uid") == datasets.get_dataset(world.process(), PROJECT, DATASET).uid
     assert told.pop("upload") == sent

@@ -19,10 +19,13 @@ from tests.store import exporting
 from tests.store.exporting import GOLDEN, coco, export, freeze, jsonl, pages, parquet, stored
 from tests.store.workflows_run import run_all
 from tests.strategies import CLASSES, Json, frames
+from tidemark.checkpoints import checkpoints
+from tidemark.checkpoints import pages as checkpoint_pages
+from tidemark.datasets import datasets, projects
 from tidemark.domain.canonical import digest
-from tidemark.domain.class_map import ClassInput
 from tidemark.domain.exports import ExportFormat
-from tidemark.services import checkpoint_pages, checkpoints, datasets, intake, projects
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.ingest import requests
 
 WHERE = {"project": "birds", "dataset": "train"}
 SIZES = st.fixed_dictionaries(
@@ -155,6 +158,6 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
 def send(world: World, dataset: model.DatasetModel, rows: list[Json]) -> None:
     """Send rows that are valid, and let them settle."""
     body = json.dumps({"mutations": rows}).encode()
-    receipt = intake.submit(world.process(), **dataset.where(), body=body, actor="ann", idempotency_key=None)
+    receipt = requests.submit(world.process(), **dataset.where(), body=body, actor="ann", idempotency_key=None)
     assert not receipt.rejected, receipt
     world.drain()

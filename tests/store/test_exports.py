@@ -16,12 +16,14 @@ from tests.store import exporting
 from tests.store.exporting import GOLDEN, ask, checkpoint, coco, export, files, freeze, jsonl, pages, parquet, where
 from tests.store.sending import PROJECT, add, delete, modify, upload
 from tests.store.workflows_run import run_all
-from tidemark.domain import file_text
+from tidemark.checkpoints import checkpoints, exports
+from tidemark.checkpoints import pages as checkpoint_pages
+from tidemark.datasets import datasets
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import ExportFormat
+from tidemark.domain.rows import inflate
 from tidemark.domain.written import Status
-from tidemark.services import checkpoint_pages, checkpoints, datasets, exports
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_a_jsonl_export_is_taken_by_an_upload_and_read_by_duckdb_however_often_i
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
     monkeypatch.setattr(checkpoint_pages, "PIECE_FRAMES", 3)
-    monkeypatch.setattr(file_text, "RATIO_FROM_BYTES", 0)
+    monkeypatch.setattr(inflate, "RATIO_FROM_BYTES", 0)
     fields = {f"a{number}": text for number in range(60)}
     upload(world, *({"op": "ADD", "frame": {"frame_id": f"f{n}", "metadata": fields}} for n in range(7)))
     freeze(world)
@@ -114,7 +116,7 @@ def test_a_jsonl_export_is_taken_by_an_upload_and_read_by_duckdb_however_often_i
     export(world, ExportFormat.JSONL)
     for name, data in exporting.contents(world, ExportFormat.JSONL).items():
         (tmp_path / name).write_bytes(data)
-        assert b"".join(file_text.inflated([data])) == gzip.decompress(data)
+        assert b"".join(inflate.inflated([data])) == gzip.decompress(data)
     rows = duckdb.read_json(f"{tmp_path}/*.jsonl.gz", format="newline_delimited")
     assert rows.aggregate("count(*)").fetchall() == [(7,)]
 

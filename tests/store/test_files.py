@@ -9,12 +9,15 @@ import pytest
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
 from tests.store.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, where
+from tidemark.aws import table
+from tidemark.datasets import datasets
 from tidemark.domain.errors import Conflict, InvalidRequest
-from tidemark.domain.files import DroppedObject
-from tidemark.domain.schema import FieldType
+from tidemark.domain.frames.schema import FieldType
+from tidemark.domain.upload_files import DroppedObject
 from tidemark.domain.uploads import FileStatus, Source, UploadStatus
-from tidemark.services import datasets, drop_folder, file_uploads, files, history, uploads, versions
-from tidemark.store import parts, table
+from tidemark.ingest import drop_folder, file_reader, file_uploads
+from tidemark.uploads import chunks, follow
+from tidemark.versions import history, resolve
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -49,7 +52,7 @@ def test_completing_twice_applies_once(world: World) -> None:
     world.drain()
     complete(world, receipt)
     world.drain()
-    assert versions.get_version(world.process(), **where(), version="LATEST").number == 1
+    assert resolve.get_version(world.process(), **where(), version="LATEST").number == 1
     assert len(_history(world, "f1")) == 1
 
 
@@ -118,7 +121,7 @@ def test_all_files_are_found_however_few_come_with_a_query(world: World, monkeyp
 def test_errors_are_told_in_pages_across_files_and_parts(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     bad = [lines(add("f1"), delete("nowhere"), 7, add("f2"), 8), lines(9, modify("nowhere"))]
     settled = sent(world, *bad)
     told = [(error.file, error.row, error.outcome) for error in errors(world, settled.id, limit)]
@@ -178,7 +181,7 @@ def schema(world: World) -> dict[str, FieldType]:
 
 
 def test_work_longer_than_an_invocation_goes_on_where_it_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 10)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 10)
     receipt = announced(world, "a", "b")
     rows = [add(f"f{number}", n=number) for number in range(95)]
     put(world, receipt, lines(*rows[:50]), gzip.compress(lines(*rows[50:])))
@@ -288,10 +291,10 @@ def tags(world: World, key: str) -> dict[str, str]:
 def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
-    monkeypatch.setattr(uploads, "PARTS_ON_A_PAGE", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(follow, "PARTS_ON_A_PAGE", 2)
     upload_id = sent(world, lines(*(add("") for _ in range(3)), add("f1"), add(""), add(""))).id
-    page = uploads.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
+    page = follow.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
     assert [error.row for error in page.items] == [1, 2]
     assert [error.row for error in errors(world, upload_id)] == [1, 2, 3, 5, 6]
 
@@ -299,17 +302,17 @@ def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
 def test_a_page_of_errors_does_not_read_all_parts_of_a_large_upload_that_has_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
-    monkeypatch.setattr(uploads, "PARTS_ON_A_PAGE", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(follow, "PARTS_ON_A_PAGE", 2)
     upload_id = sent(world, lines(*(add(f"f{number}") for number in range(30)))).id
     read: list[str] = []
-    of_upload = parts.of_upload
+    of_upload = chunks.of_upload
 
-    def counted(*args: Any, **options: Any) -> Iterator[parts.Part]:
+    def counted(*args: Any, **options: Any) -> Iterator[chunks.Part]:
         for part in of_upload(*args, **options):
             read.append(part.name)
             yield part
 
-    monkeypatch.setattr(parts, "of_upload", counted)
-    uploads.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
+    monkeypatch.setattr(chunks, "of_upload", counted)
+    follow.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
     assert len(read) < 30

@@ -11,13 +11,16 @@ from moto.s3 import models as moto_s3
 from tests.faults.invocation import Invocation
 from tests.faults.world import World, new_world
 from tests.store.sending import DATASET, PROJECT, add
-from tidemark.domain import files as shapes
-from tidemark.domain.class_map import ClassInput
+from tidemark.aws import bucket, multipart
+from tidemark.datasets import datasets, projects
+from tidemark.domain import upload_files as shapes
 from tidemark.domain.errors import Conflict
-from tidemark.domain.files import FileUploadReceipt, NewFile, SignedFile
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.domain.upload_files import FileUploadReceipt, NewFile, SignedFile
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.services import datasets, file_uploads, frames, projects, uploads, versions
-from tidemark.store import multipart, objects
+from tidemark.ingest import file_uploads
+from tidemark.uploads import follow
+from tidemark.versions import frames, resolve
 
 WHERE: dict[str, str] = {"project": PROJECT, "dataset": DATASET}
 PART = 100
@@ -111,7 +114,7 @@ def test_rows_of_a_file_that_came_in_parts_are_applied_beside_those_of_a_small_o
     put(world, large)
     assert complete(world, receipt).status is UploadStatus.PENDING
     world.drain()
-    settled = uploads.get_upload(world.process(), **WHERE, upload=receipt.upload)
+    settled = follow.get_upload(world.process(), **WHERE, upload=receipt.upload)
     assert (settled.status, settled.applied) == (UploadStatus.SETTLED, 6)
     assert content(world) == ALL | {"g": {"n": 9}}
 
@@ -124,7 +127,7 @@ def test_a_missing_part_is_told_and_nothing_is_put_together(world: World) -> Non
     with pytest.raises(Conflict, match=rf"yet: other \(1 of {PARTS} parts\)\.") as refusal:
         complete(world, receipt)
     assert refusal.value.code == "files_missing"
-    assert objects.find(world.process(), key(whole)) is None
+    assert bucket.find(world.process(), key(whole)) is None
     put(world, lacking)
     assert complete(world, receipt).status is UploadStatus.PENDING
 
@@ -163,7 +166,7 @@ def test_two_completions_at_once_both_go_well(world: World) -> None:
     assert first.run().error is None
     world.drain()
     assert content(world) == ALL
-    assert versions.get_version(world.process(), **WHERE, version="LATEST").number == 1
+    assert resolve.get_version(world.process(), **WHERE, version="LATEST").number == 1
 
 
 def test_a_repeat_is_answered_with_the_parts_that_are_on_record(world: World) -> None:
@@ -221,4 +224,4 @@ def test_a_completion_that_broke_off_is_repeated(after: bool) -> None:
         complete(world, announce(world, LARGE, request="once"))
         world.drain()
         assert content(world) == ALL
-        assert versions.get_version(world.process(), **WHERE, version="LATEST").number == 1
+        assert resolve.get_version(world.process(), **WHERE, version="LATEST").number == 1

@@ -10,12 +10,13 @@ import pytest
 from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
-from tidemark.domain.mutations import Op
+from tidemark.domain.frames.mutations import Op
 from tidemark.domain.pages import Page, encode_cursor
-from tidemark.services import datasets, frames, history
-from tidemark.services.history import FrameRevision, LabelRevision
-from tidemark.store import catalog
+from tidemark.versions import frames, history
+from tidemark.versions.history import FrameRevision, LabelRevision
 
 
 def of_frame(world: World, frame_id: str = "f1", limit: int = 100, cursor: str | None = None) -> Page[FrameRevision]:

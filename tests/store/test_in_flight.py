@@ -9,11 +9,14 @@ from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, modify, send
 from tests.store.sending_files import content, found, lines, sent, started, where
 from tests.store.transferring import roll_back
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import TooManyInFlight
 from tidemark.domain.uploads import InFlight, UploadStatus
-from tidemark.services import datasets, file_uploads, files, in_flight, retry
-from tidemark.store import catalog, uploads
+from tidemark.ingest import backpressure, file_reader, file_uploads
+from tidemark.recovery import retry
+from tidemark.uploads import records as upload_records
 
 ALL = InFlight(10**9, 10**9)
 ROWS = [add(f"f{number}", n=number) for number in range(12)]
@@ -22,7 +25,7 @@ ROWS = [add(f"f{number}", n=number) for number in range(12)]
 def flying(world: World, dataset: str = DATASET) -> InFlight:
     """What a dataset has in flight."""
     backend = world.process()
-    return uploads.in_flight(backend, catalog.dataset(backend, PROJECT, dataset).uid, most=ALL)
+    return upload_records.in_flight(backend, catalog.dataset(backend, PROJECT, dataset).uid, most=ALL)
 
 
 def run_orders(world: World) -> None:
@@ -42,7 +45,7 @@ def run_windows(world: World) -> None:
 
 
 def quota(monkeypatch: pytest.MonkeyPatch, name: str, rows: int = 10**9, windows: int = 10**9) -> None:
-    monkeypatch.setattr(in_flight, name, InFlight(rows, windows))
+    monkeypatch.setattr(backpressure, name, InFlight(rows, windows))
 
 
 def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: World) -> None:
@@ -152,8 +155,8 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    monkeypatch.setattr(files, "PART_ROWS", 5)
-    monkeypatch.setattr(in_flight, "REMEMBERED", timedelta())
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
     upload = started(world, lines(*ROWS))
     run_orders(world)
     assert found(world, upload).rows == 5
@@ -179,7 +182,7 @@ def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=1)
-    monkeypatch.setattr(files, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
     send(world, *ROWS)
     upload = started(world, lines(*(add(f"g{number}") for number in range(12))))
     run_orders(world)
@@ -193,7 +196,7 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    monkeypatch.setattr(files, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
     upload = started(world, lines(*ROWS))
     reading = world.start_order(world.orders[0])
     while reading.calls[-1] != "sqs.SendMessageBatch":
@@ -211,7 +214,7 @@ def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world:
     uid = catalog.dataset(backend, PROJECT, DATASET).uid
     backend.dynamodb.update_item(
         TableName=backend.table,
-        Key=uploads.key(uid, upload).attributes(),
+        Key=upload_records.key(uid, upload).attributes(),
         UpdateExpression="REMOVE rows_in_flight, windows_in_flight",
     )
     assert flying(world) == InFlight()
@@ -229,19 +232,19 @@ def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monke
 
 def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
-    look = uploads.in_flight
+    look = upload_records.in_flight
 
     def looked(backend: Any, uid: str, **given: Any) -> InFlight:
         looks.append(uid)
         return look(backend, uid, **given)
 
-    monkeypatch.setattr(uploads, "in_flight", looked)
+    monkeypatch.setattr(upload_records, "in_flight", looked)
     process = world.process()
     uid = catalog.dataset(process, PROJECT, DATASET).uid
-    in_flight.may_read_on(process, uid)
-    in_flight.may_read_on(process, uid)  # a second later, by the clock of this world
+    backpressure.may_read_on(process, uid)
+    backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
     assert looks == [uid]
-    in_flight.may_read_on(process, uid)
+    backpressure.may_read_on(process, uid)
     assert looks == [uid, uid]
 
 
@@ -250,4 +253,4 @@ def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> N
     for number in range(3):
         send(world, add(f"f{number}"))
     uid = catalog.dataset(backend, PROJECT, DATASET).uid
-    assert uploads.in_flight(backend, uid, most=InFlight(0, 0)) == InFlight()
+    assert upload_records.in_flight(backend, uid, most=InFlight(0, 0)) == InFlight()

@@ -11,17 +11,20 @@ from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tests.strategies import any_json, small_mutations, spoiled
-from tidemark.domain.class_map import ClassInput
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, NotFound, TidemarkError, TooLarge, Unavailable
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
-from tidemark.domain.schema import FieldType, Schema
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus
-from tidemark.services import datasets, frames, intake, projects, uploads
-from tidemark.store import catalog
+from tidemark.ingest import requests
+from tidemark.uploads import follow
+from tidemark.versions import frames
 
 
 def get(world: World, upload_id: str) -> Upload:
-    return uploads.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=upload_id)
+    return follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=upload_id)
 
 
 def schema(world: World) -> Schema:
@@ -152,7 +155,7 @@ def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_noth
     monkeypatch.setattr(catalog, "teach", outrun)
     with pytest.raises(Unavailable):
         send(world, add("f1", weather="rain"))
-    assert uploads.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items == []
+    assert follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items == []
     assert schema(world).fields == {}
 
 
@@ -275,7 +278,9 @@ def test_a_request_may_have_as_many_bytes_as_the_limit_says(world: World) -> Non
 @pytest.mark.parametrize(("project", "dataset"), [("ghosts", DATASET), (PROJECT, "ghosts")])
 def test_an_unknown_dataset_is_not_found(world: World, project: str, dataset: str) -> None:
     with pytest.raises(NotFound, match="ghosts"):
-        intake.submit(world.process(), project=project, dataset=dataset, body=b"{", actor="ann", idempotency_key="once")
+        requests.submit(
+            world.process(), project=project, dataset=dataset, body=b"{", actor="ann", idempotency_key="once"
+        )
 
 
 # Refused by row
@@ -321,7 +326,7 @@ def test_of_rows_for_one_frame_the_first_is_taken_and_the_others_are_told_to_com
 
 def test_a_receipt_tells_the_first_errors_and_the_list_of_the_upload_all(world: World) -> None:
     receipt = send(world, add("good"), *(add("") for _ in range(MAX_RECEIPT_ERRORS + 1)))
-    listed = uploads.list_errors(
+    listed = follow.list_errors(
         world.process(), project=PROJECT, dataset=DATASET, upload=receipt.upload, limit=1000, cursor=None
     )
     assert [error.row for error in receipt.errors] == list(range(1, MAX_RECEIPT_ERRORS + 1))

@@ -2,14 +2,14 @@
 
 import pytest
 
-from functions.api.resolver import MAX_ANSWER_BYTES
+from functions.api.http.resolver import MAX_ANSWER_BYTES
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT
-from tidemark.domain.files import NewFile, part_bytes
+from tidemark.aws import multipart
+from tidemark.aws.multipart import Multipart
 from tidemark.domain.limits import MAX_FILE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_UPLOAD_FILES, MAX_UPLOAD_PARTS
-from tidemark.services import file_uploads
-from tidemark.store import multipart
-from tidemark.store.multipart import Multipart
+from tidemark.domain.upload_files import NewFile, part_bytes
+from tidemark.ingest import file_uploads
 
 GIB = 1024**3
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.faults.world import World
+from tidemark.aws.backend import Backend
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
-from tidemark.store import packs
-from tidemark.store.backend import Backend
-from tidemark.store.packs import PackCorrupt, PackWriter, Pointer
+from tidemark.shards import packs
+from tidemark.shards.packs import PackCorrupt, PackWriter, Pointer
 
 LINES = st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=6)
 

@@ -4,11 +4,12 @@ import pytest
 
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, send
+from tidemark.aws.table import TransactionRefused
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.services import publish, uploads
-from tidemark.store import versions
-from tidemark.store.table import TransactionRefused
+from tidemark.uploads import follow
+from tidemark.versions import publish
+from tidemark.versions import records as version_records
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def applied(world: World) -> World:
 
 
 def only_upload(world: World) -> Upload:
-    (upload,) = uploads.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items
+    (upload,) = follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items
     return upload
 
 
@@ -73,7 +74,7 @@ def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
 
     (uid,) = applied.settled.groups()
     with monkeypatch.context() as outrun:
-        outrun.setattr(versions, "publish", refuse)
+        outrun.setattr(version_records, "publish", refuse)
         assert isinstance(applied.start_publish(uid, 1).run().error, Unavailable)
     assert (len(tries), applied.events, only_upload(applied).status) == (publish.RACES, [], UploadStatus.PENDING)
     applied.drain()

@@ -10,25 +10,19 @@ from tests.store.purging import archived, begun, items, objects, purged, purges,
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, lines, sent
 from tests.store.transferring import clone, cloned, rolled_back, state
+from tidemark.aws import table
+from tidemark.catalog import clone_references
+from tidemark.checkpoints import checkpoints
+from tidemark.datasets import datasets, storage
 from tidemark.domain.archived import Archived
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.purges import PurgeWork
 from tidemark.domain.workflows import Failure
-from tidemark.services import (
-    archiving,
-    checkpoints,
-    datasets,
-    diffs,
-    frames,
-    purge_steps,
-    purging,
-    resume,
-    retry,
-    storage,
-    uploads,
-    versions,
-)
-from tidemark.store import packs, references, table
+from tidemark.recovery import resume, retry
+from tidemark.retention import archive, purge, purge_steps
+from tidemark.shards import packs
+from tidemark.uploads import follow
+from tidemark.versions import diff, frames, resolve
 
 WHERE = {"project": PROJECT, "dataset": DATASET}
 
@@ -139,7 +133,7 @@ def test_a_clone_that_begins_while_it_is_looked_at_stops_it(world: World) -> Non
     upload(world, add("a"))
     archived(world)
     backend = world.process()
-    purge = Invocation("purge", lambda: purging.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
+    purge = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
     while purge.calls[-1] != "dynamodb.TransactWriteItems":
         purge.step()
     clone(world, "copy")
@@ -152,10 +146,10 @@ def test_a_clone_that_begins_while_it_is_looked_at_stops_it(world: World) -> Non
 def test_one_that_is_put_back_while_it_is_looked_at_stays(world: World) -> None:
     archived(world)
     backend = world.process()
-    purge = Invocation("purge", lambda: purging.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
+    purge = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
     while purge.calls[-1] != "dynamodb.TransactWriteItems":
         purge.step()
-    archiving.unarchive_dataset(world.process(), **WHERE)
+    archive.unarchive_dataset(world.process(), **WHERE)
     purge.run()
     assert isinstance(purge.error, Conflict)
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).purge is None
@@ -168,18 +162,18 @@ def test_nothing_of_it_reads_from_its_beginning_on(world: World) -> None:
     upload(world, add("a"))
     archived(world)
     knowing = world.process()
-    versions.get_version(knowing, **WHERE, version="LATEST")
+    resolve.get_version(knowing, **WHERE, version="LATEST")
     begun(world)
     for backend in (knowing, world.process()):
         with pytest.raises(NotFound, match="is being purged") as refusal:
-            versions.get_version(backend, **WHERE, version="1")
+            resolve.get_version(backend, **WHERE, version="1")
         assert refusal.value.code == "dataset_purged"
         with pytest.raises(NotFound):
-            diffs.diff_versions(backend, **WHERE, from_version="0", to_version="1", limit=1, cursor=None)
+            diff.diff_versions(backend, **WHERE, from_version="0", to_version="1", limit=1, cursor=None)
         with pytest.raises(NotFound):
             storage.report_storage(backend, **WHERE, cursor=None, has_time=lambda: True)
         with pytest.raises(NotFound):
-            uploads.get_upload(backend, **WHERE, upload="0")
+            follow.get_upload(backend, **WHERE, upload="0")
     with pytest.raises(NotFound):
         send(world, add("b"))
 
@@ -198,7 +192,7 @@ def test_it_cannot_be_undone(world: World) -> None:
     archived(world)
     begun(world)
     with pytest.raises(Conflict, match="cannot be undone"):
-        archiving.unarchive_dataset(world.process(), **WHERE)
+        archive.unarchive_dataset(world.process(), **WHERE)
     with pytest.raises(Conflict, match="already"):
         datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=1, actor="ann")
 
@@ -219,7 +213,7 @@ def test_a_read_that_was_under_way_ends_in_words(world: World) -> None:
 def test_a_read_of_versions_that_was_under_way_ends_in_words(world: World, steps: int) -> None:
     upload(world, add("a"))
     reading = world.process()
-    read = Invocation("read", lambda: versions.get_version(reading, **WHERE, version="LATEST"))
+    read = Invocation("read", lambda: resolve.get_version(reading, **WHERE, version="LATEST"))
     for _ in range(steps - 1):
         read.step()
     purged(world)
@@ -254,7 +248,7 @@ def test_one_whose_workflow_was_never_started_is_started_by_a_repeat(world: Worl
 
 def failed(world: World) -> None:
     work = PurgeWork.model_validate(purges(world)[-1].input["work"])
-    purging.record_failure(world.process(), work, Failure.model_validate({"Error": "Throttled", "Cause": "inside"}))
+    purge.record_failure(world.process(), work, Failure.model_validate({"Error": "Throttled", "Cause": "inside"}))
 
 
 def test_one_that_failed_says_why_and_is_begun_anew(world: World) -> None:
@@ -288,7 +282,7 @@ def test_a_late_failure_of_an_attempt_says_nothing_of_the_next(world: World) -> 
     first = PurgeWork.model_validate(purges(world)[-1].input["work"])
     world.now += timedelta(hours=15)
     begun(world)
-    purging.record_failure(world.process(), first, Failure.model_validate({"Error": "Late", "Cause": "inside"}))
+    purge.record_failure(world.process(), first, Failure.model_validate({"Error": "Late", "Cause": "inside"}))
     found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
     assert found is not None
     assert found.failure is None
@@ -302,7 +296,7 @@ def test_a_late_step_does_no_harm_to_who_has_the_name_now(world: World) -> None:
     for shard in range(4):
         assert purge_steps.delete_shard(world.process(), work, shard, lambda: True)
     assert purge_steps.finish(world.process(), work, lambda: True)
-    purging.record_failure(world.process(), work, Failure.model_validate({"Error": "Late", "Cause": "inside"}))
+    purge.record_failure(world.process(), work, Failure.model_validate({"Error": "Late", "Cause": "inside"}))
     assert set(state(world, 1)) == {"b"}
     archived(world)
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).purge is None
@@ -357,12 +351,12 @@ def test_a_source_that_lives_loses_nothing_by_its_clones_end(world: World) -> No
     cloned(world, "copy")
     purged(world, "copy")
     assert set(state(world, 1)) == {"a"}
-    assert references.referrers(world.process(), uid_of(world)) == []
+    assert clone_references.referrers(world.process(), uid_of(world)) == []
 
 
 @pytest.mark.parametrize("pages", [1, 2, 5])
 def test_what_a_large_clone_uses_is_found_in_pages(world: World, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    monkeypatch.setattr("tidemark.store.pack_use.AT_ONCE", 2)
+    monkeypatch.setattr("tidemark.retention.pack_use.AT_ONCE", 2)
     for number in range(6):
         upload(world, *(add(f"f{number}-{one}") for one in range(4)))
     cloned(world, "copy")
@@ -404,8 +398,8 @@ def test_a_clone_that_is_looked_at_before_it_has_all_keeps_what_it_comes_to_use(
     begun(world)
     (first,) = purges(world)
     third, _ = clone(world, "third", dataset="second")
-    found = references.referrers
-    monkeypatch.setattr(references, "referrers", lambda *of: sorted(found(*of), key=lambda uid: uid != third.uid))
+    found = clone_references.referrers
+    monkeypatch.setattr(clone_references, "referrers", lambda *of: sorted(found(*of), key=lambda uid: uid != third.uid))
     world.start_purge_step(first, None, pages=4).run()
     world.drain()
     purged(world, "second")

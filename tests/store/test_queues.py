@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.faults.world import World
-from tidemark.domain.orders import ReadFile
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
+from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.windows import Settled
-from tidemark.store import queues
-from tidemark.store.backend import Backend
 
 
 class Sqs:

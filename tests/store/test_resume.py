@@ -8,12 +8,13 @@ from tests.faults import model
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, send, upload
 from tests.store.sending_files import announced, complete, content, errors, found, lines, put, started, where
+from tidemark.catalog import catalog
 from tidemark.domain.errors import Conflict
-from tidemark.domain.orders import ReadFile, ResumeUpload, Sweep
+from tidemark.domain.intake_tasks import ReadFile, ResumeUpload, Sweep
 from tidemark.domain.uploads import UploadStatus
-from tidemark.services import file_uploads, files, resume, retry
-from tidemark.services.resume import is_due
-from tidemark.store import catalog
+from tidemark.ingest import file_reader, file_uploads
+from tidemark.recovery import resume, retry
+from tidemark.recovery.resume import is_due
 
 PENDING, WAITING = UploadStatus.PENDING, UploadStatus.WAITING
 MINUTE = timedelta(minutes=1)
@@ -81,7 +82,7 @@ def test_files_that_nobody_was_told_to_read_are_read_after_a_sweep(world: World)
 def test_windows_of_an_early_part_that_were_lost_are_sent_by_the_sweep(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(8))))
     world.start_order(world.orders[0]).run()
     world.windows.delete(world.first_window(world.windows.groups()[0]))
@@ -95,7 +96,7 @@ def test_windows_of_an_early_part_that_were_lost_are_sent_by_the_sweep(
 def test_a_load_that_takes_longer_than_a_call_is_resumed_in_several(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(20))))
     world.start_order(world.orders[0]).run()
     lose_windows(world)
@@ -166,7 +167,7 @@ def test_rows_that_cannot_be_applied_for_days_fail_and_can_be_retried(world: Wor
 def test_a_file_that_cannot_be_read_for_days_ends_where_it_was_read_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(6))))
     world.start_order(world.orders[0], steps=2).run()
     lose_orders(world)

@@ -8,10 +8,14 @@ from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, complete, content, found, lines, put, started, where
+from tidemark.datasets import datasets
 from tidemark.domain.errors import Conflict
-from tidemark.domain.orders import ResumeUpload
+from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.services import datasets, files, history, retry, uploads, versions
+from tidemark.ingest import file_reader
+from tidemark.recovery import retry
+from tidemark.uploads import follow
+from tidemark.versions import history, resolve
 
 
 def retry_upload(world: World, upload_id: str) -> Upload:
@@ -97,7 +101,7 @@ def test_the_errors_of_a_retried_upload_are_those_of_its_last_attempt(world: Wor
     give_up_all(world)
     retry_upload(world, sent)
     world.drain()
-    (error,) = uploads.list_errors(world.process(), **where(), upload=sent, limit=10, cursor=None).items
+    (error,) = follow.list_errors(world.process(), **where(), upload=sent, limit=10, cursor=None).items
     assert (error.row, error.code) == (1, "unknown_frame")
 
 
@@ -124,14 +128,14 @@ def test_a_retried_row_gives_way_to_an_upload_that_was_accepted_after_it(world: 
     retry_upload(world, sent)
     world.drain()
     assert content(world) == {"f1": {"n": 2}}
-    (error,) = uploads.list_errors(world.process(), **where(), upload=sent, limit=10, cursor=None).items
+    (error,) = follow.list_errors(world.process(), **where(), upload=sent, limit=10, cursor=None).items
     assert (error.outcome, error.code) == ("dropped", "superseded")
 
 
 def test_a_retried_row_of_a_file_gives_way_to_a_later_line_of_the_file(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), modify("f1", metadata={"n": 2, "m": 2}), add("f1", n=3)))
     world.start_order(world.orders[0]).run()
     (group,) = world.windows.groups()
@@ -150,7 +154,7 @@ def test_a_retried_row_of_a_file_gives_way_to_a_later_line_of_the_file(
 def test_a_later_line_that_is_retried_does_not_give_way_to_an_earlier_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), modify("f1", metadata={"m": 2})))
     world.start_order(world.orders[0]).run()
     (group,) = world.windows.groups()
@@ -165,7 +169,7 @@ def test_a_later_line_that_is_retried_does_not_give_way_to_an_earlier_one(
 def test_an_earlier_line_that_is_retried_does_not_undo_a_later_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), add("f1", n=2)))
     world.start_order(world.orders[0]).run()
     (group,) = world.windows.groups()
@@ -180,7 +184,7 @@ def test_an_earlier_line_that_is_retried_does_not_undo_a_later_one(
 def test_an_upload_of_many_parts_is_retried_by_intake_in_as_many_calls_as_it_takes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
     rows = [add(f"f{number}", n=number) for number in range(30)]
     sent = started(world, lines(*rows[:20]), lines(*rows[20:], add("")))
     give_up_all(world)
@@ -202,7 +206,7 @@ def test_an_upload_of_many_parts_is_retried_by_intake_in_as_many_calls_as_it_tak
 
 
 def test_the_totals_of_files_that_are_retried_twice_add_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 10)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 10)
     sent = started(world, lines(*(add(f"f{number}") for number in range(30))))
     world.start_order(world.orders[0]).run()
     give_up_first_window(world)
@@ -249,11 +253,11 @@ def test_versions_before_a_retry_stay_as_they_were(world: World) -> None:
     sent = send(world, add("f1")).upload
     give_up_all(world)
     upload(world, add("f2"))
-    before = versions.get_version(world.process(), **where(), version="2")
+    before = resolve.get_version(world.process(), **where(), version="2")
     retry_upload(world, sent)
     world.drain()
-    assert versions.get_version(world.process(), **where(), version="2") == before
-    assert (before.frames, versions.get_version(world.process(), **where(), version="LATEST").frames) == (1, 2)
+    assert resolve.get_version(world.process(), **where(), version="2") == before
+    assert (before.frames, resolve.get_version(world.process(), **where(), version="LATEST").frames) == (1, 2)
 
 
 def test_a_retry_that_is_overtaken_by_another_changes_nothing(world: World) -> None:
@@ -297,7 +301,7 @@ def test_a_retried_row_of_a_file_does_not_give_way_to_what_came_before_the_file_
 
 
 def test_an_order_of_an_earlier_retry_does_not_end_a_later_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     sent = started(world, lines(*(add(f"f{number}") for number in range(6))))
     give_up_all(world)
     retry_upload(world, sent)

@@ -11,11 +11,15 @@ from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upl
 from tests.store.transferring import roll_back, rolled_back, state
 from tests.store.transferring import upload as followed
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.domain.orders import ResumeUpload
+from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.domain.windows import Window
-from tidemark.services import history, restoring, retry, transfers, upload_rows, versions
+from tidemark.recovery import retry
+from tidemark.shards import restore
+from tidemark.transfers import workflow
+from tidemark.uploads import rows as upload_rows
+from tidemark.versions import history, resolve
 
 
 def test_a_rolled_back_version_holds_what_the_earlier_one_held(world: World) -> None:
@@ -133,7 +137,7 @@ def test_more_frames_than_a_transaction_takes_are_restored_at_the_last_windows_t
     begun = roll_back(world, 1)
     send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
     apply_all(world)
-    with patch.object(restoring, "MAX_WINDOW_FRAMES", 3):
+    with patch.object(restore, "MAX_WINDOW_FRAMES", 3):
         world.drain()
     after = followed(world, begun.id)
     assert (after.status, after.rows, after.applied) == (UploadStatus.SETTLED, 30, 30)
@@ -159,7 +163,7 @@ def test_a_window_that_died_among_its_transactions_goes_on_and_counts_all_that_i
     send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
     apply_all(world)
     released(world)
-    with patch.object(restoring, "MAX_WINDOW_FRAMES", 3):
+    with patch.object(restore, "MAX_WINDOW_FRAMES", 3):
         for group in world.windows.groups():
             died = world.start_apply(group)
             while died.calls.count("dynamodb.TransactWriteItems") < 2 and not died.finished:
@@ -175,7 +179,7 @@ def test_a_shard_is_read_in_pages(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     upload(world, *(delete(f"frame-{number:03}") for number in range(40)))
     begun = roll_back(world, 1)
-    with patch.object(transfers, "PAGE_ROWS", 3):
+    with patch.object(workflow, "PAGE_ROWS", 3):
         world.run_transfer(world.transfers()[0], pages=1)
         world.drain()
     after = followed(world, begun.id)
@@ -218,7 +222,7 @@ def fail(world: World) -> None:
     world.start_step(execution, 0).run()
     backend = world.process()
     work = TransferWork.model_validate(execution.input["work"])
-    transfers.record_failure(backend, work, "PackCorrupt")
+    workflow.record_failure(backend, work, "PackCorrupt")
     world.ended.add(execution.name)
 
 
@@ -326,7 +330,7 @@ def test_a_last_window_that_was_given_up_restores_no_more(world: World) -> None:
     send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
     apply_all(world)
     released(world)
-    with patch.object(restoring, "MAX_WINDOW_FRAMES", 3):
+    with patch.object(restore, "MAX_WINDOW_FRAMES", 3):
         slow = [world.start_apply(group) for group in world.windows.groups()]
         for invocation in slow:
             while invocation.calls[-1] != "dynamodb.TransactWriteItems":
@@ -425,7 +429,7 @@ def test_the_counts_of_a_rolled_back_version_are_those_of_the_earlier_one(world:
     upload(world, delete("a"), add("b"), add("c", "l4"))
     rolled_back(world, 1)
     first, third = (
-        versions.get_version(world.process(), project=PROJECT, dataset=DATASET, version=version)
+        resolve.get_version(world.process(), project=PROJECT, dataset=DATASET, version=version)
         for version in ("1", "3")
     )
     assert (third.frames, third.labels) == (first.frames, first.labels)

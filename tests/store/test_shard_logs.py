@@ -9,9 +9,11 @@ import pytest
 from tests.faults.invocation import Invocation
 from tests.faults.world import World
 from tests.store.sending import PROJECT, add, delete, upload
-from tidemark.services import datasets
-from tidemark.store import catalog, shards, table
-from tidemark.store.backend import Backend
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets
+from tidemark.shards import log as shard_log
 
 ONE = "one"
 
@@ -32,7 +34,7 @@ def uid_of(backend: Backend) -> str:
 
 def run(world: World, frame_ids: list[str], head: int) -> dict[str, list[int]]:
     backend = world.process()
-    found = shards.dense_run(backend, uid_of(backend), 0, frame_ids, head)
+    found = shard_log.dense_run(backend, uid_of(backend), 0, frame_ids, head)
     return {frame_id: [version.n for version in versions] for frame_id, versions in found.items()}
 
 
@@ -56,7 +58,7 @@ def test_commits_tell_which_frames_they_changed_and_when_last(
     log: World, low: int, high: int, expected: dict[str, int]
 ) -> None:
     backend = log.process()
-    found = shards.touched(backend, uid_of(backend), 0, low, high)
+    found = shard_log.touched(backend, uid_of(backend), 0, low, high)
     assert found == expected
     assert list(found) == sorted(found)
 
@@ -64,12 +66,12 @@ def test_commits_tell_which_frames_they_changed_and_when_last(
 def test_commits_are_read_on_where_a_request_stopped(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "query", partial(table.query, limit=1))
     backend = log.process()
-    assert shards.touched(backend, uid_of(backend), 0, 0, 5) == {"a": 5, "b": 2, "c": 3, "d": 1}
+    assert shard_log.touched(backend, uid_of(backend), 0, 0, 5) == {"a": 5, "b": 2, "c": 3, "d": 1}
 
 
 def test_frame_versions_are_read_by_their_commits(log: World) -> None:
     backend = log.process()
-    found = shards.frame_versions(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
+    found = shard_log.frame_versions(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
     assert [(version.frame_id, version.n, version.op) for version in found] == [("c", 3, "ADD"), ("a", 4, "DELETE")]
 
 
@@ -92,8 +94,8 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
     head: int,
     expected: dict[str, list[int]],
 ) -> None:
-    monkeypatch.setattr(shards, "FIRST_READ", first_read)
-    monkeypatch.setattr(shards, "WORTH_A_READ", worth)
+    monkeypatch.setattr(shard_log, "FIRST_READ", first_read)
+    monkeypatch.setattr(shard_log, "WORTH_A_READ", worth)
     found = run(log, frame_ids, head)
     assert found == {frame_id: expected[frame_id] for frame_id in found}
     if first_read == 100:
@@ -101,7 +103,7 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
 
 
 def test_a_run_ends_where_frames_lie_far_apart(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "WORTH_A_READ", 1)
+    monkeypatch.setattr(shard_log, "WORTH_A_READ", 1)
     upload(log, *(add(f"b{number}") for number in range(50)), dataset=ONE)
     frame_ids = ["a", "b", "d"]
     assert "d" not in run(log, frame_ids, 6)

@@ -6,11 +6,11 @@ import pytest
 
 from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, upload
+from tidemark.catalog import catalog
+from tidemark.datasets import storage
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import NotFound
 from tidemark.domain.storage import Objects, StorageReport
-from tidemark.services import storage
-from tidemark.store import catalog
 
 
 def report(world: World, cursor: str | None = None, *, answers: int = 1000) -> StorageReport:

@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.faults.world import World
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import Key
 from tidemark.domain.errors import Unavailable
-from tidemark.store import table
-from tidemark.store.backend import Backend
-from tidemark.store.table import Key
 
 KEYS = [Key("D#d", f"U#{number:03}") for number in range(150)]
 WRITE: Any = {"Put": {"TableName": "t", "Item": {}}}

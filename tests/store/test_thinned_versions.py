@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from tests.faults.world import World, new_world
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT
-from tidemark.domain.class_map import ClassInput
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest
+from tidemark.domain.frames.class_map import ClassInput
 from tidemark.domain.pages import Page, encode_cursor
 from tidemark.domain.versions import ShardState, Version
-from tidemark.services import datasets, projects, thinned_versions, versions
-from tidemark.store import catalog
-from tidemark.store import versions as stored
-from tidemark.store.backend import Backend
+from tidemark.versions import hourly as hourly_versions
+from tidemark.versions import records as stored
+from tidemark.versions import resolve
 
 START = datetime(2026, 1, 1, 10, 59, 59, tzinfo=UTC)
 GAPS = st.lists(st.sampled_from([1, 1, 20, 700, 3599, 3600, 90_000]), max_size=60)
@@ -34,7 +36,7 @@ def publish(world: World, times: list[datetime]) -> None:
 
 
 def read(world: World, cursor: str | None, limit: int = 1000) -> Page[Version]:
-    return thinned_versions.list_hourly_versions(
+    return hourly_versions.list_hourly_versions(
         world.process(), project=PROJECT, dataset=DATASET, limit=limit, cursor=cursor
     )
 
@@ -65,13 +67,13 @@ def test_the_newest_version_of_each_hour_is_listed_whatever_the_page(gaps: list[
 def test_a_dense_hour_is_passed_with_few_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(world, [START + timedelta(seconds=2 + number) for number in range(200)])
     looked_at: list[int] = []
-    find = versions.existing_version
+    find = resolve.existing_version
 
     def count(backend: Backend, dataset: Dataset, number: int) -> Version:
         looked_at.append(number)
         return find(backend, dataset, number)
 
-    monkeypatch.setattr(thinned_versions, "existing_version", count)
+    monkeypatch.setattr(hourly_versions, "existing_version", count)
     assert hourly(world) == [200]
     assert len(set(looked_at)) <= 18
 
@@ -79,7 +81,7 @@ def test_a_dense_hour_is_passed_with_few_reads(world: World, monkeypatch: pytest
 def test_a_page_ends_when_it_has_looked_at_many_versions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     times = [START + timedelta(minutes=20 * number) for number in range(30)]
     publish(world, times)
-    monkeypatch.setattr(thinned_versions, "MAX_VERSIONS_EXAMINED", 5)
+    monkeypatch.setattr(hourly_versions, "MAX_VERSIONS_EXAMINED", 5)
     found = pages(partial(read, world))
     assert len(found) > 3
     assert [version.number for page in found for version in page] == thinned(times)
@@ -91,7 +93,7 @@ def test_a_dataset_without_versions_has_no_times(world: World) -> None:
 
 def test_a_cursor_of_all_versions_is_not_one_of_some(world: World) -> None:
     publish(world, [START, START + timedelta(hours=1)])
-    cursor = versions.list_versions(world.process(), project=PROJECT, dataset=DATASET, limit=1, cursor=None).cursor
+    cursor = resolve.list_versions(world.process(), project=PROJECT, dataset=DATASET, limit=1, cursor=None).cursor
     with pytest.raises(InvalidRequest, match="another list"):
         read(world, cursor)
 

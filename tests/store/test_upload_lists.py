@@ -7,12 +7,14 @@ import pytest
 from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, send, upload
+from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import InvalidRequest, NotFound
-from tidemark.domain.files import NewFile
 from tidemark.domain.pages import Page
+from tidemark.domain.upload_files import NewFile
 from tidemark.domain.uploads import ANY_UPLOAD, Source, Upload, UploadFilter, UploadStatus
-from tidemark.services import datasets, file_uploads, projects, uploads
+from tidemark.ingest import file_uploads
+from tidemark.uploads import follow
 
 BAD = add("")
 """A row that is refused on arrival, so that an upload of it has failed at once."""
@@ -22,14 +24,14 @@ Read = Callable[[str | None], Page[Upload]]
 
 def of_project(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, project: str = PROJECT) -> Read:
     backend = world.process()
-    return lambda cursor: uploads.list_project_uploads(
+    return lambda cursor: follow.list_project_uploads(
         backend, project=project, wanted=wanted, limit=limit, cursor=cursor
     )
 
 
 def of_dataset(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, dataset: str = DATASET) -> Read:
     backend = world.process()
-    return lambda cursor: uploads.list_uploads(
+    return lambda cursor: follow.list_uploads(
         backend, project=PROJECT, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor
     )
 
@@ -115,7 +117,7 @@ def test_an_upload_is_found_where_all_filters_take_it(world: World) -> None:
 def test_pages_of_a_filtered_list_hold_all_that_it_takes_each_once(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int, at_once: int
 ) -> None:
-    monkeypatch.setattr(uploads, "FILTERED_AT_ONCE", at_once)
+    monkeypatch.setattr(follow, "FILTERED_AT_ONCE", at_once)
     sent = [send(world, BAD if number % 3 else add("f")).upload for number in range(10)]
     found = pages(of_dataset(world, UploadFilter(UploadStatus.FAILED), limit=limit))
     assert [one.id for page in found for one in page] == [name for n, name in enumerate(sent) if n % 3][::-1]
@@ -125,7 +127,7 @@ def test_pages_of_a_filtered_list_hold_all_that_it_takes_each_once(
 def test_a_page_looks_at_no_more_than_its_share_and_the_next_goes_on_behind(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "MAX_UPLOADS_EXAMINED", 2)
+    monkeypatch.setattr(follow, "MAX_UPLOADS_EXAMINED", 2)
     sent = send(world, add("f1")).upload
     for _ in range(5):
         send(world, BAD)

@@ -9,13 +9,17 @@ from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tests.store.sending_files import announced, lines, sent
+from tidemark.aws.backend import Backend
+from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import Page
 from tidemark.domain.upload_rows import UploadRow
-from tidemark.services import datasets, files, retry, upload_rows, uploads
-from tidemark.store import packs, shards
-from tidemark.store.backend import Backend
+from tidemark.ingest import file_reader
+from tidemark.recovery import retry
+from tidemark.shards import log, packs
+from tidemark.uploads import follow
+from tidemark.uploads import rows as upload_rows
 
 BAD = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1}}
 """A row that is refused on arrival, for two reasons."""
@@ -54,7 +58,7 @@ def test_every_row_is_listed_in_its_order_with_what_became_of_it(world: World) -
 def test_a_row_says_why_it_did_not_take_effect_as_the_errors_do(world: World) -> None:
     sent_upload = mixed(world)
     told = [(row.row, row.outcome, *why) for row in rows(world, sent_upload) for why in map(_words, row.errors)]
-    page = uploads.list_errors(
+    page = follow.list_errors(
         world.process(), project=PROJECT, dataset=DATASET, upload=sent_upload, limit=100, cursor=None
     )
     assert told == [(error.row, error.outcome, *_words(error)) for error in page.items]
@@ -136,7 +140,7 @@ def test_rows_in_pages_are_the_rows_each_once(world: World, limit: int) -> None:
 def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
     monkeypatch.setattr(upload_rows, "PARTS_AT_ONCE", 2)
     settled = sent(world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2")))
     found = pages(listing(world, settled.id, limit))
@@ -153,7 +157,7 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
 
 
 def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
     monkeypatch.setattr(upload_rows, "PARTS_ON_A_PAGE", 2)
     settled = sent(world, lines(*(add(f"f{number}") for number in range(5))))
     found = pages(listing(world, settled.id))
@@ -163,7 +167,7 @@ def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypat
 def test_rows_that_are_rejected_beyond_the_errors_that_are_kept_are_not_listed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MAX_ERRORS_TOLD", 2)
+    monkeypatch.setattr(file_reader, "MAX_ERRORS_TOLD", 2)
     settled = sent(world, lines(6, 7, 8, 9, add("f1")))
     found = [(row.row, row.outcome, [why.code for why in row.errors]) for row in rows(world, settled.id)]
     assert found == [
@@ -207,7 +211,7 @@ def test_a_page_of_applied_rows_reads_windows_and_payloads_and_no_markers(
         return read(backend, pack, span)
 
     monkeypatch.setattr(packs, "read_span", counting)
-    monkeypatch.setattr(shards, "markers", lambda *_: pytest.fail("markers were read"))
+    monkeypatch.setattr(log, "markers", lambda *_: pytest.fail("markers were read"))
     assert len(listing(world, sent_upload)(None).items) == 16
     assert len(spans) == 2
 
@@ -217,13 +221,13 @@ def test_a_page_reads_only_the_markers_of_windows_that_hold_its_rows(
 ) -> None:
     sent_upload = send(world, *(add(f"f{number}") for number in range(16))).upload
     reads: list[int] = []
-    read = shards.markers
+    read = log.markers
 
-    def counting(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[shards.Marker | None]:
+    def counting(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[log.Marker | None]:
         reads.append(len(windows))
         return read(backend, uid, windows)
 
-    monkeypatch.setattr(shards, "markers", counting)
+    monkeypatch.setattr(log, "markers", counting)
     listing(world, sent_upload, 1)(None)
     listing(world, sent_upload, 16)(None)
     assert reads == [1, 4]

@@ -7,30 +7,30 @@ import pytest
 from tests.faults.world import World
 from tests.store.paging import items, pages
 from tests.store.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tidemark.aws.backend import Backend
+from tidemark.datasets import datasets
 from tidemark.domain.datasets import Activity
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import Page
 from tidemark.domain.uploads import RowOutcome, Upload, UploadStatus
-from tidemark.services import datasets, uploads
-from tidemark.store import shards
-from tidemark.store import uploads as records
-from tidemark.store.backend import Backend
-from tidemark.store.shards import Marker
+from tidemark.shards import log
+from tidemark.shards.log import Marker
+from tidemark.uploads import follow, records
 
 BAD = add("")
 """A row that is refused on arrival."""
 
 
 def get(world: World, upload_id: str, dataset: str = DATASET) -> Upload:
-    return uploads.get_upload(world.process(), project=PROJECT, dataset=dataset, upload=upload_id)
+    return follow.get_upload(world.process(), project=PROJECT, dataset=dataset, upload=upload_id)
 
 
 def list_uploads(world: World, limit: int, cursor: str | None = None) -> Page[Upload]:
-    return uploads.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=limit, cursor=cursor)
+    return follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=limit, cursor=cursor)
 
 
 def list_errors(world: World, upload_id: str, limit: int = 100, cursor: str | None = None) -> Page[RowOutcome]:
-    return uploads.list_errors(
+    return follow.list_errors(
         world.process(), project=PROJECT, dataset=DATASET, upload=upload_id, limit=limit, cursor=cursor
     )
 
@@ -194,13 +194,13 @@ def test_a_later_page_of_errors_reads_no_windows_that_end_before_it(
 ) -> None:
     sent = upload(world, *(modify(f"g{number}") for number in range(16))).upload
     reads: list[int] = []
-    read = shards.markers
+    read = log.markers
 
     def counting(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
         reads.append(len(windows))
         return read(backend, uid, windows)
 
-    monkeypatch.setattr(shards, "markers", counting)
+    monkeypatch.setattr(log, "markers", counting)
     first = list_errors(world, sent, 15)
     assert [error.row for error in list_errors(world, sent, 15, first.cursor).items] == [15]
     assert reads == [4, 2]

@@ -8,11 +8,12 @@ from tests.faults.world import World
 from tests.store.sending import DATASET, PROJECT, add, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.versions import Version
-from tidemark.services import uploads, versions
+from tidemark.uploads import follow
+from tidemark.versions import resolve
 
 
 def _get(world: World, version: str) -> Version:
-    return versions.get_version(world.process(), project=PROJECT, dataset=DATASET, version=version)
+    return resolve.get_version(world.process(), project=PROJECT, dataset=DATASET, version=version)
 
 
 def test_a_new_dataset_is_at_version_0_and_empty(world: World) -> None:
@@ -79,7 +80,7 @@ def test_a_time_that_named_a_version_names_it_for_ever_though_a_clock_stands_sti
 
 def test_a_version_tells_who_sent_its_uploads_and_when_they_were_accepted(world: World) -> None:
     sent = upload(world, add("f1"), actor="bob").upload
-    record = uploads.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
+    record = follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
     (told,) = _get(world, "1").uploads
     assert (told.id, told.actor, told.accepted_at) == (sent, "bob", record.accepted_at)
 
@@ -129,7 +130,7 @@ def test_versions_are_listed_newest_first_in_pages(world: World) -> None:
     seen: list[int] = []
     cursor = None
     while True:
-        page = versions.list_versions(world.process(), project=PROJECT, dataset=DATASET, limit=2, cursor=cursor)
+        page = resolve.list_versions(world.process(), project=PROJECT, dataset=DATASET, limit=2, cursor=cursor)
         assert len(page.items) <= 2
         seen.extend(version.number for version in page.items)
         cursor = page.cursor

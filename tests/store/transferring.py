@@ -7,7 +7,10 @@ from tests.store.sending import DATASET, PROJECT
 from tests.strategies import Json
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.uploads import Upload
-from tidemark.services import clones, frames, rollbacks, uploads
+from tidemark.transfers import clone as clones
+from tidemark.transfers import rollback
+from tidemark.uploads import follow
+from tidemark.versions import frames
 
 State = dict[str, Json]
 
@@ -16,7 +19,7 @@ def roll_back(
     world: World, to: int | str, *, dataset: str = DATASET, key: str | None = None, message: str = ""
 ) -> Upload:
     """Begin a roll back; nothing of it has happened yet."""
-    return rollbacks.roll_back(
+    return rollback.roll_back(
         world.process(),
         project=PROJECT,
         dataset=dataset,
@@ -61,12 +64,12 @@ def cloned(world: World, name: str | None, **given: str) -> Upload:
     """A clone that has settled."""
     made, begun = clone(world, name, **given)
     world.drain()
-    return uploads.get_upload(world.process(), project=made.project, dataset=made.name, upload=begun.id)
+    return follow.get_upload(world.process(), project=made.project, dataset=made.name, upload=begun.id)
 
 
 def upload(world: World, upload_id: str, *, dataset: str = DATASET) -> Upload:
     """An upload as it stands."""
-    return uploads.get_upload(world.process(), project=PROJECT, dataset=dataset, upload=upload_id)
+    return follow.get_upload(world.process(), project=PROJECT, dataset=dataset, upload=upload_id)
 
 
 def state(world: World, version: int | str | None, *, dataset: str = DATASET, project: str = PROJECT) -> State:

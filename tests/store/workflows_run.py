@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tests.faults.world import Execution, World
+from tidemark.aws.workflows import Workflow
+from tidemark.checkpoints.workflow import take_step
 from tidemark.domain.exports import CheckpointStep
-from tidemark.services.checkpoint_work import take_step
-from tidemark.store.workflows import Workflow
 
 STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
 MOST_STEPS = 1000

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.strategies import Json, frames, patches
 from tidemark.domain.canonical import canonical_json, digest
-from tidemark.domain.frames import Frame
-from tidemark.domain.patches import FramePatch
-from tidemark.domain.validation import parse_frame, parse_patch
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.patches import FramePatch
+from tidemark.domain.rows.validation import parse_frame, parse_patch
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

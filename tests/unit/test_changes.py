@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tests.replaying import replayed
 from tests.strategies import Json, small_frames, small_patches
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.changes import FrameChange, changes
-from tidemark.domain.frames import Frame
-from tidemark.domain.merge import MergeRefused, merge
-from tidemark.domain.patches import FramePatch
+from tidemark.domain.frames.changes import FrameChange, changes
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.merge import MergeRefused, merge
+from tidemark.domain.frames.patches import FramePatch
 
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1.0, "left": 2.0, "width": 3.0, "height": 4.0}
 

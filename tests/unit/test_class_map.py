@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import names
-from tidemark.domain.class_map import PALETTE, ClassInput, ClassMap
 from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
+from tidemark.domain.frames.class_map import PALETTE, ClassInput, ClassMap
 from tidemark.domain.limits import MAX_CLASSES
 
 

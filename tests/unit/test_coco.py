@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import frames
-from tidemark.domain import coco
-from tidemark.domain.coco import NO_IMAGE, CocoTally, Numbering, categories, place
-from tidemark.domain.frames import Frame
+from tidemark.checkpoints import coco
+from tidemark.checkpoints.coco import NO_IMAGE, CocoTally, Numbering, categories, place
+from tidemark.domain.frames.frames import Frame
 from tidemark.domain.limits import MAX_CLASS_KEYPOINTS
 
 Json = dict[str, Any]

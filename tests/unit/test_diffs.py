@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tidemark.domain.changes import Json, changes
 from tidemark.domain.diffs import (
     ChangeCounts,
     DiffTotals,
@@ -13,6 +12,7 @@ from tidemark.domain.diffs import (
     totals_of_modified,
     totals_of_removed,
 )
+from tidemark.domain.frames.changes import Json, changes
 
 ADDED, REMOVED, MODIFIED = ChangeCounts(added=1), ChangeCounts(removed=1), ChangeCounts(modified=1)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tidemark.aws.events import SOURCE, Event, UploadSettled, VersionPublished
 from tidemark.domain.uploads import UploadStatus
-from tidemark.store.events import SOURCE, Event, UploadSettled, VersionPublished
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "events.md").read_text()
 MODELS: dict[str, type[Event]] = {"Versions": VersionPublished, "Uploads": UploadSettled}

@@ -5,9 +5,9 @@ from hypothesis import given
 from pydantic import ValidationError
 
 from tests.strategies import LABELS, PLACES, SENSORS, Json, frames
-from tidemark.domain.frames import Frame
-from tidemark.domain.labels import LabelType
-from tidemark.domain.patches import CoordinateFramePatch, LabelPatch, PartialFrame, SensorPatch
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.labels import LabelType
+from tidemark.domain.frames.patches import CoordinateFramePatch, LabelPatch, PartialFrame, SensorPatch
 from tidemark.domain.problems import Problem, problems_of
 
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.json_input import MAX_DIGITS, RepeatingObject, read_json
 from tidemark.domain.limits import MAX_SAFE_INTEGER
+from tidemark.domain.rows.strict_json import MAX_DIGITS, RepeatingObject, read_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(categories=None))
 VALUES = st.recursive(

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tests.strategies import Json, frames, small_frames, small_patches
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.frames import Frame
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_LABELS_PER_FRAME
-from tidemark.domain.merge import Effect, MergeRefused, effect, merge
-from tidemark.domain.mutations import Op
-from tidemark.domain.patches import FramePatch
 
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}
 MASK = {"id": "m", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}

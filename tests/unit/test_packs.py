@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.store.packs import MAX_GAP_BYTES, MAX_SPAN_BYTES, Pointer, coalesce
+from tidemark.shards.packs import MAX_GAP_BYTES, MAX_SPAN_BYTES, Pointer, coalesce
 
 POINTERS = st.lists(
     st.builds(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidemark.store.backend import Backend
+from tidemark.aws.backend import Backend
 
 
 def backend(workers: int) -> Backend:

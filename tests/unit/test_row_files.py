@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stack.rows import Json, add, box, delete
-from tidemark.domain import file_text, row_files
-from tidemark.domain.class_map import ClassInput, ClassMap
-from tidemark.domain.file_text import FileFault
+from tidemark.domain.frames.class_map import ClassInput, ClassMap
+from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import MAX_LINE_BYTES
-from tidemark.domain.row_files import START, Cursor, FileError, FileRow, LineError, RowFileReader
-from tidemark.domain.schema import Schema
-from tidemark.domain.validation import AcceptedRow, RowValidator
+from tidemark.domain.rows import inflate, json_lines
+from tidemark.domain.rows.inflate import FileFault
+from tidemark.domain.rows.json_lines import START, Cursor, FileError, FileRow, LineError, RowFileReader
+from tidemark.domain.rows.validation import AcceptedRow, RowValidator
 
 MB = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -76,17 +76,17 @@ def members(text: bytes, cuts: Iterable[int]) -> bytes:
 def small_parts() -> Iterator[None]:
     """Parts of a few bytes, so that a line lies in several, and several lines in one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(file_text, "BLOCK_BYTES", 16)
-        patch.setattr(file_text, "PIECE_BYTES", 32)
-        patch.setattr(row_files, "MAX_LINE_BYTES", 190)
+        patch.setattr(inflate, "BLOCK_BYTES", 16)
+        patch.setattr(inflate, "PIECE_BYTES", 32)
+        patch.setattr(json_lines, "MAX_LINE_BYTES", 190)
         yield
 
 
 @pytest.fixture
 def parts_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_text, "BLOCK_BYTES", 16 * 1024)
-    monkeypatch.setattr(file_text, "PIECE_BYTES", 64 * 1024)
-    monkeypatch.setattr(row_files, "MAX_LINE_BYTES", MAX_LINE_BYTES)
+    monkeypatch.setattr(inflate, "BLOCK_BYTES", 16 * 1024)
+    monkeypatch.setattr(inflate, "PIECE_BYTES", 64 * 1024)
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", MAX_LINE_BYTES)
 
 
 # Properties
@@ -175,7 +175,7 @@ def test_rows_are_those_of_the_api() -> None:
     ],
 )  # fmt: skip
 def test_a_bad_line_is_told_alone(monkeypatch: pytest.MonkeyPatch, bad: bytes, code: str, message: str) -> None:
-    monkeypatch.setattr(row_files, "MAX_LINE_BYTES", 200_000)
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", 200_000)
     good = _json(delete("a"))
     found, error = read([b"\n".join([good, b"", bad, good])])
     assert error is None
@@ -332,7 +332,7 @@ def test_zeros_after_gzip_are_passed_over() -> None:
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
-    for module in (file_text, row_files):
+    for module in (inflate, json_lines):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, value)
 
@@ -392,9 +392,9 @@ def test_what_is_alike_is_no_bomb() -> None:
     ]
     text = b"".join(_json(row) + b"\n" for row in rows) * 10
     file = gzip.compress(text)
-    assert len(text) > file_text.RATIO_FROM_BYTES
+    assert len(text) > inflate.RATIO_FROM_BYTES
     assert len(text) > 15 * len(file)
-    assert sum(map(len, file_text.inflated(file_text.blocks([file])))) == len(text)
+    assert sum(map(len, inflate.inflated(inflate.blocks([file])))) == len(text)
 
 
 # Memory

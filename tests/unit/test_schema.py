@@ -2,11 +2,11 @@
 
 import pytest
 
-from tidemark.domain.embeddings import Embedding
-from tidemark.domain.fields import MetadataValue
+from tidemark.domain.frames.embeddings import Embedding
+from tidemark.domain.frames.fields import MetadataValue
+from tidemark.domain.frames.schema import FieldType, Growth, Schema, type_of
 from tidemark.domain.limits import MAX_SCHEMA_FIELDS
 from tidemark.domain.problems import Problem
-from tidemark.domain.schema import FieldType, Growth, Schema, type_of
 
 RESNET = Embedding(model="resnet", dimension=128, url="s3://b/1")
 CLIP = Embedding(model="clip", dimension=512, url="s3://b/2")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import frames
-from tidemark.domain.frames import Frame
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import (
     MAX_CLASS_MAP_BYTES,
     MAX_CLASSES,
@@ -16,7 +17,6 @@ from tidemark.domain.limits import (
     MAX_COUNTED_VALUES,
     MAX_SCHEMA_FIELDS,
 )
-from tidemark.domain.schema import FieldType, Schema
 from tidemark.domain.statistics import FieldStatistics, Statistics, Tally
 
 SCHEMA = Schema(fields={"turn": FieldType.NUMBER, "tags": FieldType.STRINGS, "night": FieldType.BOOLEAN})

@@ -6,8 +6,8 @@ from itertools import cycle, islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidemark.access.throttling import TOLD_AT_ONCE, Meter
 from tidemark.domain.limits import MAX_KEY_REQUESTS
-from tidemark.domain.throttling import TOLD_AT_ONCE, Meter
 
 
 class Shared:

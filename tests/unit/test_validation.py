@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import CLASS_MAP, Json, any_json, frames, mutations, patches, small_mutations, spoiled
-from tidemark.domain.class_map import ClassInput, ClassMap
 from tidemark.domain.errors import RowError
-from tidemark.domain.frames import Frame
-from tidemark.domain.json_input import read_json
+from tidemark.domain.frames.class_map import ClassInput, ClassMap
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.patches import FramePatch
+from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME
-from tidemark.domain.mutations import Op
-from tidemark.domain.patches import FramePatch
-from tidemark.domain.schema import FieldType, Schema
-from tidemark.domain.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
+from tidemark.domain.rows.strict_json import read_json
+from tidemark.domain.rows.validation import AcceptedRow, RowValidator, parse_frame, parse_patch
 
 MASK = {"id": "m", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}

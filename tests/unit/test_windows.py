@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemark.domain.frames.mutations import Op
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
-from tidemark.domain.mutations import Op
-from tidemark.domain.validation import AcceptedRow
+from tidemark.domain.rows.validation import AcceptedRow
 from tidemark.domain.windows import WindowPlan, WindowRow, cut, message_bytes
 
 

@@ -14,7 +14,6 @@ import typer
 from pydantic import ValidationError
 from typer.main import get_command
 
-from tidemark.cli.client import Refused, Unreachable
 from tidemark.cli.commands import (
     catalog,
     checkpoint,
@@ -32,6 +31,7 @@ from tidemark.cli.commands import (
 )
 from tidemark.cli.output import say, tell
 from tidemark.cli.settings import Unusable
+from tidemark.client.api import Refused, Unreachable
 
 USAGE, REFUSED = 2, 3
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tidemark.cli.shapes import Json, Shape
+from tidemark.client.models import Json, Shape
 
 S = TypeVar("S", bound=Shape)
 Cell = str | int | datetime | None

@@ -1,1 +1,1 @@
-"""What the words mean: frames, labels, mutations, windows, versions. Pure: no network, no clock, no environment."""
+"""What the words mean, without AWS, a clock or the environment."""

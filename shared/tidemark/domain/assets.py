@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.files import Sha256
 from tidemark.domain.ids import AssetName
 from tidemark.domain.limits import MAX_ASSET_BYTES
+from tidemark.domain.upload_files import Sha256
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_KEY_CHARACTERS = 1024

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import TooLarge
-from tidemark.domain.fields import Name, Scalar, check_scalar
+from tidemark.domain.frames.fields import Name, Scalar, check_scalar
 from tidemark.domain.limits import (
     MAX_CHECKPOINT_METADATA,
     MAX_CHECKPOINT_METADATA_BYTES,

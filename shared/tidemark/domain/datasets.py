@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tidemark.domain.frames.schema import Schema
 from tidemark.domain.ids import DatasetName, ProjectName
 from tidemark.domain.limits import MAX_SHARDS
-from tidemark.domain.schema import Schema
 
 
 class Mode(StrEnum):

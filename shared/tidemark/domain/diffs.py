@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.changes import FrameChange, Json
+from tidemark.domain.frames.changes import FrameChange, Json
 
 Unit = tuple[str, ...]
 """What counts for a class: a label, by its id, or an instance of a mask, by the ids of both."""

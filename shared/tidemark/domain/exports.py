@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tidemark.domain.assets import SignedGet
 from tidemark.domain.canonical import digest
-from tidemark.domain.schema import Schema
+from tidemark.domain.frames.schema import Schema
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 from tidemark.domain.written import Written
 

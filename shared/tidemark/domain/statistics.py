@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.fields import Scalar
+from tidemark.domain.frames.fields import Scalar
+from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import MAX_COUNTED_VALUE_BYTES, MAX_COUNTED_VALUES
-from tidemark.domain.schema import FieldType, Schema
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from tidemark.domain.frames.mutations import Op
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
-from tidemark.domain.mutations import Op
 
 ROW_OVERHEAD_BYTES = 220
 """Upper bound of what a row takes in a message beside its frame id and its classes."""

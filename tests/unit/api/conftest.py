@@ -13,11 +13,12 @@ import pytest
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
-from functions.api import deployment, handler, idempotency, throttle
+from functions.api import handler
+from functions.api.http import deployment, idempotency, throttle
 from tests.faults.world import World, new_world
 from tests.unit.api.gateway import Client
+from tidemark.aws.backend import Backend
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.store.backend import Backend
 
 
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:

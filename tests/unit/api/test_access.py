@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from functions.api import access, handler
-from functions.api.resolver import Resolver
-from functions.api.routes import Routes
+from functions.api import handler
+from functions.api.http import access
+from functions.api.http.resolver import Resolver
+from functions.api.http.router import Routes
 from tests.faults.world import World
 from tests.unit.api.gateway import Client
 from tidemark.domain.api_keys import Grant, Role, Scope
-from tidemark.domain.files import DroppedObject
-from tidemark.services.drop_folder import take
+from tidemark.domain.upload_files import DroppedObject
+from tidemark.ingest.drop_folder import take
 
 
 def test_someone_elses_project_is_said_to_be_so(api: Client) -> None:  # noqa: ARG001 - the project exists

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.api import envelope
+from functions.api.http import request_body
 from tests.unit.api.gateway import Answer, Client
 from tidemark.domain.errors import TidemarkError
 from tidemark.domain.limits import MAX_BODY_VALUES, MAX_NESTING, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
@@ -80,7 +80,7 @@ def test_a_body_that_is_not_utf8_is_said_to_be_so(api: Client) -> None:
 def test_a_body_that_did_not_arrive_whole_is_to_be_sent_again() -> None:
     event = Client().event("POST", "/projects", None, JSON) | {"body": "e30", "isBase64Encoded": True}
     with pytest.raises(TidemarkError, match="send it again") as refusal:
-        envelope.body(event)
+        request_body.body(event)
     assert refusal.value.code == "malformed_json"
 
 
@@ -393,7 +393,7 @@ def test_a_refused_request_changes_nothing(api: Client) -> None:
 
 def read(body: bytes) -> object:
     try:
-        return envelope.json_object(Client().event("POST", "/projects", body, JSON))
+        return request_body.json_object(Client().event("POST", "/projects", body, JSON))
     except TidemarkError as error:
         return error.code
 

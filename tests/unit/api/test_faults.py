@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from tests.unit.api.conftest import Logs
 from tests.unit.api.gateway import REQUEST_ID, Answer, Client
+from tidemark.datasets import projects
 from tidemark.domain import errors
-from tidemark.services import projects
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Answer:

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from functions.api import idempotency
+from functions.api.http import idempotency
 from tests.faults.world import World
 from tests.unit.api.gateway import Answer, Client
+from tidemark.datasets import projects
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_SINGLE_PUT_BYTES
-from tidemark.services import projects
 
 TRAIN = "/projects/birds/datasets/train"
 Write = Callable[[Client, str], Answer]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.api.resolver import Resolver
+from functions.api.http.resolver import Resolver
 from tests.faults.world import World
 from tests.unit.api.gateway import Client
 

@@ -7,15 +7,16 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without stubs
 from openapi_spec_validator import validate
 
-from functions.api import handler, openapi
-from functions.api.mutations import MUTATION_EXAMPLES
-from functions.api.openapi import describe
+from functions.api import handler
+from functions.api.http import openapi
+from functions.api.http.openapi import describe
+from functions.api.resources.mutations import MUTATION_EXAMPLES
 from tests.faults.world import World
 from tests.store.workflows_run import run_all
 from tests.unit.api.gateway import Client
-from tidemark.domain.class_map import ClassInput, ClassMap
-from tidemark.domain.schema import Schema
-from tidemark.domain.validation import AcceptedRow, RowValidator
+from tidemark.domain.frames.class_map import ClassInput, ClassMap
+from tidemark.domain.frames.schema import Schema
+from tidemark.domain.rows.validation import AcceptedRow, RowValidator
 
 DOCUMENT = describe(handler.app)
 OPERATIONS: dict[str, dict[str, Any]] = {

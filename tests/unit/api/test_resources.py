@@ -2,7 +2,8 @@
 
 import pytest
 
-from functions.api import resolver, uploads
+from functions.api.http import resolver
+from functions.api.resources import uploads
 from tests.faults.world import World
 from tests.unit.api.gateway import BASE, Answer, Client, Context
 from tidemark.domain.canonical import canonical_json, digest

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.api import throttle
-from functions.api.throttle import Throttle
+from functions.api.http import throttle
+from functions.api.http.throttle import Throttle
 from tests.faults.world import World
 from tests.unit.api.conftest import Logs
 from tests.unit.api.gateway import Client
+from tidemark.access.throttling import TOLD_AT_ONCE, WINDOW_SECONDS
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS
-from tidemark.domain.throttling import TOLD_AT_ONCE, WINDOW_SECONDS
 from tidemark.domain.uploads import InFlight
-from tidemark.services import in_flight
+from tidemark.ingest import backpressure
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """A window begins at it."""
@@ -127,7 +127,7 @@ def test_a_count_expires(noisy: Client, environments: Callable[[int], None], wor
 def test_rows_for_a_dataset_with_too_much_in_flight_are_refused_and_told_to_come_again(
     writer: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(in_flight, "QUOTA", InFlight(0, 0))
+    monkeypatch.setattr(backpressure, "QUOTA", InFlight(0, 0))
     capsys.readouterr()
     row = {"op": "ADD", "frame": {"frame_id": "f1"}}
     refused = writer.post("/projects/birds/datasets/train/mutations", {"mutations": [row]})

@@ -18,9 +18,11 @@ from tests.faults.world import World
 from tests.store.workflows_run import fail, run_all
 from tests.unit.api.conftest import Logs, api, logs, world  # noqa: F401 - fixtures
 from tests.unit.api.gateway import BASE, Client
-from tidemark.cli import app, client, output, repeats
+from tidemark.aws import bucket as s3
+from tidemark.cli import app, output
+from tidemark.client import api as client_api
+from tidemark.client import retry
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.store import objects
 
 ADDRESS = "https://tidemark.test/api/v2"
 KEY = "tdm.ann.c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
@@ -125,7 +127,7 @@ class Storage:
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
-            body = objects.read(self._world.process(), request.url.path[1:])
+            body = s3.read(self._world.process(), request.url.path[1:])
             return httpx2.Response(200, content=body)
         digest = base64.b64encode(sha256(request.content).digest()).decode()
         if digest != request.headers["x-amz-checksum-sha256"]:
@@ -165,7 +167,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.delenv("TIDEMARK_API", raising=False)
     monkeypatch.delenv("TIDEMARK_KEY", raising=False)
-    monkeypatch.setattr(repeats, "pause", lambda _: None)
+    monkeypatch.setattr(retry, "pause", lambda _: None)
     return folder
 
 
@@ -173,7 +175,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def unset_service(world: World, api: Client, logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Service:  # noqa: F811, ARG001
     """The API, with project `birds` and dataset `train`, to a program without settings."""
     service = Service(world, api)
-    monkeypatch.setattr(client, "new_transport", lambda: Wire(service))
+    monkeypatch.setattr(client_api, "new_transport", lambda: Wire(service))
     return service
 
 

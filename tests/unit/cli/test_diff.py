@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from functions.api import diffs
+from functions.api.resources import diffs
 from tests.unit.cli.conftest import TRAIN, Program, Service
 from tests.unit.cli.rows import add, delete, lines
-from tidemark.services import changed_frames
-from tidemark.services import diffs as services
+from tidemark.versions import changed_frames
+from tidemark.versions import diff as services
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.cli.conftest import TRAIN, Program, Service, s3_error
 from tests.unit.cli.rows import add, lines
-from tidemark.services import exports
+from tidemark.checkpoints import exports
 
 ASKED = ("export", TRAIN, "--checkpoint", "golden", "--format")
 

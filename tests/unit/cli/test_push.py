@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.cli.conftest import TRAIN, Program, Service, problem
 from tests.unit.cli.rows import add, delete, lines, modify
-from tidemark.cli.push import follow
+from tidemark.client.push import follow
 from tidemark.domain.api_keys import Role
 
 

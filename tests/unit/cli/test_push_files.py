@@ -16,8 +16,8 @@ import pytest
 from tests.unit.cli.conftest import TRAIN, Program, Service, problem, s3_error
 from tests.unit.cli.rows import add, delete, lines, modify
 from tests.unit.cli.test_push import changes, frames
-from tidemark.cli import repeats
-from tidemark.cli.push import by_files, files
+from tidemark.client import retry
+from tidemark.client.push import by_files, files
 
 UPLOADS = "/projects/birds/datasets/train/uploads"
 
@@ -192,7 +192,7 @@ def test_a_put_that_fails_is_tried_again(
 def test_a_put_that_fails_again_and_again_ends_the_push_and_names_the_file(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeats, "ATTEMPTS", 2)
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1")))
     service.storage.faults = [httpx2.ConnectError("refused")] * 2

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.cli.push.requests import Cutter, Places, Request
-from tidemark.cli.push.rows import Place, Row
+from tidemark.client.push.requests import Cutter, Places, Request
+from tidemark.client.push.rows import Place, Row
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.store.purging import purges
 from tests.unit.cli.conftest import TRAIN, Program, Service, problem
-from tidemark.cli import repeats
+from tidemark.client import retry
 from tidemark.domain.api_keys import Role
 from tidemark.domain.purges import PurgeWork
 from tidemark.domain.workflows import Failure
-from tidemark.services import purging
+from tidemark.retention import purge
 
 
 def names(output: str) -> list[str]:
@@ -49,7 +49,7 @@ def working(archived: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     def pause(_: float) -> None:
         archived.world.run_purge(purges(archived.world)[-1])
 
-    monkeypatch.setattr(repeats, "pause", pause)
+    monkeypatch.setattr(retry, "pause", pause)
     return archived
 
 
@@ -69,9 +69,9 @@ def test_a_purge_that_fails_says_why(tidemark: Program, archived: Service, monke
     def pause(_: float) -> None:
         work = PurgeWork.model_validate(purges(archived.world)[-1].input["work"])
         failure = Failure.model_validate({"Error": "Throttled"})
-        purging.record_failure(archived.world.process(), work, failure)
+        purge.record_failure(archived.world.process(), work, failure)
 
-    monkeypatch.setattr(repeats, "pause", pause)
+    monkeypatch.setattr(retry, "pause", pause)
     result = tidemark("purge", TRAIN, "--confirm", "train")
     assert (result.status, result.err[:19]) == (1, "tidemark: Throttled")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.rows import add, delete, lines, modify
-from tidemark.cli.push.rows import MAX_LINE, Row, Source, Unsent
+from tidemark.client.push.rows import MAX_LINE, Row, Source, Unsent
 
 
 def read(path: Path) -> list[Row | Unsent]:

@@ -32,7 +32,7 @@ def test_what_a_dataset_takes_is_told_line_by_line(tidemark: Program) -> None:
 def test_what_it_takes_several_answers_to_count_is_added_up(
     pushed: Service, tidemark: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.api.storage.ENOUGH_MILLISECONDS", 1_000_000)
+    monkeypatch.setattr("functions.api.resources.storage.ENOUGH_MILLISECONDS", 1_000_000)
     pushed.requests.clear()
     found = json.loads(tidemark("storage", TRAIN, "--json").out)
     assert len(pushed.requests) == 2

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tidemark.store.api_keys import KeysTable
+from tidemark.access.key_records import KeysTable
 
 # Powertools reads these when a handler's module is loaded.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")

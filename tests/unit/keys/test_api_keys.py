@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tidemark.access.api_keys import authenticate, create_key, list_keys, revoke_key
+from tidemark.access.key_records import KeysTable
 from tidemark.domain.api_keys import Grant, Role, Token, parse_token
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.services.api_keys import authenticate, create_key, list_keys, revoke_key
-from tidemark.store.api_keys import KeysTable
 
 
 def test_a_token_proves_the_role_and_the_projects_of_its_key(keys_table: KeysTable) -> None:

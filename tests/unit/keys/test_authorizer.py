@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from functions.authorizer import handler as authorizer
+from tidemark.access.api_keys import authenticate, create_key, revoke_key
+from tidemark.access.key_records import KeysTable
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.services.api_keys import authenticate, create_key, revoke_key
-from tidemark.store.api_keys import KeysTable
 
 GHOST = "tdm.ghost." + "x" * 43
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemark.access.oidc import TokenRefused, grant_of
 from tidemark.domain.api_keys import Role
-from tidemark.domain.oidc import TokenRefused, grant_of
 
 PROJECTS = ("a", "b", "c")
 values = st.lists(st.tuples(st.sampled_from(list(Role)), st.sampled_from([*PROJECTS, "*"])), max_size=6)

@@ -7,9 +7,9 @@ import uuid
 import boto3
 import pytest
 
-from tidemark.commands.keys import main
-from tidemark.services.api_keys import authenticate
-from tidemark.store.api_keys import KeysTable
+from tidemark.access.api_keys import authenticate
+from tidemark.access.command import main
+from tidemark.access.key_records import KeysTable
 
 
 def test_create_prints_the_token_once(keys_table: KeysTable, capsys: pytest.CaptureFixture[str]) -> None:

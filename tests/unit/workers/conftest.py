@@ -17,7 +17,7 @@ from functions.dead_letter import handler as dead_letter
 from functions.publish import handler as publish
 from tests.faults.queues import Message
 from tests.faults.world import World, new_world
-from tidemark.services import datasets, projects
+from tidemark.datasets import datasets, projects
 
 
 class Context:

@@ -11,10 +11,11 @@ from functions.publish import handler as publish
 from tests.faults.queues import Message
 from tests.faults.world import World
 from tests.unit.workers.conftest import failures
+from tidemark.aws import queues
+from tidemark.datasets import datasets
 from tidemark.domain.uploads import UploadStatus
-from tidemark.services import datasets, uploads
-from tidemark.services.intake import submit
-from tidemark.store import queues
+from tidemark.ingest.requests import submit
+from tidemark.uploads import follow
 
 
 def send(world: World, frame_ids: str, dataset: str = "train") -> str:
@@ -25,7 +26,7 @@ def send(world: World, frame_ids: str, dataset: str = "train") -> str:
 
 
 def status(world: World, upload: str, dataset: str = "train") -> UploadStatus:
-    return uploads.get_upload(world.process(), project="birds", dataset=dataset, upload=upload).status
+    return follow.get_upload(world.process(), project="birds", dataset=dataset, upload=upload).status
 
 
 def waiting(queue: Any) -> list[Message]:

@@ -10,10 +10,10 @@ import pytest
 
 from functions.intake import handler as intake
 from tests.unit.workers.conftest import Context
-from tidemark.domain.files import DroppedObject
-from tidemark.domain.orders import ReadFile
-from tidemark.services import drop_folder, files
-from tidemark.store import queues
+from tidemark.aws import queues
+from tidemark.domain.intake_tasks import ReadFile
+from tidemark.domain.upload_files import DroppedObject
+from tidemark.ingest import drop_folder, file_reader
 
 ORDER = ReadFile(uid="d1", upload="u1", file=3)
 
@@ -63,7 +63,7 @@ class Services:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
-    monkeypatch.setattr(files, "read_file", made.read_file)
+    monkeypatch.setattr(file_reader, "read_file", made.read_file)
     monkeypatch.setattr(drop_folder, "take", made.take)
     monkeypatch.setattr(queues, "send_orders", made.send)
     return made

@@ -10,8 +10,8 @@ from tests.faults.world import World
 from tests.store.purging import archived, begun, items, purges
 from tests.store.sending import DATASET, PROJECT, add, upload
 from tests.unit.workers.conftest import Context
-from tidemark.services import datasets
-from tidemark.store import table
+from tidemark.aws import table
+from tidemark.datasets import datasets
 
 
 class Call(Context):

@@ -11,7 +11,7 @@ from tests.store.sending import add, upload
 from tests.store.transferring import clone, state
 from tests.store.transferring import upload as followed
 from tests.unit.workers.conftest import Context
-from tidemark.services import transfers
+from tidemark.transfers import workflow
 
 
 class Call(Context):
@@ -43,7 +43,7 @@ def test_shards_are_read_and_then_sent(world: World, steps: dict[str, Any]) -> N
 
 
 def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfers, "PAGE_ROWS", 1)
+    monkeypatch.setattr(workflow, "PAGE_ROWS", 1)
     assert transfer.handler({"step": "shard", "shard": 0, **steps}, Call(59_000)) == {"done": False}
 
 

@@ -1,1 +1,1 @@
-"""The commands, each a function that Typer reads: its parameters, and its docstring as help."""
+"""The commands, one file a subject."""

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import JsonOption, LimitOption, ProjectArgument, connect, dataset_ref
 from tidemark.cli.output import Column, View, print_json, say, show_list
-from tidemark.cli.session import JsonOption, LimitOption, ProjectArgument, connect, dataset_ref
-from tidemark.cli.shapes import Dataset, Json, Named
+from tidemark.client.api import Api
+from tidemark.client.models import Dataset, Json, Named
 
 PROJECTS = View[Named](
     Named,

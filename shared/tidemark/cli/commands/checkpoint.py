@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
 from tidemark.cli.output import Column, View, print_json, say, show_list
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
-from tidemark.cli.shapes import Checkpoint, FieldStatistics, Json, Statistics, Tallied
-from tidemark.cli.written import until_written
+from tidemark.cli.wait import until_written
+from tidemark.client.api import Api
+from tidemark.client.models import Checkpoint, FieldStatistics, Json, Statistics, Tallied
 
 app = typer.Typer(help="Give versions names that every read takes, and list, edit and archive these.")
 

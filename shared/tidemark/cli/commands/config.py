@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from tidemark.cli import settings
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import JsonOption
 from tidemark.cli.output import home_path, print_json, say, tell
-from tidemark.cli.session import JsonOption
+from tidemark.client.api import Api
 
 STDIN = "-"
 

@@ -9,10 +9,10 @@ from typing import IO, Annotated
 
 import typer
 
+from tidemark.cli.arguments import DatasetRef, connect
 from tidemark.cli.output import tell
-from tidemark.cli.session import DatasetRef, connect
-from tidemark.cli.shapes import ErrorFile
-from tidemark.cli.signed import SignedUrls
+from tidemark.client.models import ErrorFile
+from tidemark.client.signed_urls import SignedUrls
 
 PARTIAL = 1
 STDOUT = "-"

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
 from tidemark.cli.output import Column, View, print_json, say, show_list, tell
 from tidemark.cli.push.summary import count
-from tidemark.cli.session import DatasetArgument, JsonOption, connect
-from tidemark.cli.shapes import WRITING, Export, ExportFile, Page
-from tidemark.cli.signed import SignedUrls
-from tidemark.cli.written import until_written
+from tidemark.cli.wait import until_written
+from tidemark.client.api import Api
+from tidemark.client.models import WRITING, Export, ExportFile, Page
+from tidemark.client.signed_urls import SignedUrls
 
 FILES_AT_ONCE = 20
 """Files whose URLs are signed at once: they are fetched long before these expire."""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
 from tidemark.cli.output import Column, View, show_list
-from tidemark.cli.session import DatasetArgument, JsonOption, LimitOption, connect
-from tidemark.cli.shapes import FrameRevision, Json, LabelRevision
+from tidemark.client.models import FrameRevision, Json, LabelRevision
 
 PARTS = {"sensors": "sensor", "coordinate_frames": "coordinate frame", "labels": "label"}
 

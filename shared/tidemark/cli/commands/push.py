@@ -9,19 +9,19 @@ from typing import IO, Annotated
 import typer
 from rich.filesize import decimal
 
-from tidemark.cli.client import Api, Refused, Unreachable
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
 from tidemark.cli.output import tell
 from tidemark.cli.push import summary
-from tidemark.cli.push.by_files import ByFiles
-from tidemark.cli.push.by_requests import ByRequests
-from tidemark.cli.push.files import TooLargeFile, files_of
-from tidemark.cli.push.follow import Follower
 from tidemark.cli.push.progress import Bars
 from tidemark.cli.push.report import Report
-from tidemark.cli.push.rows import STDIN, Source, Unsent
-from tidemark.cli.push.travel import Delivery, Transport
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, connect
-from tidemark.cli.shapes import RowError, Upload
+from tidemark.client.api import Api, Refused, Unreachable
+from tidemark.client.models import RowError, Upload
+from tidemark.client.push.by_files import ByFiles
+from tidemark.client.push.by_requests import ByRequests
+from tidemark.client.push.files import TooLargeFile, files_of
+from tidemark.client.push.follow import Follower
+from tidemark.client.push.rows import STDIN, Source, Unsent
+from tidemark.client.push.transport import Delivery, Transport
 
 PARTIAL = 1
 LARGE = 256 * 1024**2

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
 from tidemark.cli.output import Column, View, show_list, tell
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
-from tidemark.cli.shapes import FrameAt, FrameBatch, Json, Version
+from tidemark.client.api import Api
+from tidemark.client.models import FrameAt, FrameBatch, Json, Version
 from tidemark.domain.limits import MAX_BATCH_GET
 
 PARTIAL = 1

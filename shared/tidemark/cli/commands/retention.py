@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli import repeats
-from tidemark.cli.client import Api, Refused
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
 from tidemark.cli.output import print_json, say, tell
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, connect
-from tidemark.cli.shapes import Dataset, Json
+from tidemark.client import retry
+from tidemark.client.api import Api, Refused
+from tidemark.client.models import Dataset, Json
 
 PARTIAL = 1
 GONE = "unknown_dataset"
@@ -81,7 +81,7 @@ def _awaited(api: Api, dataset: DatasetRef, uid: str) -> str | None:
             return None
         if found.purge and found.purge.failure:
             return found.purge.failure
-        repeats.pause(pause)
+        retry.pause(pause)
         pause = min(LONGEST_PAUSE, pause * 2)
 
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.client import Api, Refused
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, UploadArgument, connect
 from tidemark.cli.output import print_json, say
-from tidemark.cli.push.follow import Follower
 from tidemark.cli.push.progress import Bars
 from tidemark.cli.push.report import Report
-from tidemark.cli.push.rows import Place
-from tidemark.cli.push.travel import Delivery
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, UploadArgument, connect
-from tidemark.cli.shapes import Json, RowError, Upload
+from tidemark.client.api import Api, Refused
+from tidemark.client.models import Json, RowError, Upload
+from tidemark.client.push.follow import Follower
+from tidemark.client.push.rows import Place
+from tidemark.client.push.transport import Delivery
 
 PARTIAL = 1
 STILL_PENDING = "upload_pending"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
 from tidemark.cli.output import Column, View, print_json, show_list
-from tidemark.cli.session import DatasetArgument, DatasetRef, JsonOption, connect
-from tidemark.cli.shapes import Json, Measured, Storage, StoredObjects
+from tidemark.client.api import Api
+from tidemark.client.models import Json, Measured, Storage, StoredObjects
 
 MEASURED = View[Measured](
     Measured,

@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tidemark.cli import repeats
-from tidemark.cli.client import Api
+from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
 from tidemark.cli.output import print_json, say
-from tidemark.cli.session import DatasetArgument, JsonOption, connect
-from tidemark.cli.shapes import PENDING, CloneReceipt, Json, Upload
+from tidemark.client import retry
+from tidemark.client.api import Api
+from tidemark.client.models import PENDING, CloneReceipt, Json, Upload
 
 PARTIAL = 1
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
@@ -99,7 +99,7 @@ def _followed(api: Api, upload: Upload, answer: Json, *, wait: bool) -> Json:
         reading = bars.add_task("shards read", total=upload.shards or None)
         applying = bars.add_task("windows settled", total=None)
         while wait and upload.status == PENDING:
-            repeats.pause(seconds)
+            retry.pause(seconds)
             seconds = min(1.5 * seconds, LONGEST_PAUSE)
             answer = api.get("projects", upload.project, "datasets", upload.dataset, "uploads", upload.id)
             upload = Upload.model_validate(answer)

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, UploadArgument, connect, dataset_ref
 from tidemark.cli.commands import error_files
 from tidemark.cli.commands.error_files import DownloadOption, OutputOption
 from tidemark.cli.output import Column, View, show_list
-from tidemark.cli.session import DatasetArgument, JsonOption, LimitOption, UploadArgument, connect, dataset_ref
-from tidemark.cli.shapes import RowError, Upload, UploadRow
+from tidemark.client.models import RowError, Upload, UploadRow
 from tidemark.domain.datasets import Mode
 from tidemark.domain.uploads import UploadStatus
 

@@ -7,9 +7,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tidemark.cli.push.follow import Follower
 from tidemark.cli.push.report import Report
-from tidemark.cli.push.travel import Stage
+from tidemark.client.push.follow import Follower
+from tidemark.client.push.transport import Stage
 
 
 class Bars:

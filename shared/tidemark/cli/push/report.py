@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import IO, NamedTuple
 
-from tidemark.cli.push.rows import Place, Unsent
-from tidemark.cli.push.travel import Delivery
-from tidemark.cli.shapes import Json, RowError, Upload
+from tidemark.client.models import Json, RowError, Upload
+from tidemark.client.push.rows import Place, Unsent
+from tidemark.client.push.transport import Delivery
 
 ERRORS_TOLD = 20
 UNSENT = "unsent"

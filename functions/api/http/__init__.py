@@ -1,0 +1,1 @@
+"""What all routes share: parameters, bodies, problem documents, idempotency and the description."""

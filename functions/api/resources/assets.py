@@ -1,0 +1,74 @@
+"""Assets: putting and reading images, masks and other files that frames refer to, by signed URLs."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.http.access import allow
+from functions.api.http.deployment import backend
+from functions.api.http.parameters import ProjectPath
+from functions.api.http.router import Routes
+from tidemark import assets
+from tidemark.domain.api_keys import Role
+from tidemark.domain.assets import AnnouncedAssets, NewAsset, ReadableAssets
+from tidemark.domain.frames.fields import Url
+from tidemark.domain.limits import MAX_ASSETS
+
+router = Routes()
+
+
+class NewAssets(BaseModel):
+    """Assets that are going to be put."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "assets": [
+                        {
+                            "name": "cam-0001.jpg",
+                            "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+                            "bytes": 12345,
+                            "content_type": "image/jpeg",
+                        }
+                    ]
+                }
+            ]
+        },
+    )
+
+    assets: Annotated[list[NewAsset], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+
+
+class WantedAssets(BaseModel):
+    """Assets to be read, by the URLs that frames refer to them by."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"urls": ["s3://bucket/assets/road/e3b0c442/cam-0001.jpg"]}]},
+    )
+
+    urls: Annotated[list[Url], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+
+
+@router.post("/projects/<project>/assets", operation_id="announceAssets", summary="Announce assets", tags=["assets"])
+@allow(Role.WRITE)
+def announce_assets(project: ProjectPath, body: Annotated[NewAssets, Body()]) -> AnnouncedAssets:
+    """Get the lasting URL of each asset, and a signed URL to PUT it to, unless it is there already.
+
+    The lasting URL holds the digest of the asset, so what is there is never replaced by something else. S3 refuses a
+    body of another size, digest or content type than was announced. A signed URL is good for up to an hour.
+    """
+    return assets.announce(backend(), project=project, assets=body.assets)
+
+
+@router.post("/projects/<project>/assets/read", operation_id="readAssets", summary="Read assets", tags=["assets"])
+@allow(Role.READ)
+def read_assets(project: ProjectPath, body: Annotated[WantedAssets, Body()]) -> ReadableAssets:
+    """Get a signed URL to GET each asset from, by its lasting URL. Changes nothing.
+
+    A signed URL is good for up to an hour, for whoever has it.
+    """
+    return assets.read(backend(), project=project, urls=body.urls)

@@ -1,0 +1,114 @@
+"""Mutations: taking a batch of rows that add, modify and delete frames."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.http import problem, request_body
+from functions.api.http.access import allow
+from functions.api.http.deployment import backend
+from functions.api.http.parameters import DatasetPath, IdempotencyKey, ProjectPath
+from functions.api.http.router import Routes, path_of
+from tidemark.domain.api_keys import Role
+from tidemark.domain.frames.mutations import Mutation
+from tidemark.domain.limits import MAX_REQUEST_ROWS
+from tidemark.domain.uploads import Receipt
+from tidemark.ingest.requests import submit
+
+MUTATION_EXAMPLES: dict[str, dict[str, Any]] = {
+    "add": {
+        "mutations": [
+            {
+                "op": "ADD",
+                "frame": {
+                    "frame_id": "cam-0001",
+                    "captured_at": "2026-03-01T12:00:00Z",
+                    "sensors": [{"id": "front", "type": "IMAGE", "url": "s3://bucket/cam-0001.jpg"}],
+                    "metadata": {"weather": "rain", "speed": 12.5, "tags": ["night", "wet"]},
+                    "labels": [
+                        {
+                            "id": "car-1",
+                            "type": "BBOX_2D",
+                            "class": "car",
+                            "sensor": "front",
+                            "left": 10,
+                            "top": 20,
+                            "width": 30,
+                            "height": 40,
+                        }
+                    ],
+                },
+            }
+        ]
+    },
+    "modify": {
+        "mutations": [
+            {
+                "op": "MODIFY",
+                "frame": {
+                    "frame_id": "cam-0001",
+                    "metadata": {"weather": "snow"},
+                    "labels": [{"id": "car-1", "class": "tram"}],
+                },
+                "remove_labels": ["car-2"],
+            }
+        ]
+    },
+    "delete": {"mutations": [{"op": "DELETE", "frame_id": "cam-0001"}]},
+}
+
+logger = Logger(child=True)
+metrics = Metrics()
+router = Routes()
+
+
+class NewMutations(BaseModel):
+    """Rows to be applied in their order. Each is validated by itself: a bad one is refused alone (R21).
+
+    This model describes the body; the rows are parsed by intake, which answers for each of them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    mutations: Annotated[
+        list[Annotated[Mutation, Field(discriminator="op")]], Field(min_length=1, max_length=MAX_REQUEST_ROWS)
+    ]
+
+
+@router.post(
+    "/projects/<project>/datasets/<dataset>/mutations",
+    operation_id="submitMutations",
+    summary="Submit mutations",
+    tags=["mutations"],
+    status_code=202,
+)
+@allow(Role.WRITE)
+def submit_mutations(
+    project: ProjectPath, dataset: DatasetPath, idempotency_key: IdempotencyKey = None
+) -> Response[Receipt]:
+    """Take rows that add, modify and delete frames (R16 to R21).
+
+    Good rows are taken even where others are bad; the receipt lists the bad ones. Rows of one frame apply in the order
+    in which they were accepted. `Location` is the upload to follow until it settles. If no row is good, the answer is
+    422 with the upload's id, under which the refusal stays on record.
+    """
+    receipt = submit(
+        backend(),
+        project=project,
+        dataset=dataset,
+        body=request_body.body(router.current_event.raw_event),
+        actor=router.caller.name,
+        idempotency_key=idempotency_key,
+    )
+    logger.info("upload accepted", upload=receipt.upload, accepted=receipt.accepted, rejected=receipt.rejected)
+    metrics.add_metric("RowsAccepted", MetricUnit.Count, receipt.accepted)
+    metrics.add_metric("RowsRejected", MetricUnit.Count, receipt.rejected)
+    metrics.flush_metrics()
+    location = {"Location": path_of("projects", project, "datasets", dataset, "uploads", receipt.upload)}
+    if receipt.accepted == 0:
+        return problem.of_rejected_upload(receipt, location, router.request_id)
+    return Response(HTTPStatus.ACCEPTED, content_type=request_body.JSON_TYPE, body=receipt, headers=location)

@@ -1,0 +1,89 @@
+"""Versions: the list of a dataset's states, and one of them (R7, R8)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.api.http.access import allow
+from functions.api.http.deployment import backend
+from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, Limit, ProjectPath, VersionPath
+from functions.api.http.router import Routes
+from tidemark.domain.api_keys import Role
+from tidemark.domain.pages import Page
+from tidemark.domain.versions import Version, VersionUpload
+from tidemark.versions import hourly, resolve
+
+router = Routes()
+
+
+class Spacing(StrEnum):
+    """How a list of versions is thinned."""
+
+    HOUR = "hour"
+
+
+Every = Annotated[
+    Spacing | None,
+    Query(description="`hour`: of each hour (UTC) that has versions the newest alone, as times to choose from."),
+]
+
+
+class VersionSummary(BaseModel):
+    """A version: when it came to be, by which uploads, and what it holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(description="Dense: 1, 2, 3 and so on; 0 is the empty beginning.")
+    created_at: datetime
+    uploads: tuple[VersionUpload, ...]
+    frames: int = Field(description="Live frames.")
+    labels: int = Field(description="Live labels.")
+
+    @classmethod
+    def of(cls, version: Version) -> "VersionSummary":
+        """What a reader is shown of `version`; the heads of its shards are the store's own affair."""
+        return cls(
+            number=version.number,
+            created_at=version.created_at,
+            uploads=version.uploads,
+            frames=version.frames,
+            labels=version.labels,
+        )
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/versions",
+    operation_id="listVersions",
+    summary="List versions",
+    tags=["versions"],
+)
+@allow(Role.READ)
+def list_versions(
+    project: ProjectPath,
+    dataset: DatasetPath,
+    every: Every = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[VersionSummary]:
+    """The versions of a dataset, newest first; with `every`, some of them.
+
+    With `every`, a page may hold fewer than `limit`; the list ends only where `cursor` is null.
+    """
+    list_of = hourly.list_hourly_versions if every else resolve.list_versions
+    page = list_of(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
+    return Page(items=[VersionSummary.of(version) for version in page.items], cursor=page.cursor)
+
+
+@router.get(
+    "/projects/<project>/datasets/<dataset>/versions/<version>",
+    operation_id="getVersion",
+    summary="Read a version",
+    tags=["versions"],
+)
+@allow(Role.READ)
+def get_version(project: ProjectPath, dataset: DatasetPath, version: VersionPath) -> VersionSummary:
+    """One version, named by its number, by a checkpoint, by a time, or as `LATEST`."""
+    return VersionSummary.of(resolve.get_version(backend(), project=project, dataset=dataset, version=version))

@@ -1,0 +1,125 @@
+"""The AWS services of one deployment: clients, names, clock, and what a process remembers between requests."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from cachetools import LRUCache, TTLCache
+
+from tidemark.domain.checkpoints import Frozen
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.frames.class_map import ClassMap
+from tidemark.domain.frames.schema import Schema
+from tidemark.domain.projects import Project
+from tidemark.domain.uploads import InFlight
+from tidemark.domain.versions import Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+WORKERS = 16
+"""Requests in flight at once where their order does not matter. A Lambda function waits more than it computes."""
+
+CATALOG_SECONDS = 60
+"""How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
+incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
+
+WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
+"""What the variables begin with that name state machines."""
+
+CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=2,
+    read_timeout=10,
+    max_pool_connections=WORKERS * 2,
+    signature_version="v4",
+    parameter_validation=False,
+)
+S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+"""URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
+
+
+def _for_a_while(size: int) -> TTLCache[Any, Any]:
+    # By the time of day: the monotonic clock may stand still while Lambda has frozen the process.
+    return TTLCache(size, CATALOG_SECONDS, timer=time.time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
+    checkpoints froze, which never change, as long as they fit."""
+
+    projects: TTLCache[str, Project] = field(default_factory=lambda: _for_a_while(1024))
+    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _for_a_while(256))
+    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _for_a_while(1024))
+    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _for_a_while(256))
+    versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
+    cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
+    """The clones that have all their frames, by their uids."""
+    in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
+    """By uids of datasets, each with the moment of the look."""
+    frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """One deployment, as its functions see it. `workers=1` makes every operation serial, for tests of order."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sqs: "SQSClient"
+    events: "EventBridgeClient"
+    states: "SFNClient"
+    table: str
+    bucket: str = ""
+    windows_queue_url: str = ""
+    settled_queue_url: str = ""
+    files_queue_url: str = ""
+    workflow_arns: Mapping[str, str] = field(default_factory=dict)
+    """Of those state machines that the function may start, by `Workflow`."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
+    workers: int = WORKERS
+    memory: Memory = field(default_factory=Memory)
+
+    @classmethod
+    def from_environment(cls) -> "Backend":
+        """The deployment that the function's environment names; a function is given only the names it needs."""
+        return cls(
+            dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
+            s3=boto3.client("s3", config=S3_CONFIG),
+            sqs=boto3.client("sqs", config=CLIENT_CONFIG),
+            events=boto3.client("events", config=CLIENT_CONFIG),
+            states=boto3.client("stepfunctions", config=CLIENT_CONFIG),
+            table=os.environ["TIDEMARK_TABLE"],
+            bucket=os.environ.get("TIDEMARK_BUCKET", ""),
+            windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
+            settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
+            files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
+            workflow_arns={
+                name.removeprefix(WORKFLOW_ARN).lower(): arn
+                for name, arn in os.environ.items()
+                if name.startswith(WORKFLOW_ARN)
+            },
+        )
+
+    def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        """`call` of each item, several at once, answers in the items' order. The first error is raised."""
+        todo = list(items)
+        if self.workers == 1 or len(todo) < 2:  # noqa: PLR2004 - one item needs no thread
+            return [call(item) for item in todo]
+        with ThreadPoolExecutor(min(self.workers, len(todo))) as pool:
+            return list(pool.map(call, todo))

@@ -1,0 +1,34 @@
+"""Starting workflows: executions of the state machines that `infra` defines."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from tidemark.aws.backend import Backend
+
+
+class Workflow(StrEnum):
+    """The state machines."""
+
+    TRANSFER = "transfer"
+    """Writes the rows of a roll back or a clone."""
+    CHECKPOINT = "checkpoint"
+    """Writes a checkpoint's manifests and statistics, or an export of it."""
+    PURGE = "purge"
+    """Deletes a dataset for good."""
+
+
+def start(backend: Backend, workflow: Workflow, work: BaseModel, shards: int, *, name: str) -> None:
+    """Start an execution. `name` tells it from all others: a second start of the same one changes nothing.
+
+    `name` has 1 to 80 letters, digits, `-` and `_`.
+    """
+    try:
+        backend.states.start_execution(
+            stateMachineArn=backend.workflow_arns[workflow],
+            name=name,
+            input=to_json({"work": work, "shards": list(range(shards))}).decode(),
+        )
+    except backend.states.exceptions.ExecutionAlreadyExists:
+        return

@@ -1,0 +1,1 @@
+"""Definitions: projects, class maps, datasets and their schemas."""

@@ -1,0 +1,1 @@
+"""Named versions, their manifests and statistics, and their exports."""

@@ -1,0 +1,1 @@
+"""The HTTPS API and signed URLs from the caller's side."""

@@ -1,0 +1,1 @@
+"""Sends rows to a dataset, in requests or as files."""

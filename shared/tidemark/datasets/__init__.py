@@ -1,0 +1,1 @@
+"""Projects and datasets as users create, list and describe them."""

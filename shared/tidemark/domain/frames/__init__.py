@@ -1,0 +1,1 @@
+"""What a frame, its sensors and its labels may be, and how mutations change them."""

@@ -1,0 +1,134 @@
+"""The class map of a project: the classes that its labels may use, and the rule by which it grows (R1, R2)."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tidemark.domain.errors import Conflict, InvalidRequest, TooLarge
+from tidemark.domain.frames.fields import Index, Name
+from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_CLASSES
+
+Color = Annotated[str, Field(strict=True, pattern=r"^#[0-9a-f]{6}$")]
+"""Red, green and blue in lower-case hexadecimal, such as `#1f77b4`."""
+
+PALETTE = (
+    "#4477aa",
+    "#ee6677",
+    "#228833",
+    "#ccbb44",
+    "#66ccee",
+    "#aa3377",
+    "#ee7733",
+    "#0077bb",
+    "#009988",
+    "#882255",
+    "#999933",
+    "#bbbbbb",
+)
+"""Colours of classes for which none is given, by position, round and round."""
+
+
+class ClassInput(BaseModel):
+    """A class as a request gives it. The id defaults to the position in the map, the colour to one of the palette."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    id: Index | None = None
+    color: Color | None = None
+
+
+class ClassEntry(BaseModel):
+    """A class of a project. Its name, id and position never change; its colour may (R2)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    id: Index
+    color: Color
+
+
+class ClassMap(BaseModel):
+    """The classes of a project in their order. A larger map replaces it; none of its classes ever goes away."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: tuple[ClassEntry, ...] = ()
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all classes, to look a label's class up in."""
+        return frozenset(entry.name for entry in self.classes)
+
+    def append(self, added: Sequence[ClassInput]) -> "ClassMap":
+        """This map with more classes at its end.
+
+        Raises InvalidRequest when a name or an id is in it already, TooLarge above `MAX_CLASSES` or
+        `MAX_CLASS_MAP_BYTES`.
+        """
+        if len(self.classes) + len(added) > MAX_CLASSES:
+            raise TooLarge(
+                f"A class map has at most {MAX_CLASSES} classes.", code="too_many_classes", pointer="/classes"
+            )
+        entries = list(self.classes)
+        names = {entry.name for entry in entries}
+        ids = {entry.id for entry in entries}
+        for given in added:
+            position = len(entries)
+            entry = _entry(given, position)
+            pointer = f"/classes/{position}"
+            if entry.name in names:
+                raise InvalidRequest(
+                    f"The class '{entry.name}' is in the map twice.", code="duplicate_class", pointer=f"{pointer}/name"
+                )
+            if entry.id in ids:
+                raise InvalidRequest(
+                    f"The class '{entry.name}' cannot have the id {entry.id}: another class has it. "
+                    "A class without an id gets its position.",
+                    code="duplicate_class",
+                    pointer=f"{pointer}/id",
+                )
+            entries.append(entry)
+            names.add(entry.name)
+            ids.add(entry.id)
+        return ClassMap(classes=tuple(entries))._within_bytes()
+
+    def _within_bytes(self) -> "ClassMap":
+        size = len(self.model_dump_json().encode())
+        if size > MAX_CLASS_MAP_BYTES:
+            raise TooLarge(
+                f"The class map has {size:,} bytes in JSON; it may have {MAX_CLASS_MAP_BYTES:,}. Use shorter names.",
+                pointer="/classes",
+            )
+        return self
+
+    def replace(self, classes: Sequence[ClassInput]) -> "ClassMap":
+        """The map that a whole new list of classes makes: these classes, perhaps in other colours, then new ones.
+
+        A class given without id or colour keeps its own. Raises Conflict when one of these classes is missing, or
+        changes its name, id or place (R2), and what `append` raises.
+        """
+        for position, entry in enumerate(self.classes):
+            given = classes[position] if position < len(classes) else None
+            if given is None or given.name != entry.name or given.id not in (None, entry.id):
+                raise Conflict(
+                    f"The class '{entry.name}' must stay at position {position} with the id {entry.id}: names, ids and "
+                    "order of existing classes never change. Append new classes at the end.",
+                    code="class_map_append_only",
+                    pointer=f"/classes/{position}",
+                )
+        kept = tuple(
+            entry if given.color is None else ClassEntry(name=entry.name, id=entry.id, color=given.color)
+            for entry, given in zip(self.classes, classes, strict=False)
+        )
+        return ClassMap(classes=kept).append(classes[len(kept) :])
+
+
+def _entry(given: ClassInput, position: int) -> ClassEntry:
+    return ClassEntry(
+        name=given.name,
+        id=position if given.id is None else given.id,
+        color=given.color or PALETTE[position % len(PALETTE)],
+    )

@@ -1,0 +1,177 @@
+"""Patches: what a MODIFY gives of a frame, its sensors, coordinate frames and labels (R17, R19).
+
+A patch has the fields of what it changes, all optional but the id. What is given is as strictly valid as in an ADD;
+null means not given, everywhere. Whether a patch suits its frame is known only where they meet: see `merge`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tidemark.domain.canonical import canonical_json
+from tidemark.domain.frames.coordinate_frames import Camera, Quaternion, Vector
+from tidemark.domain.frames.embeddings import Embedding
+from tidemark.domain.frames.fields import (
+    SHAPE,
+    Count,
+    Flag,
+    Index,
+    Instant,
+    LongText,
+    MetadataPatch,
+    Name,
+    Number,
+    Size,
+    Text,
+    Url,
+)
+from tidemark.domain.frames.frames import Geo, duplicates
+from tidemark.domain.frames.labels import Keypoints, LabelType, Point, Polygons, distinct_instances
+from tidemark.domain.frames.sensors import PointFormat, ResizeMode, SensorType
+from tidemark.domain.ids import CoordinateFrameId, FrameId, LabelId, SensorId
+from tidemark.domain.limits import MAX_INSTANCES, MAX_LABELS_PER_FRAME, MAX_SENSORS
+from tidemark.domain.problems import Problem, pointer
+
+
+class _Patch(BaseModel):
+    model_config = SHAPE
+
+
+class SensorPatch(_Patch):
+    """Some of a sensor's fields; `type` is needed for a new sensor."""
+
+    id: SensorId
+    type: SensorType | None = None
+    captured_at: Instant | None = None
+    coordinate_frame: CoordinateFrameId | None = None
+    metadata: MetadataPatch | None = None
+    url: Url | None = None
+    preview_url: Url | None = None
+    width: Count | None = None
+    height: Count | None = None
+    overlay_id: SensorId | None = None
+    resize_mode: ResizeMode | None = None
+    format: PointFormat | None = None
+    intensity_url: Url | None = None
+    range_url: Url | None = None
+    text: LongText | None = None
+
+
+class CoordinateFramePatch(_Patch):
+    """Some of a coordinate frame's fields; `type` is needed for a new one."""
+
+    id: CoordinateFrameId
+    type: Literal["2D", "3D"] | None = None
+    parent: CoordinateFrameId | None = None
+    position: Vector | None = None
+    orientation: Quaternion | None = None
+    camera: Camera | None = None
+
+
+class InstancePatch(_Patch):
+    """Some of an instance's fields; `class` is needed for a new instance."""
+
+    id: Index
+    class_name: Name | None = Field(default=None, alias="class")
+    attributes: MetadataPatch | None = None
+
+
+Instances = Annotated[
+    tuple[InstancePatch, ...], Field(max_length=MAX_INSTANCES, fail_fast=True), AfterValidator(distinct_instances)
+]
+
+
+class LabelPatch(_Patch):
+    """Some of a label's fields; `type` and all that the type requires are needed for a new label."""
+
+    id: LabelId
+    type: LabelType | None = None
+    class_name: Name | None = Field(default=None, alias="class")
+    sensor: SensorId | None = None
+    attributes: MetadataPatch | None = None
+    embedding: Embedding | None = None
+    iscrowd: Flag | None = None
+    top: Number | None = None
+    left: Number | None = None
+    width: Size | None = None
+    height: Size | None = None
+    x1: Number | None = None
+    y1: Number | None = None
+    x2: Number | None = None
+    y2: Number | None = None
+    keypoints: Keypoints | None = None
+    polygons: Polygons | None = None
+    center: Point | None = None
+    url: Url | None = None
+    resize_mode: ResizeMode | None = None
+    instances: Instances | None = None
+    secondary_labels: MetadataPatch | None = None
+    coordinate_frame: CoordinateFrameId | None = None
+    position: Vector | None = None
+    dimensions: tuple[Size, Size, Size] | None = None
+    rotation: Quaternion | None = None
+    index: Index | None = None
+    token: Text | None = None
+    visible: Flag | None = None
+
+    def all_instances(self) -> tuple[InstancePatch, ...]:
+        """The instances that it gives."""
+        return self.instances or ()
+
+
+class PartialFrame(_Patch):
+    """Some of a frame's fields, and patches of its parts. Labels, sensors and coordinate frames go by their ids."""
+
+    frame_id: FrameId
+    captured_at: Instant | None = None
+    device_id: Text | None = None
+    geo: Geo | None = None
+    sensors: Annotated[tuple[SensorPatch, ...], Field(max_length=MAX_SENSORS)] | None = None
+    coordinate_frames: Annotated[tuple[CoordinateFramePatch, ...], Field(max_length=MAX_SENSORS)] | None = None
+    metadata: MetadataPatch | None = None
+    embedding: Embedding | None = None
+    labels: Annotated[tuple[LabelPatch, ...], Field(max_length=MAX_LABELS_PER_FRAME)] | None = None
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        problems = [
+            *duplicates("sensor", "sensors", self.sensors or ()),
+            *duplicates("coordinate frame", "coordinate_frames", self.coordinate_frames or ()),
+            *duplicates("label", "labels", self.labels or ()),
+        ]
+        if problems:
+            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
+        return self
+
+
+class FramePatch(_Patch):
+    """What a MODIFY asks for: fields to set, and labels to remove. Removing comes first."""
+
+    frame: PartialFrame
+    remove_labels: Annotated[
+        tuple[LabelId, ...],
+        Field(max_length=MAX_LABELS_PER_FRAME, fail_fast=True),
+        BeforeValidator(lambda ids: () if ids is None else ids),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _does_not_contradict_itself(self) -> Self:
+        removed = set(self.remove_labels)
+        problems = [
+            Problem(
+                "label_given_and_removed",
+                pointer("frame", "labels", position, "id"),
+                f"The label '{label.id}' is both given and in 'remove_labels'.",
+            )
+            for position, label in enumerate(self.frame.labels or ())
+            if label.id in removed
+        ]
+        if problems:
+            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
+        return self
+
+    @property
+    def canonical(self) -> bytes:
+        """This patch in canonical JSON, without nulls; `parse_patch` reads it back."""
+        return canonical_json(self.model_dump(include={"frame", "remove_labels"}, exclude_none=True))

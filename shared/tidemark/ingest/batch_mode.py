@@ -1,0 +1,58 @@
+"""BATCH datasets: one upload fills them, all of its rows or none, and after that they never change (R22).
+
+An upload that comes in a request fills the dataset in the transaction that records it. One that comes in files is read
+to the end first, and nothing of it sent; then it either fills the dataset, and its windows are sent, or is refused as a
+whole. What its rows teach is kept apart until then.
+"""
+
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import TransactionRefused
+from tidemark.catalog import catalog
+from tidemark.domain.datasets import Dataset, Mode
+from tidemark.domain.errors import Conflict
+from tidemark.uploads import chunked_uploads
+from tidemark.uploads.chunked_uploads import PartedUpload
+
+
+def refuse_if_filled(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
+    """Raises Conflict (`dataset_sealed`) where a BATCH dataset is filled, or being filled, by another upload."""
+    if dataset.mode is Mode.BATCH:
+        filled_by = catalog.state(backend, dataset.uid).filled_by
+        if filled_by not in (None, upload_id):
+            raise sealed(dataset.name, filled_by)
+
+
+def sealed(dataset: str, filled_by: str | None) -> Conflict:
+    """The refusal of a mutation of a BATCH dataset that has its upload."""
+    by = f" Upload {filled_by} fills it." if filled_by else ""
+    return Conflict(
+        f"The dataset {dataset!r} is a BATCH dataset: one upload fills it, and after that it never changes.{by} "
+        "Put what is to change into a STREAMING dataset.",
+        code="dataset_sealed",
+    )
+
+
+def refusal(wrong: int, rows: int) -> str:
+    """Why a BATCH upload with rows that are wrong was refused."""
+    return f"{wrong:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
+
+
+def decide(backend: Backend, upload: PartedUpload) -> PartedUpload:
+    """Let an upload whose files are all read fill its dataset, or refuse it as a whole; once decided, it stays so.
+
+    Raises TransactionRefused where another invocation was faster.
+    """
+    if upload.is_decided:
+        return upload
+    counts = upload.upload
+    if counts.rejected:
+        return chunked_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
+    draft, seen = catalog.schema(backend, upload.uid, draft=counts.id, fresh=True)
+    learned = catalog.SchemaGrowth(draft, 1) if seen else None
+    try:
+        return chunked_uploads.release(backend, upload, learned)
+    except TransactionRefused:
+        filled_by = catalog.state(backend, upload.uid).filled_by
+        if filled_by in (None, counts.id):
+            raise
+        return chunked_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)

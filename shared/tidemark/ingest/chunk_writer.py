@@ -1,0 +1,133 @@
+"""From rows to a part: rows are validated, and those that are good written to a pack and cut into windows.
+
+Nothing refers to the pack until the part is recorded, which is the caller's to do; before that, nothing has happened.
+What the rows teach the dataset is recorded with the part, in one transaction: a part that another one forestalled has
+taught nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic_core import to_json
+
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.catalog.catalog import SchemaGrowth, SchemaMoved
+from tidemark.domain.canonical import digest
+from tidemark.domain.datasets import Dataset, Mode
+from tidemark.domain.errors import RowError, Unavailable
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.rows.validation import AcceptedRow, RowValidator
+from tidemark.domain.uploads import Upload
+from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut
+from tidemark.shards.packs import PackWriter
+from tidemark.uploads import chunks
+from tidemark.uploads.chunks import Part
+
+RACES = 8
+"""Times that rows are taken anew because another request taught the dataset new metadata fields meanwhile."""
+
+T = TypeVar("T")
+
+Row = tuple[int, Any]
+"""A row's number and its value, any parsed JSON."""
+
+
+class Checked(NamedTuple):
+    """Rows after validation."""
+
+    total: int
+    accepted: list[AcceptedRow]
+    errors: list[RowError]
+    growth: SchemaGrowth | None = None
+    """What the accepted rows teach the dataset, to be recorded with the part."""
+
+
+class Written(NamedTuple):
+    """A part that is written to a pack, and its windows."""
+
+    part: Part
+    windows: list[Window]
+
+
+def until_accepted(accept: Callable[[bool], T]) -> T:
+    """What `accept` answers; tried anew, then told to judge by fresh definitions, while others teach the dataset.
+
+    Raises Unavailable.
+    """
+    for tried in range(RACES):
+        with suppress(SchemaMoved):
+            return accept(tried > 0)
+    raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
+
+
+def check(
+    backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, draft: str = ""
+) -> Checked:
+    """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`.
+
+    `draft` is the upload whose own schema it is, where it has one.
+    """
+    class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
+    schema, revision = catalog.schema(backend, dataset.uid, draft=draft, fresh=fresh)
+    validator = RowValidator(class_map, schema, repeats=repeats, adds_only=dataset.mode is Mode.BATCH)
+    checked = _validate(rows, validator)
+    if not fresh and any(error.code == "unknown_class" for error in checked.errors):
+        return check(backend, dataset, rows, fresh=True, repeats=repeats, draft=draft)
+    if validator.schema == schema:
+        return checked
+    return checked._replace(growth=SchemaGrowth(validator.schema, revision))
+
+
+def write(
+    backend: Backend,
+    dataset: Dataset,
+    checked: Checked,
+    described: Callable[[Checked, int], Upload],
+    *,
+    name: str = "",
+    body_digest: str = "",
+) -> Written:
+    """Write accepted rows, their windows and the errors to a pack, and make the part of it.
+
+    `described` tells the upload with the counts of the part, from the rows and the number of windows.
+    """
+    pack = PackWriter(dataset.uid)
+    plans = [
+        WindowPlan(number=number, shard=shard, rows=[_window_row(pack, row) for row in rows])
+        for number, (shard, rows) in enumerate(cut(checked.accepted, dataset.shards))
+    ]
+    errors = pack.add(to_json(checked.errors)) if checked.errors else None
+    index = pack.add(to_json(plans))
+    pack.write(backend)
+    part = Part(
+        uid=dataset.uid,
+        upload=described(checked, len(plans)),
+        name=name,
+        body_digest=body_digest,
+        pack=pack.name,
+        index=index,
+        errors=errors,
+        deletes=any(row.op is Op.DELETE for row in checked.accepted),
+    )
+    return Written(part, [chunks.window(part, plan) for plan in plans])
+
+
+def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
+    accepted: list[AcceptedRow] = []
+    errors: list[RowError] = []
+    for number, value in rows:
+        outcome = validator.check(number, value)
+        if isinstance(outcome, list):
+            errors.extend(outcome)
+        else:
+            accepted.append(outcome)
+    return Checked(len(rows), accepted, errors)
+
+
+def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:
+    offset = length = 0
+    if row.op is not Op.DELETE:
+        offset, length = pack.add(row.payload)
+    return WindowRow(row.row, row.op, row.frame_id, offset, length, digest(row.payload), row.labels, row.classes)

@@ -1,0 +1,1 @@
+"""Resuming after a crash, retrying, and giving up."""

@@ -1,0 +1,154 @@
+"""Going on with uploads that were left lying, because whatever worked on them died between two steps.
+
+Every step of an upload is on record before it is sent on its way; so what was not sent can be told from the record. A
+sweep looks at all uploads that have not settled and has those resumed that have taken long.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import TransactionRefused
+from tidemark.catalog import catalog
+from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.windows import MayBeComplete
+from tidemark.ingest import batch_mode, file_reader
+from tidemark.recovery import dead_letters, retry
+from tidemark.transfers import workflow
+from tidemark.uploads import chunked_uploads, chunks, file_records
+from tidemark.uploads import records as upload_records
+from tidemark.uploads.chunked_uploads import PartedUpload
+from tidemark.uploads.chunks import Part
+
+SWEPT_EVERY = timedelta(minutes=15)
+"""From one sweep to the next, which `infra` sets."""
+LONG = timedelta(minutes=30)
+"""How long an upload may be pending before it is resumed: the queues try a message for a quarter of an hour. If it is
+still pending it is resumed after twice that time, and so on, so that a load that takes a day is not sent many times."""
+WAITS = timedelta(days=7)
+"""How long an upload may wait for its files; their URLs are good for an hour."""
+GIVES_UP = timedelta(days=5)
+"""How long an upload may be pending at all. What is not decided by then fails, so that whoever waits gets an answer;
+a retry can send it again."""
+DIGITS = "0123456789abcdef"
+"""Those that uids of datasets begin with: the partitions of the index of what has not settled."""
+
+
+def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
+    """Have the uploads resumed that are due at a time; answers the orders. Sixteen queries, and what they find."""
+    due = [order for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for order in found]
+    queues.send_orders(backend, due)
+    return due
+
+
+def _due(backend: Backend, digit: str, at: datetime) -> list[ResumeUpload]:
+    found = upload_records.unsettled(backend, digit)
+    return [ResumeUpload(uid=one.uid, upload=one.upload) for one in found if is_due(one.status, at - one.since)]
+
+
+def is_due(status: UploadStatus, age: timedelta) -> bool:
+    """Whether the sweep of this moment resumes an upload that has waited, or been pending, for some time."""
+    if status is UploadStatus.WAITING:
+        return age >= WAITS
+    due = LONG
+    while due <= age:
+        if age < due + 2 * SWEPT_EVERY:  # by two sweeps, of which one may be lost or late
+            return True
+        due *= 2
+    return False
+
+
+def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
+    """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
+    there was no time for all of it. What is sent twice is done once."""
+    upload = upload_records.find(backend, order.uid, order.upload)
+    if upload is None and catalog.find_state(backend, order.uid) is None:  # the dataset was purged meanwhile
+        return None
+    if upload is None:
+        raise LookupError(f"there is no upload {order.upload} of {order.uid}")
+    if upload.settled_at is not None:
+        return None
+    record = chunked_uploads.find(backend, order.uid, order.upload)
+    if record is None:
+        _send(backend, upload, chunks.get(backend, order.uid, order.upload))
+        return None
+    if upload.status is UploadStatus.WAITING:
+        chunked_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
+        return None
+    try:
+        # A place in an earlier retry is none in this one.
+        part = _resume_parts(backend, record, order.part if order.retries == upload.retries else "", has_time)
+    except TransactionRefused:  # another invocation is at it
+        return None
+    return order.model_copy(update={"part": part, "retries": upload.retries}) if part else None
+
+
+def _resume_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Answers the name of the part to go on with, if there was no time for all. Raises TransactionRefused."""
+    if not record.is_read and not first:
+        _read_on(backend, record)
+    if record.is_read and record.transfer is not None:
+        record = workflow.release(backend, record)
+    elif record.is_read:
+        record = batch_mode.decide(backend, record)
+    if record.retrying:
+        part = retry.reopen_parts(backend, record, first, has_time)
+    else:
+        part = _send_parts(backend, record, first, has_time)
+    if part is None:
+        since = f"resumed-{uuid.uuid4().hex}"
+        queues.send_settled(backend, [MayBeComplete(dataset=record.uid, upload=record.upload.id, since=since)])
+    return part
+
+
+def _read_on(backend: Backend, record: PartedUpload) -> None:
+    """Have read what is not; or end it, after a long time."""
+    is_given_up = _is_given_up(backend, record.upload)
+    if record.transfer is not None and is_given_up:
+        workflow.fail(backend, record, f"they were not within {GIVES_UP.days} days")
+    elif record.transfer is not None:
+        workflow.start(backend, record, again=True)
+    else:
+        _read_files(backend, record, is_given_up)
+
+
+def _read_files(backend: Backend, record: PartedUpload, is_given_up: bool) -> None:
+    unread = [file for file in file_records.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
+    if is_given_up:
+        for file in unread:
+            file_reader.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
+        return
+    orders = [ReadFile(uid=record.uid, upload=record.upload.id, file=file.number) for file in unread]
+    queues.send_orders(backend, orders)
+
+
+def _send_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    if not record.may_send:
+        return None
+    last = workflow.last_windows(backend, record)
+    for part in chunks.of_upload(backend, record.uid, record.upload.id, first):
+        if not has_time():
+            return part.name
+        _send(backend, record.upload, part, last.get(chunks.source_of(part.name), ""))
+    return None
+
+
+def _send(backend: Backend, upload: Upload, part: Part, until: str = "") -> None:
+    """Send the windows of a part that are not decided; or decide, after a long time, that they failed.
+
+    `until` is the last window of a roll back in the shard of this part.
+    """
+    if part.is_settled:
+        return
+    windows = chunks.unsettled_windows(backend, part, until)
+    if _is_given_up(backend, upload):
+        queues.send_settled(backend, [dead_letters.give_up(backend, window) for window in windows])
+    else:
+        queues.send_windows(backend, windows)
+
+
+def _is_given_up(backend: Backend, upload: Upload) -> bool:
+    return backend.clock() - (upload.pending_since or upload.accepted_at) >= GIVES_UP

@@ -1,0 +1,134 @@
+"""Retrying uploads: windows that were given up are sent again, in an attempt of their own (R30).
+
+What was applied is not touched: an attempt is decided by a marker of its own, and begins only where the one before it
+was decided as given up. Rows that failed for a reason of their own stay as they are; their sender mends and sends them.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tidemark.aws import queues
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import TransactionRefused
+from tidemark.catalog import catalog
+from tidemark.domain.errors import Conflict
+from tidemark.domain.intake_tasks import ResumeUpload
+from tidemark.domain.uploads import Source, Upload, UploadStatus
+from tidemark.retention.archive import refuse_if_archived
+from tidemark.transfers import workflow
+from tidemark.uploads import chunked_uploads, chunks
+from tidemark.uploads import records as upload_records
+from tidemark.uploads.chunked_uploads import PartedUpload
+from tidemark.uploads.chunks import Part
+
+
+def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
+    """Send the windows of an upload that were given up again, or let its workflow go on where it failed; answers the
+    upload, which is pending once more.
+
+    Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
+    """
+    owner = catalog.dataset(backend, project, dataset)
+    refuse_if_archived(owner)
+    uid = owner.uid
+    found = upload_records.get(backend, uid, upload)
+    try:
+        if found.has_parts:
+            _retry_parts(backend, uid, upload)
+        else:
+            _retry_request(backend, uid, upload)
+    except TransactionRefused:
+        raise Conflict("Another retry of the upload was faster.", code="upload_pending") from None
+    return upload_records.get(backend, uid, upload)
+
+
+def _check(upload: Upload) -> None:
+    """Raises Conflict where there is nothing to be sent again, or not yet."""
+    if upload.settled_at is None:
+        raise Conflict("The upload has not settled; what failed can be retried once it has.", code="upload_pending")
+    if upload.windows_failed == 0:
+        raise Conflict(
+            "No window of the upload was given up. Rows that failed did so for reasons of their own, which its errors "
+            "tell; mend them and send them in a new upload.",
+            code="nothing_to_retry",
+        )
+
+
+def reopen_parts(backend: Backend, upload: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Send what was given up of a file upload that is being retried, from the part named `first` on.
+
+    Answers the part to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
+    or another invocation is at it.
+    """
+    for part in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
+        if not has_time():
+            return part.name
+        _reopen(backend, upload, part)
+    chunked_uploads.end_retry(backend, upload)
+    return None
+
+
+def _reopen(backend: Backend, upload: PartedUpload, part: Part) -> None:
+    """Send what was given up of a part; or what was reopened by an invocation that may have died before it sent it."""
+    undecided = part
+    if part.is_settled and part.given_up:
+        undecided = chunks.reopen(backend, part)
+        chunked_uploads.reopen_part(backend, upload, part, undecided)
+    if not undecided.is_settled:
+        queues.send_windows(backend, chunks.unsettled_windows(backend, undecided))
+
+
+def _retry_request(backend: Backend, uid: str, upload: str) -> None:
+    part = chunks.get(backend, uid, upload)
+    _check(part.upload)
+    reopened = chunks.reopen(backend, part).updated(_pending_again(backend, part.upload))
+    chunks.update(backend, reopened)
+    queues.send_windows(backend, chunks.unsettled_windows(backend, reopened))
+
+
+def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
+    record = chunked_uploads.find(backend, uid, upload)
+    if record is None:
+        raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
+    was_stopped = record.transfer is not None and record.upload.settled_at is not None and not record.released
+    others = _check_rollback(backend, record, was_stopped) if record.upload.source is Source.ROLLBACK else []
+    changes = _pending_again(backend, record.upload)
+    if was_stopped:
+        changes["rejected"] = 0
+    else:
+        _check(record.upload)
+    begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=not was_stopped)
+    chunked_uploads.begin_retry(backend, record, begun, others)
+    if was_stopped:
+        workflow.start(backend, begun)
+    else:
+        queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
+
+
+def _check_rollback(backend: Backend, record: PartedUpload, was_stopped: bool) -> list[Any]:
+    """The write that holds only as long as a roll back is the last one of its dataset: what is left of it would undo
+    parts of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
+    if was_stopped:
+        raise Conflict(
+            "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
+            code="nothing_to_retry",
+        )
+    last = catalog.state(backend, record.uid).rolled_back_by
+    if last != record.upload.id:
+        raise Conflict(
+            f"The dataset was rolled back once more since, by upload {last}; roll back anew to what you want.",
+            code="nothing_to_retry",
+        )
+    return [{"Update": catalog.roll_back(backend, record.uid, record.upload.id, record.upload.id)}]
+
+
+def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:
+    return {
+        "status": UploadStatus.PENDING,
+        "reason": None,
+        "pending_since": backend.clock(),
+        "retries": upload.retries + 1,
+        "settled_at": None,
+        "version": None,
+    }

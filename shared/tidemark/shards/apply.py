@@ -1,0 +1,253 @@
+"""Applying windows: the only writer of frame versions.
+
+A window is resolved against its frames as they are at the shard's head, then committed in one transaction that holds
+only if the head is still there and the window was never applied. Doing it twice, late, or at the same time as another
+invocation therefore changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import TransactionRefused
+from tidemark.domain.canonical import digest
+from tidemark.domain.errors import Unavailable
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.rows.validation import parse_frame, parse_patch
+from tidemark.domain.uploads import RowOutcome
+from tidemark.domain.windows import Settled, Turn, Window, WindowRow
+from tidemark.shards import log, packs, restore
+from tidemark.shards.log import FrameVersion, Head, Marker
+from tidemark.shards.packs import PackWriter, Pointer
+from tidemark.uploads.chunks import source_of
+
+RACES = 5
+"""Times that a window starts over because another invocation moved the head under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """What a row writes: `pointer` None removes the frame."""
+
+    row: WindowRow
+    pointer: Pointer | None
+    labels: int
+    classes: dict[str, int]
+
+
+class OutOfTurn(Exception):
+    """A window was delivered to an invocation so slow that later windows of its shard have been applied meanwhile.
+
+    Its message has been given to another invocation, or to the dead letters; it is decided there.
+    """
+
+
+def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
+    """Apply a window to its shard, or find that this was done before; answers what became of its rows.
+
+    `turn` is that of the window's message. Raises OutOfTurn, and Unavailable where other invocations were faster again
+    and again; the window may then be applied later.
+    """
+    for _ in range(RACES):
+        head, marker = log.head_and_marker(backend, window)
+        if marker is None and turn.is_before(head.turn):
+            raise OutOfTurn(f"window {window.id}, {turn}, comes after {head.turn}")
+        if marker is None:
+            try:
+                marker = _commit(backend, window, turn, head)
+            except TransactionRefused:
+                continue
+        return marker.settled(window)
+    raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
+
+
+def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
+    """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
+    written with the last one. Raises TransactionRefused."""
+    if window.plan.restore is None:
+        current = _current_versions(backend, window, head)
+        writes, outcomes = _resolve(backend, window, window.plan.rows, current)
+        marker = _marker(len(writes), outcomes)
+        _append(backend, window, turn, head, writes, current, marker)
+        return marker
+    left = restore.rows_left(backend, window, head)
+    applied = left.restored
+    for number, rows in enumerate(left.stretches, 1):
+        writes, _ = _resolve(backend, window, rows, left.current)
+        applied += len(writes)
+        marker = replace(_marker(applied, []), found=applied)
+        is_last = number == len(left.stretches)
+        head = _append(backend, window, turn, head, writes, left.current, marker if is_last else None)
+    return marker
+
+
+def _marker(applied: int, outcomes: Sequence[RowOutcome]) -> Marker:
+    return Marker(
+        applied=applied,
+        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
+        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
+        outcomes=tuple(outcomes),
+    )
+
+
+def _append(
+    backend: Backend,
+    window: Window,
+    turn: Turn,
+    head: Head,
+    writes: Sequence[_Write],
+    current: dict[str, FrameVersion],
+    marker: Marker | None,
+) -> Head:
+    """Append writes to the shard's log in one transaction; answers its head after that."""
+    after = _advanced(head, turn, writes, current)
+    versions = [
+        FrameVersion(
+            frame_id=write.row.frame_id,
+            n=after.n,
+            op=write.row.op,
+            pointer=write.pointer,
+            labels=write.labels,
+            classes=write.classes,
+            upload=window.upload,
+            actor=window.actor,
+            at=window.accepted_at,
+        )
+        for write in writes
+    ]
+    log.commit(backend, window, head, after, versions, marker, backend.clock())
+    return after
+
+
+def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
+    """The newest versions of the frames that a window touches. An id above all that the shard ever held has none: no
+    read."""
+    known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
+    found = backend.parallel(
+        lambda frame_id: log.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
+    )
+    return {version.frame_id: version for version in found if version}
+
+
+def _resolve(
+    backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
+) -> tuple[list[_Write], list[RowOutcome]]:
+    writes: list[_Write] = []
+    outcomes: list[RowOutcome] = []
+    merges: list[WindowRow] = []
+    gives_way = rows is window.plan.rows and _gives_way(backend, window)
+    overtaken = _overtaken(backend, window, current) if gives_way else frozenset()
+    for row in rows:
+        newest = current.get(row.frame_id)
+        if newest and row.frame_id in overtaken:
+            outcomes.append(_superseded(row, newest))
+            continue
+        match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
+            case Effect.PUT:
+                writes.append(_Write(row, packs.payload_of(row, window.pack), row.labels, row.classes))
+            case Effect.MERGE:
+                merges.append(row)
+            case Effect.REMOVE:
+                writes.append(_Write(row, None, 0, {}))
+            case Effect.NOTHING:
+                outcomes.append(_unknown_frame(row))
+    if merges:
+        merged, refused = _merge(backend, window, merges, current)
+        writes.extend(merged)
+        outcomes.extend(refused)
+    return writes, outcomes
+
+
+def _gives_way(backend: Backend, window: Window) -> bool:
+    """Whether others may have come before a window that was to come before them."""
+    if window.again or not window.until:
+        return window.again
+    return log.markers(backend, window.dataset, [(window.plan.shard, window.until)]) != [None]
+
+
+def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
+    """The frames that were changed meanwhile by a later upload, or by a later row of the same file."""
+    later = {version.frame_id for version in current.values() if version.at > window.accepted_at}
+    same = [version for version in current.values() if window.part and version.upload == window.upload]
+    places = log.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
+    mine = (window.part, window.plan.number)
+    source = source_of(window.part) if window.part else None
+    later |= {
+        version.frame_id for version in same if places[version.n] > mine and source_of(places[version.n][0]) == source
+    }
+    return frozenset(later)
+
+
+def _merge(
+    backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
+) -> tuple[list[_Write], list[RowOutcome]]:
+    """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
+    states = [current[row.frame_id].stored for row in rows]
+    payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
+    pack = PackWriter(window.dataset)
+    writes: list[_Write] = []
+    refused: list[RowOutcome] = []
+    for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
+        try:
+            merged = merge(parse_frame(state), parse_patch(patch))
+        except MergeRefused as refusal:
+            refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
+            continue
+        writes.append(_stored(pack, row, merged))
+    if writes:
+        pack.write(backend)
+    return writes, refused
+
+
+def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
+    payload = frame.canonical
+    span = pack.add(payload)
+    pointer = Pointer(pack.name, span.offset, span.length, digest(payload))
+    return _Write(row, pointer, frame.label_count(), frame.class_counts())
+
+
+def _advanced(head: Head, turn: Turn, writes: Sequence[_Write], current: dict[str, FrameVersion]) -> Head:
+    frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
+    for write in writes:
+        replaced = current.get(write.row.frame_id)
+        frames += (write.pointer is not None) - bool(replaced and replaced.pointer)
+        labels += write.labels - (replaced.labels if replaced else 0)
+        added += write.pointer.length if write.pointer else 0
+        replaced_bytes += replaced.pointer.length if replaced and replaced.pointer else 0
+    return Head(
+        n=head.n + 1,
+        frames=frames,
+        labels=labels,
+        highest=max([head.highest, *(write.row.frame_id for write in writes)]),
+        turn=turn,
+        revisions=head.revisions + len(writes),
+        live_bytes=head.live_bytes + added - replaced_bytes,
+        payload_bytes=head.payload_bytes + added,
+    )
+
+
+def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:
+    return _outcome(
+        row,
+        "dropped",
+        "superseded",
+        f"A later row, of upload {newest.upload}, has changed frame {row.frame_id!r} meanwhile; its change stands.",
+    )
+
+
+def _unknown_frame(row: WindowRow) -> RowOutcome:
+    return _outcome(
+        row,
+        "dropped",
+        "unknown_frame",
+        f"{row.op} of frame {row.frame_id!r}, which is not in the dataset; nothing was changed.",
+    )
+
+
+def _outcome(
+    row: WindowRow, outcome: Literal["dropped", "failed"], code: str, message: str, *, pointer: str = ""
+) -> RowOutcome:
+    return RowOutcome(row=row.row, frame_id=row.frame_id, code=code, pointer=pointer, message=message, outcome=outcome)

@@ -1,0 +1,412 @@
+"""A shard's log: its head, its commits, the markers of applied windows, and the frame versions themselves.
+
+Only `commit` writes here, beside `mark_failed` for windows that are given up, and a commit is one transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import Item, Key, padded, shard_pk
+from tidemark.domain.frames.mutations import Op
+from tidemark.domain.uploads import RowOutcome
+from tidemark.domain.windows import FIRST_TURN, Settled, Turn, Window
+from tidemark.shards.packs import Pointer
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+ABOVE_ALL_IDS = "F$"
+"""Sorts right after every key that starts with `F#`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameVersion:
+    """One change of one frame, as the log keeps it. `pointer` is None for a DELETE."""
+
+    frame_id: str
+    n: int
+    op: Op
+    pointer: Pointer | None
+    labels: int
+    classes: dict[str, int]
+    upload: str
+    actor: str
+    at: datetime
+
+    @property
+    def stored(self) -> Pointer:
+        """Where the frame's payload lies. Raises LookupError for a DELETE, which has none."""
+        if self.pointer is None:
+            raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
+        return self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a shard's log has come, and what is alive in it."""
+
+    n: int = 0
+    frames: int = 0
+    labels: int = 0
+    highest: str = ""
+    """The highest frame id that the shard ever held."""
+    turn: Turn = FIRST_TURN
+    """The turn of the window applied last; a window whose turn was before it comes too late."""
+    revisions: int = 0
+    """Frame versions that the shard has, DELETEs included."""
+    live_bytes: int = 0
+    """Bytes of the payloads of the live frames."""
+    payload_bytes: int = 0
+    """Bytes of the payloads of all frame versions, each counted as often as a frame version has it."""
+
+
+class Commit(NamedTuple):
+    """One entry of a shard's log: the window behind it, by its place in its upload, and the frames it changed."""
+
+    n: int
+    upload: str
+    part: str
+    number: int
+    frame_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What became of a window; it exists from the moment that this is decided."""
+
+    applied: int
+    dropped: int
+    failed: int
+    found: int = 0
+    """Rows that it came to by itself, at its turn."""
+    outcomes: tuple[RowOutcome, ...] = ()
+    """The rows that did not take effect."""
+    given_up: bool = False
+    """Whether it was never applied, so that it may be tried once more."""
+
+    def settled(self, window: Window) -> Settled:
+        """The message that tells the dataset so."""
+        return Settled(
+            dataset=window.dataset,
+            upload=window.upload,
+            part=window.part,
+            window=window.plan.number,
+            attempt=window.attempt,
+            applied=self.applied,
+            dropped=self.dropped,
+            failed=self.failed,
+            found=self.found,
+            given_up=self.given_up,
+        )
+
+
+def head_and_marker(backend: Backend, window: Window) -> tuple[Head, Marker | None]:
+    """The head of a window's shard and the window's marker, if it has one: one request."""
+    pk = shard_pk(window.dataset, window.plan.shard)
+    head_key, marker_key = Key(pk, "HEAD"), _marker_key(pk, window.id)
+    found = table.get_many(backend, [head_key, marker_key])
+    marker = found.get(marker_key)
+    return _head(found.get(head_key)), _marker(marker) if marker else None
+
+
+def heads(backend: Backend, uid: str, shards: int) -> list[Head]:
+    """The heads of all shards of a dataset: one request."""
+    keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
+    found = table.get_many(backend, keys)
+    return [_head(found.get(key)) for key in keys]
+
+
+def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
+    """The markers of windows given as (shard, window id), None for those not decided yet."""
+    keys = [_marker_key(shard_pk(uid, shard), window_id) for shard, window_id in windows]
+    found = table.get_many(backend, keys)
+    return [_marker(found[key]) if key in found else None for key in keys]
+
+
+def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -> FrameVersion | None:
+    """The newest version of a frame at or below `head`, DELETE included: one query of one item."""
+    found = revisions(backend, uid, shard, frame_id, head, limit=1)
+    return found[0] if found else None
+
+
+def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int) -> list[FrameVersion]:
+    """The newest `limit` versions of a frame at or below `head`, newest first."""
+    found: list[FrameVersion] = []
+    high: str | None = _frame_sk(frame_id, head)
+    while high is not None and len(found) < limit:
+        items, stopped = table.query(
+            backend,
+            shard_pk(uid, shard),
+            _frame_sk(frame_id, 0),
+            high,
+            forward=False,
+            limit=limit - len(found),
+        )
+        found.extend(_frame_version(item) for item in items)
+        high = _frame_sk(frame_id, found[-1].n - 1) if stopped and found else None
+    return found
+
+
+def frame_versions(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]) -> list[FrameVersion]:
+    """The frame versions of these shards, frame ids and commits, all of which exist: one request for each hundred."""
+    keys = [Key(shard_pk(uid, shard), _frame_sk(frame_id, n)) for shard, frame_id, n in changes]
+    found = table.get_many(backend, keys)
+    return [_frame_version(found[key]) for key in keys]
+
+
+def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
+    """The ids of the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits,
+    in order of the frames' keys. A request for each MB of commits."""
+    found: dict[str, int] = {}
+    for commit in commits(backend, uid, shard, low, high):
+        found.update(dict.fromkeys(commit.frame_ids, commit.n))
+    return dict(sorted(found.items(), key=lambda change: f"{change[0]}#"))
+
+
+def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
+    """The commits `low` < n ≤ `high` of a shard, oldest first: a request for each MB."""
+    for item in table.query_all(backend, shard_pk(uid, shard), f"C#{padded(low + 1)}", f"C#{padded(high)}"):
+        frame_ids = [frame_id for frame_id, _ in item["frames"]]
+        yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
+
+
+def dense_run(
+    backend: Backend, uid: str, shard: int, frame_ids: Sequence[str], head: int
+) -> dict[str, list[FrameVersion]]:
+    """All versions at or below `head`, oldest first, of the first of these frames, which are in order of their keys.
+
+    Goes on as long as what lies between them is so little that reading it along costs less than a read for each: for
+    all of them where most frames of the shard are asked for, for a few or none where they lie far apart.
+    """
+    found: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
+    low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
+    size = min(FIRST_READ, WORTH_A_READ * len(frame_ids))
+    complete = seen = 0
+    while True:
+        items, stopped = table.query(backend, shard_pk(uid, shard), low, high, limit=size)
+        for version in map(_frame_version, items):
+            if version.n <= head and version.frame_id in found:
+                found[version.frame_id].append(version)
+        if stopped is None:
+            return found
+        while _frame_sk(frame_ids[complete], head) < stopped:
+            complete += 1
+        seen += len(items)
+        if seen > complete * WORTH_A_READ:
+            return {frame_id: found[frame_id] for frame_id in frame_ids[:complete]}
+        low, size = f"{stopped}!", size * 4
+
+
+WORTH_A_READ = 10
+"""Frame versions read in a row that cost what one read of its own does: they have some 350 bytes, a read unit 4 KB."""
+
+
+def frames_after(
+    backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
+) -> tuple[list[FrameVersion], str | None]:
+    """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
+
+    Reads what lies between, and what came after `head` lies there too. Where that is very much, it breaks off, and
+    answers also the frame id that it has come to.
+    """
+    alive: list[FrameVersion] = []
+    newest: FrameVersion | None = None
+    low = f"F#{after}$" if after else "F#"
+    come_to = after
+    for size in (max(limit + 1, FIRST_READ) * grown for grown in READS):
+        items, stopped = table.query(backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=size)
+        versions = [_frame_version(item) for item in items]
+        for version in versions:
+            if newest is not None and version.frame_id != newest.frame_id:
+                alive.extend(_living(newest))
+                newest = None
+                if len(alive) == limit:
+                    return alive, None
+            if version.n <= head:
+                newest = version
+        if stopped is None:
+            return [*alive, *_living(newest)], None
+        last = versions[-1]
+        before = [version.frame_id for version in versions if version.frame_id != last.frame_id]
+        if last.n <= head and before:  # its next version may count as well
+            low, come_to = f"{stopped}!", before[-1]
+            continue
+        if last.n <= head:  # nothing but versions of one frame: go straight to the one that counts
+            newest = frame_at(backend, uid, shard, last.frame_id, head)
+        low, come_to = f"F#{last.frame_id}$", last.frame_id
+        alive.extend(_living(newest))
+        newest = None
+        if len(alive) == limit:
+            return alive, None
+    return alive, come_to
+
+
+FIRST_READ = 100
+"""Items of the first query of a list, at least; most frames have but a few versions."""
+READS = (1, 4, 16)
+"""How the queries of a list grow before it breaks off."""
+
+
+def _living(newest: FrameVersion | None) -> list[FrameVersion]:
+    return [newest] if newest is not None and newest.op is not Op.DELETE else []
+
+
+def commit(
+    backend: Backend,
+    window: Window,
+    head: Head,
+    new_head: Head,
+    versions: Sequence[FrameVersion],
+    marker: Marker | None,
+    at: datetime,
+) -> None:
+    """Append a window to its shard's log: frame versions, commit record, marker and head in one transaction.
+
+    Without a marker there is more of the window to come; one that was given up meanwhile takes no more.
+
+    Raises TransactionRefused when the head is no longer `head` or the window is marked already.
+    """
+    pk = shard_pk(window.dataset, window.plan.shard)
+    commit_item = {
+        "window": window.id,
+        "upload": window.upload,
+        "part": window.part,
+        "number": window.plan.number,
+        "at": at.isoformat(),
+        "frames": [[version.frame_id, version.op] for version in versions],
+    }
+    writes: list[TransactWriteItemTypeDef] = [
+        {"Put": _moved(backend, pk, head, new_head)},
+        _marking(backend, _marker_key(pk, window.id), marker),
+        {
+            "Put": {
+                "TableName": backend.table,
+                "Item": table.put(Key(pk, f"C#{padded(new_head.n)}"), commit_item),
+            }
+        },
+        *(_frame_write(backend, pk, version) for version in versions),
+    ]
+    table.transact(backend, writes)
+
+
+def _marking(backend: Backend, key: Key, marker: Marker | None) -> Any:
+    """The write of a window's marker, or none, on condition that it has none."""
+    if marker is not None:
+        return table.creation(backend, key, _marker_item(marker))
+    return table.absence(backend, key)
+
+
+def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """The places in their uploads of the windows behind commits of a shard: by commit, the part and the number."""
+    keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
+    found = table.get_many(backend, keys)
+    return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in found.items()}
+
+
+def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
+    """Decide that a window failed, unless it has been decided already; tells whether this call decided it."""
+    pk = shard_pk(window.dataset, window.plan.shard)
+    return table.put_new(backend, _marker_key(pk, window.id), _marker_item(marker))
+
+
+def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
+    put: dict[str, Any] = {"TableName": backend.table, "Item": table.put(Key(pk, "HEAD"), asdict(new))}
+    if expected.n == 0:
+        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
+    return put | {
+        "ConditionExpression": "n = :expected",
+        "ExpressionAttributeValues": {":expected": {"N": str(expected.n)}},
+    }
+
+
+def _head(item: Item | None) -> Head:
+    if item is None:
+        return Head()
+    turn = Turn(*map(int, item["turn"]))
+    return Head(
+        n=int(item["n"]),
+        frames=int(item["frames"]),
+        labels=int(item["labels"]),
+        highest=item["highest"],
+        turn=turn,
+        revisions=int(item["revisions"]),
+        live_bytes=int(item["live_bytes"]),
+        payload_bytes=int(item["payload_bytes"]),
+    )
+
+
+def _marker_key(pk: str, window_id: str) -> Key:
+    return Key(pk, f"W#{window_id}")
+
+
+def _marker_item(marker: Marker) -> dict[str, Any]:
+    return {
+        "applied": marker.applied,
+        "dropped": marker.dropped,
+        "failed": marker.failed,
+        "found": marker.found or None,
+        "outcomes": [outcome.model_dump() for outcome in marker.outcomes] or None,
+        "given_up": marker.given_up or None,
+    }
+
+
+def _marker(item: Item) -> Marker:
+    outcomes = tuple(RowOutcome.model_validate(outcome) for outcome in item.get("outcomes", []))
+    given_up = bool(item.get("given_up"))
+    return Marker(
+        applied=int(item["applied"]),
+        dropped=int(item["dropped"]),
+        failed=int(item["failed"]),
+        found=int(item.get("found", 0)),
+        outcomes=outcomes,
+        given_up=given_up,
+    )
+
+
+def _frame_sk(frame_id: str, n: int) -> str:
+    return f"F#{frame_id}#{padded(n)}"
+
+
+def _frame_write(backend: Backend, pk: str, version: FrameVersion) -> "TransactWriteItemTypeDef":
+    # Written by hand, not through the general serializer: this is the hot path, one for every frame of an upload.
+    item: dict[str, Any] = {
+        "PK": {"S": pk},
+        "SK": {"S": _frame_sk(version.frame_id, version.n)},
+        "op": {"S": version.op},
+        "upload": {"S": version.upload},
+        "actor": {"S": version.actor},
+        "at": {"S": version.at.isoformat()},
+    }
+    if version.pointer is not None:
+        item |= {
+            "pack": {"S": version.pointer.pack},
+            "offset": {"N": str(version.pointer.offset)},
+            "length": {"N": str(version.pointer.length)},
+            "digest": {"S": version.pointer.digest},
+            "labels": {"N": str(version.labels)},
+        }
+        if version.classes:
+            item["classes"] = {"M": {name: {"N": str(count)} for name, count in version.classes.items()}}
+    return {"Put": {"TableName": backend.table, "Item": item}}
+
+
+def _frame_version(item: Item) -> FrameVersion:
+    _, frame_id, n = item["SK"].split("#")
+    pointer = None
+    if "pack" in item:
+        pointer = Pointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
+    return FrameVersion(
+        frame_id=frame_id,
+        n=int(n),
+        op=Op(item["op"]),
+        pointer=pointer,
+        labels=int(item.get("labels", 0)),
+        classes={name: int(count) for name, count in item.get("classes", {}).items()},
+        upload=item["upload"],
+        actor=item["actor"],
+        at=datetime.fromisoformat(item["at"]),
+    )

@@ -1,1 +1,0 @@
-"""How things are kept: keys and items of the table, packs in S3, messages on the queues."""

@@ -1,0 +1,371 @@
+"""Uploads of several parts, those of files and those that a workflow makes: their record, in which the parts add up.
+
+Many invocations work on one upload at a time: files, or shards, are read side by side, publish settles parts. None of
+them replaces the upload's record; each adds to its totals, in the transaction that records what is added, so that
+nothing is added twice. Only publish finishes an upload: its messages of one dataset come one after another.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tidemark.aws import shard_progress, table
+from tidemark.aws.backend import Backend
+from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.table import Item
+from tidemark.catalog import catalog
+from tidemark.catalog.catalog import SchemaGrowth
+from tidemark.domain.datasets import Mode
+from tidemark.domain.transfers import Transfer
+from tidemark.domain.uploads import InFlight, Upload, UploadStatus
+from tidemark.uploads import chunks, file_records
+from tidemark.uploads import records as upload_records
+from tidemark.uploads.chunks import Part
+from tidemark.uploads.file_records import StoredFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartedUpload:
+    """An upload of several parts, as it stands."""
+
+    uid: str
+    upload: Upload
+    parts: int = 0
+    parts_settled: int = 0
+    retrying: bool = False
+    """Whether windows of it that were given up are being sent again."""
+    released: bool = False
+    """Of an upload that is sent only once it is read whole, whether that is done."""
+    refused: str | None = None
+    """Of an upload of a BATCH dataset, why nothing of it is taken."""
+    transfer: Transfer | None = None
+    """What a workflow makes its rows of; None where they are in files."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every file, or every shard, is read."""
+        upload = self.upload
+        return upload.files_read == upload.files and upload.shards_read == upload.shards
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its windows may be sent, or never will be."""
+        is_held = self.upload.mode is Mode.BATCH or self.transfer is not None
+        return not is_held or self.released or self.refused is not None
+
+    @property
+    def may_send(self) -> bool:
+        """Whether its windows may be sent."""
+        return self.is_decided and self.refused is None
+
+    @property
+    def in_flight(self) -> InFlight:
+        """What of it is on its way: nothing before its windows may be sent."""
+        counts = {name: getattr(self.upload, name) for name in upload_records.TOTALS}
+        return InFlight.of_counts(counts) if self.may_send else InFlight()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is read and every window decided, and nobody has said so yet."""
+        if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
+            return False
+        return self.is_read and (self.refused is not None or self.parts_settled == self.parts)
+
+
+def creation(backend: Backend, upload: PartedUpload) -> Any:
+    """The write of a new upload, on condition that there is none of its id."""
+    return {"Put": _put(backend, _upload_item(upload)) | {"ConditionExpression": "attribute_not_exists(PK)"}}
+
+
+def create(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
+    """Write a new upload and its files; False if the upload exists already."""
+    writes: list[Any] = [creation(backend, upload)]
+    writes += [{"Put": file_records.written(backend, file)} for file in files]
+    try:
+        table.transact(backend, writes)
+    except table.TransactionRefused:
+        return False
+    return True
+
+
+def find(backend: Backend, uid: str, upload_id: str) -> PartedUpload | None:
+    """An upload of several parts, read consistently, or None."""
+    item = table.get(backend, upload_records.key(uid, upload_id))
+    return _upload(uid, item) if item and "parts" in item else None
+
+
+def start(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
+    """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
+    now = backend.clock()
+    changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
+    begun = replace(upload, upload=upload.upload.model_copy(update=changes))
+    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | _waiting(upload.uid)}]
+    writes += [{"Put": file_records.written(backend, file)} for file in files]
+    try:
+        table.transact(backend, writes)
+    except table.TransactionRefused:
+        return False
+    return True
+
+
+def advance(
+    backend: Backend,
+    before: StoredFile,
+    after: StoredFile,
+    part: Part | None,
+    growth: SchemaGrowth | None = None,
+    draft: str = "",
+) -> None:
+    """Record that a file was read further, the part that was made of it, and what its rows teach the dataset, or the
+    upload named `draft`.
+
+    Raises TransactionRefused where another invocation has read on from `before`, else SchemaMoved.
+    """
+    writes: list[Any] = [{"Put": file_records.replacement(backend, before, after)}]
+    added = {"files_read": 1} if after.is_read else {}
+    if part is not None:
+        writes.append(table.creation(backend, *chunks.new(part)))
+        added |= _counts(part)
+    if added:
+        deletes = part is not None and part.deletes
+        in_flight = InFlight() if draft else InFlight.of_counts(added)
+        update = _adding(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight)
+        writes.append({"Update": update})
+    catalog.teach(backend, before.uid, writes, growth, draft)
+
+
+def advance_shard(backend: Backend, upload: PartedUpload, before: ShardTask, after: ShardTask, part: Part) -> None:
+    """Record that a workflow has come further in a shard, and the part that it made.
+
+    Raises TransactionRefused where another invocation has gone on from `before`, and where the upload has ended.
+    """
+    added = _counts(part) | ({"shards_read": 1} if after.done else {})
+    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=part.deletes, in_flight=InFlight())
+    update["ConditionExpression"] = PLANNING
+    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    progress = shard_progress.replacement(backend, before, after)
+    table.transact(backend, [{"Put": progress}, table.creation(backend, *chunks.new(part)), {"Update": update}])
+
+
+PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released) AND retries = :retry"
+
+
+def _counts(part: Part) -> dict[str, int]:
+    counts = part.upload
+    added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
+    return added | {"parts": 1, "parts_settled": 0 if counts.windows else 1}
+
+
+def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None) -> PartedUpload:
+    """Let the windows of an upload be sent. If its dataset is a BATCH dataset, it fills it, and teaches it what it has
+    learned. Raises TransactionRefused where another upload does, or where it was decided before."""
+    released = replace(upload, released=True)
+    writes: list[Any] = [
+        {"Update": _deciding(backend, upload, "released", {"BOOL": True}, in_flight=released.in_flight)}
+    ]
+    if upload.upload.mode is Mode.BATCH:
+        writes.insert(0, {"Update": catalog.fill(backend, upload.uid, upload.upload.id)})
+    catalog.teach(backend, upload.uid, writes, learned)
+    return released
+
+
+def refuse(backend: Backend, upload: PartedUpload, reason: str) -> PartedUpload:
+    """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
+    table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason}, in_flight=InFlight())}])
+    return replace(upload, refused=reason)
+
+
+def expire(backend: Backend, waiting: PartedUpload, reason: str) -> None:
+    """Let an upload fail that was never completed; nothing happens where it begins at this moment."""
+    changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
+    failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
+    with suppress(table.TransactionRefused):
+        table.put_if(backend, _put(backend, _upload_item(failed)) | _waiting(waiting.uid))
+
+
+def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
+    """Let an upload fail that a workflow could not make, so that nothing of it is sent until a retry.
+
+    Nothing happens where it has been stopped, released or retried since it was read.
+    """
+    now = backend.clock()
+    failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
+    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
+        table.write_one(
+            backend,
+            backend.dynamodb.update_item,
+            TableName=backend.table,
+            Key=upload_records.key(upload.uid, upload.upload.id).attributes(),
+            # Pages that are under way still add to its totals until this is written.
+            UpdateExpression="SET upload = :upload, settled_at = :now, rejected = #rows "
+            "REMOVE unsettled, unsettled_order",
+            ConditionExpression=PLANNING,
+            ExpressionAttributeNames={"#rows": "rows"},
+            ExpressionAttributeValues=_this_retry(upload)
+            | {":upload": {"S": failed.model_dump_json()}, ":now": {"S": now.isoformat()}},
+        )
+
+
+def _deciding(backend: Backend, upload: PartedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Any:
+    return {
+        "TableName": backend.table,
+        "Key": upload_records.key(upload.uid, upload.upload.id).attributes(),
+        "UpdateExpression": "SET #verdict = :value, #rows = :rows, #windows = :windows",
+        "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused) "
+        "AND attribute_not_exists(settled_at)",
+        "ExpressionAttributeNames": {
+            "#verdict": verdict,
+            "#rows": upload_records.ROWS_IN_FLIGHT,
+            "#windows": upload_records.WINDOWS_IN_FLIGHT,
+        },
+        "ExpressionAttributeValues": {
+            ":value": value,
+            ":rows": {"N": str(in_flight.rows)},
+            ":windows": {"N": str(in_flight.windows)},
+        },
+    }
+
+
+def _waiting(uid: str) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "begins_with(unsettled_order, :waiting)",
+        "ExpressionAttributeValues": {":waiting": {"S": upload_records.unsettled_order(uid, UploadStatus.WAITING)}},
+    }
+
+
+def settle_part(backend: Backend, part: Part) -> None:
+    """Record that all windows of a part are decided. Raises TransactionRefused when the part has changed meanwhile."""
+    added = part.counts.since(part.counted) | {"parts_settled": 1}
+    added["rows"] = added.pop("found")
+    in_flight = InFlight.of_counts(added)
+    update = _adding(backend, part.uid, part.upload.id, added, deletes=False, in_flight=in_flight)
+    counted = replace(part, counted=part.counts)
+    table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
+
+
+def finish(backend: Backend, settled: PartedUpload) -> Any:
+    """The write that finishes an upload, on condition that nobody has, since its last retry."""
+    return _put(backend, _upload_item(settled)) | {
+        "ConditionExpression": "attribute_not_exists(settled_at) AND retries = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
+    }
+
+
+def settlement(backend: Backend, uid: str, upload_id: str) -> Any:
+    """The part of a transaction that writes nothing, on condition that an upload has settled."""
+    return {
+        "ConditionCheck": {
+            "TableName": backend.table,
+            "Key": upload_records.key(uid, upload_id).attributes(),
+            "ConditionExpression": "attribute_exists(settled_at)",
+        }
+    }
+
+
+def begin_retry(
+    backend: Backend, settled: PartedUpload, begun: PartedUpload, others: "Sequence[TransactWriteItemTypeDef]" = ()
+) -> None:
+    """Let an upload that has settled begin anew, and make `others` with it, all or nothing.
+
+    Raises TransactionRefused if it has begun already, or a condition of `others` does not hold.
+    """
+    condition = {
+        "ConditionExpression": "attribute_exists(settled_at) AND retries = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
+    }
+    put: Any = _put(backend, _upload_item(begun)) | condition
+    table.transact(backend, [{"Put": put}, *others])
+
+
+def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Part) -> None:
+    """Record that windows of a part that has settled are to be decided once more.
+
+    Raises TransactionRefused when the part has changed meanwhile, or the retry is over.
+    """
+    added = after.counts.since(before.counts) | {"parts_settled": -1}
+    added["rows"] = added.pop("found")
+    in_flight = InFlight.of_counts(added)
+    update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes, in_flight=in_flight)
+    update["ConditionExpression"] = RETRYING
+    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    counted = replace(after, counted=after.counts)
+    table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
+
+
+def end_retry(backend: Backend, upload: PartedUpload) -> None:
+    """Record that all that is to be sent again has been; nothing happens where it is on record."""
+    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
+        table.write_one(
+            backend,
+            backend.dynamodb.update_item,
+            TableName=backend.table,
+            Key=upload_records.key(upload.uid, upload.upload.id).attributes(),
+            UpdateExpression="REMOVE retrying",
+            ConditionExpression=RETRYING,
+            ExpressionAttributeValues=_this_retry(upload),
+        )
+
+
+RETRYING = "attribute_exists(retrying) AND retries = :retry"
+
+
+def _this_retry(upload: PartedUpload) -> dict[str, Any]:
+    return {":retry": {"N": str(upload.upload.retries)}}
+
+
+def _adding(
+    backend: Backend, uid: str, upload_id: str, counts: dict[str, int], *, deletes: bool, in_flight: InFlight
+) -> Any:
+    # A change of what is in flight is one of the index too, which costs a write; most calls make none.
+    added = counts | {name: number for name, number in upload_records.carried(in_flight).items() if number}
+    values = {f":{name}": {"N": str(number)} for name, number in added.items()}
+    expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
+    if deletes:
+        expression += " SET deletes = :true"
+        values[":true"] = {"BOOL": True}  # type: ignore[dict-item]
+    return {
+        "TableName": backend.table,
+        "Key": upload_records.key(uid, upload_id).attributes(),
+        "UpdateExpression": expression,
+        "ConditionExpression": "attribute_exists(PK)",
+        "ExpressionAttributeNames": {f"#{name}": name for name in added},
+        "ExpressionAttributeValues": values,
+    }
+
+
+def _put(backend: Backend, item: dict[str, Any]) -> dict[str, Any]:
+    return {"TableName": backend.table, "Item": item}
+
+
+def _upload_item(record: PartedUpload) -> dict[str, Any]:
+    upload = record.upload
+    totals = {name: getattr(upload, name) for name in upload_records.TOTALS}
+    attributes = upload_records.indexed(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
+    attributes |= {
+        "upload": upload.model_dump_json(),
+        "parts": record.parts,
+        "parts_settled": record.parts_settled,
+        "retrying": record.retrying or None,
+        "released": record.released or None,
+        "refused": record.refused,
+        "transfer": record.transfer.model_dump_json() if record.transfer else None,
+        "settled_at": upload.settled_at.isoformat() if upload.settled_at else None,
+    }
+    return table.put(upload_records.key(record.uid, upload.id), attributes)
+
+
+def _upload(uid: str, item: Item) -> PartedUpload:
+    return PartedUpload(
+        uid=uid,
+        upload=upload_records.read(item),
+        parts=int(item["parts"]),
+        parts_settled=int(item["parts_settled"]),
+        retrying=bool(item.get("retrying")),
+        released=bool(item.get("released")),
+        refused=item.get("refused"),
+        transfer=Transfer.model_validate_json(item["transfer"]) if "transfer" in item else None,
+    )

@@ -1,0 +1,61 @@
+"""The errors of an upload as a file that is fetched by a signed URL (R30)."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+from tidemark.aws import bucket
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.domain.error_files import ErrorFile, ErrorFormat, beginning, lines
+from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
+from tidemark.uploads import records as upload_records
+from tidemark.uploads.follow import outcomes_of, parts_of
+
+FOLDER = "downloads/"
+SPOOLED_BYTES = 8 * 1024 * 1024
+"""Bytes of a file that are kept in memory; a longer one is on the function's disk until it is put."""
+
+
+def write_errors(
+    backend: Backend, *, project: str, dataset: str, upload: str, form: ErrorFormat, has_time: Callable[[], bool]
+) -> ErrorFile:
+    """Write the rows of an upload that did not take effect so far to a file, in the order of its files and rows.
+
+    The file holds at most `MAX_DOWNLOAD_ERRORS`, and those that were read while there was time. It costs what listing
+    the errors costs, and a PUT. Each call writes an object of its own, which is deleted within days. Raises NotFound.
+    """
+    uid = catalog.dataset(backend, project, dataset).uid
+    with SpooledTemporaryFile(SPOOLED_BYTES) as file:
+        errors, truncated = _write(backend, uid, upload, form, file, has_time)
+        file.seek(0)
+        key = f"{FOLDER}{uid}/{upload}/{uuid.uuid4().hex}.{form}"
+        name = f"{dataset}-{upload}-errors.{form}"
+        bucket.put(backend, key, file, media_type=form.media_type, file_name=name)
+    return ErrorFile(
+        url=bucket.signed_get(backend, key),
+        expires_at=backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS),
+        format=form,
+        errors=errors,
+        truncated=truncated,
+    )
+
+
+def _write(
+    backend: Backend, uid: str, upload: str, form: ErrorFormat, file: IO[bytes], has_time: Callable[[], bool]
+) -> tuple[int, bool]:
+    """Write the errors to a file; answers how many, and whether there may be more."""
+    file.write(beginning(form))
+    written = 0
+    for part, name in parts_of(backend, uid, upload_records.get(backend, uid, upload)):
+        if not has_time():
+            return written, True
+        errors = outcomes_of(backend, part, name)
+        room = MAX_DOWNLOAD_ERRORS - written
+        file.write(lines(form, errors[:room]))
+        if len(errors) > room:
+            return MAX_DOWNLOAD_ERRORS, True
+        written += len(errors)
+    return written, False

@@ -1,0 +1,122 @@
+"""The files of an upload, and how far each was read."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.aws.bucket import Object
+from tidemark.aws.multipart import Multipart
+from tidemark.aws.table import Item, Key, dataset_pk
+from tidemark.domain.rows.json_lines import START, Cursor
+from tidemark.domain.uploads import FileStatus, UploadFile
+from tidemark.uploads import chunks
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file of an upload, and how far it was read."""
+
+    uid: str
+    upload: str
+    number: int
+    source: Object
+    """The object that holds it."""
+    file: UploadFile
+    multipart: Multipart | None = None
+    """How it is put, if in parts."""
+    cursor: Cursor = START
+    """Where reading goes on."""
+    parts: int = 0
+    """Parts that were made of it."""
+    told: int = 0
+    """Errors of its rows that were kept; there is a limit to them."""
+    waits_until: datetime | None = None
+    """Until when orders for it come too early, because one is on its way that has it read further after that."""
+    revision: int = 1
+
+    @property
+    def is_read(self) -> bool:
+        """Whether there is no more to be read of it."""
+        return self.file.status is FileStatus.READ
+
+    def at(self, source: Object) -> "StoredFile":
+        """The file in the state in which its object is."""
+        return replace(self, source=source)
+
+    def part_name(self, number: int) -> str:
+        """The name of a part of it."""
+        return chunks.name_of(self.number, number)
+
+
+def find(backend: Backend, uid: str, upload_id: str, number: int) -> StoredFile | None:
+    """A file of an upload, read consistently, or None."""
+    item = table.get(backend, _file_key(uid, upload_id, number))
+    return _file(uid, item) if item else None
+
+
+def of_upload(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
+    """All files of an upload, in their order."""
+    prefix = f"I#{upload_id}#"
+    return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
+
+
+def written(backend: Backend, file: StoredFile) -> Any:
+    """The write of a file as it is now."""
+    return {"TableName": backend.table, "Item": _file_item(file)}
+
+
+def replacement(backend: Backend, before: StoredFile, after: StoredFile) -> Any:
+    """The write that records that a file was read further, on condition that nobody has read on from `before`."""
+    return written(backend, replace(after, revision=before.revision + 1)) | {
+        "ConditionExpression": "revision = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
+    }
+
+
+def update(backend: Backend, before: StoredFile, after: StoredFile) -> None:
+    """Write a file anew. Raises TransactionRefused where it has changed since `before`."""
+    table.put_if(backend, replacement(backend, before, after))
+
+
+def _file_key(uid: str, upload_id: str, number: int) -> Key:
+    return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{chunks.SOURCE_DIGITS}d}")
+
+
+def _file_item(file: StoredFile) -> dict[str, Any]:
+    attributes = {
+        "file": file.file.model_dump_json(),
+        "source": json.dumps([file.source.key, file.source.version]),
+        "cursor": json.dumps(file.cursor),
+        "parts": file.parts,
+        "told": file.told,
+        "revision": file.revision,
+        "waits_until": file.waits_until.isoformat() if file.waits_until else None,
+    }
+    if file.multipart is not None:
+        attributes["multipart"] = json.dumps(asdict(file.multipart))
+    return table.put(_file_key(file.uid, file.upload, file.number), attributes)
+
+
+def _file(uid: str, item: Item) -> StoredFile:
+    _, upload_id, number = item["SK"].split("#")
+    return StoredFile(
+        uid=uid,
+        upload=upload_id,
+        number=int(number),
+        source=_object(item["source"]),
+        multipart=Multipart(**json.loads(item["multipart"])) if "multipart" in item else None,
+        cursor=Cursor(*json.loads(item["cursor"])),
+        file=UploadFile.model_validate_json(item["file"]),
+        parts=int(item["parts"]),
+        told=int(item["told"]),
+        revision=int(item["revision"]),
+        waits_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
+    )
+
+
+def _object(text: str) -> Object:
+    key, version = json.loads(text)
+    return Object(key=key, version=version)

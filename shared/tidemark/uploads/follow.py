@@ -1,0 +1,147 @@
+"""Following uploads: status, list, and what became of the rows that did not take effect (R29, R30)."""
+
+from collections.abc import Iterator, Sequence
+
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
+from tidemark.domain.windows import WindowPlan
+from tidemark.shards import log
+from tidemark.shards.log import Marker
+from tidemark.uploads import chunks, file_records
+from tidemark.uploads import records as upload_records
+from tidemark.uploads.chunks import Part
+from tidemark.uploads.records import Listed, Place
+
+WHOLE = "-"
+"""Stands in a cursor for the one part of an upload that came in a request, which has no name."""
+PARTS_ON_A_PAGE = 100
+"""Parts that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
+PARTS_EXAMINED = 10_000
+"""Parts whose records are looked at for a page of errors; most have none."""
+FILTERED_AT_ONCE = 100
+"""Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
+
+
+def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
+    """An upload as it stands. Raises NotFound."""
+    return upload_records.get(backend, catalog.dataset(backend, project, dataset).uid, upload)
+
+
+def list_uploads(
+    backend: Backend,
+    *,
+    project: str,
+    dataset: str,
+    limit: int,
+    cursor: str | None,
+    wanted: UploadFilter = ANY_UPLOAD,
+) -> Page[Upload]:
+    """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
+    uid = catalog.dataset(backend, project, dataset).uid
+    return _listed(backend, "dataset", uid, wanted, limit, cursor)
+
+
+def list_project_uploads(
+    backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
+) -> Page[Upload]:
+    """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
+    return _listed(backend, "project", catalog.project(backend, project).name, wanted, limit, cursor)
+
+
+def _listed(
+    backend: Backend, of: Listed, name: str, wanted: UploadFilter, limit: int, cursor: str | None
+) -> Page[Upload]:
+    """A page of a list of uploads; one that was accepted a moment ago may not be listed yet.
+
+    No more than `MAX_UPLOADS_EXAMINED` are looked at for it, so that one on which few are wanted may be short, or
+    empty: the list goes on as long as there is a cursor. A page costs a query for each hundred uploads that are looked
+    at, and the records of these.
+    """
+    scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
+    after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
+    at_once = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    items: list[Upload] = []
+    for examined, (place, upload) in enumerate(upload_records.newest(backend, of, name, after, at_once=at_once), 1):
+        if wanted.takes(upload):
+            items.append(upload)
+        if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, *place))
+    return Page(items=items, cursor=None)
+
+
+def list_errors(
+    backend: Backend, *, project: str, dataset: str, upload: str, limit: int, cursor: str | None
+) -> Page[RowOutcome]:
+    """The rows of an upload that did not take effect so far, in the order of its files and rows (R21, R30).
+
+    A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
+    those that come after that row. A page costs the upload's record, and of its files if it came in some; for each part
+    with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
+    ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
+    `PARTS_ON_A_PAGE` of such parts, or a look at `PARTS_EXAMINED` in all.
+    """
+    uid = catalog.dataset(backend, project, dataset).uid
+    scope = f"errors:{uid}:{upload}"
+    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
+    items: list[RowOutcome] = []
+    record = upload_records.get(backend, uid, upload)
+    if record.settled_at is not None and not record.has_errors:
+        return Page(items=[], cursor=None)
+    placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
+    read = 0
+    for examined, (part, file) in enumerate(placed):
+        if (part.name or WHOLE) != name:
+            first = told = 0
+        if read == PARTS_ON_A_PAGE or examined == PARTS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, 0, 0))
+        if not part.upload.has_errors:
+            continue
+        read += 1
+        outcomes = outcomes_of(backend, part, file, int(first))
+        room = limit - len(items)
+        end = int(told) + room
+        items.extend(outcomes[int(told) : end])
+        if end < len(outcomes):
+            last = outcomes[end - 1].row if end else 0
+            passed = sum(outcome.row == last for outcome in outcomes[:end])
+            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
+    return Page(items=items, cursor=None)
+
+
+def parts_of(
+    backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
+) -> Iterator[tuple[Part, str | None]]:
+    """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
+    of `at_once` are read by a request."""
+    if not upload.has_parts:
+        yield chunks.get(backend, uid, upload.id), None
+        return
+    files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
+    names = {file.number: file.file.name for file in files}
+    for part in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
+        yield part, names.get(chunks.source_of(part.name))
+
+
+def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+    """What became of windows of a part; None for those that are not decided yet."""
+    windows = [chunks.window(part, plan) for plan in plans]
+    return log.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
+
+
+def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) -> list[RowOutcome]:
+    """Why rows of a part did not take effect, from row `first` on, each with the file given. The errors of one row are
+    there all at once, and never change or move."""
+    outcomes = [
+        RowOutcome(**error.model_dump(), outcome="rejected", file=file)
+        for error in chunks.rejected_rows(backend, part)
+        if error.row >= first
+    ]
+    if part.upload.has_errors:
+        plans = [plan for plan in chunks.plans(backend, part) if plan.has_rows_from(first)]
+        markers = decided(backend, part, plans)
+        told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
+        outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
+    return sorted(outcomes, key=lambda outcome: outcome.row)

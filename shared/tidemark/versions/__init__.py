@@ -1,0 +1,1 @@
+"""States of a dataset: published, resolved, read and compared."""

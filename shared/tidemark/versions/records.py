@@ -1,0 +1,84 @@
+"""Version records: written once, dense, and remembered for ever because they never change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidemark.aws import table
+from tidemark.aws.backend import Backend
+from tidemark.aws.table import Key, dataset_pk, padded
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.versions import Version, empty_version
+
+
+def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
+    """A version of a dataset by its number, or None. No request where this process has read it before."""
+    if number == 0:
+        return empty_version(dataset.created_at, dataset.shards)
+    return find_published(backend, dataset.uid, number)
+
+
+def find_published(backend: Backend, uid: str, number: int) -> Version | None:
+    """A version that was published, or None. No request where this process has read or published it before."""
+    known = backend.memory.versions.get((uid, number))
+    if known is not None:
+        return known
+    item = table.get(backend, _key(uid, number))
+    if item is None:
+        return None
+    version = Version.model_validate_json(item["version"])
+    backend.memory.versions[uid, number] = version
+    return version
+
+
+def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
+    """Up to `limit` versions with numbers less than `below`, newest first."""
+    found: list[Version] = []
+    high: int | None = below - 1
+    while high and len(found) < limit:
+        items, stopped = table.query(
+            backend,
+            dataset_pk(uid),
+            f"V#{padded(1)}",
+            f"V#{padded(high)}",
+            forward=False,
+            limit=limit - len(found),
+        )
+        found.extend(Version.model_validate_json(item["version"]) for item in items)
+        high = found[-1].number - 1 if stopped else None
+    return found
+
+
+def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Any]) -> None:
+    """Write the next version, make it the latest, and `settled`, the writes of the uploads in it: all or nothing.
+
+    Raises TransactionRefused when another publication was first.
+    """
+    writes: list[Any] = [
+        {
+            "Put": {
+                "TableName": backend.table,
+                "Item": table.put(_key(uid, version.number), {"version": version.model_dump_json()}),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        },
+        {
+            "Update": {
+                "TableName": backend.table,
+                "Key": Key(dataset_pk(uid), "META").attributes(),
+                "UpdateExpression": "SET latest = :number, latest_at = :at",
+                "ConditionExpression": "latest = :previous",
+                "ExpressionAttributeValues": {
+                    ":number": {"N": str(version.number)},
+                    ":previous": {"N": str(version.number - 1)},
+                    ":at": {"S": version.created_at.isoformat()},
+                },
+            }
+        },
+        *({"Put": write} for write in settled),
+    ]
+    table.transact(backend, writes)
+    backend.memory.versions[uid, version.number] = version
+
+
+def _key(uid: str, number: int) -> Key:
+    return Key(dataset_pk(uid), f"V#{padded(number)}")

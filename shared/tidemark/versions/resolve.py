@@ -1,0 +1,155 @@
+"""Reading versions: the list, and which one a reader means."""
+
+import re
+from bisect import bisect_right
+from datetime import UTC, date, datetime, timedelta
+
+from tidemark.aws.backend import Backend
+from tidemark.catalog import catalog
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import InvalidRequest, NotFound
+from tidemark.domain.ids import is_checkpoint_name
+from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.versions import Version
+from tidemark.versions import checkpoint_names
+from tidemark.versions import records as version_records
+
+LATEST = "LATEST"
+CHOICE = "a number, the name of a checkpoint, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
+MAX_NUMBER_DIGITS = 12
+SETTLING = timedelta(seconds=60)
+"""Longer than a publication takes from looking at its clock to its commit, and than clocks differ."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
+
+
+def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
+    """The version that `version` names. Raises NotFound and InvalidRequest."""
+    return resolve(backend, catalog.dataset(backend, project, dataset), version)
+
+
+def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Version]:
+    """The versions of a dataset, newest first (R8)."""
+    found = catalog.dataset(backend, project, dataset)
+    scope = f"versions:{found.uid}"
+    if cursor is None:
+        below = catalog.state(backend, found.uid).latest + 1
+    else:
+        below = int(decode_cursor(scope, cursor, int)[0])
+    page = version_records.newest(backend, found.uid, below, limit)
+    more = encode_cursor(scope, page[-1].number) if page and page[-1].number > 1 else None
+    return Page(items=page, cursor=more)
+
+
+def resolve(backend: Backend, dataset: Dataset, version: str, *, named_by: str = "version") -> Version:
+    """The version that a reader names: a number, a checkpoint, an ISO 8601 time (the version current then), or LATEST
+    (R7, R14).
+
+    Raises NotFound for a number that is not there yet and for a checkpoint that is not there, InvalidRequest for what
+    is none of the four and for a time that is not over. These point to `named_by`, the parameter that names the
+    version, or the JSON pointer of the field that does.
+    """
+    try:
+        return _resolve(backend, dataset, version)
+    except (NotFound, InvalidRequest) as refusal:
+        refusal.pointer = named_by
+        raise
+
+
+def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
+    if version == LATEST:
+        return latest_version(backend, dataset)
+    if version.isascii() and version.isdigit():
+        return numbered_version(backend, dataset, version)
+    if is_checkpoint_name(version):
+        return _checkpointed(backend, dataset, version)
+    return _version_at(backend, dataset, _moment(version))
+
+
+def latest_version(backend: Backend, dataset: Dataset) -> Version:
+    """The latest version, with everything that settled before this call."""
+    return existing_version(backend, dataset, catalog.state(backend, dataset.uid).latest)
+
+
+def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version:
+    """The version with a number given in decimal digits. Raises NotFound."""
+    found = None
+    if len(number) <= MAX_NUMBER_DIGITS:
+        found = version_records.find(backend, dataset, int(number))
+    if found is None:
+        latest = catalog.state(backend, dataset.uid).latest
+        raise NotFound(
+            f"Dataset {dataset.name!r} has no version {number[:20]}; its latest is {latest}.",
+            code="unknown_version",
+            pointer="version",
+        )
+    return found
+
+
+def _checkpointed(backend: Backend, dataset: Dataset, name: str) -> Version:
+    frozen = checkpoint_names.frozen(backend, dataset.uid, name)
+    if frozen is None:
+        raise NotFound(
+            f"Dataset {dataset.name!r} has no checkpoint {name!r}. A version is {CHOICE}.",
+            code="unknown_checkpoint",
+            pointer="version",
+        )
+    return existing_version(backend, dataset, frozen.version)
+
+
+def existing_version(backend: Backend, dataset: Dataset, number: int) -> Version:
+    """A version that is known to be there, by its number."""
+    found = version_records.find(backend, dataset, number)
+    if found is None:
+        catalog.state(backend, dataset.uid)  # raises NotFound where the dataset was purged meanwhile
+        raise LookupError(f"version {number} of {dataset.uid} is missing, though later ones exist")
+    return found
+
+
+def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version:
+    # Times grow with numbers, so the number is found by bisection: a read for each doubling of the versions, and no
+    # write, ever, for an index by time that few readers need.
+    state = catalog.state(backend, dataset.uid)
+    if state.latest_at is None or state.latest_at < moment:
+        _check_is_over(backend, moment)
+        return existing_version(backend, dataset, state.latest)
+    if state.latest_at == moment:
+        return existing_version(backend, dataset, state.latest)
+    older = bisect_right(
+        range(1, state.latest), moment, key=lambda number: existing_version(backend, dataset, number).created_at
+    )
+    return existing_version(backend, dataset, older)
+
+
+def _check_is_over(backend: Backend, moment: datetime) -> None:
+    """Raise InvalidRequest for a time up to which a version may still be published: its answer could change (R7)."""
+    if moment > backend.clock() - SETTLING:
+        raise InvalidRequest(
+            f"The time {moment.isoformat()} is not {SETTLING.seconds} s past, and a version up to it may still be "
+            "published; read LATEST, or that time a little later.",
+            code="time_not_over",
+            pointer="version",
+        )
+
+
+def _moment(text: str) -> datetime:
+    if _is_date(text):
+        raise _unknown(f"{text!r} is a date; give a time such as {text[:10]}T00:00:00Z.")
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _unknown(f"{text[:80]!r} names no version: give {CHOICE}.") from None
+    complaint = "has no zone; end it with Z or an offset (a plus sign is written %2B in a URL)"
+    raise _unknown(f"The time {text!r} {complaint}.")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text[:10]))
+    except ValueError:
+        return False
+
+
+def _unknown(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="unknown_version", pointer="version")
