@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from tests.bench.metering import Meter
 from tests.bench.observer import observer
-from tests.tables import REGION, create_table
+from tests.simulation.resources import REGION, create_table
 
 TABLE = "table"
 

@@ -10,10 +10,10 @@ from importlib import import_module
 from tests.reliability.report import DOCUMENT, Findings, written
 
 PARTS = {
-    "faults": "tests.faults.figures",
-    "access": "tests.access.figures",
-    "hostile": "tests.hostile.figures",
-    "soak": "tests.soak.figures",
+    "faults": "tests.reliability.faults.figures",
+    "access": "tests.reliability.access.figures",
+    "hostile": "tests.reliability.hostile.figures",
+    "soak": "tests.reliability.soak.figures",
 }
 """The parts of the proof, in the order in which they run: each a module with `find() -> Findings`."""
 

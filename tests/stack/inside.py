@@ -19,7 +19,7 @@ from infra.bundle import Target, build
 from infra.local.deploy import zipped
 from infra.local.stack import LocalStack
 from infra.oidc import Oidc
-from tests.access.issuer import AUDIENCE, Issuer
+from tests.reliability.access.issuer import AUDIENCE, Issuer
 from tests.stack.client import wait_until
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 from tidemark.catalog import retention_records

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.access.issuer import Issuer, serving
+from tests.reliability.access.issuer import Issuer, serving
 from tests.stack.client import Caller, Dataset
 from tests.stack.inside import authorizer_with
 from tests.stack.test_assets import announced, put, read

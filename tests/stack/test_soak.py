@@ -1,12 +1,12 @@
 """Everybody at work at once, for some seconds: nothing is lost, doubled, changed or shown to whom it is not for.
 
 Readers of a version are not disturbed by writers (R7); every accepted mutation takes effect once (R20); versions are
-dense. The same, at length: `python -m tests.soak`.
+dense. The same, at length: `python -m tests.reliability.soak`.
 """
 
 from infra.local.stack import LocalStack
-from tests.soak.others import REFUSED
-from tests.soak.soak import soak
+from tests.reliability.soak.others import REFUSED
+from tests.reliability.soak.soak import soak
 
 SECONDS = 8
 

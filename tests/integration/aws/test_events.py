@@ -1,0 +1,108 @@
+"""Announcing versions and uploads on the bus: every one, or an error that brings the news again."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.simulation.world import World
+from tests.support.sending import DATASET, PROJECT, add, modify, send, upload
+from tests.support.sending_files import lines, sent
+from tidemark.aws import events
+from tidemark.aws.events import EventsRefused, VersionPublished
+from tidemark.datasets import datasets
+from tidemark.recovery import retry
+from tidemark.uploads import follow
+
+
+class Bus:
+    """A bus that refuses everything."""
+
+    def put_events(self, **_: Any) -> Any:
+        """Refuse."""
+        return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+
+def test_a_version_is_announced_with_its_dataset_and_its_uploads(world: World) -> None:
+    sent = upload(world, add("f1")).upload
+    uid = datasets.get_dataset(world.process(), PROJECT, DATASET).uid
+    assert world.announced("version published") == [
+        {"project": PROJECT, "dataset": DATASET, "uid": uid, "version": 1, "uploads": [sent]},
+    ]
+
+
+def test_an_upload_of_rejected_rows_is_no_version_to_announce(world: World) -> None:
+    upload(world, add(""))
+    assert world.events == []
+
+
+def test_an_upload_that_has_not_settled_is_not_announced(world: World) -> None:
+    send(world, *(add(f"f{number}") for number in range(8)))
+    world.start_apply(world.windows.groups()[0]).run()
+    (uid,) = world.settled.groups()
+    world.start_publish(uid, 1).run()
+    assert world.events == []
+
+
+def test_an_event_that_the_bus_did_not_take_is_an_error(world: World) -> None:
+    bus: Any = Bus()
+    news = VersionPublished(project=PROJECT, dataset=DATASET, uid="uid", version=1, uploads=["u"])
+    with pytest.raises(EventsRefused):
+        events.announce(replace(world.process(), events=bus), [news])
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([add("f1")], "upload settled"),
+        ([add("f1"), add("")], "upload partial"),
+        ([modify("f1", labels=[{"id": "l9"}])], "upload failed"),
+    ],
+)
+def test_an_upload_that_settles_is_announced_with_what_became_of_it(
+    world: World, rows: list[dict[str, Any]], kind: str
+) -> None:
+    upload(world, add("f1"))
+    world.events.clear()
+    sent = upload(world, *rows).upload
+    settled = follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
+    (told,) = world.announced(kind)
+    assert told.pop("uid") == datasets.get_dataset(world.process(), PROJECT, DATASET).uid
+    assert told.pop("upload") == sent
+    assert told == {name: value for name, value in settled.model_dump(mode="json").items() if name in told}
+    assert told["status"] == settled.status
+
+
+def test_an_upload_of_files_is_announced_once_it_has_settled(world: World) -> None:
+    done = sent(world, lines(add("f1")), lines(add("f2")))
+    told = world.announced("upload settled")
+    assert {(event["upload"], event["applied"], event["source"]) for event in told} == {(done.id, 2, "FILES")}
+
+
+def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world: World) -> None:
+    receipt = send(world, add("f1"))
+    world.start_apply(world.windows.groups()[0]).run()
+    (uid,) = world.settled.groups()
+    lost = world.start_publish(uid, 1)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    assert world.events == []
+    world.drain()
+    assert [event["upload"] for event in world.announced("upload settled")] == [receipt.upload]
+
+
+def test_a_version_is_announced_though_its_upload_is_retried_before_its_announcement_is_repeated(
+    world: World,
+) -> None:
+    sent_id = send(world, add("f1"), add("")).upload
+    world.bury(world.first_window(world.windows.groups()[0]))
+    assert world.start_give_up(world.dead[0]).run().error is None
+    (uid,) = world.settled.groups()
+    publication = world.start_publish(uid, 10)
+    while publication.calls[-1] != "events.PutEvents":
+        publication.step()
+    publication.crash(after=False)
+    retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=sent_id)
+    world.drain()
+    assert {told["version"] for told in world.announced("version published")} == {1, 2}

@@ -1,0 +1,19 @@
+"""A deployment on moto whose queues are drained by hand, with one small dataset."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.world import World, new_world
+from tests.support.sending import DATASET, PROJECT
+from tidemark.datasets import datasets, projects
+from tidemark.domain.frames.class_map import ClassInput
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with new_world() as made:
+        classes = [ClassInput(name="heron"), ClassInput(name="stork")]
+        projects.create_project(made.process(), name=PROJECT, description="", classes=classes, actor="admin")
+        datasets.create_dataset(made.process(), project=PROJECT, name=DATASET, description="", shards=4, actor="admin")
+        yield made

@@ -1,0 +1,56 @@
+"""The functions behind the queues, over real services on moto, with a dataset of two shards and messages for it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+# Powertools and the functions' backends read these when the handlers' modules are loaded.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
+os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
+os.environ.setdefault("TIDEMARK_TABLE", "none")
+
+from functions.apply import handler as apply
+from functions.dead_letter import handler as dead_letter
+from functions.publish import handler as publish
+from tests.simulation.queues import Message
+from tests.simulation.world import World, new_world
+from tidemark.datasets import datasets, projects
+
+
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "worker"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with new_world() as made:
+        projects.create_project(made.process(), name="birds", description="", classes=(), actor="admin")
+        datasets.create_dataset(made.process(), project="birds", name="train", description="", shards=2, actor="admin")
+        for function in (apply, publish, dead_letter):
+            monkeypatch.setattr(function, "backend", made.process())
+        yield made
+
+
+def failures(function: ModuleType, messages: Iterable[Message]) -> list[str]:
+    """Deliver a batch of messages to a function; answers those that it reports as failed."""
+    records = [
+        {
+            "messageId": message.deduplication_id,
+            "receiptHandle": message.deduplication_id,
+            "body": message.body,
+            "eventSource": "aws:sqs",
+            "attributes": {
+                "MessageGroupId": message.group,
+                "SequenceNumber": str(message.turn.sequence),
+                "SentTimestamp": str(message.turn.sent_at),
+            },
+        }
+        for message in messages
+    ]
+    answer: Any = function.handler({"Records": records}, Context())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

@@ -1,0 +1,256 @@
+"""What a dataset has in flight is counted, and bounded: requests are refused, files wait, and nothing is lost."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.simulation.world import World
+from tests.support.sending import DATASET, PROJECT, add, modify, send
+from tests.support.sending_files import content, found, lines, sent, started, where
+from tests.support.transferring import roll_back
+from tidemark.catalog import catalog
+from tidemark.datasets import datasets
+from tidemark.domain.datasets import Mode
+from tidemark.domain.errors import TooManyInFlight
+from tidemark.domain.uploads import InFlight, UploadStatus
+from tidemark.ingest import backpressure, file_reader, file_uploads
+from tidemark.recovery import retry
+from tidemark.uploads import records as upload_records
+
+ALL = InFlight(10**9, 10**9)
+ROWS = [add(f"f{number}", n=number) for number in range(12)]
+
+
+def flying(world: World, dataset: str = DATASET) -> InFlight:
+    """What a dataset has in flight."""
+    backend = world.process()
+    return upload_records.in_flight(backend, catalog.dataset(backend, PROJECT, dataset).uid, most=ALL)
+
+
+def run_orders(world: World) -> None:
+    """Have intake do once what waits for it."""
+    for order in list(world.orders):
+        assert world.start_order(order).run().error is None
+
+
+def run_windows(world: World) -> None:
+    """Apply and publish all windows that wait."""
+    for group in [*world.windows.groups()]:
+        while world.windows.waiting[group]:
+            assert world.start_apply(group).run().error is None
+    for uid in world.settled.groups():
+        while world.settled.waiting[uid]:
+            assert world.start_publish(uid, 10).run().error is None
+
+
+def quota(monkeypatch: pytest.MonkeyPatch, name: str, rows: int = 10**9, windows: int = 10**9) -> None:
+    monkeypatch.setattr(backpressure, name, InFlight(rows, windows))
+
+
+def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: World) -> None:
+    receipt = send(world, *ROWS, add(""))
+    assert flying(world) == InFlight(len(ROWS), found(world, receipt.upload).windows)
+    world.drain()
+    assert flying(world) == InFlight()
+
+
+def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_decided(world: World) -> None:
+    upload = started(world, lines(*ROWS, add("")))
+    assert flying(world) == InFlight()
+    run_orders(world)
+    assert flying(world) == InFlight(len(ROWS), found(world, upload).windows)
+    run_windows(world)
+    assert found(world, upload).status is UploadStatus.PARTIAL
+    assert flying(world) == InFlight()
+
+
+def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world: World) -> None:
+    upload = started(world, lines(*ROWS))
+    run_orders(world)
+    world.bury(world.first_window(world.windows.groups()[0]))
+    world.drain()
+    failed = found(world, upload)
+    assert failed.windows_failed == 1
+    retry.retry(world.process(), **where(), upload=upload)
+    run_orders(world)
+    assert flying(world) == InFlight(failed.failed, 1)
+    world.drain()
+    assert found(world, upload).status is UploadStatus.SETTLED
+    assert flying(world) == InFlight()
+
+
+def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: World) -> None:
+    datasets.create_dataset(
+        world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
+    )
+    upload = started(world, lines(*ROWS), lines(add("last")), dataset="golden")
+    first, second = world.orders
+    assert world.start_order(first).run().error is None
+    assert flying(world, "golden") == InFlight()
+    assert world.start_order(second).run().error is None
+    run_orders(world)
+    assert flying(world, "golden") == InFlight(len(ROWS) + 1, found(world, upload, "golden").windows)
+    run_windows(world)
+    assert flying(world, "golden") == InFlight()
+
+
+def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
+    send(world, *ROWS)
+    world.drain()
+    send(world, *(modify(f"f{number}", metadata={"n": -1}) for number in range(12)))
+    world.drain()
+    rolled = roll_back(world, 1)
+    (execution,) = world.transfers()
+    assert flying(world) == InFlight()
+    world.run_transfer(execution)
+    assert flying(world).rows == len(ROWS)
+    world.drain()
+    assert found(world, rolled.id).status is UploadStatus.SETTLED
+    assert flying(world) == InFlight()
+
+
+@pytest.mark.parametrize("limit", [{"rows": 12}, {"windows": 3}])
+def test_a_request_is_refused_while_a_dataset_has_its_quota_in_flight(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    quota(monkeypatch, "QUOTA", **limit)
+    send(world, *ROWS)
+    with pytest.raises(TooManyInFlight, match="12 rows or more on their way") as refused:
+        send(world, add("late"))
+    assert refused.value.code == "too_many_rows_in_flight"
+    world.drain()
+    send(world, add("late"))
+    world.drain()
+    assert "late" in content(world)
+
+
+def test_other_datasets_take_requests_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets.create_dataset(world.process(), project=PROJECT, name="other", description="", shards=2, actor="ann")
+    quota(monkeypatch, "QUOTA", rows=12)
+    send(world, *ROWS)
+    assert send(world, add("f"), dataset="other").accepted == 1
+
+
+def test_a_repeat_of_what_is_on_record_is_answered_as_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota(monkeypatch, "QUOTA", rows=12)
+    first = send(world, *ROWS, key="once")
+    assert send(world, *ROWS, key="once") == first
+
+
+def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota(monkeypatch, "READING_QUOTA", rows=12)
+    send(world, *ROWS)
+    upload = started(world, lines(add("from-file")))
+    run_orders(world)
+    assert (len(world.delayed), found(world, upload).rows) == (1, 0)
+    world.drain()
+    assert found(world, upload).status is UploadStatus.SETTLED
+    assert "from-file" in content(world)
+
+
+def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota(monkeypatch, "READING_QUOTA", rows=5)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
+    upload = started(world, lines(*ROWS))
+    run_orders(world)
+    assert found(world, upload).rows == 5
+    world.drain()
+    assert (found(world, upload).status, found(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
+
+
+def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota(monkeypatch, "READING_QUOTA", rows=12)
+    send(world, *ROWS)
+    upload = started(world, lines(add("from-file")))
+    run_orders(world)
+    for _ in range(3):
+        file_uploads.complete(world.process(), **where(), upload=upload)
+        run_orders(world)
+    assert (len(world.delayed), world.orders) == (1, [])
+    world.let_delays_pass()
+    run_orders(world)
+    assert found(world, upload).rows == 1
+
+
+def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota(monkeypatch, "READING_QUOTA", rows=1)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    send(world, *ROWS)
+    upload = started(world, lines(*(add(f"g{number}") for number in range(12))))
+    run_orders(world)
+    for _ in range(3):
+        world.let_delays_pass()
+        run_orders(world)
+    assert found(world, upload).rows == 12
+
+
+def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota(monkeypatch, "READING_QUOTA", rows=5)
+    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    upload = started(world, lines(*ROWS))
+    reading = world.start_order(world.orders[0])
+    while reading.calls[-1] != "sqs.SendMessageBatch":
+        reading.step()
+    reading.crash(after=False)
+    assert not world.windows.groups()
+    run_orders(world)
+    run_windows(world)
+    assert found(world, upload).applied == 5
+
+
+def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world: World) -> None:
+    upload = send(world, *ROWS).upload
+    backend = world.process()
+    uid = catalog.dataset(backend, PROJECT, DATASET).uid
+    backend.dynamodb.update_item(
+        TableName=backend.table,
+        Key=upload_records.key(uid, upload).attributes(),
+        UpdateExpression="REMOVE rows_in_flight, windows_in_flight",
+    )
+    assert flying(world) == InFlight()
+    assert send(world, add("later")).accepted == 1
+
+
+def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets.create_dataset(
+        world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
+    )
+    quota(monkeypatch, "READING_QUOTA", rows=5)
+    upload = sent(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
+    assert (upload.status, upload.applied) == (UploadStatus.SETTLED, 24)
+
+
+def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    look = upload_records.in_flight
+
+    def looked(backend: Any, uid: str, **given: Any) -> InFlight:
+        looks.append(uid)
+        return look(backend, uid, **given)
+
+    monkeypatch.setattr(upload_records, "in_flight", looked)
+    process = world.process()
+    uid = catalog.dataset(process, PROJECT, DATASET).uid
+    backpressure.may_read_on(process, uid)
+    backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
+    assert looks == [uid]
+    backpressure.may_read_on(process, uid)
+    assert looks == [uid, uid]
+
+
+def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> None:
+    backend = world.process()
+    for number in range(3):
+        send(world, add(f"f{number}"))
+    uid = catalog.dataset(backend, PROJECT, DATASET).uid
+    assert upload_records.in_flight(backend, uid, most=InFlight(0, 0)) == InFlight()

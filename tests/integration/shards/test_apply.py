@@ -1,0 +1,251 @@
+"""Applying windows: whole or not at all, once, in turn, and each row with an outcome (R16-R20)."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.simulation.invocation import Invocation
+from tests.simulation.queues import Message
+from tests.simulation.world import World
+from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tidemark.domain.errors import NotFound, Unavailable
+from tidemark.domain.frames.frames import Frame
+from tidemark.domain.uploads import RowOutcome
+from tidemark.domain.versions import Version
+from tidemark.domain.windows import Settled, Turn, Window
+from tidemark.recovery import dead_letters
+from tidemark.shards import apply
+from tidemark.uploads import follow
+from tidemark.versions import frames, resolve
+
+
+class Sent(NamedTuple):
+    """An upload of one window, and the message that carries it."""
+
+    upload: str
+    message: Message
+
+    @property
+    def window(self) -> Window:
+        """The window as it travels."""
+        return Window.model_validate_json(self.message.body)
+
+
+def sent(world: World, *rows: Any, key: str | None = None) -> Sent:
+    """Submit rows of one shard, and leave them waiting."""
+    receipt = send(world, *rows, key=key)
+    (message,) = [
+        message
+        for messages in world.windows.waiting.values()
+        for message in messages
+        if message.deduplication_id == f"{receipt.upload}-0"
+    ]
+    return Sent(receipt.upload, message)
+
+
+def apply_now(world: World, window: Window, turn: Turn) -> Settled:
+    return apply.apply_window(world.process(), window, turn)
+
+
+def frame(world: World, frame_id: str = "f1") -> Frame:
+    read = frames.get_frame(world.process(), project=PROJECT, dataset=DATASET, frame_id=frame_id, version="LATEST")
+    return Frame.model_validate_json(read.frame)
+
+
+def latest(world: World) -> Version:
+    return resolve.get_version(world.process(), project=PROJECT, dataset=DATASET, version="LATEST")
+
+
+def digests(world: World) -> list[str]:
+    page = frames.list_frames(
+        world.process(), project=PROJECT, dataset=DATASET, version="LATEST", limit=100, cursor=None
+    )
+    return [item.digest for item in page.items]
+
+
+def outcomes(world: World, upload_id: str) -> list[RowOutcome]:
+    return follow.list_errors(
+        world.process(), project=PROJECT, dataset=DATASET, upload=upload_id, limit=100, cursor=None
+    ).items
+
+
+def codes(world: World, upload_id: str) -> list[tuple[str | None, str, str]]:
+    return [(outcome.frame_id, outcome.outcome, outcome.code) for outcome in outcomes(world, upload_id)]
+
+
+# What rows do
+
+
+def test_an_add_of_a_known_frame_replaces_it_whole(world: World) -> None:
+    upload(world, add("f1", "l1", "l2", city="Oslo", speed=7))
+    upload(world, add("f1", "l3", city="Rome"))
+    assert frame(world).metadata == {"city": "Rome"}
+    assert [label.id for label in frame(world).labels] == ["l3"]
+    assert latest(world).labels == 1
+
+
+def test_a_modify_changes_what_it_gives_and_leaves_the_rest(world: World) -> None:
+    upload(world, add("f1", "l1", "l2", city="Oslo", speed=7))
+    upload(world, modify("f1", metadata={"city": "Rome"}) | {"remove_labels": ["l1"]})
+    assert frame(world).metadata == {"city": "Rome", "speed": 7}
+    assert [label.id for label in frame(world).labels] == ["l2"]
+    assert latest(world).labels == 1
+
+
+def test_a_deleted_frame_can_be_added_again_and_is_new(world: World) -> None:
+    for row in (add("f1", "l1", city="Oslo"), delete("f1"), add("f1", speed=7)):
+        upload(world, row)
+    assert frame(world).metadata == {"speed": 7}
+    assert (latest(world).frames, latest(world).labels) == (1, 0)
+
+
+@pytest.mark.parametrize("row", [modify("f1", metadata={"city": "Rome"}), delete("f1")], ids=["MODIFY", "DELETE"])
+@pytest.mark.parametrize("before", [[], [add("f1"), delete("f1")]], ids=["never there", "deleted"])
+def test_a_change_of_a_frame_that_is_not_there_is_dropped_and_reported(
+    world: World, before: list[Any], row: Any
+) -> None:
+    for earlier in before:
+        upload(world, earlier)
+    assert codes(world, upload(world, row).upload) == [("f1", "dropped", "unknown_frame")]
+    with pytest.raises(NotFound):
+        frame(world)
+
+
+def test_a_modify_that_does_not_suit_its_frame_fails_alone_and_says_where(world: World) -> None:
+    upload(world, add("f1", "l1", city="Oslo"), add("f2"))
+    refused = modify("f1", metadata={"city": "Rome"}, labels=[{"id": "l9", "attributes": {"hard": True}}])
+    last = upload(world, refused, modify("f2", metadata={"city": "Rome"})).upload
+    (failure,) = outcomes(world, last)
+    assert (failure.row, failure.frame_id, failure.outcome) == (0, "f1", "failed")
+    assert (failure.code, failure.pointer) == ("unknown_part", "/frame/labels/0")
+    assert frame(world, "f1").metadata == {"city": "Oslo"}
+    assert frame(world, "f2").metadata == {"city": "Rome"}
+
+
+def test_a_row_is_held_against_its_frame_as_it_is_in_its_turn(world: World) -> None:
+    for row in (add("f1", city="Oslo"), delete("f1"), modify("f1", metadata={"city": "Rome"}), add("f1", speed=7)):
+        send(world, row)
+    world.drain()
+    assert frame(world).metadata == {"speed": 7}
+
+
+# Once
+
+
+def test_a_window_delivered_again_changes_nothing_and_is_answered_as_before(world: World) -> None:
+    window, turn = sent(world, add("f1", "l1")).window, Turn(1, 1)
+    first = apply_now(world, window, turn)
+    before = world.writes
+    assert apply_now(world, window, turn) == first
+    assert world.writes == before
+
+
+def test_a_window_delivered_again_after_later_ones_is_answered_as_before(world: World) -> None:
+    early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
+    first = apply_now(world, early.window, early.message.turn)
+    apply_now(world, late.window, late.message.turn)
+    assert apply_now(world, early.window, early.message.turn) == first
+    world.drain()
+    assert frame(world).metadata == {"city": "Rome"}
+
+
+def test_a_window_that_was_given_up_stays_so(world: World) -> None:
+    late = sent(world, add("f1"))
+    given_up = dead_letters.give_up(world.process(), late.window)
+    assert apply_now(world, late.window, late.message.turn) == given_up
+    assert given_up.failed == 1
+
+
+def test_a_window_that_was_applied_cannot_be_given_up(world: World) -> None:
+    late = sent(world, add("f1"))
+    applied = apply_now(world, late.window, late.message.turn)
+    assert dead_letters.give_up(world.process(), late.window) == applied
+    assert applied.applied == 1
+
+
+# In turn
+
+
+def test_a_window_whose_turn_has_passed_is_refused_and_changes_nothing(world: World) -> None:
+    early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
+    apply_now(world, late.window, late.message.turn)
+    before = world.writes
+    with pytest.raises(apply.OutOfTurn):
+        apply_now(world, early.window, early.message.turn)
+    assert world.writes == before
+
+
+@pytest.mark.parametrize("turn", [Turn(5, 1), Turn(1, 5), Turn(9, 9)], ids=repr)
+def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(world: World, turn: Turn) -> None:
+    apply_now(world, sent(world, add("f1")).window, Turn(3, 3))
+    assert apply_now(world, sent(world, delete("f1")).window, turn).applied == 1
+
+
+# Sent again
+
+
+def overtaken(world: World, *rows: Any) -> Sent:
+    """An upload of frame `f1` that is sent again, its first sending lost, after uploads of `rows`, accepted later."""
+    first = sent(world, add("f1", city="Oslo"), key="lost")
+    world.windows.delete(first.message)
+    for row in rows:
+        upload(world, row)
+    world.windows.seen.clear()
+    return sent(world, add("f1", city="Oslo"), key="lost")
+
+
+@pytest.mark.parametrize("later", [[add("f1")], [add("f1"), delete("f1")]], ids=["changed", "deleted"])
+def test_a_row_sent_again_gives_way_to_a_change_that_was_accepted_after_it(world: World, later: list[Any]) -> None:
+    again = overtaken(world, *later)
+    before, (change,) = digests(world), latest(world).uploads
+    world.drain()
+    (outcome,) = outcomes(world, again.upload)
+    assert (outcome.outcome, outcome.code) == ("dropped", "superseded")
+    assert change.id in outcome.message
+    assert digests(world) == before
+
+
+def test_a_row_sent_again_is_applied_where_nobody_changed_its_frame_meanwhile(world: World) -> None:
+    upload(world, add("f1", city="Rome"))
+    again = overtaken(world, add("f2"))
+    world.drain()
+    assert outcomes(world, again.upload) == []
+    assert frame(world).metadata == {"city": "Oslo"}
+
+
+def test_a_row_sent_once_applies_in_the_order_of_the_queue(world: World) -> None:
+    early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
+    apply_now(world, late.window, Turn(1, 1))
+    assert apply_now(world, early.window, Turn(2, 2)).applied == 1
+
+
+# At once
+
+
+def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> None:
+    early, late = sent(world, add("f1", "l1")), sent(world, modify("f1", metadata={"city": "Rome"}))
+    outrun = before_its_commit(world.redeliver(late.message))
+    world.redeliver(early.message).run()
+    assert outrun.run().result.applied == 1
+    world.drain()
+    assert (frame(world).metadata, len(frame(world).labels)) == ({"city": "Rome"}, 1)
+
+
+def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
+    others = [sent(world, add("f1", turn=turn)) for turn in range(apply.RACES)]
+    last = sent(world, add("f1", turn=apply.RACES))
+    outrun = world.redeliver(last.message)
+    for other in others:
+        before_its_commit(outrun)
+        world.redeliver(other.message).run()
+        outrun.step()
+    assert isinstance(outrun.run().error, Unavailable)
+    world.drain()
+    assert frame(world).metadata == {"turn": apply.RACES}
+
+
+def before_its_commit(invocation: Invocation) -> Invocation:
+    """An invocation that goes on until it is about to commit."""
+    while invocation.calls[-1] != "dynamodb.TransactWriteItems":
+        invocation.step()
+    return invocation

@@ -1,0 +1,204 @@
+"""Diffs of random histories, however they are read (R11)."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.reliability.faults import model
+from tests.reliability.faults.model import DatasetModel
+from tests.reliability.faults.rows import UPLOADS
+from tests.simulation.world import World, new_world
+from tests.support import diffing
+from tests.support.replaying import replayed
+from tests.support.strategies import Json
+from tidemark.domain.diffs import FrameDiff
+from tidemark.domain.frames.changes import PartChanges
+from tidemark.shards import log
+from tidemark.versions import changed_frames, frames
+
+State = dict[str, Json]
+PICK = st.integers(min_value=0, max_value=1000)
+READING = st.fixed_dictionaries(
+    {
+        "BLOCK_COMMITS": st.sampled_from([1, 2, 500]),
+        "FEWEST_EXAMINED": st.sampled_from([1, 32]),
+        "MAX_DIFF_EXAMINED": st.sampled_from([1, 3, 1000]),
+        "MAX_DIFF_COMMITS": st.sampled_from([1, 10_000]),
+        "FIRST_READ": st.sampled_from([1, 2, 100]),
+        "WORTH_A_READ": st.sampled_from([1, 10]),
+    }
+)
+"""How much is read at once: small, so that what takes a large dataset happens here."""
+
+
+@contextmanager
+def a_history(uploads: list[list[dict[str, Any]]], count: int) -> Iterator[tuple[World, DatasetModel, int]]:
+    """A dataset of so many shards in which these uploads settled one after the other, and its latest version."""
+    with new_world() as world:
+        dataset = model.create_dataset(world, "birds", "train", count)
+        for number, rows in enumerate(uploads):
+            model.start_submit(world, dataset, rows, f"key-{number}").run()
+            world.drain()
+        yield world, dataset, model.latest(world, dataset)
+
+
+@contextmanager
+def reading(sizes: dict[str, int]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for name, size in sizes.items():
+            stack.enter_context(patch.object(changed_frames if hasattr(changed_frames, name) else log, name, size))
+        yield
+
+
+def state(world: World, dataset: DatasetModel, version: int) -> State:
+    page = frames.list_frames(world.process(), **dataset.where(), version=str(version), limit=1000, cursor=None)
+    assert page.cursor is None
+    return {frame["frame_id"]: frame for frame in (json.loads(item.frame) for item in page.items)}
+
+
+def applied(before: State, items: list[FrameDiff]) -> State:
+    """A state after a diff, made from the diff alone."""
+    after = dict(before)
+    for item in items:
+        assert item.digest.before != item.digest.after
+        assert (item.frame_id in before) == (item.change != "added")
+        if item.change == "removed":
+            del after[item.frame_id]
+        else:
+            start = before.get(item.frame_id, {"frame_id": item.frame_id})
+            after[item.frame_id] = {"frame_id": item.frame_id, **replayed(start, item)}
+    return after
+
+
+def swapped_parts(parts: PartChanges) -> dict[str, Any]:
+    return {
+        "added": parts.removed,
+        "removed": parts.added,
+        "modified": {one.id: (one.after, one.before) for one in parts.modified},
+    }
+
+
+def told_parts(parts: PartChanges) -> dict[str, Any]:
+    return {
+        "added": parts.added,
+        "removed": parts.removed,
+        "modified": {one.id: (one.before, one.after) for one in parts.modified},
+    }
+
+
+def told(item: FrameDiff) -> tuple[Any, ...]:
+    values = {**item.fields, **item.metadata}
+    return (
+        item.change,
+        (item.digest.before, item.digest.after),
+        {name: (value.before, value.after) for name, value in values.items()},
+        told_parts(item.labels),
+    )
+
+
+def told_backwards(item: FrameDiff) -> tuple[Any, ...]:
+    values = {**item.fields, **item.metadata}
+    return (
+        {"added": "removed", "removed": "added", "modified": "modified"}[item.change],
+        (item.digest.after, item.digest.before),
+        {name: (value.after, value.before) for name, value in values.items()},
+        swapped_parts(item.labels),
+    )
+
+
+def recounted(before: State, after: State) -> dict[str, Any]:
+    """The totals of a diff, from all frames of both versions."""
+    labels = [
+        {(frame["frame_id"], label["id"]): label for frame in one.values() for label in frame.get("labels", [])}
+        for one in (before, after)
+    ]
+    kept = labels[0].keys() & labels[1].keys()
+    gone, come = ({name: one[name]["class"] for name in one.keys() - kept} for one in labels)
+    differing = [(labels[0][name], labels[1][name]) for name in kept if labels[0][name] != labels[1][name]]
+    moved = [(old["class"], new["class"]) for old, new in differing if old["class"] != new["class"]]
+    by_class = {
+        "added": Counter([*come.values(), *(new for _, new in moved)]),
+        "removed": Counter([*gone.values(), *(old for old, _ in moved)]),
+        "modified": Counter(old["class"] for old, new in differing if old["class"] == new["class"]),
+    }
+    both = before.keys() & after.keys()
+    return {
+        "frames": {
+            "added": len(after.keys() - both),
+            "removed": len(before.keys() - both),
+            "modified": sum(before[name] != after[name] for name in both),
+        },
+        "labels": {"added": len(come), "removed": len(gone), "modified": len(differing)},
+        "classes": {
+            name: {kind: counts[name] for kind, counts in by_class.items()}
+            for name in {name for counts in by_class.values() for name in counts}
+        },
+    }
+
+
+FEWER = settings(max_examples=settings.default.max_examples // 3)  # type: ignore[union-attr]
+"""Whether a diff is right is decided by the first property; the others look at the ways to read it."""
+
+histories = given(
+    uploads=st.lists(UPLOADS, min_size=2, max_size=6),
+    count=st.integers(min_value=1, max_value=3),
+    ends=st.tuples(PICK, PICK),
+    sizes=READING,
+    limit=st.integers(min_value=1, max_value=4),
+)
+
+
+@histories
+def test_a_diff_leads_from_one_state_to_the_other(
+    uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
+) -> None:
+    with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
+        one, other = (pick % (latest + 1) for pick in ends)
+        items = diffing.diff(world, one, other, limit=limit)
+        assert len({item.frame_id for item in items}) == len(items)
+        assert applied(state(world, dataset, one), items) == state(world, dataset, other)
+        assert not diffing.diff(world, one, one)
+
+
+@FEWER
+@histories
+def test_the_way_back_is_the_inverse(
+    uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
+) -> None:
+    with a_history(uploads, count) as (world, _, latest), reading(sizes):
+        one, other = (pick % (latest + 1) for pick in ends)
+        there, back = diffing.diff(world, one, other, limit=limit), diffing.diff(world, other, one, limit=limit)
+        assert [item.frame_id for item in there] == [item.frame_id for item in back]
+        assert [told(item) for item in there] == [told_backwards(item) for item in back]
+
+
+@FEWER
+@histories
+def test_totals_equal_a_recount_of_both_versions(
+    uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
+) -> None:
+    with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
+        one, other = (pick % (latest + 1) for pick in ends)
+        expected = recounted(state(world, dataset, one), state(world, dataset, other))
+        found = diffing.totals(world, one, other, has_time=limit > 1)
+        assert found.model_dump() == expected
+
+
+@FEWER
+@histories
+def test_pages_of_any_size_hold_the_same_items(
+    uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
+) -> None:
+    with a_history(uploads, count) as (world, _, latest):
+        one, other = (pick % (latest + 1) for pick in ends)
+        whole = diffing.diff(world, one, other)
+        assert diffing.diff(world, one, other, limit=limit) == whole
+        with reading(sizes):
+            found = diffing.diff(world, one, other, limit=limit)
+        assert sorted(found, key=lambda item: item.frame_id) == sorted(whole, key=lambda item: item.frame_id)

@@ -1,0 +1,81 @@
+"""Publishing: complete uploads become versions, each announced, whoever is faster and whatever is lost."""
+
+import pytest
+
+from tests.simulation.world import World
+from tests.support.sending import DATASET, PROJECT, add, send
+from tidemark.aws.table import TransactionRefused
+from tidemark.domain.errors import Unavailable
+from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.uploads import follow
+from tidemark.versions import publish
+from tidemark.versions import records as version_records
+
+
+@pytest.fixture
+def applied(world: World) -> World:
+    """An upload whose only window is applied and not published."""
+    send(world, add("f1"))
+    world.start_apply(*world.windows.groups()).run()
+    return world
+
+
+def only_upload(world: World) -> Upload:
+    (upload,) = follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items
+    return upload
+
+
+def test_a_version_whose_announcement_was_lost_is_announced_by_the_repeat(applied: World) -> None:
+    (uid,) = applied.settled.groups()
+    lost = applied.start_publish(uid, 1)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    assert applied.events == []
+    applied.drain()
+    assert [event["version"] for event in applied.announced("version published")] == [1]
+    assert only_upload(applied).version == 1
+
+
+def test_a_version_is_announced_with_all_of_its_uploads_though_its_messages_come_back_apart(world: World) -> None:
+    sent = {send(world, add(frame_id)).upload for frame_id in ("f1", "f2")}
+    for group in world.windows.groups():
+        while world.windows.waiting[group]:
+            world.start_apply(group).run()
+    (uid,) = world.settled.groups()
+    lost = world.start_publish(uid, 2)
+    while lost.calls[-1] != "events.PutEvents":
+        lost.step()
+    lost.crash(after=False)
+    for _ in range(2):
+        world.start_publish(uid, 1).run()
+    told = world.announced("version published")
+    assert [(event["version"], set(event["uploads"])) for event in told] == [(1, sent)] * 2
+
+
+def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(applied: World) -> None:
+    (uid,) = applied.settled.groups()
+    calls = applied.start_publish(uid, 1).run().calls
+    assert calls[calls.index("dynamodb.TransactWriteItems") :] == [
+        "dynamodb.TransactWriteItems",
+        "dynamodb.GetItem",
+        "events.PutEvents",
+    ]
+
+
+def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
+    applied: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def refuse(*_: object) -> None:
+        tries.append(1)
+        raise TransactionRefused([True])
+
+    (uid,) = applied.settled.groups()
+    with monkeypatch.context() as outrun:
+        outrun.setattr(version_records, "publish", refuse)
+        assert isinstance(applied.start_publish(uid, 1).run().error, Unavailable)
+    assert (len(tries), applied.events, only_upload(applied).status) == (publish.RACES, [], UploadStatus.PENDING)
+    applied.drain()
+    assert only_upload(applied).status is UploadStatus.SETTLED

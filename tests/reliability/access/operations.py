@@ -1,0 +1,87 @@
+"""What the API does, read from its description: every operation, and a request of it that is sound."""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from functions.api import handler
+from functions.api.http.openapi import describe
+from tests.simulation.gateway import BASE
+
+JSON = "application/json"
+PARAMETER = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request below the API's base."""
+
+    method: str
+    path: str
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API."""
+
+    name: str
+    method: str
+    template: str
+    queries: frozenset[str]
+    example: Any
+    """A body as the description shows it; None for an operation without one."""
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names in its path."""
+        return PARAMETER.findall(self.template)
+
+    def request(self, named: Mapping[str, str], query: str = "", **changes: Any) -> Request:
+        """A sound request; `named` fills the path, and `changes` fields of the body."""
+        path = PARAMETER.sub(lambda match: quote(named[match[1]], safe=""), self.template)
+        body = None
+        headers = {}
+        if self.example is not None or (changes and self.method != "GET"):
+            body = json.dumps({**(self.example or {}), **changes}).encode()
+            headers = {"content-type": JSON, "idempotency-key": uuid.uuid4().hex}
+        return Request(self.method, f"{path}?{query}" if query else path, body, headers)
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """All operations, by their names."""
+    document = describe(handler.app)
+    schemas = document["components"]["schemas"]
+    found = [
+        Operation(
+            name=described["operationId"],
+            method=method.upper(),
+            template=path.removeprefix(BASE),
+            queries=frozenset(each["name"] for each in described.get("parameters", []) if each["in"] == "query"),
+            example=_example(described.get("requestBody"), schemas),
+        )
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+    ]
+    return tuple(sorted(found, key=lambda operation: operation.name))
+
+
+def operation(name: str) -> Operation:
+    """The operation of that name."""
+    return next(each for each in operations() if each.name == name)
+
+
+def _example(body: Any, schemas: Mapping[str, Any]) -> Any:
+    if body is None:
+        return None
+    content = body["content"][JSON]
+    if "examples" in content:
+        return next(iter(content["examples"].values()))["value"]
+    return schemas[content["schema"]["$ref"].rsplit("/", 1)[1]]["examples"][0]

@@ -1,0 +1,194 @@
+"""Datasets of a world as their clients know them: what was sent to them, and every answer they gave."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests.reliability.faults import oracle
+from tests.reliability.faults.oracle import Row, State
+from tests.simulation.invocation import Invocation
+from tests.simulation.world import World
+from tidemark.aws.backend import Backend
+from tidemark.datasets import datasets, projects
+from tidemark.domain.datasets import Mode
+from tidemark.domain.errors import Conflict
+from tidemark.domain.frames.class_map import ClassInput
+from tidemark.domain.intake_tasks import ResumeUpload
+from tidemark.domain.upload_files import NewFile
+from tidemark.domain.uploads import Receipt, Upload, upload_id_of
+from tidemark.ingest import file_uploads, requests
+from tidemark.ingest.requests import derived_upload_id
+from tidemark.recovery import retry
+from tidemark.recovery.resume import sweep
+from tidemark.transfers import rollback
+from tidemark.uploads import file_records
+from tidemark.uploads import records as store
+from tidemark.versions import frames, resolve
+
+ACTOR = "annotator"
+PAGE = 3
+"""Frames to a page when a version is read: small, so that versions have several."""
+
+
+@dataclass
+class Submission:
+    """What a client sent, and what it was told."""
+
+    rows: list[Row]
+    key: str
+    receipt: Any = None
+    first_row: int = 0
+    """Number of the first row: 1 for a file, whose rows go by their lines."""
+
+    @property
+    def by_file(self) -> bool:
+        """Whether the rows were sent in a file."""
+        return self.first_row == 1
+
+    @property
+    def body(self) -> bytes:
+        """What the client sends, the same every time."""
+        return json.dumps({"mutations": self.rows}).encode()
+
+    @property
+    def text(self) -> bytes:
+        """The rows as a file."""
+        return b"".join(json.dumps(row).encode() + b"\n" for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Cloned:
+    """What a dataset was cloned from."""
+
+    upload: str
+    version: int
+    content: State
+
+
+@dataclass
+class DatasetModel:
+    """A dataset, what was submitted to it, and every answer it gave for a version."""
+
+    project: str
+    name: str
+    uid: str
+    shards: int
+    submissions: dict[str, Submission] = field(default_factory=dict)
+    """By upload id."""
+    snapshots: dict[int, State] = field(default_factory=dict)
+    rollbacks: dict[str, int] = field(default_factory=dict)
+    """The versions that roll backs lead to, by their upload ids."""
+    cloned: Cloned | None = None
+    mode: Mode = Mode.STREAMING
+
+    def uploads(self) -> list[str]:
+        """All that may have changed it."""
+        return [*self.submissions, *self.rollbacks, *([self.cloned.upload] if self.cloned else [])]
+
+    def where(self) -> dict[str, str]:
+        """The dataset as arguments of a service."""
+        return {"project": self.project, "dataset": self.name}
+
+
+def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
+    """A client sends rows, or sends them again: it waits for its receipt, and remembers it."""
+    upload_id = derived_upload_id(model.uid, ACTOR, key)
+    submission = model.submissions.setdefault(upload_id, Submission(rows, key))
+    backend = world.process()
+
+    def operation() -> Receipt:
+        receipt = requests.submit(
+            backend, **model.where(), body=submission.body, actor=ACTOR, idempotency_key=submission.key
+        )
+        assert receipt.upload == upload_id
+        assert submission.receipt in (None, receipt), "a repeat was answered differently (3)"
+        submission.receipt = receipt
+        return receipt
+
+    return Invocation(f"submit {key}", operation)
+
+
+def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
+    """A client sends rows in a file, or sends them again: announces it, puts it, and completes the upload."""
+    backend = world.process()
+    files = [NewFile(name="rows.jsonl")]
+
+    def operation() -> Upload:
+        receipt = file_uploads.create(backend, **model.where(), files=files, actor=ACTOR, request=key)
+        submission = model.submissions.setdefault(receipt.upload, Submission(rows, key, first_row=1))
+        (stored,) = file_records.of_upload(backend, model.uid, receipt.upload)
+        backend.s3.put_object(Bucket=backend.bucket, Key=stored.source.key, Body=submission.text)
+        return file_uploads.complete(backend, **model.where(), upload=receipt.upload)
+
+    return Invocation(f"send file {key}", operation)
+
+
+def start_retry(world: World, model: DatasetModel, upload_id: str) -> Invocation:
+    """Somebody retries an upload."""
+    backend = world.process()
+    return Invocation(f"retry {upload_id}", lambda: retry.retry(backend, **model.where(), upload=upload_id))
+
+
+def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
+    """Somebody rolls the dataset back to a version."""
+    backend = world.process()
+    request = f"roll-back-{len(model.rollbacks)}"
+    model.rollbacks[upload_id_of("rollback", model.uid, request)] = to
+    where = model.where()
+    return Invocation(
+        f"roll back to {to}",
+        lambda: rollback.roll_back(backend, **where, version=str(to), message="", actor=ACTOR, request=request),
+    )
+
+
+def resume(world: World, model: DatasetModel, upload_id: str) -> None:
+    """Have an upload resumed, as the sweep does."""
+    world.orders.append(ResumeUpload(uid=model.uid, upload=upload_id))
+
+
+def is_recorded(world: World, model: DatasetModel, upload_id: str) -> bool:
+    """Whether an upload came so far that a sweep can find it."""
+    return store.find(world.process(), model.uid, upload_id) is not None
+
+
+def sweep_and_drain(world: World) -> None:
+    """Half an hour passes, the sweep runs, and all that is under way comes to its end."""
+    world.let_five_minutes_pass()
+    world.now += timedelta(minutes=31)
+    sweep(world.process(), world.now)
+    world.drain()
+
+
+def create_dataset(world: World, project: str, name: str, count: int, mode: Mode = Mode.STREAMING) -> DatasetModel:
+    """An empty dataset, in a project with the oracle's class map."""
+    backend = world.process()
+    classes = [ClassInput(name=name) for name in oracle.CLASSES]
+    with suppress(Conflict):  # it is there already
+        projects.create_project(backend, name=project, description="", classes=classes, actor="admin")
+    dataset = datasets.create_dataset(
+        backend, project=project, name=name, description="", shards=count, actor="admin", mode=mode
+    )
+    return DatasetModel(project, name, dataset.uid, count, mode=mode)
+
+
+def latest(world: World, model: DatasetModel) -> int:
+    """The number of the latest version."""
+    return resolve.get_version(world.process(), **model.where(), version="LATEST").number
+
+
+def read(backend: Backend, model: DatasetModel, version: int) -> State:
+    """A version as its readers see it, page by page."""
+    content: State = {}
+    cursor: str | None = None
+    while True:
+        page = frames.list_frames(backend, **model.where(), version=str(version), limit=PAGE, cursor=cursor)
+        for item in page.items:
+            frame = json.loads(item.frame)
+            frame_id = frame["frame_id"]
+            assert frame_id not in content, "a frame twice in one version"
+            content[frame_id] = oracle.plain(frame)
+        cursor = page.cursor
+        if cursor is None:
+            return content

@@ -1,0 +1,389 @@
+"""Random schedules: everything that can happen to some datasets, by a seed.
+
+A seed decides all: the shape of the datasets, what is sent, which invocation goes on how far, what its requests meet.
+The same seed replays the same schedule, request by request, in any process. Each move draws from a generator of its
+own, so that moves can be left out and the others stay.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from unittest.mock import patch
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.reliability.faults import invariants, model, requests, rows
+from tests.reliability.faults.injection import Faults
+from tests.reliability.faults.model import DatasetModel
+from tests.reliability.faults.planted import Plant
+from tests.reliability.faults.requests import Refused
+from tests.simulation.deployment import Deployment, new_deployment
+from tests.simulation.invocation import Crash, Invocation, current
+from tests.simulation.queues import Message
+from tests.simulation.seeding import seed_ids
+from tidemark.aws.events import EventsRefused
+from tidemark.aws.table import TransactionRefused
+from tidemark.domain import windows
+from tidemark.domain.datasets import Mode
+from tidemark.domain.errors import Unavailable
+from tidemark.domain.intake_tasks import Order, ResumeUpload, Sweep
+from tidemark.domain.uploads import UploadStatus
+from tidemark.ingest import file_reader
+from tidemark.shards import restore
+from tidemark.shards.apply import OutOfTurn
+from tidemark.transfers import workflow
+from tidemark.uploads import records as upload_records
+
+MOVES = 70
+AT_ONCE = 4
+"""Invocations under way at the same time."""
+WAITS = (5, 50, 110, 110, 110, 110, 400, 1000)
+"""Seconds that pass at once."""
+CHECKED = 0.04
+"""Of the moves, after how many all is held to the invariants; at the end it always is."""
+SWEEPS = 12
+"""Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
+MOST_CLONES = 2
+EXPECTED = (Crash, Refused, OutOfTurn, Unavailable, EventsRefused, TransactionRefused, BotoCoreError, ClientError)
+"""How an invocation may end that is disturbed: what was asked of it comes again."""
+
+
+@dataclass
+class Outcome:
+    """What came of a schedule."""
+
+    seed: int
+    trace: list[str] = field(default_factory=list)
+    """Its moves, requests and faults, one a line."""
+    violation: str | None = None
+    moves: list[int] = field(default_factory=list)
+    """The numbers of those that were made."""
+    requests: int = 0
+    versions: int = 0
+    """Versions that were checked at the end."""
+    switches: int = 0
+    """Times that another invocation than before went on."""
+    faults: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal schedules."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None) -> Outcome:
+    """Run the schedule of a seed, without some of its moves; answers what came of it."""
+    outcome = Outcome(seed)
+    with ExitStack() as stack:
+        seed_ids(stack, seed)
+        schedule = _Schedule(seed, outcome, stack.enter_context(new_deployment()), stack)
+        if plant is not None:
+            plant(stack, schedule.world)
+        try:
+            schedule.go(frozenset(leave_out))
+        except Exception as violation:  # noqa: BLE001 - whatever it is, it must not be, and the seed shows it again
+            told = str(violation).split("\n", maxsplit=1)[0]
+            outcome.violation = told if isinstance(violation, AssertionError) and told else repr(violation)
+        finally:
+            schedule.abandon()
+    return outcome
+
+
+class _Schedule:
+    """A schedule that is being made."""
+
+    def __init__(self, seed: int, outcome: Outcome, world: Deployment, stack: ExitStack) -> None:
+        random = Random(f"{seed}")
+        self.world = world
+        self._seed = seed
+        self._outcome = outcome
+        self._running: list[Invocation] = []
+        self._last: Invocation | None = None
+        self._rate = random.choice([0, 0.02, 0.05, 0.1])
+        self._apart = random.choice([0, 0, 3])
+        """Seconds by which clocks may be off, either way."""
+        self._focus = random.choice([1, 8])
+        """How much more often than others the first dataset is chosen: all that happens to one meets more often."""
+        self._clones: dict[str, tuple[DatasetModel, int]] = {}
+        self._calm = False
+        self._move = 0
+        world.pace = timedelta(milliseconds=10)
+        world.windows.tries = random.choice([1, 2, 3])
+        world.settled.tries = 4
+        world.settled.visibility = timedelta(seconds=45)
+        world.told = self._hear
+        lag = Random(f"{seed}/lag")
+        late = random.choice([0, 0.3])
+        world.tables.lag = lambda: lag.randint(1, 3) if current() is not None and lag.random() < late else 0
+        size = random.randint(1, 3)
+        for module in (windows, restore):
+            stack.enter_context(patch.object(module, "MAX_WINDOW_FRAMES", size))
+        stack.enter_context(patch.object(file_reader, "PART_ROWS", 2))
+        stack.enter_context(patch.object(workflow, "PAGE_ROWS", 2))
+        shards = random.choice([1, 1, 2, 3])
+        self.datasets = [model.create_dataset(world, name, "train", shards) for name in ("ours", "theirs")]
+        self.datasets.append(model.create_dataset(world, "ours", "golden", shards, Mode.BATCH))
+
+    def go(self, leave_out: frozenset[int]) -> None:
+        """Make the moves, then let everything come to its end, and hold all of it to the invariants."""
+        for self._move in range(MOVES):
+            if self._move in leave_out:
+                continue
+            random = Random(f"{self._seed}/{self._move}")
+            name, move = self._choose(random)
+            self._outcome.moves.append(self._move)
+            self._outcome.trace.append(f"{self._move} {name} {self.world.now.isoformat()}")
+            self._disturb(random)
+            move(random)
+            self._reap()
+            if random.random() < CHECKED:
+                self._check()
+        self._settle()
+
+    def abandon(self) -> None:
+        """Let the threads of what is still under way end."""
+        self._calm = True
+        self.world.told = lambda _: None
+        for invocation in self._running:
+            if not invocation.finished:
+                invocation.crash(after=False)
+
+    # what can happen
+
+    def _choose(self, random: Random) -> tuple[str, Callable[[Random], None]]:
+        world = self.world
+        free = len(self._running) < AT_ONCE
+        known = self._uploads()
+        choices: list[tuple[float, bool, Callable[[Random], None]]] = [
+            (4, free, self._submit),
+            (2, free and any(one.submissions for one in self.datasets), self._submit_again),
+            (1.2, free, self._send_file),
+            (1, free and bool(known), self._retry),
+            (1.5, free, self._roll_back),
+            (0.7, free and len(self._clones) < MOST_CLONES, self._clone),
+            (1.5, free, self._read),
+            (8, free and bool(world.orders), self._follow_order),
+            (0.6, True, self._sweep),
+            (0.6, bool(known), self._resume),
+            (8, free and bool(world.transfers()), self._go_on_with_workflow),
+            (0.3, free and bool(world.transfers()), self._fail_workflow),
+            (14, free and bool(world.windows.ready(world.now)), self._apply),
+            (1, free and bool(self._delivered()), self._apply_again),
+            (3, free and bool(self._queueing()), self._outlast),
+            (12, free and bool(world.settled.ready(world.now)), self._publish),
+            (0.7, free and any(world.settled.taken.values()), self._publish_again),
+            (4, free and bool(world.dead), self._give_up),
+            (2.5, True, self._wait),
+            (12, bool(self._running), self._advance),
+            (14, bool(self._running), self._finish),
+            (3, bool(self._running), self._crash),
+        ]
+        weights = [weight if possible else 0 for weight, possible, _ in choices]
+        (chosen,) = random.choices(choices, weights)
+        return chosen[2].__name__.strip("_"), chosen[2]
+
+    def _submit(self, random: Random) -> None:
+        dataset = self._dataset(random)
+        drawn = rows.drawn(random, only_adds=dataset.mode is Mode.BATCH)
+        self._start(requests.start_submit(self.world, dataset, drawn, f"key-{self._move}"))
+
+    def _dataset(self, random: Random) -> DatasetModel:
+        weights = [self._focus] + [1] * (len(self.datasets) - 1)
+        (chosen,) = random.choices(self.datasets, weights)
+        return chosen
+
+    def _submit_again(self, random: Random) -> None:
+        dataset, sent = random.choice([(one, sent) for one in self.datasets for sent in one.submissions.values()])
+        again = requests.start_file if sent.by_file else requests.start_submit
+        self._start(again(self.world, dataset, sent.rows, sent.key))
+
+    def _send_file(self, random: Random) -> None:
+        dataset = self._dataset(random)
+        drawn = rows.drawn(random, only_adds=dataset.mode is Mode.BATCH)
+        self._start(requests.start_file(self.world, dataset, drawn, f"key-{self._move}"))
+
+    def _retry(self, random: Random) -> None:
+        dataset, upload = random.choice(self._uploads())
+        self._start(requests.start_retry(self.world, dataset, upload))
+
+    def _roll_back(self, random: Random) -> None:
+        dataset = random.choice([one for one in self.datasets if one.mode is Mode.STREAMING])
+        to = random.randint(0, model.latest(self.world, dataset))
+        self._start(requests.start_rollback(self.world, dataset, to, f"key-{self._move}"))
+
+    def _clone(self, random: Random) -> None:
+        known = [(one, number) for one in self.datasets for number in one.snapshots]
+        if known:
+            source, version = random.choice(known)
+            name = f"clone-{self._move}"
+            self._clones[name] = source, version
+            self._start(requests.start_clone(self.world, source, version, name))
+
+    def _read(self, random: Random) -> None:
+        dataset = random.choice(self.datasets)
+        versions = ["LATEST", "LATEST", *map(str, dataset.snapshots)]
+        self._start(requests.start_read(self.world, dataset, random.choice(versions), random.randint(1, 3)))
+
+    def _follow_order(self, random: Random) -> None:
+        steps = random.choice([1, 2, 3, None])
+        self._start(self.world.start_order(random.choice(self.world.orders), steps))
+
+    def _sweep(self, _: Random) -> None:
+        self.world.orders.append(Sweep(at=self.world.now))
+
+    def _resume(self, random: Random) -> None:
+        dataset, upload = random.choice(self._uploads())
+        if upload_records.find(self.world.process(), dataset.uid, upload) is not None:
+            order: Order = ResumeUpload(uid=dataset.uid, upload=upload)
+            self.world.orders.append(order)
+
+    def _go_on_with_workflow(self, random: Random) -> None:
+        """A step of a workflow: the next page of a shard, or its end, once all of them are done."""
+        execution = random.choice(self.world.transfers())
+        left = [one for one in execution.input["shards"] if one not in self.world.read[execution.name]]
+        step = random.choice(left) if left else None
+        self._start(self.world.start_step(execution, step, random.choice([1, 2, None])))
+
+    def _fail_workflow(self, random: Random) -> None:
+        self._start(self.world.start_failure(random.choice(self.world.transfers())))
+
+    def _apply(self, random: Random) -> None:
+        group = random.choice(self.world.windows.ready(self.world.now))
+        self._start(self.world.receive(self.world.windows, [group], 1))
+
+    def _apply_again(self, random: Random) -> None:
+        self._start(self.world.redeliver(random.choice(self._delivered())))
+
+    def _outlast(self, random: Random) -> None:
+        """A window's invocation takes longer than its message waits for it; others go on, and so does it, later."""
+        group = random.choice(self._queueing())
+        slow = self.world.receive(self.world.windows, [group], 1)
+        self._start(slow)
+        for _ in range(random.randint(1, 4)):
+            if slow is not None and not slow.finished:
+                slow.step()
+        self.world.now += self.world.windows.visibility
+        next_one = self.world.receive(self.world.windows, [group], 1)
+        self._start(next_one)
+        if next_one is not None and random.random() < 0.7:
+            next_one.run()
+
+    def _publish(self, random: Random) -> None:
+        ready = self.world.settled.ready(self.world.now)
+        groups = random.sample(ready, random.randint(1, len(ready)))
+        self._start(self.world.receive(self.world.settled, groups, random.randint(1, 5)))
+
+    def _publish_again(self, random: Random) -> None:
+        taken = [message for group in self.world.settled.taken.values() for message in group]
+        self._start(self.world.republish([random.choice(taken)]))
+
+    def _give_up(self, random: Random) -> None:
+        self._start(self.world.start_giving_up(self.world.dead[: random.randint(1, 3)]))
+
+    def _wait(self, random: Random) -> None:
+        self.world.now += timedelta(seconds=random.choice(WAITS))
+
+    def _advance(self, random: Random) -> None:
+        invocation = random.choice(self._running)
+        for _ in range(random.randint(1, 6)):
+            if not invocation.finished:
+                invocation.step()
+
+    def _finish(self, random: Random) -> None:
+        random.choice(self._running).run()
+
+    def _crash(self, random: Random) -> None:
+        after = random.random() < 0.5
+        self._outcome.faults["crash after a request" if after else "crash before a request"] += 1
+        random.choice(self._running).crash(after=after)
+
+    # what holds it together
+
+    def _disturb(self, random: Random) -> None:
+        """What the process that this move may start has to put up with."""
+        draws = Random(f"{self._seed}/{self._move}/faults")
+        self.world.trouble = Faults(
+            self.world, draws, lambda: 0 if self._calm else self._rate, self._outcome.faults, self._tell
+        )
+        self.world.offset = timedelta(seconds=random.uniform(-self._apart, self._apart))
+
+    def _start(self, invocation: Invocation | None) -> None:
+        if invocation is not None:
+            self._outcome.trace.append(f"  begins: {invocation.number} {invocation.name}")
+            self._running.append(invocation)
+
+    def _hear(self, call: str) -> None:
+        invocation = current()
+        if invocation is None:
+            return
+        self._outcome.requests += 1
+        if invocation is not self._last:
+            self._outcome.switches += 1
+            self._last = invocation
+        self._outcome.trace.append(f"  {invocation.number} {call}")
+
+    def _tell(self, fault: str) -> None:
+        self._outcome.trace.append(f"  meets: {fault}")
+
+    def _reap(self) -> None:
+        for invocation in [one for one in self._running if one.finished]:
+            self._running.remove(invocation)
+            error = invocation.error
+            if error is not None:
+                self._outcome.trace.append(f"  ends: {invocation.number} {type(error).__name__} {str(error)[:200]}")
+            assert error is None or isinstance(error, EXPECTED), f"{invocation.name} failed: {error!r}"
+
+    def _uploads(self) -> list[tuple[DatasetModel, str]]:
+        """All that was sent, and all roll backs and clones."""
+        return [(one, upload) for one in self.datasets for upload in one.uploads()]
+
+    def _queueing(self) -> list[str]:
+        """The groups of windows that are ready, and have several."""
+        waiting = self.world.windows.waiting
+        return [group for group in self.world.windows.ready(self.world.now) if len(waiting[group]) > 1]
+
+    def _delivered(self) -> list[Message]:
+        taken = self.world.windows.taken.values()
+        return [message for group in taken for message in group if message.receives]
+
+    def _check(self) -> None:
+        self._find_clones()
+        for dataset in self.datasets:
+            invariants.check(self.world, dataset)
+
+    def _find_clones(self) -> None:
+        for name, (source, version) in list(self._clones.items()):
+            found = requests.found_clone(self.world, source, version, name)
+            if found is not None:
+                self.datasets.append(found)
+                del self._clones[name]
+
+    def _settle(self) -> None:
+        """Undisturbed, all that is under way comes to its end; what nobody asks for again, the sweep finds."""
+        self._outcome.trace.append("at last")
+        self._calm = True
+        self.world.trouble = None
+        self.world.offset = timedelta()
+        for invocation in self._running:
+            invocation.run()
+        self._reap()
+        for _ in range(SWEEPS):
+            self.world.drain()
+            self._find_clones()
+            if not self._pending():
+                break
+            self.world.now += timedelta(minutes=15)
+            self.world.orders.append(Sweep(at=self.world.now))
+        self._check()
+        for dataset in self.datasets:
+            invariants.check_all_settled(self.world, dataset)
+            self._outcome.versions += len(dataset.snapshots)
+
+    def _pending(self) -> bool:
+        backend = self.world.process()
+        found = [upload_records.find(backend, dataset.uid, upload) for dataset, upload in self._uploads()]
+        return any(one is not None and one.status is UploadStatus.PENDING for one in found)

@@ -1,0 +1,134 @@
+"""Two invocations at once: the first stops at each of its AWS calls in turn, the other overtakes it, the first goes on.
+
+This is every way in which one overtaking can happen, a late invocation whose message was given to another included.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.reliability.faults import invariants, model
+from tests.reliability.faults.model import DatasetModel
+from tests.reliability.faults.operations import FIRST, SECOND, THIRD
+from tests.reliability.faults.oracle import Row
+from tests.simulation.invocation import Invocation
+from tests.simulation.world import World, new_world
+from tidemark.domain.limits import MAX_WINDOW_FRAMES
+from tidemark.shards.apply import OutOfTurn
+
+Scenario = Callable[[World, DatasetModel], tuple[Invocation, Callable[[], None]]]
+"""Starts the invocation that is overtaken; answers it and the overtaking."""
+
+
+def _group(dataset: DatasetModel) -> str:
+    return f"{dataset.uid}#0"
+
+
+def _same_window_twice(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    model.start_submit(world, dataset, SECOND, "second").run()
+    message = world.first_window(_group(dataset))
+    return world.redeliver(message), lambda: _ended(world.redeliver(message))
+
+
+def _window_that_was_given_up_for_the_next(
+    world: World, dataset: DatasetModel
+) -> tuple[Invocation, Callable[[], None]]:
+    model.start_submit(world, dataset, SECOND, "second").run()
+    model.start_submit(world, dataset, THIRD, "third").run()
+    message = world.first_window(_group(dataset))
+    late = world.redeliver(message)
+
+    def overtake() -> None:
+        world.bury(message)
+        _ended(world.start_apply(_group(dataset)))
+
+    return late, overtake
+
+
+def _window_and_its_giving_up(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    model.start_submit(world, dataset, SECOND, "second").run()
+    message = world.first_window(_group(dataset))
+    late = world.redeliver(message)
+
+    def overtake() -> None:
+        world.bury(message)
+        _ended(world.start_give_up(message))
+
+    return late, overtake
+
+
+def _giving_up_and_its_window(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    model.start_submit(world, dataset, SECOND, "second").run()
+    message = world.first_window(_group(dataset))
+    world.bury(message)
+    return world.start_give_up(message), lambda: _ended(world.redeliver(message))
+
+
+def _same_submission_twice(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    first = model.start_submit(world, dataset, SECOND, "second")
+    return first, lambda: _ended(model.start_submit(world, dataset, SECOND, "second"))
+
+
+def _same_publication_twice(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    _settle(world, dataset, SECOND, "second")
+    messages = list(world.settled.waiting[dataset.uid])
+    return world.republish(messages), lambda: _ended(world.republish(messages))
+
+
+def _two_publications(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    _settle(world, dataset, SECOND, "second")
+    _settle(world, dataset, THIRD, "third")
+    first, second = world.settled.waiting[dataset.uid]
+    return world.republish([first]), lambda: _ended(world.republish([second]))
+
+
+def _two_windows_of_an_upload(world: World, dataset: DatasetModel) -> tuple[Invocation, Callable[[], None]]:
+    rows: list[Row] = [{"op": "DELETE", "frame_id": f"nowhere-{number}"} for number in range(MAX_WINDOW_FRAMES + 1)]
+    model.start_submit(world, dataset, rows, "second").run()
+    for _ in range(2):
+        _ended(world.start_apply(_group(dataset)))
+    first, second = world.settled.waiting[dataset.uid]
+    return world.republish([first]), lambda: _ended(world.republish([second]))
+
+
+SCENARIOS: list[Scenario] = [
+    _same_window_twice,
+    _window_that_was_given_up_for_the_next,
+    _window_and_its_giving_up,
+    _giving_up_and_its_window,
+    _same_submission_twice,
+    _same_publication_twice,
+    _two_publications,
+    _two_windows_of_an_upload,
+]
+
+
+def _settle(world: World, dataset: DatasetModel, rows: list[Row], key: str) -> None:
+    model.start_submit(world, dataset, rows, key).run()
+    _ended(world.start_apply(_group(dataset)))
+
+
+def _ended(invocation: Invocation) -> None:
+    assert invocation.run().error is None
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__.strip("_"))
+def test_an_invocation_that_is_overtaken_changes_nothing_that_it_should_not(scenario: Scenario) -> None:
+    position, finished = 0, False
+    while not finished:
+        with new_world() as world:
+            dataset = model.create_dataset(world, "ours", "train", 1)
+            model.start_submit(world, dataset, FIRST, "first").run()
+            world.drain()
+            overtaken, overtake = scenario(world, dataset)
+            for _ in range(position):
+                overtaken.step()
+            finished = overtaken.finished
+            overtake()
+            invariants.check(world, dataset)
+            assert overtaken.run().error is None or isinstance(overtaken.error, OutOfTurn)
+            world.drain()
+            invariants.check(world, dataset)
+            invariants.check_all_settled(world, dataset)
+        position += 1
+    assert position > 1, "an invocation that calls nothing is not overtaken"

@@ -1,0 +1,192 @@
+"""Senders: each with a key and frames of its own, by all doors, sure at all times of what must be read."""
+
+import gzip
+import json
+import time
+import uuid
+from collections.abc import Callable
+from random import Random
+
+import httpx
+
+from tests.reliability.soak.ledger import Batch, Frame, Json, Ledger, seen
+from tests.reliability.soak.stage import Place, Stage
+from tests.stack.files import lines
+from tidemark.domain.api_keys import Role
+
+MOST_ROWS = 200
+READ_AT_ONCE = 100
+KEPT_STATES = 30
+"""Versions of which a sender remembers what its frames were in them."""
+SETTLES = 180.0
+"""Seconds in which an upload must settle."""
+
+
+class Sender:
+    """One sender at work on one dataset."""
+
+    def __init__(self, stage: Stage, place: Place, number: int, random: Random) -> None:
+        self._stage = stage
+        self._place = place
+        self._random = random
+        self.ledger = Ledger(f"{place.prefix}s{number}:", random)
+        self.uploads: dict[str, Json] = {}
+        """Those that were accepted, as they had settled."""
+        self.states: dict[int, dict[str, Frame]] = {}
+        self._me = stage.actor(Role.ADMIN, place.project)
+        self._tally = stage.tally
+        self._rolls_back = place == stage.alone
+
+    @property
+    def place(self) -> Place:
+        """The dataset that it sends to."""
+        return self._place
+
+    @property
+    def has_exact_history(self) -> bool:
+        """Whether nothing but its own rows has changed its frames."""
+        return not self._rolls_back
+
+    def begin(self) -> None:
+        """Send something before all others are at work, so that there is something to read and functions are warm."""
+        self._request()
+
+    def work(self, goes_on: Callable[[], bool]) -> None:
+        """Send until it is over; all that was sent has settled then."""
+        doors = {self._request: 9, self._burst: 3, self._file: 2, self._drop: 1, self._retry: 1}
+        if self._rolls_back:
+            doors[self._roll_back] = 3
+        while goes_on():
+            (door,) = self._random.choices([*doors], [*doors.values()])
+            door()
+            if self.states and self._random.random() < 0.4:
+                self._verify(self._random.choice([*self.states]))
+
+    def _request(self) -> None:
+        """One request, perhaps repeated, and what came of it."""
+        batch = self.ledger.batch(self._random.choice([1, 5, 50, MOST_ROWS]))
+        self._settled([(self._send(batch), batch)])
+
+    def _burst(self) -> None:
+        """Several requests, each before those before it have settled."""
+        batches = [self.ledger.batch(8) for _ in range(4)]
+        self._settled([(self._send(batch), batch) for batch in batches])
+
+    def _send(self, batch: Batch) -> str:
+        headers = {"Idempotency-Key": uuid.uuid4().hex, "content-type": "application/json"}
+        body = json.dumps({"mutations": batch.rows}).encode()
+
+        def sent() -> Json:
+            expected = (202, 422) if batch.applied + batch.dropped == 0 else (202,)
+            answer: Json = self._me.ask(
+                "send", "POST", self._place.at("mutations"), expected=expected, content=body, headers=headers
+            )
+            return answer
+
+        receipt = sent()
+        self._tally.count("requests of rows")
+        if self._random.random() < 0.25:
+            again = sent()
+            again.pop("request_id", None)
+            if again != {name: value for name, value in receipt.items() if name != "request_id"}:
+                self._tally.violate("doubled", f"a repeat was answered otherwise: {receipt} and {again}")
+            self._tally.count("repeats")
+        return str(receipt["upload"])
+
+    def _file(self) -> None:
+        """A gzip file by a signed URL."""
+        batch = self.ledger.batch(MOST_ROWS)
+        content = gzip.compress(lines(batch.rows))
+        body = {"files": [{"name": "rows.jsonl.gz", "bytes": len(content)}]}
+        receipt = self._me.ask("other", "POST", self._place.at("uploads"), expected=(201,), json=body)
+        (file,) = receipt["files"]
+        httpx.put(file["url"], content=content, headers=file["headers"], timeout=60).raise_for_status()
+        self._me.ask("other", "POST", self._place.at("uploads", receipt["upload"], "complete"), expected=(202,))
+        self._tally.count("files by signed URL")
+        self._settled([(receipt["upload"], batch)])
+
+    def _drop(self) -> None:
+        """A file in the drop folder, whose upload is found by the file's name."""
+        batch = self.ledger.batch(50)
+        key = self._stage.drop(self._place, f"{uuid.uuid4().hex}.jsonl", lines(batch.rows))
+        self._tally.count("dropped files")
+        give_up = time.monotonic() + SETTLES
+        while True:
+            page = self._me.read("other", self._place.at("uploads"), source="DROP", limit=20)
+            for upload in page["items"]:
+                files = self._me.read("other", self._place.at("uploads", upload["id"], "files"))["items"]
+                if files[0]["name"] == key:
+                    self._settled([(upload["id"], batch)])
+                    return
+            if time.monotonic() > give_up:
+                self._tally.violate("lost", f"the dropped file {key} has started no upload")
+                return
+            time.sleep(0.3)
+
+    def _retry(self) -> None:
+        """A retry of what has nothing to be retried is refused, and changes nothing."""
+        if self.uploads:
+            upload = self._random.choice([*self.uploads])
+            refused = self._me.ask("other", "POST", self._place.at("uploads", upload, "retry"), expected=(409,))
+            if refused["code"] != "nothing_to_retry":
+                self._tally.violate("unexpected answer", f"retry of {upload}: {refused}")
+            self._tally.count("retries")
+
+    def _roll_back(self) -> None:
+        """Back to a version whose frames it knows."""
+        if not self.states:
+            return
+        version = self._random.choice([*self.states])
+        body = {"version": str(version), "message": "soak"}
+        begun = self._me.ask("other", "POST", self._place.at("rollbacks"), expected=(202,), json=body)
+        self.ledger.put_back(self.states[version])
+        self._tally.count("roll backs")
+        self._settled([(begun["id"], None)])
+
+    def _settled(self, sent: list[tuple[str, Batch | None]]) -> None:
+        """Wait for uploads, of which no later one is on its way; the version that holds them all holds the ledger."""
+        settled = [self._end(upload, batch) for upload, batch in sent]
+        numbers = [upload["version"] for upload in settled if upload.get("version")]
+        if not numbers:
+            return
+        if len(self.states) >= KEPT_STATES:
+            del self.states[self._random.choice([*self.states])]
+        self.states[max(numbers)] = dict(self.ledger.frames)
+
+    def _end(self, upload: str, batch: Batch | None) -> Json:
+        where = self._place.at("uploads", upload)
+        give_up = time.monotonic() + SETTLES
+        with self._tally.timed("to settle"):
+            while (found := self._me.read("poll", where))["status"] == "PENDING":
+                if time.monotonic() > give_up:
+                    self._tally.violate("lost", f"upload {upload} has not settled in {SETTLES:.0f} s: {found}")
+                    return {}
+                time.sleep(0.2)
+        record: Json = found
+        self.uploads[upload] = record
+        self._tally.count("uploads")
+        self._tally.count("rows", record["rows"])
+        outcome = {name: record[name] for name in ("applied", "dropped", "rejected", "failed")}
+        due = {"applied": batch.applied, "dropped": batch.dropped, "rejected": batch.rejected} if batch else {}
+        if outcome != {**outcome, **due, "failed": 0} or sum(outcome.values()) != record["rows"]:
+            self._tally.violate("lost", f"upload {upload} came to {outcome} of {record['rows']}, not to {due}")
+        return record
+
+    def _verify(self, version: int) -> None:
+        """A version that uploads named holds what the ledger held when they had settled, and nothing deleted."""
+        state = self.states[version]
+        gone = [frame_id for frame_id in self.ledger.gone if frame_id not in state]
+        missing = set(self._random.sample(gone, min(len(gone), 10)))
+        ids = [*state, *missing]
+        for start in range(0, len(ids), READ_AT_ONCE):
+            asked = ids[start : start + READ_AT_ONCE]
+            body = {"frame_ids": asked, "version": str(version)}
+            answer = self._me.ask("read", "POST", self._place.at("frames", "batch-get"), json=body)
+            found = {item["frame"]["frame_id"]: seen(item["frame"]) for item in answer["items"]}
+            wanted = {frame_id: state[frame_id] for frame_id in asked if frame_id in state}
+            self._tally.count("frames verified", len(asked))
+            if found != wanted:
+                wrong = sorted(i for i in asked if found.get(i) != wanted.get(i))
+                self._tally.violate(
+                    "snapshot", f"{self._place.at()} version {version}: {wrong[:3]} are not as their sender left them"
+                )

@@ -1,0 +1,51 @@
+"""Runs the executions of the checkpoint workflow that were started, as the state machine does."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tests.simulation.world import Execution, World
+from tidemark.aws.workflows import Workflow
+from tidemark.checkpoints.workflow import take_step
+from tidemark.domain.exports import CheckpointStep
+
+STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
+MOST_STEPS = 1000
+
+
+def run_all(world: World, has_time: Callable[[], bool] = lambda: True) -> list[str]:
+    """Run all executions that were started and forget them; answers their names."""
+    names = [name for name, execution in world.executions.items() if execution.workflow == Workflow.CHECKPOINT]
+    for name in names:
+        run(world, world.executions[name], has_time)
+        del world.executions[name]
+    return names
+
+
+def run(world: World, execution: Execution, has_time: Callable[[], bool] = lambda: True) -> None:
+    """Run one execution to its end: the shards, then the finish. Raises what a step raises."""
+    for shard in execution.input["shards"]:
+        repeat(world, {"step": "shard", "work": execution.input["work"], "shard": shard}, has_time)
+    repeat(world, {"step": "finish", "work": execution.input["work"]}, has_time)
+
+
+def repeat(world: World, event: dict[str, Any], has_time: Callable[[], bool] = lambda: True) -> int:
+    """Take a step until it is done; answers in how many calls."""
+    for calls in count(1):
+        if take(world, event, has_time):
+            return calls
+        assert calls < MOST_STEPS, "the step never ends"
+    raise AssertionError
+
+
+def take(world: World, event: dict[str, Any], has_time: Callable[[], bool] = lambda: True) -> bool:
+    """Take a step once, in a process of its own; answers whether it is done."""
+    return take_step(world.process(), STEP.validate_python(event), has_time)
+
+
+def fail(world: World, execution: Execution, error: str = "Lambda.Timeout", cause: str = "") -> None:
+    """Have the failure of an execution recorded, as the state machine does at last."""
+    failure = {"Error": error, "Cause": cause}
+    take(world, {"step": "fail", "work": execution.input["work"], "failure": failure})
