@@ -34,10 +34,11 @@ faults: $(READY) ## faults, hostile users and load, at length: the figures of do
 		echo "atheris is not for this machine: what is fuzzed by coverage is not run here"
 	@python -m tests.reliability $(PART)
 
-lint: $(READY) ## check style and types
+lint: $(READY) ## check style, types and that imports go downhill
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 
 format: $(READY) ## put the code into the style that lint checks
 	ruff check --fix

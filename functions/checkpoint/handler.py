@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 
 from functions.workflow_step import taken
 from tidemark.aws.backend import Backend
+from tidemark.checkpoints.model import CheckpointStep
 from tidemark.checkpoints.workflow import take_step
-from tidemark.domain.exports import CheckpointStep, ExportFormat
+from tidemark.domain.exports import ExportFormat
 from tidemark.domain.workflows import FinishStep
 
 logger = Logger()

@@ -7,8 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.workflow_step import taken
 from tidemark.aws.backend import Backend
-from tidemark.domain.purges import PURGE_STEP, PurgeStep
-from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
+from tidemark.domain.workflows import PURGE_STEP, FailStep, FinishStep, PurgeStep, ShardStep
 from tidemark.retention import purge, purge_steps
 
 logger = Logger()

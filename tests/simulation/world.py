@@ -23,9 +23,9 @@ from tidemark.aws import queues
 from tidemark.aws.backend import Backend, Memory
 from tidemark.aws.workflows import Workflow
 from tidemark.domain.intake_tasks import ORDER, Order, ReadFile, ResumeUpload
-from tidemark.domain.purges import PurgeWork
 from tidemark.domain.transfers import TransferWork
 from tidemark.domain.windows import NEWS, Settled, Window
+from tidemark.domain.workflows import PurgeWork
 from tidemark.ingest.file_reader import read_file
 from tidemark.recovery.dead_letters import give_up
 from tidemark.recovery.resume import resume, sweep

@@ -22,7 +22,7 @@ from infra.oidc import Oidc
 from tests.reliability.access.issuer import AUDIENCE, Issuer
 from tests.stack.client import wait_until
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
-from tidemark.catalog import retention_records
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.windows import Window
 from tidemark.shards import packs
@@ -219,4 +219,4 @@ def archived_long_ago(backend: Backend, project: str, dataset: str) -> None:
         assert before.archived_at is not None
         return before.model_copy(update={"archived_at": before.archived_at - timedelta(hours=1)})
 
-    retention_records.redefine(backend, project, dataset, edit)
+    dataset_records.redefine(backend, project, dataset, edit)

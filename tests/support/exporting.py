@@ -12,7 +12,7 @@ from tests.simulation.world import World
 from tests.support.run_workflows import run_all
 from tests.support.sending import DATASET, PROJECT
 from tidemark.aws import bucket
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints, exports, objects
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.checkpoints import Checkpoint
@@ -73,7 +73,7 @@ def files(world: World, form: ExportFormat, *, dataset: str = DATASET, project: 
 def contents(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, bytes]:
     """What the files of an export hold, by name."""
     backend = world.process()
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     return {
         file.name: bucket.read(backend, objects.export_key(uid, GOLDEN, form, file.name))
         for file in files(world, form, dataset=dataset, project=project)

@@ -5,14 +5,14 @@ from datetime import timedelta
 from tests.simulation.world import Execution, World
 from tests.support.sending import DATASET, PROJECT
 from tidemark.aws.workflows import Workflow
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.retention import archive, purge
 
 
 def uid_of(world: World, dataset: str = DATASET) -> str:
     """The uid of a dataset that has not been purged."""
-    return catalog.definition(world.process(), PROJECT, dataset).dataset.uid
+    return dataset_records.definition(world.process(), PROJECT, dataset).dataset.uid
 
 
 def archived(world: World, dataset: str = DATASET) -> Dataset:

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from tests.simulation.world import Execution, World
 from tidemark.aws.workflows import Workflow
+from tidemark.checkpoints.model import CheckpointStep
 from tidemark.checkpoints.workflow import take_step
-from tidemark.domain.exports import CheckpointStep
 
 STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
 MOST_STEPS = 1000

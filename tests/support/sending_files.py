@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.upload_files import DroppedObject, FileUploadReceipt, NewFile
 from tidemark.domain.uploads import Upload
 from tidemark.ingest import drop_folder, file_uploads
@@ -32,7 +32,7 @@ def announced(world: World, *names: str, request: str | None = None, dataset: st
 def put(world: World, receipt: FileUploadReceipt, *contents: bytes, dataset: str = DATASET) -> None:
     """Put the files that were announced, as their sender does by the URLs."""
     backend = world.process()
-    uid = catalog.dataset(backend, PROJECT, dataset).uid
+    uid = dataset_records.dataset(backend, PROJECT, dataset).uid
     for number, content in enumerate(contents):
         key = f"uploads/{uid}/{receipt.upload}/{number:04d}"
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)

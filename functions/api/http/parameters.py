@@ -7,9 +7,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from tidemark.domain.archived import Archived
 from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, ProjectName
 from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
+from tidemark.domain.pages import Archived
 
 MAX_VERSION_TEXT = MAX_ID_CHARACTERS
 """Characters that name a version; the longest are names of checkpoints."""

@@ -25,10 +25,9 @@ from functions.api.http.parameters import (
 from functions.api.http.router import Routes, path_of
 from tidemark.checkpoints import checkpoints
 from tidemark.domain.api_keys import Role
-from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointMetadata, CheckpointPatch
 from tidemark.domain.ids import CheckpointName
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Archived, Page
 from tidemark.domain.statistics import Statistics
 
 router = Routes()

@@ -22,11 +22,10 @@ from functions.api.http.parameters import (
 from functions.api.http.router import Routes, path_of
 from tidemark.datasets import datasets
 from tidemark.domain.api_keys import Role
-from tidemark.domain.archived import Archived
 from tidemark.domain.datasets import Dataset, DatasetDetails, Mode
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.limits import DEFAULT_SHARDS, MAX_SHARDS
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Archived, Page
 
 router = Routes()
 

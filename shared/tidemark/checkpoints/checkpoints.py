@@ -6,19 +6,18 @@ from collections.abc import Callable
 from tidemark.aws import workflows
 from tidemark.aws.backend import Backend
 from tidemark.aws.workflows import Workflow
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.checkpoints import objects
-from tidemark.domain.archived import Archived
+from tidemark.checkpoints.model import CheckpointWork
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch, check_size
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.domain.exports import CheckpointWork
 from tidemark.domain.frames.fields import Scalar
 from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
-from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.pages import Archived, Page, decode_cursor, encode_cursor
 from tidemark.domain.statistics import Statistics
 from tidemark.domain.versions import Version
-from tidemark.domain.written import Status
+from tidemark.domain.workflows import Status
 from tidemark.versions import checkpoint_names
 from tidemark.versions.resolve import resolve
 
@@ -45,7 +44,7 @@ def create_checkpoint(
     for the metadata.
     """
     check_size(metadata)
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     at = _version(backend, found, version)
     now = backend.clock()
     checkpoint = Checkpoint(
@@ -74,7 +73,7 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
 
     It may be repeated: what is under way is not begun again, and what is ready stays. Raises NotFound.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     now = backend.clock()
     begun = _existing(
         found, checkpoint, checkpoint_names.change(backend, found.uid, checkpoint, lambda before: before.begun(now))
@@ -85,7 +84,7 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
 
 def get_statistics(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Statistics:
     """What the frames of a checkpoint hold, counted (R15). Raises NotFound, and Conflict before they are counted."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     check_is_ready(find_checkpoint(backend, found, checkpoint))
     return objects.statistics(backend, found.uid, checkpoint)
 
@@ -108,7 +107,7 @@ def check_is_ready(checkpoint: Checkpoint) -> None:
 
 def get_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
     """A checkpoint, archived or not. Raises NotFound."""
-    return find_checkpoint(backend, catalog.dataset(backend, project, dataset), checkpoint)
+    return find_checkpoint(backend, dataset_records.dataset(backend, project, dataset), checkpoint)
 
 
 def find_checkpoint(backend: Backend, dataset: Dataset, name: str) -> Checkpoint:
@@ -124,7 +123,7 @@ def list_checkpoints(
     No more than `MAX_CHECKPOINTS_EXAMINED` are looked at for a page, so that one on which few are wanted may be short,
     or empty: the list goes on as long as there is a cursor. Raises NotFound.
     """
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     scope = f"checkpoints:{uid}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
     items: list[Checkpoint] = []
@@ -181,7 +180,7 @@ def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
 def _change(
     backend: Backend, project: str, dataset: str, name: str, edit: Callable[[Checkpoint], Checkpoint]
 ) -> Checkpoint:
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     return _existing(found, name, checkpoint_names.change(backend, found.uid, name, edit))
 
 

@@ -16,10 +16,11 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
+from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
 from tidemark.checkpoints.pages import version_of
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.exports import CheckpointWork, ExportFormat, Manifest, ManifestPage, WrittenFile, WrittenFiles
+from tidemark.domain.exports import ExportFormat, WrittenFile
 from tidemark.versions import checkpoint_names
 
 FILE = "coco.json"

@@ -13,19 +13,12 @@ from tidemark.aws.shard_progress import ShardTask
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.coco_file import ANNOTATIONS, IMAGES, fragment_key
+from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
 from tidemark.checkpoints.pages import Payload, pieces
 from tidemark.checkpoints.parquet import Writer, export_row, export_schema, manifest_frames
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.exports import (
-    CheckpointWork,
-    Export,
-    ExportFormat,
-    Manifest,
-    ManifestPage,
-    WrittenFile,
-    WrittenFiles,
-)
+from tidemark.domain.exports import Export, ExportFormat, WrittenFile
 from tidemark.domain.limits import MAX_INFLATION_RATIO
 from tidemark.versions import checkpoint_names
 

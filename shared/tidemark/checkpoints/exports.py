@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 from tidemark.aws import bucket, workflows
 from tidemark.aws.backend import Backend
 from tidemark.aws.workflows import Workflow
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.checkpoints import check_is_ready, find_checkpoint
+from tidemark.checkpoints.model import CheckpointWork
 from tidemark.domain.assets import SignedGet
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
-from tidemark.domain.exports import CheckpointWork, Export, ExportFile, ExportFormat
+from tidemark.domain.exports import Export, ExportFile, ExportFormat
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.written import Status
+from tidemark.domain.workflows import Status
 
 
 def create_export(
@@ -24,7 +25,7 @@ def create_export(
     It may be repeated, also where this dies before the writing has begun. Raises NotFound, and Conflict while the
     checkpoint's manifest is not written.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     check_is_ready(find_checkpoint(backend, found, checkpoint))
     now = backend.clock()
 
@@ -43,14 +44,14 @@ def create_export(
 
 def list_exports(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Page[Export]:
     """The exports of a checkpoint that were asked for: one of each format at most. Raises NotFound."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     find_checkpoint(backend, found, checkpoint)
     return Page(items=export_records.find_all(backend, found.uid, checkpoint))
 
 
 def get_export(backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat) -> Export:
     """An export of a checkpoint. Raises NotFound."""
-    return _existing(backend, catalog.dataset(backend, project, dataset), checkpoint, form)
+    return _existing(backend, dataset_records.dataset(backend, project, dataset), checkpoint, form)
 
 
 def list_files(
@@ -67,7 +68,7 @@ def list_files(
 
     Raises NotFound, and Conflict before the export is ready.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     export = _existing(backend, found, checkpoint, form)
     if export.status is not Status.READY:
         failed = f"could not be written ({export.reason}); ask for it again"

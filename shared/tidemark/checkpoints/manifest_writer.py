@@ -10,13 +10,13 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import CocoCounts, CocoTally
+from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage
 from tidemark.checkpoints.pages import next_page, pieces, version_of
 from tidemark.checkpoints.parquet import Writer, manifest_row, manifest_schema
-from tidemark.domain.exports import CheckpointWork, Manifest, ManifestPage
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.statistics import Statistics, Tally
 from tidemark.domain.versions import Version
-from tidemark.shards.log import FrameVersion
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions import checkpoint_names
 
 SPOOLED_BYTES = 32 * 1024 * 1024

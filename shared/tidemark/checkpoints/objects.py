@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.domain.exports import CheckpointWork, ExportFormat, Manifest, WrittenFiles
+from tidemark.checkpoints.model import CheckpointWork, Manifest, WrittenFiles
+from tidemark.domain.exports import ExportFormat
 from tidemark.domain.statistics import Statistics
 
 M = TypeVar("M", bound=BaseModel)

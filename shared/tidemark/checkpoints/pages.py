@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from tidemark.aws.backend import Backend
-from tidemark.domain.exports import CheckpointWork
+from tidemark.checkpoints.model import CheckpointWork
 from tidemark.domain.versions import ShardState, Version
-from tidemark.shards import log, packs
-from tidemark.shards.log import FrameVersion
+from tidemark.shards import frame_versions, packs
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions import checkpoint_names
 from tidemark.versions import records as version_records
 
@@ -59,7 +59,7 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
     size = 0
     while len(found) < wanted:
         limit = min(QUERY_FRAMES, wanted - len(found))
-        frames, come_to = log.frames_after(backend, uid, shard, state.head, after, limit=limit)
+        frames, come_to = frame_versions.frames_after(backend, uid, shard, state.head, after, limit=limit)
         for frame in frames:
             size += frame.stored.length
             if found and size > PAGE_BYTES:

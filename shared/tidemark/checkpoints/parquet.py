@@ -6,16 +6,17 @@ theirs can meet one of ours.
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from io import BytesIO
 from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemark.checkpoints.parquet_rows import row_of
+from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.frames.schema import FieldType, Schema
-from tidemark.shards.log import FrameVersion
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.packs import Pointer
 
 Json = dict[str, Any]
@@ -211,3 +212,37 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
             actor=row["actor"],
             at=row["changed_at"],
         )
+
+
+def row_of(frame: Json) -> Json:
+    """A frame, as it is kept, with times as times, and what no schema binds (metadata of sensors, attributes and
+    secondary labels of labels) as JSON text."""
+    row = dict(frame)
+    _timed(row)
+    if "sensors" in frame:
+        row["sensors"] = [_sensor(sensor) for sensor in frame["sensors"]]
+    if "labels" in frame:
+        row["labels"] = [_label(label) for label in frame["labels"]]
+    return row
+
+
+def _sensor(sensor: Json) -> Json:
+    row = _with_text(sensor, ("metadata",))
+    _timed(row)
+    return row
+
+
+def _label(label: Json) -> Json:
+    row = _with_text(label, ("attributes", "secondary_labels"))
+    if "instances" in label:
+        row["instances"] = [_with_text(instance, ("attributes",)) for instance in label["instances"]]
+    return row
+
+
+def _with_text(part: Json, fields: Iterable[str]) -> Json:
+    return part | {field: canonical_json(part[field]).decode() for field in fields if field in part}
+
+
+def _timed(row: Json) -> None:
+    if "captured_at" in row:
+        row["captured_at"] = datetime.fromisoformat(row["captured_at"])

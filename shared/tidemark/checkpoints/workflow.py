@@ -13,12 +13,13 @@ from typing import Protocol
 from tidemark.aws import shard_progress, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco_file import finish_coco, remove_fragments
 from tidemark.checkpoints.export_writer import ExportWriter, existing, finish, finish_files
 from tidemark.checkpoints.manifest_writer import ManifestWriter, finish_manifest
-from tidemark.domain.exports import CheckpointStep, CheckpointWork, ExportFormat
+from tidemark.checkpoints.model import CheckpointStep, CheckpointWork
+from tidemark.domain.exports import ExportFormat
 from tidemark.domain.workflows import FailStep, Failure, FinishStep, ShardStep
 from tidemark.versions import checkpoint_names
 
@@ -50,7 +51,7 @@ def take_step(backend: Backend, step: CheckpointStep, has_time: Callable[[], boo
 
 
 def _is_there(backend: Backend, uid: str) -> bool:
-    return catalog.find_state(backend, uid) is not None
+    return dataset_records.find_state(backend, uid) is not None
 
 
 def _take(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:

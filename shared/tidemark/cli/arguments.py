@@ -1,26 +1,12 @@
 """What commands have in common: the API of the settings, and the arguments that many of them take."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from tidemark.cli import settings
 from tidemark.client.api import Api
-
-
-class DatasetRef(NamedTuple):
-    """A dataset as it is named on the command line, `PROJECT/DATASET`."""
-
-    project: str
-    name: str
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where the API has it."""
-        return ("projects", self.project, "datasets", self.name)
-
-    def __str__(self) -> str:
-        return f"{self.project}/{self.name}"
+from tidemark.client.refs import DatasetRef
 
 
 def dataset_ref(text: str) -> DatasetRef:

@@ -1,18 +1,13 @@
 """Datasets: creating, listing and describing them."""
 
-import secrets
-
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
-from tidemark.domain.archived import Archived
+from tidemark.catalog import dataset_records, project_records, schema_records
 from tidemark.domain.datasets import Activity, Clone, Dataset, DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
 from tidemark.domain.frames.schema import Schema
-from tidemark.domain.pages import Page, decode_cursor, encode_cursor
+from tidemark.domain.pages import Archived, Page, decode_cursor, encode_cursor
 from tidemark.uploads import records as upload_records
 from tidemark.versions.resolve import latest_version
-
-UID_BYTES = 8
 
 
 def create_dataset(
@@ -30,18 +25,18 @@ def create_dataset(
 
     Raises NotFound (project) and Conflict (name taken).
     """
-    catalog.project(backend, project)
+    project_records.project(backend, project)
     dataset = Dataset(
         project=project,
         name=name,
-        uid=new_uid(),
+        uid=dataset_records.new_uid(),
         description=description,
         mode=mode,
         shards=shards,
         created_at=backend.clock(),
         created_by=actor,
     )
-    created = catalog.create_dataset(backend, dataset, request)
+    created = dataset_records.create_dataset(backend, dataset, request)
     if created is None:
         raise Conflict(
             f"There is a dataset {name!r} in project {project!r} already.",
@@ -51,17 +46,12 @@ def create_dataset(
     return created
 
 
-def new_uid() -> str:
-    """A uid that no dataset has."""
-    return secrets.token_hex(UID_BYTES)
-
-
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
     """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound.
 
     One that is being purged has nothing any more, and says how far that is.
     """
-    dataset = catalog.definition(backend, project, name).dataset
+    dataset = dataset_records.definition(backend, project, name).dataset
     if dataset.purge is not None:
         idle = Activity(pending_uploads=0, deleting=False)
         return DatasetDetails(
@@ -74,12 +64,12 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
             metadata_schema=Schema(),
         )
     version = latest_version(backend, dataset)
-    schema, _ = catalog.schema(backend, dataset.uid, fresh=True)
+    schema, _ = schema_records.schema(backend, dataset.uid, fresh=True)
     deleting = upload_records.pending(backend, dataset.uid)
     return DatasetDetails(
         **dataset.model_dump(),
         latest=version.number,
-        filled_by=catalog.state(backend, dataset.uid).filled_by if dataset.mode is Mode.BATCH else None,
+        filled_by=dataset_records.state(backend, dataset.uid).filled_by if dataset.mode is Mode.BATCH else None,
         frames=version.frames,
         labels=version.labels,
         activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
@@ -90,8 +80,8 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
 
 def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
     """The clone of a BATCH dataset that may change, unless it was purged (R32)."""
-    clone = catalog.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
-    return clone if clone and catalog.find_state(backend, clone.uid) else None
+    clone = dataset_records.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
+    return clone if clone and dataset_records.find_state(backend, clone.uid) else None
 
 
 def list_datasets(
@@ -104,8 +94,8 @@ def list_datasets(
     """
     scope = f"datasets:{project}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""
-    catalog.project(backend, project)
-    found = catalog.datasets(backend, project, after, limit)
+    project_records.project(backend, project)
+    found = dataset_records.datasets(backend, project, after, limit)
     return Page(
         items=[dataset for dataset in found if archived.takes(dataset.archived_at)],
         cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import project_records
 from tidemark.domain.errors import Conflict
 from tidemark.domain.frames.class_map import ClassInput, ClassMap
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
@@ -25,7 +25,7 @@ def create_project(
     """
     class_map = ClassMap().append(classes)
     project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
-    created = catalog.create_project(backend, project, class_map, request)
+    created = project_records.create_project(backend, project, class_map, request)
     if created is None:
         raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
     return created
@@ -33,20 +33,20 @@ def create_project(
 
 def get_project(backend: Backend, name: str) -> Project:
     """The project of that name. Raises NotFound."""
-    return catalog.project(backend, name)
+    return project_records.project(backend, name)
 
 
 def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None) -> Page[Project]:
     """Projects in order of their names: all, or those named in `only`."""
     after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
-    found = catalog.projects(backend, after, limit) if only is None else _named(backend, only, after, limit)
+    found = project_records.projects(backend, after, limit) if only is None else _named(backend, only, after, limit)
     more = encode_cursor("projects", found[-1].name) if len(found) == limit else None
     return Page(items=found, cursor=more)
 
 
 def get_class_map(backend: Backend, project: str) -> ClassMap:
     """A project's class map as it is now. Raises NotFound."""
-    return catalog.class_map(backend, project, fresh=True)[0]
+    return project_records.class_map(backend, project, fresh=True)[0]
 
 
 def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput]) -> ClassMap:
@@ -54,9 +54,9 @@ def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput])
 
     Raises Conflict where an existing class would change or go, and where someone else changed the map meanwhile.
     """
-    before, revision = catalog.class_map(backend, project, fresh=True)
+    before, revision = project_records.class_map(backend, project, fresh=True)
     after = before.replace(classes)
-    if after != before and not catalog.replace_class_map(backend, project, after, revision):
+    if after != before and not project_records.replace_class_map(backend, project, after, revision):
         raise Conflict(
             "The class map was changed by someone else at the same moment; read it and send your change again.",
             code="class_map_changed",
@@ -66,4 +66,4 @@ def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput])
 
 def _named(backend: Backend, names: frozenset[str], after: str, limit: int) -> list[Project]:
     wanted = sorted(name for name in names if name > after)
-    return catalog.projects_named(backend, wanted)[:limit]
+    return project_records.projects_named(backend, wanted)[:limit]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.storage import Objects, StorageReport
 from tidemark.shards import log
@@ -21,7 +21,7 @@ def report_storage(
     Two reads, and a request for each thousand objects. The objects of all answers, from the first to the one without a
     cursor, add up; the other counts are whole in each. Raises NotFound and InvalidRequest.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     heads = log.heads(backend, found.uid, found.shards)
     scope = f"storage:{found.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)
@@ -34,7 +34,7 @@ def report_storage(
             rest = number, page[-1].key.removeprefix(_prefix(number, found.uid))
             break
     return StorageReport(
-        versions=catalog.state(backend, found.uid).latest,
+        versions=dataset_records.state(backend, found.uid).latest,
         frame_versions=sum(head.revisions for head in heads),
         payload_bytes=sum(head.payload_bytes for head in heads),
         live_bytes=sum(head.live_bytes for head in heads),

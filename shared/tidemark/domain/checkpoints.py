@@ -15,7 +15,7 @@ from tidemark.domain.limits import (
     MAX_DESCRIPTION,
     MAX_STRING,
 )
-from tidemark.domain.written import Written
+from tidemark.domain.workflows import Written
 
 _VALUE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_STRING}, {"type": "number"}, {"type": "boolean"}]}
 CheckpointValue = Annotated[Scalar, PlainValidator(check_scalar), WithJsonSchema(_VALUE_SCHEMA)]

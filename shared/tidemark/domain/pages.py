@@ -3,6 +3,8 @@
 import base64
 import binascii
 import json
+from datetime import datetime
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -69,3 +71,17 @@ def _possible(part: str | int) -> bool:
     if isinstance(part, int):
         return 0 <= part < MAX_NUMBER
     return part.isprintable() and 0 < len(part.encode()) <= MAX_ID_BYTES
+
+
+class Archived(StrEnum):
+    """Which datasets, or checkpoints, a list has."""
+
+    NO = "false"
+    """Those that are not archived."""
+    YES = "true"
+    """Those that are."""
+    ALL = "all"
+
+    def takes(self, archived_at: datetime | None) -> bool:
+        """Whether a list has what is archived since `archived_at`, or not at all."""
+        return self is Archived.ALL or (archived_at is not None) == (self is Archived.YES)

@@ -215,3 +215,16 @@ def message_bytes(row: _Row) -> int:
     """Upper bound of the bytes that a row takes in its window's message."""
     classes = sum(len(name.encode()) * 2 + 12 for name in row.classes)
     return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes
+
+
+SOURCE_DIGITS, PART_DIGITS = 4, 8
+
+
+def chunk_name(source: int, number: int) -> str:
+    """The name of a part: that of the file, or the shard, of which it is made, and its number among those."""
+    return f"{source:0{SOURCE_DIGITS}d}-{number:0{PART_DIGITS}d}"
+
+
+def chunk_source(name: str) -> int:
+    """The number of the file, or of the shard, that a part was made of."""
+    return int(name[:SOURCE_DIGITS])

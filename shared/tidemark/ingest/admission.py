@@ -1,10 +1,9 @@
 """Whether a dataset takes mutations at this moment."""
 
 from tidemark.aws.backend import Backend
+from tidemark.catalog import guards
 from tidemark.domain.datasets import Dataset
 from tidemark.ingest import batch_mode
-from tidemark.retention import archive
-from tidemark.transfers import clone
 
 
 def admit(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
@@ -13,6 +12,6 @@ def admit(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> N
 
     An upload that fills a BATCH dataset is named, so that it may be repeated.
     """
-    archive.refuse_if_archived(dataset)
+    guards.refuse_if_archived(dataset)
     batch_mode.refuse_if_filled(backend, dataset, upload_id)
-    clone.refuse_while_cloning(backend, dataset)
+    guards.refuse_while_cloning(backend, dataset)

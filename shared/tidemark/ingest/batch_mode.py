@@ -7,7 +7,7 @@ whole. What its rows teach is kept apart until then.
 
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records, schema_records
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import Conflict
 from tidemark.uploads import chunked_uploads
@@ -17,7 +17,7 @@ from tidemark.uploads.chunked_uploads import PartedUpload
 def refuse_if_filled(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
     """Raises Conflict (`dataset_sealed`) where a BATCH dataset is filled, or being filled, by another upload."""
     if dataset.mode is Mode.BATCH:
-        filled_by = catalog.state(backend, dataset.uid).filled_by
+        filled_by = dataset_records.state(backend, dataset.uid).filled_by
         if filled_by not in (None, upload_id):
             raise sealed(dataset.name, filled_by)
 
@@ -47,12 +47,12 @@ def decide(backend: Backend, upload: PartedUpload) -> PartedUpload:
     counts = upload.upload
     if counts.rejected:
         return chunked_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
-    draft, seen = catalog.schema(backend, upload.uid, draft=counts.id, fresh=True)
-    learned = catalog.SchemaGrowth(draft, 1) if seen else None
+    draft, seen = schema_records.schema(backend, upload.uid, draft=counts.id, fresh=True)
+    learned = schema_records.SchemaGrowth(draft, 1) if seen else None
     try:
         return chunked_uploads.release(backend, upload, learned)
     except TransactionRefused:
-        filled_by = catalog.state(backend, upload.uid).filled_by
+        filled_by = dataset_records.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):
             raise
         return chunked_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic_core import to_json
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
-from tidemark.catalog.catalog import SchemaGrowth, SchemaMoved
+from tidemark.catalog import project_records, schema_records
+from tidemark.catalog.schema_records import SchemaGrowth, SchemaMoved
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError, Unavailable
@@ -69,8 +69,8 @@ def check(
 
     `draft` is the upload whose own schema it is, where it has one.
     """
-    class_map, _revision = catalog.class_map(backend, dataset.project, fresh=fresh)
-    schema, revision = catalog.schema(backend, dataset.uid, draft=draft, fresh=fresh)
+    class_map, _revision = project_records.class_map(backend, dataset.project, fresh=fresh)
+    schema, revision = schema_records.schema(backend, dataset.uid, draft=draft, fresh=fresh)
     validator = RowValidator(class_map, schema, repeats=repeats, adds_only=dataset.mode is Mode.BATCH)
     checked = _validate(rows, validator)
     if not fresh and any(error.code == "unknown_class" for error in checked.errors):

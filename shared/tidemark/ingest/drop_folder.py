@@ -5,7 +5,7 @@ import hashlib
 from tidemark.aws import bucket, queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import Object
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
@@ -38,7 +38,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         return None
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
-        found = catalog.dataset(backend, project, dataset)
+        found = dataset_records.dataset(backend, project, dataset)
         if found.archived_at is None or upload_records.find(backend, found.uid, upload_id) is None:
             admission.admit(backend, found, upload_id)  # what was taken before it was archived goes on
     except (NotFound, Conflict) as refusal:

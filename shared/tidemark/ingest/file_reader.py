@@ -17,7 +17,7 @@ from tidemark.aws import bucket, queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import ObjectGone
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
@@ -167,7 +167,7 @@ def _take(backend: Backend, upload: PartedUpload, file: StoredFile, stretch: _St
         after = _progressed(file, stretch.end, progress)
         chunked_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
-    dataset = catalog.dataset(backend, upload.upload.project, upload.upload.dataset)
+    dataset = dataset_records.dataset(backend, upload.upload.project, upload.upload.dataset)
     draft = "" if upload.upload.mode is not Mode.BATCH else file.upload
 
     def accept(fresh: bool) -> StoredFile:

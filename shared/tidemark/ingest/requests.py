@@ -14,7 +14,7 @@ from typing import Any
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge
@@ -41,7 +41,7 @@ def submit(
     (`malformed_json`, `duplicate_name`, `invalid_request`), and TooManyInFlight, but not for a repeat; a row that is
     wrong is not raised but listed in the receipt.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
         raise TooLarge(
             f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send the rows in several."
@@ -70,7 +70,7 @@ def _accept(
         checked = checked._replace(accepted=[], growth=None)
     described = partial(_described, dataset=dataset, upload_id=upload_id, actor=actor, now=backend.clock())
     written = chunk_writer.write(backend, dataset, checked, described, body_digest=digest(body))
-    fills = catalog.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
+    fills = dataset_records.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
     try:
         if not chunks.create(backend, written.part, checked.growth, fills):
             return None

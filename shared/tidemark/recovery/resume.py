@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.domain.windows import MayBeComplete
+from tidemark.domain.windows import MayBeComplete, chunk_source
 from tidemark.ingest import batch_mode, file_reader
 from tidemark.recovery import dead_letters, retry
 from tidemark.transfers import workflow
@@ -65,7 +65,7 @@ def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) 
     """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
     there was no time for all of it. What is sent twice is done once."""
     upload = upload_records.find(backend, order.uid, order.upload)
-    if upload is None and catalog.find_state(backend, order.uid) is None:  # the dataset was purged meanwhile
+    if upload is None and dataset_records.find_state(backend, order.uid) is None:  # the dataset was purged meanwhile
         return None
     if upload is None:
         raise LookupError(f"there is no upload {order.upload} of {order.uid}")
@@ -132,7 +132,7 @@ def _send_parts(backend: Backend, record: PartedUpload, first: str, has_time: Ca
     for part in chunks.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():
             return part.name
-        _send(backend, record.upload, part, last.get(chunks.source_of(part.name), ""))
+        _send(backend, record.upload, part, last.get(chunk_source(part.name), ""))
     return None
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
+from tidemark.catalog.guards import refuse_if_archived
 from tidemark.domain.errors import Conflict
 from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.uploads import Source, Upload, UploadStatus
-from tidemark.retention.archive import refuse_if_archived
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads import records as upload_records
@@ -29,7 +29,7 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
 
     Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
     """
-    owner = catalog.dataset(backend, project, dataset)
+    owner = dataset_records.dataset(backend, project, dataset)
     refuse_if_archived(owner)
     uid = owner.uid
     found = upload_records.get(backend, uid, upload)
@@ -114,13 +114,13 @@ def _check_rollback(backend: Backend, record: PartedUpload, was_stopped: bool) -
             "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
             code="nothing_to_retry",
         )
-    last = catalog.state(backend, record.uid).rolled_back_by
+    last = dataset_records.state(backend, record.uid).rolled_back_by
     if last != record.upload.id:
         raise Conflict(
             f"The dataset was rolled back once more since, by upload {last}; roll back anew to what you want.",
             code="nothing_to_retry",
         )
-    return [{"Update": catalog.roll_back(backend, record.uid, record.upload.id, record.upload.id)}]
+    return [{"Update": dataset_records.roll_back(backend, record.uid, record.upload.id, record.upload.id)}]
 
 
 def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Archiving datasets: an archived one is not listed unless asked for and takes no more writes; it reads as before."""
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import retention_records
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict
 
@@ -13,7 +13,7 @@ def archive_dataset(backend: Backend, *, project: str, dataset: str, actor: str)
     its end. Raises NotFound.
     """
     now = backend.clock()
-    return retention_records.redefine(backend, project, dataset, lambda before: before.archived(now, actor))
+    return dataset_records.redefine(backend, project, dataset, lambda before: before.archived(now, actor))
 
 
 def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Dataset:
@@ -27,15 +27,4 @@ def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Datase
             raise Conflict(f"Dataset {dataset!r} is being purged, which cannot be undone.", code="dataset_purged")
         return before.unarchived()
 
-    return retention_records.redefine(backend, project, dataset, edit)
-
-
-def refuse_if_archived(dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_archived`) for what would be written to an archived dataset."""
-    if dataset.archived_at is not None:
-        raise Conflict(
-            f"Dataset {dataset.name!r} was archived by {dataset.archived_by!r}, at "
-            f"{dataset.archived_at.isoformat(timespec='seconds')}. It can be read, and takes no changes; unarchive it "
-            "first.",
-            code="dataset_archived",
-        )
+    return dataset_records.redefine(backend, project, dataset, edit)

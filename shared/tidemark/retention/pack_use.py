@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Key, dataset_pk, shard_pk
-from tidemark.shards.log import ABOVE_ALL_IDS
+from tidemark.shards.frame_versions import ABOVE_ALL_IDS
 
 AT_ONCE = 5000
 """Frame versions that are looked at by one query; DynamoDB ends it at 1 MB, which has some 3,000."""

@@ -6,13 +6,12 @@ from tidemark.aws import workflows
 from tidemark.aws.backend import CATALOG_SECONDS, Backend
 from tidemark.aws.table import TransactionRefused
 from tidemark.aws.workflows import Workflow
-from tidemark.catalog import catalog, clone_references, retention_records
-from tidemark.catalog.catalog import Definition
+from tidemark.catalog import clone_references, dataset_records
+from tidemark.catalog.dataset_records import Definition
 from tidemark.domain.datasets import Dataset, Purge
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
-from tidemark.domain.purges import PurgeWork
 from tidemark.domain.uploads import upload_id_of
-from tidemark.domain.workflows import ABANDONED, Failure
+from tidemark.domain.workflows import ABANDONED, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
 SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
@@ -27,7 +26,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
     InvalidRequest (`not_confirmed`), Conflict (`dataset_not_archived`, `just_archived`, `uploads_pending`,
     `clone_pending`, `dataset_changed`).
     """
-    before = catalog.definition(backend, project, dataset)
+    before = dataset_records.definition(backend, project, dataset)
     if confirmation != dataset:
         raise InvalidRequest(
             f"A purge cannot be undone. To confirm it, give the dataset's name: {dataset!r}.",
@@ -38,9 +37,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
     if before.dataset.purge is None:
         _begin(backend, before, after)
     elif after != before.dataset:
-        after = retention_records.redefine(
-            backend, project, dataset, lambda now: after if now == before.dataset else now
-        )
+        after = dataset_records.redefine(backend, project, dataset, lambda now: after if now == before.dataset else now)
     if after.purge is not None:
         work = PurgeWork(project=project, dataset=dataset, uid=after.uid, attempt=after.purge.attempt)
         workflows.start(backend, Workflow.PURGE, work, after.shards, name=f"{after.uid}-{after.purge.attempt}")
@@ -57,7 +54,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
         return now.model_copy(update={"purge": now.purge.model_copy(update={"failure": reason})})
 
     try:
-        retention_records.redefine(backend, work.project, work.dataset, edit)
+        dataset_records.redefine(backend, work.project, work.dataset, edit)
     except NotFound:
         return
 
@@ -73,10 +70,10 @@ def _attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
 
 
 def _begin(backend: Backend, before: Definition, after: Dataset) -> None:
-    seen = catalog.state(backend, after.uid)  # before all else is looked at: no clone is begun from here on
+    seen = dataset_records.state(backend, after.uid)  # before all else is looked at: no clone is begun from here on
     _check(backend, before.dataset)
     try:
-        retention_records.begin_purge(backend, before, after, seen)
+        dataset_records.begin_purge(backend, before, after, seen)
     except TransactionRefused:
         raise Conflict(
             f"Dataset {after.name!r} has changed meanwhile, or a clone of it was begun; look at it, and ask again.",
@@ -108,7 +105,7 @@ def _check(backend: Backend, dataset: Dataset) -> None:
 
 def _check_clone(backend: Backend, dataset: Dataset, uid: str) -> None:
     """Raises Conflict while a clone has not taken yet what it is to take."""
-    clone = catalog.find_state(backend, uid)
+    clone = dataset_records.find_state(backend, uid)
     if clone is None:
         return
     filling = upload_records.find(backend, uid, upload_id_of("clone", uid))

@@ -16,10 +16,10 @@ from tidemark.aws import bucket, shard_progress, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.aws.table import TransactionRefused, dataset_pk, shard_pk
-from tidemark.catalog import catalog, clone_references, retention_records
-from tidemark.catalog.catalog import Definition
+from tidemark.catalog import clone_references, dataset_records
+from tidemark.catalog.dataset_records import Definition
 from tidemark.domain.errors import NotFound
-from tidemark.domain.purges import PurgeWork
+from tidemark.domain.workflows import PurgeWork
 from tidemark.retention import pack_use
 
 HasTime = Callable[[], bool]
@@ -45,13 +45,13 @@ def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
     if not _packs_are_deleted(found):
         return _delete_packs(backend, work, has_time)
     gone = all(bucket.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECTS)
-    return gone and _delete_records(backend, work, has_time) and retention_records.forget(backend, found)
+    return gone and _delete_records(backend, work, has_time) and dataset_records.forget(backend, found)
 
 
 def _definition(backend: Backend, work: PurgeWork) -> Definition | None:
     """The dataset that is being purged; None where it is gone, and its name perhaps another one's."""
     try:
-        found = catalog.definition(backend, work.project, work.dataset)
+        found = dataset_records.definition(backend, work.project, work.dataset)
     except NotFound:
         return None
     return found if found.dataset.uid == work.uid and found.dataset.purge else None
@@ -67,7 +67,7 @@ def _delete_packs(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
     for source in sources:
         clone_references.release(backend, work.uid, source)
     # A source that is purged from now on looks itself at who is left.
-    purged = [work.uid, *(source for source in sources if catalog.find_state(backend, source) is None)]
+    purged = [work.uid, *(source for source in sources if dataset_records.find_state(backend, source) is None)]
     if all(_keep_used(backend, work, uid, has_time) for uid in purged) and all(
         _delete_unused(backend, work, uid, has_time) for uid in purged
     ):
@@ -81,7 +81,7 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
         return
     purge = found.dataset.purge.model_copy(update={"packs_deleted": True})
     after = found.dataset.model_copy(update={"purge": purge})
-    retention_records.redefine(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
+    dataset_records.redefine(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
 
 
 def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
@@ -107,7 +107,7 @@ def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -
 def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
     """The shards of a clone that are still to be looked at. One that is being purged needs nothing, and one that has
     not got all yet nothing but what is looked at elsewhere; what it has by now would not be all."""
-    state = catalog.find_state(backend, clone)
+    state = dataset_records.find_state(backend, clone)
     if state is None or state.latest == 0:
         return []
     tasks = shard_progress.find_all(backend, work.uid, f"{uid}-{clone}", state.shards)

@@ -18,11 +18,11 @@ from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.rows.validation import parse_frame, parse_patch
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import Settled, Turn, Window, WindowRow
-from tidemark.shards import log, packs, restore
-from tidemark.shards.log import FrameVersion, Head, Marker
+from tidemark.domain.windows import Settled, Turn, Window, WindowRow, chunk_source
+from tidemark.shards import frame_versions, log, packs, restore
+from tidemark.shards.frame_versions import FrameVersion
+from tidemark.shards.log import Head, Marker
 from tidemark.shards.packs import PackWriter, Pointer
-from tidemark.uploads.chunks import source_of
 
 RACES = 5
 """Times that a window starts over because another invocation moved the head under it."""
@@ -127,7 +127,7 @@ def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str,
     read."""
     known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
     found = backend.parallel(
-        lambda frame_id: log.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
+        lambda frame_id: frame_versions.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
     )
     return {version.frame_id: version for version in found if version}
 
@@ -174,9 +174,11 @@ def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion
     same = [version for version in current.values() if window.part and version.upload == window.upload]
     places = log.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
     mine = (window.part, window.plan.number)
-    source = source_of(window.part) if window.part else None
+    source = chunk_source(window.part) if window.part else None
     later |= {
-        version.frame_id for version in same if places[version.n] > mine and source_of(places[version.n][0]) == source
+        version.frame_id
+        for version in same
+        if places[version.n] > mine and chunk_source(places[version.n][0]) == source
     }
     return frozenset(later)
 

@@ -9,8 +9,9 @@ from tidemark.aws.backend import Backend
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.domain.windows import Window, WindowRow
-from tidemark.shards import log
-from tidemark.shards.log import FrameVersion, Head
+from tidemark.shards import frame_versions, log
+from tidemark.shards.frame_versions import FrameVersion
+from tidemark.shards.log import Head
 
 
 def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
@@ -54,8 +55,10 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
             restored += len(commit.frame_ids) if (commit.part, commit.number) == place else 0
     others = [(frame_id, n) for frame_id, n in newest.items() if n not in own]
     number = restore.row + restored
-    now = log.frame_versions(backend, window.dataset, [(shard, *change) for change in others])
-    then = backend.parallel(lambda change: log.frame_at(backend, window.dataset, shard, change[0], restore.to), others)
+    now = frame_versions.get_many(backend, window.dataset, [(shard, *change) for change in others])
+    then = backend.parallel(
+        lambda change: frame_versions.frame_at(backend, window.dataset, shard, change[0], restore.to), others
+    )
     rows: list[WindowRow] = []
     for current, wanted in zip(now, then, strict=True):
         is_later = window.attempt > 0 and current.at > window.accepted_at

@@ -3,8 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog, clone_references
-from tidemark.datasets.datasets import new_uid
+from tidemark.catalog import clone_references, dataset_records, project_records, schema_records
 from tidemark.domain.datasets import Clone, ClonedFrom, Dataset, Mode, Origin
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.ids import DatasetName
@@ -41,12 +40,12 @@ def clone(
     raises, NotFound, InvalidRequest (the name) and Conflict (`nothing_to_clone`, `class_map_does_not_fit`,
     `dataset_exists`, `too_many_clones`).
     """
-    source = catalog.dataset(backend, project, dataset)
+    source = dataset_records.dataset(backend, project, dataset)
     at = _version(backend, source, version)
     target = Dataset(
         project=_project(backend, source, into),
         name=_name(source, name),
-        uid=new_uid(),
+        uid=dataset_records.new_uid(),
         description=description,
         mode=Mode.STREAMING,
         shards=source.shards,
@@ -63,20 +62,6 @@ def clone(
         raise LookupError(f"the clone {created.uid} was made without its upload")
     workflow.start(backend, kept)
     return created, kept.upload
-
-
-def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_cloning`) where a clone does not have all its frames yet: what came meanwhile would hit
-    frames that are not there. One read, until it has them, and in each process none from then on."""
-    if dataset.cloned_from is None or dataset.uid in backend.memory.cloned:
-        return
-    if catalog.state(backend, dataset.uid).latest == 0:
-        raise Conflict(
-            f"The dataset {dataset.name!r} is being cloned from {dataset.cloned_from.dataset!r}; it takes changes as "
-            f"soon as upload {dataset.cloned_from.upload} has settled.",
-            code="dataset_cloning",
-        )
-    backend.memory.cloned[dataset.uid] = True
 
 
 def _version(backend: Backend, source: Dataset, version: str) -> Version:
@@ -110,11 +95,11 @@ def _project(backend: Backend, source: Dataset, into: str | None) -> str:
     if into in (None, source.project):
         return source.project
     try:
-        theirs, _ = catalog.class_map(backend, into, fresh=True)
+        theirs, _ = project_records.class_map(backend, into, fresh=True)
     except NotFound as refusal:
         refusal.pointer = "/project"
         raise
-    ours, _ = catalog.class_map(backend, source.project, fresh=True)
+    ours, _ = project_records.class_map(backend, source.project, fresh=True)
     missing = [entry.name for entry in ours.classes if entry.name not in theirs.names]
     if missing:
         more = f" and {len(missing) - MAX_CLASSES_NAMED} more" if len(missing) > MAX_CLASSES_NAMED else ""
@@ -146,14 +131,14 @@ def _record(target: Dataset, origin: Origin, transfer: Transfer) -> PartedUpload
 
 def _create(backend: Backend, source: Dataset, target: Dataset, record: PartedUpload, request: str | None) -> Dataset:
     """Make a dataset, its upload, and what points from one to the other, all or nothing."""
-    schema, _ = catalog.schema(backend, source.uid, fresh=True)
+    schema, _ = schema_records.schema(backend, source.uid, fresh=True)
     others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.creation(backend, record)]
     if source.mode is Mode.BATCH:
         pointer = Clone(project=target.project, dataset=target.name, uid=target.uid, upload=record.upload.id)
-        others.append(catalog.mutable_clone_write(backend, source.uid, pointer))
-    created = catalog.create_dataset(backend, target, request, schema=schema, others=others)
+        others.append(dataset_records.mutable_clone_write(backend, source.uid, pointer))
+    created = dataset_records.create_dataset(backend, target, request, schema=schema, others=others)
     if created is None:
-        catalog.dataset(backend, source.project, source.name)  # raises NotFound where it is being purged since
+        dataset_records.dataset(backend, source.project, source.name)  # raises NotFound where it is being purged since
         raise Conflict(
             f"There is a dataset {target.name!r} in project {target.project!r} already.",
             code="dataset_exists",

@@ -9,15 +9,14 @@ import uuid
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records, guards
 from tidemark.domain.datasets import Dataset, Mode, Origin
 from tidemark.domain.errors import Conflict
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
 from tidemark.domain.versions import Version
-from tidemark.retention import archive
 from tidemark.shards import log
-from tidemark.transfers import clone, workflow
+from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import PartedUpload
@@ -33,7 +32,7 @@ def roll_back(
     Raises what `resolve` raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`,
     `rollback_pending`).
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
     record = chunked_uploads.find(backend, found.uid, upload_id) if request else None
     if record is None:
@@ -47,8 +46,8 @@ def roll_back(
 
 
 def _check(backend: Backend, dataset: Dataset) -> None:
-    archive.refuse_if_archived(dataset)
-    clone.refuse_while_cloning(backend, dataset)
+    guards.refuse_if_archived(dataset)
+    guards.refuse_while_cloning(backend, dataset)
     if dataset.mode is Mode.BATCH:
         raise Conflict(
             f"The dataset {dataset.name!r} is a BATCH dataset, which never changes; clone the version you want.",
@@ -79,12 +78,12 @@ def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, mes
 
 def _create(backend: Backend, dataset: Dataset, record: PartedUpload) -> PartedUpload:
     """Put a roll back on record, one at a time: two that run side by side would each undo the other, shard by shard."""
-    last = catalog.state(backend, dataset.uid).rolled_back_by
+    last = dataset_records.state(backend, dataset.uid).rolled_back_by
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:
         raise _pending(dataset, last)
     writes = [
         chunked_uploads.creation(backend, record),
-        {"Update": catalog.roll_back(backend, dataset.uid, record.upload.id, last)},
+        {"Update": dataset_records.roll_back(backend, dataset.uid, record.upload.id, last)},
     ]
     if last is not None:  # it may be retried at this moment
         writes.append(chunked_uploads.settlement(backend, dataset.uid, last))
@@ -93,7 +92,7 @@ def _create(backend: Backend, dataset: Dataset, record: PartedUpload) -> PartedU
     except TransactionRefused as refused:
         existing = chunked_uploads.find(backend, dataset.uid, record.upload.id) if refused.failed[0] else None
         if existing is None:
-            raise _pending(dataset, catalog.state(backend, dataset.uid).rolled_back_by) from None
+            raise _pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None
         return existing
     return record
 

@@ -23,8 +23,8 @@ from tidemark.domain.frames.mutations import Op
 from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.transfers import Transfer, TransferWork
 from tidemark.domain.uploads import Source, UploadStatus
-from tidemark.domain.windows import Restore, WindowPlan, WindowRow, cut
-from tidemark.shards import log
+from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
+from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
 from tidemark.shards.restore import row_to
 from tidemark.uploads import chunked_uploads, chunks
@@ -116,7 +116,7 @@ def last_windows(backend: Backend, record: PartedUpload) -> dict[int, str]:
     if record.transfer is None or record.transfer.since is None:
         return {}
     tasks = shard_progress.find_all(backend, record.uid, record.upload.id, record.upload.shards)
-    names = [chunks.name_of(task.shard, task.pages - 1) for task in tasks]
+    names = [chunk_name(task.shard, task.pages - 1) for task in tasks]
     return chunks.last_windows(backend, record.uid, record.upload.id, names)
 
 
@@ -183,7 +183,7 @@ def _part(backend: Backend, record: PartedUpload, task: ShardTask, plans: list[W
     return Part(
         uid=record.uid,
         upload=record.upload.model_copy(update={**counts, **dict.fromkeys(nothing, 0)}),
-        name=chunks.name_of(task.shard, task.pages),
+        name=chunk_name(task.shard, task.pages),
         pack=pack.name,
         index=index,
         errors=None,
@@ -193,7 +193,7 @@ def _part(backend: Backend, record: PartedUpload, task: ShardTask, plans: list[W
 
 def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
     """The next frames of a shard as they are in the version that is taken."""
-    frames, come_to = log.frames_after(
+    frames, come_to = frame_versions.frames_after(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
     )
     rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]

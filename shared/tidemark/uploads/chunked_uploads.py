@@ -14,8 +14,8 @@ from tidemark.aws import shard_progress, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.aws.table import Item
-from tidemark.catalog import catalog
-from tidemark.catalog.catalog import SchemaGrowth
+from tidemark.catalog import dataset_records, schema_records
+from tidemark.catalog.schema_records import SchemaGrowth
 from tidemark.domain.datasets import Mode
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import InFlight, Upload, UploadStatus
@@ -135,7 +135,7 @@ def advance(
         in_flight = InFlight() if draft else InFlight.of_counts(added)
         update = _adding(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight)
         writes.append({"Update": update})
-    catalog.teach(backend, before.uid, writes, growth, draft)
+    schema_records.teach(backend, before.uid, writes, growth, draft)
 
 
 def advance_shard(backend: Backend, upload: PartedUpload, before: ShardTask, after: ShardTask, part: Part) -> None:
@@ -168,8 +168,8 @@ def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None
         {"Update": _deciding(backend, upload, "released", {"BOOL": True}, in_flight=released.in_flight)}
     ]
     if upload.upload.mode is Mode.BATCH:
-        writes.insert(0, {"Update": catalog.fill(backend, upload.uid, upload.upload.id)})
-    catalog.teach(backend, upload.uid, writes, learned)
+        writes.insert(0, {"Update": dataset_records.fill(backend, upload.uid, upload.upload.id)})
+    schema_records.teach(backend, upload.uid, writes, learned)
     return released
 
 

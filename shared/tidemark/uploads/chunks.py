@@ -11,30 +11,17 @@ from pydantic import TypeAdapter
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Item, Key, dataset_pk
-from tidemark.catalog import catalog
-from tidemark.catalog.catalog import SchemaGrowth
+from tidemark.catalog import schema_records
+from tidemark.catalog.schema_records import SchemaGrowth
 from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import InFlight, Source, Upload
-from tidemark.domain.windows import Settled, Window, WindowPlan, window_id
+from tidemark.domain.windows import Settled, Window, WindowPlan, chunk_source, window_id
 from tidemark.shards import packs
 from tidemark.shards.packs import Span
 from tidemark.uploads import records as upload_records
 
 PLANS = TypeAdapter(list[WindowPlan])
 ERRORS = TypeAdapter(list[RowError])
-
-
-SOURCE_DIGITS, PART_DIGITS = 4, 8
-
-
-def name_of(source: int, number: int) -> str:
-    """The name of a part: that of the file, or the shard, of which it is made, and its number among those."""
-    return f"{source:0{SOURCE_DIGITS}d}-{number:0{PART_DIGITS}d}"
-
-
-def source_of(name: str) -> int:
-    """The number of the file, or of the shard, that a part was made of."""
-    return int(name[:SOURCE_DIGITS])
 
 
 class Counts(NamedTuple):
@@ -114,7 +101,7 @@ def create(backend: Backend, part: Part, growth: SchemaGrowth | None, fills: Any
         return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
     writes: list[Any] = [table.creation(backend, *new(part)), *([{"Update": fills}] if fills else [])]
     try:
-        catalog.teach(backend, part.uid, writes, growth)
+        schema_records.teach(backend, part.uid, writes, growth)
     except table.TransactionRefused as refused:
         if not refused.failed[0]:
             raise
@@ -172,7 +159,7 @@ def unsettled_windows(backend: Backend, part: Part, until: str = "") -> list[Win
 def last_windows(backend: Backend, uid: str, upload_id: str, names: list[str]) -> dict[int, str]:
     """The ids of the last windows of these parts of an upload, by their sources: a request for each hundred."""
     found = find_many(backend, uid, [(upload_id, name) for name in names])
-    return {source_of(part.name): window_id(upload_id, part.name, part.upload.windows - 1) for part in found}
+    return {chunk_source(part.name): window_id(upload_id, part.name, part.upload.windows - 1) for part in found}
 
 
 def window(part: Part, plan: WindowPlan, *, again: bool = False, until: str = "") -> Window:

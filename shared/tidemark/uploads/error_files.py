@@ -8,7 +8,7 @@ from typing import IO
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.error_files import ErrorFile, ErrorFormat, beginning, lines
 from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
 from tidemark.uploads import records as upload_records
@@ -27,7 +27,7 @@ def write_errors(
     The file holds at most `MAX_DOWNLOAD_ERRORS`, and those that were read while there was time. It costs what listing
     the errors costs, and a PUT. Each call writes an object of its own, which is deleted within days. Raises NotFound.
     """
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         errors, truncated = _write(backend, uid, upload, form, file, has_time)
         file.seek(0)

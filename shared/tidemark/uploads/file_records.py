@@ -12,7 +12,7 @@ from tidemark.aws.multipart import Multipart
 from tidemark.aws.table import Item, Key, dataset_pk
 from tidemark.domain.rows.json_lines import START, Cursor
 from tidemark.domain.uploads import FileStatus, UploadFile
-from tidemark.uploads import chunks
+from tidemark.domain.windows import SOURCE_DIGITS, chunk_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class StoredFile:
 
     def part_name(self, number: int) -> str:
         """The name of a part of it."""
-        return chunks.name_of(self.number, number)
+        return chunk_name(self.number, number)
 
 
 def find(backend: Backend, uid: str, upload_id: str, number: int) -> StoredFile | None:
@@ -82,7 +82,7 @@ def update(backend: Backend, before: StoredFile, after: StoredFile) -> None:
 
 
 def _file_key(uid: str, upload_id: str, number: int) -> Key:
-    return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{chunks.SOURCE_DIGITS}d}")
+    return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{SOURCE_DIGITS}d}")
 
 
 def _file_item(file: StoredFile) -> dict[str, Any]:

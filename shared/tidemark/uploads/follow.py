@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records, project_records
 from tidemark.domain.limits import MAX_UPLOADS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.uploads import ANY_UPLOAD, RowOutcome, Upload, UploadFilter
-from tidemark.domain.windows import WindowPlan
+from tidemark.domain.windows import WindowPlan, chunk_source
 from tidemark.shards import log
 from tidemark.shards.log import Marker
 from tidemark.uploads import chunks, file_records
@@ -27,7 +27,7 @@ FILTERED_AT_ONCE = 100
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """An upload as it stands. Raises NotFound."""
-    return upload_records.get(backend, catalog.dataset(backend, project, dataset).uid, upload)
+    return upload_records.get(backend, dataset_records.dataset(backend, project, dataset).uid, upload)
 
 
 def list_uploads(
@@ -40,7 +40,7 @@ def list_uploads(
     wanted: UploadFilter = ANY_UPLOAD,
 ) -> Page[Upload]:
     """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     return _listed(backend, "dataset", uid, wanted, limit, cursor)
 
 
@@ -48,7 +48,7 @@ def list_project_uploads(
     backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
 ) -> Page[Upload]:
     """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
-    return _listed(backend, "project", catalog.project(backend, project).name, wanted, limit, cursor)
+    return _listed(backend, "project", project_records.project(backend, project).name, wanted, limit, cursor)
 
 
 def _listed(
@@ -83,7 +83,7 @@ def list_errors(
     ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
     `PARTS_ON_A_PAGE` of such parts, or a look at `PARTS_EXAMINED` in all.
     """
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []
@@ -122,7 +122,7 @@ def parts_of(
     files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
     names = {file.number: file.file.name for file in files}
     for part in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
-        yield part, names.get(chunks.source_of(part.name))
+        yield part, names.get(chunk_source(part.name))
 
 
 def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pydantic_core import to_json
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import RowError
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.limits import MAX_PAGE_BYTES
@@ -69,7 +69,7 @@ def list_rows(
 
     Rows that were rejected when as many errors of their file were kept as are kept of one are counted, not listed.
     """
-    uid = catalog.dataset(backend, project, dataset).uid
+    uid = dataset_records.dataset(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
     name, first = decode_cursor(scope, cursor, str, int) if cursor else (WHOLE, 0)
     record = upload_records.get(backend, uid, upload)

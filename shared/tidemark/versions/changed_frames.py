@@ -12,8 +12,8 @@ from typing import NamedTuple
 from tidemark.aws.backend import Backend
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.limits import MAX_DIFF_COMMITS, MAX_DIFF_EXAMINED
-from tidemark.shards import log
-from tidemark.shards.log import FrameVersion
+from tidemark.shards import frame_versions, log
+from tidemark.shards.frame_versions import FrameVersion
 
 BLOCK_COMMITS = 500
 """Commits of a block. Each page within a block reads its commits again; 500 of bulk loads have 1.5 MB."""
@@ -167,7 +167,7 @@ def _ends_in_runs(backend: Backend, uid: str, batch: Sequence[_Touched]) -> dict
         blocks[one.block][one.frame_id] = one
 
     def read(block: _Block) -> dict[str, list[FrameVersion]]:
-        return log.dense_run(backend, uid, block.shard, list(blocks[block]), block.newer)
+        return frame_versions.dense_run(backend, uid, block.shard, list(blocks[block]), block.newer)
 
     return {
         blocks[block][frame_id]: _Ends(
@@ -186,12 +186,14 @@ def _ends_one_by_one(backend: Backend, uid: str, batch: Sequence[_Touched]) -> l
     """
 
     def at(one: _Touched, head: int) -> FrameVersion | None:
-        return log.frame_at(backend, uid, one.block.shard, one.frame_id, head) if head else None
+        return frame_versions.frame_at(backend, uid, one.block.shard, one.frame_id, head) if head else None
 
     olders = backend.parallel(lambda one: at(one, one.block.low), batch)
     last = [one for one in batch if one.block.high == one.block.newer]
     keys = [(one.block.shard, one.frame_id, one.newest) for one in last]
-    newers: dict[_Touched, FrameVersion | None] = dict(zip(last, log.frame_versions(backend, uid, keys), strict=True))
+    newers: dict[_Touched, FrameVersion | None] = dict(
+        zip(last, frame_versions.get_many(backend, uid, keys), strict=True)
+    )
     others = [one for one in batch if one not in newers]
     newers.update(zip(others, backend.parallel(lambda one: at(one, one.block.newer), others), strict=True))
     return [_Ends(older, newers[one]) for one, older in zip(batch, olders, strict=True)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Contended, Item, Key, dataset_pk
-from tidemark.catalog import catalog
+from tidemark.catalog import project_records, schema_records
 from tidemark.domain.checkpoints import Checkpoint, Frozen
 from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.frames.schema import Schema
@@ -74,7 +74,7 @@ def schema(backend: Backend, uid: str, name: str) -> Schema:
     all fields of the frozen frames, and never changes, so that a file that is written again is the same."""
 
     def known() -> Schema:
-        return catalog.schema(backend, uid, fresh=True)[0]
+        return schema_records.schema(backend, uid, fresh=True)[0]
 
     return _kept(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, known)
 
@@ -83,7 +83,7 @@ def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
     """The class map that the files of a checkpoint go by: the one that the project had when this was first asked."""
 
     def known() -> ClassMap:
-        return catalog.class_map(backend, project, fresh=True)[0]
+        return project_records.class_map(backend, project, fresh=True)[0]
 
     return _kept(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, known)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.diffs import (
     DiffTotals,
@@ -24,7 +24,7 @@ from tidemark.domain.limits import MAX_DIFF_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
 from tidemark.shards import packs
-from tidemark.shards.log import FrameVersion
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions.changed_frames import ChangedFrame, HeadPair, Position, changed_frames
 from tidemark.versions.resolve import LATEST, resolve
 
@@ -136,7 +136,7 @@ def _begin(
     backend: Backend, kind: str, project: str, dataset: str, wanted: tuple[str, str], cursor: str | None
 ) -> tuple[VersionPair, Position]:
     """The versions to compare, and where to go on."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     names = dict(zip(("from", "to"), wanted, strict=True))
     if cursor is None:
         before, after = (resolve(backend, found, text, named_by=parameter) for parameter, text in names.items())

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.frames import Frame
@@ -20,8 +20,8 @@ from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
-from tidemark.shards import log, packs
-from tidemark.shards.log import FrameVersion
+from tidemark.shards import frame_versions, packs
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions.resolve import LATEST, resolve
 
 
@@ -79,7 +79,7 @@ class FrameBatch(BaseModel):
 
 def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, version: str) -> FrameAt:
     """A frame as of a version: one query and one ranged GET, however long its history. Raises NotFound."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     at = resolve(backend, found, version)
     frame = _frame_version(backend, found, at, frame_id)
     if frame is None:
@@ -89,7 +89,7 @@ def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, ve
 
 def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
     """The frames of those ids as of a version, in the order asked for, as many as fit an answer."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     at = resolve(backend, found, version)
     wanted = list(dict.fromkeys(frame_ids))
     versions = backend.parallel(lambda frame_id: _frame_version(backend, found, at, frame_id), wanted)
@@ -112,7 +112,7 @@ def list_frames(
     much has changed since the version. A cursor stays with the version that its first page read, also where that was
     LATEST. Raises InvalidRequest for a cursor that is not of this list, and for another version than the cursor's.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     at, start = _position(backend, found, version, cursor)
     frames, come_to = _alive(backend, found, at, start, limit)
     fitting = frames[: min(_fitting(frames), limit)]
@@ -173,7 +173,7 @@ def _alive(
     def read(shard: int) -> tuple[list[FrameVersion], str | None]:
         after = start.after if shard == first else ""
         wanted = min(limit, left[shard])
-        return log.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
+        return frame_versions.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
 
     first = shard_of(start.after, dataset.shards) if start.after else 0
     left = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
@@ -194,7 +194,7 @@ def _frame_version(backend: Backend, dataset: Dataset, at: Version, frame_id: st
     shard = shard_of(frame_id, dataset.shards)
     if not at.shards[shard].frames:
         return None
-    frame = log.frame_at(backend, dataset.uid, shard, frame_id, at.shards[shard].head)
+    frame = frame_versions.frame_at(backend, dataset.uid, shard, frame_id, at.shards[shard].head)
     return frame if frame and frame.op is not Op.DELETE else None
 
 

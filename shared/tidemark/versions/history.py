@@ -9,15 +9,15 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.changes import FrameChange, Json, changes
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.shards import log, packs
-from tidemark.shards.log import FrameVersion
+from tidemark.shards import frame_versions, packs
+from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions.resolve import latest_version
 
 T = TypeVar("T", bound=BaseModel)
@@ -116,13 +116,13 @@ def _page(
 
     One query, and ranged GETs in parallel: one for each version, fewer where payloads lie close.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     scope = f"{found.uid}#{kind}#{frame_id}"  # ids may hold any of ":", and none "#"
     shard = shard_of(frame_id, found.shards)
     head = latest_version(backend, found).shards[shard].head
     if cursor is not None:
         head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a made-up one shows nothing unpublished
-    versions = log.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
+    versions = frame_versions.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
     count = min(limit, _fitting(versions))

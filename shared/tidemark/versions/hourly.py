@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.limits import MAX_VERSIONS_EXAMINED
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
@@ -24,9 +24,9 @@ def list_hourly_versions(
     An hour of n versions takes some 2 log2(n) reads, and a page ends after about `MAX_VERSIONS_EXAMINED` of them, so
     that it may be short while its cursor goes on. Raises NotFound and InvalidRequest.
     """
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     scope = f"versions by hour:{found.uid}"
-    latest = catalog.state(backend, found.uid).latest
+    latest = dataset_records.state(backend, found.uid).latest
     number = min(int(decode_cursor(scope, cursor, int)[0]), latest) if cursor else latest  # one may be made up
     examined: set[int] = set()
 

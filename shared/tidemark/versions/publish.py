@@ -14,7 +14,7 @@ from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.events import UploadSettled, VersionPublished, announce
 from tidemark.aws.table import TransactionRefused
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Source, Upload, UploadStatus, settled_status
@@ -112,7 +112,7 @@ def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> tuple[lis
 
 def _settle(backend: Backend, uid: str, complete: list[Part | PartedUpload]) -> list[_Named]:
     """Settle uploads, those that may have changed something in a new version; answers them."""
-    state = catalog.state(backend, uid)
+    state = dataset_records.state(backend, uid)
     now = backend.clock()
     # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one time,
     # a read of that time would get the first until the second is there, and then the second.
@@ -190,7 +190,7 @@ def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[Versio
     numbers = {number for one in settled for number in one.versions}
     if not numbers:
         return []
-    state = catalog.state(backend, uid)
+    state = dataset_records.state(backend, uid)
     return [
         VersionPublished(
             project=state.project, dataset=state.name, uid=uid, version=number, uploads=_uploads(backend, uid, number)

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.ids import is_checkpoint_name
@@ -24,15 +24,15 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 
 def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
     """The version that `version` names. Raises NotFound and InvalidRequest."""
-    return resolve(backend, catalog.dataset(backend, project, dataset), version)
+    return resolve(backend, dataset_records.dataset(backend, project, dataset), version)
 
 
 def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Version]:
     """The versions of a dataset, newest first (R8)."""
-    found = catalog.dataset(backend, project, dataset)
+    found = dataset_records.dataset(backend, project, dataset)
     scope = f"versions:{found.uid}"
     if cursor is None:
-        below = catalog.state(backend, found.uid).latest + 1
+        below = dataset_records.state(backend, found.uid).latest + 1
     else:
         below = int(decode_cursor(scope, cursor, int)[0])
     page = version_records.newest(backend, found.uid, below, limit)
@@ -67,7 +67,7 @@ def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
 
 def latest_version(backend: Backend, dataset: Dataset) -> Version:
     """The latest version, with everything that settled before this call."""
-    return existing_version(backend, dataset, catalog.state(backend, dataset.uid).latest)
+    return existing_version(backend, dataset, dataset_records.state(backend, dataset.uid).latest)
 
 
 def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version:
@@ -76,7 +76,7 @@ def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version
     if len(number) <= MAX_NUMBER_DIGITS:
         found = version_records.find(backend, dataset, int(number))
     if found is None:
-        latest = catalog.state(backend, dataset.uid).latest
+        latest = dataset_records.state(backend, dataset.uid).latest
         raise NotFound(
             f"Dataset {dataset.name!r} has no version {number[:20]}; its latest is {latest}.",
             code="unknown_version",
@@ -100,7 +100,7 @@ def existing_version(backend: Backend, dataset: Dataset, number: int) -> Version
     """A version that is known to be there, by its number."""
     found = version_records.find(backend, dataset, number)
     if found is None:
-        catalog.state(backend, dataset.uid)  # raises NotFound where the dataset was purged meanwhile
+        dataset_records.state(backend, dataset.uid)  # raises NotFound where the dataset was purged meanwhile
         raise LookupError(f"version {number} of {dataset.uid} is missing, though later ones exist")
     return found
 
@@ -108,7 +108,7 @@ def existing_version(backend: Backend, dataset: Dataset, number: int) -> Version
 def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version:
     # Times grow with numbers, so the number is found by bisection: a read for each doubling of the versions, and no
     # write, ever, for an index by time that few readers need.
-    state = catalog.state(backend, dataset.uid)
+    state = dataset_records.state(backend, dataset.uid)
     if state.latest_at is None or state.latest_at < moment:
         _check_is_over(backend, moment)
         return existing_version(backend, dataset, state.latest)

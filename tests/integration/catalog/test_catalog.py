@@ -11,11 +11,10 @@ from tests.support.paging import pages
 from tests.support.sending import DATASET, PROJECT
 from tidemark.aws.backend import CATALOG_SECONDS, Memory
 from tidemark.datasets import datasets, projects
-from tidemark.domain.archived import Archived
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.frames.class_map import ClassInput
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Archived, Page
 from tidemark.domain.projects import Project
 
 NAMES = ["0", "A", "_x", "a", "a-", "a-b", "a.b", "aB", "ab", "z" * 128]

@@ -12,10 +12,9 @@ from tests.support.paging import items, pages
 from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.aws.backend import Backend
 from tidemark.checkpoints import checkpoints
-from tidemark.domain.archived import Archived
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound, TidemarkError, TooLarge
-from tidemark.domain.pages import Page
+from tidemark.domain.pages import Archived, Page
 from tidemark.versions import frames, resolve
 
 

@@ -23,7 +23,7 @@ from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import ExportFormat
 from tidemark.domain.rows import inflate
-from tidemark.domain.written import Status
+from tidemark.domain.workflows import Status
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from tests.support.run_workflows import fail, repeat, run_all, take
 from tests.support.sending import PROJECT, add, delete, upload
 from tidemark.aws import shard_progress
 from tidemark.checkpoints import checkpoints, coco_file, exports, pages
+from tidemark.checkpoints.model import CheckpointWork
 from tidemark.datasets import projects
-from tidemark.domain.exports import CheckpointWork, ExportFormat
+from tidemark.domain.exports import ExportFormat
 from tidemark.domain.frames.class_map import ClassInput
-from tidemark.domain.workflows import ABANDONED
-from tidemark.domain.written import Status
+from tidemark.domain.workflows import ABANDONED, Status
 
 Json = dict[str, Any]
 BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "height": 4}

@@ -9,8 +9,7 @@ from tests.integration.cli.conftest import TRAIN, Program, Service, problem
 from tests.support.purging import purges
 from tidemark.client import retry
 from tidemark.domain.api_keys import Role
-from tidemark.domain.purges import PurgeWork
-from tidemark.domain.workflows import Failure
+from tidemark.domain.workflows import Failure, PurgeWork
 from tidemark.retention import purge
 
 

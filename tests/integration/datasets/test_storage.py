@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.datasets import storage
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import NotFound
@@ -26,7 +26,7 @@ def report(world: World, cursor: str | None = None, *, answers: int = 1000) -> S
 
 def put(world: World, kind: str, name: str, body: bytes) -> None:
     backend = world.process()
-    uid = catalog.dataset(backend, PROJECT, DATASET).uid
+    uid = dataset_records.dataset(backend, PROJECT, DATASET).uid
     backend.s3.put_object(Bucket=backend.bucket, Key=f"{kind}/{uid}/{name}", Body=body)
 
 

@@ -11,7 +11,7 @@ from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
 from tidemark.checkpoints import checkpoints, pages
 from tidemark.domain.checkpoints import Checkpoint
-from tidemark.domain.written import Status
+from tidemark.domain.workflows import Status
 from tidemark.ingest.requests import submit
 
 WHERE = {"project": "birds", "dataset": "train"}

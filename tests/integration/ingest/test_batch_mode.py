@@ -10,7 +10,7 @@ from tests.simulation.world import World
 from tests.support.sending import PROJECT, add, body_of, delete, modify, send, upload
 from tests.support.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, started
 from tidemark.aws import queues
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import DatasetDetails, Mode
 from tidemark.domain.errors import Conflict
@@ -264,7 +264,7 @@ def test_a_drop_event_that_is_told_twice_does_not_move_the_file_that_fills_the_d
 def read_again(world: World, upload_id: str, number: int = 0) -> None:
     """Deliver an order to read a file of an upload once more, long after the first."""
     world.let_five_minutes_pass()
-    uid = catalog.dataset(world.process(), PROJECT, BATCH).uid
+    uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
     again = world.start_order(ReadFile(uid=uid, upload=upload_id, file=number)).run()
     assert again.error is None
 
@@ -318,7 +318,7 @@ def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(
     refused = started(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
     first, second = world.orders
     assert world.start_order(first).run().error is None
-    uid = catalog.dataset(world.process(), PROJECT, BATCH).uid
+    uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
     early = world.start_order(ResumeUpload(uid=uid, upload=refused)).run()
     assert early.error is None, "it finds that the second file is not read"
     assert world.start_order(second).run().error is None

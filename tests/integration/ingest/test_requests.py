@@ -11,7 +11,7 @@ from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tests.support.strategies import any_json, small_mutations, spoiled
-from tidemark.catalog import catalog
+from tidemark.catalog import schema_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, NotFound, TidemarkError, TooLarge, Unavailable
 from tidemark.domain.frames.class_map import ClassInput
@@ -150,9 +150,9 @@ def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_noth
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def outrun(*_: object) -> None:
-        raise catalog.SchemaMoved
+        raise schema_records.SchemaMoved
 
-    monkeypatch.setattr(catalog, "teach", outrun)
+    monkeypatch.setattr(schema_records, "teach", outrun)
     with pytest.raises(Unavailable):
         send(world, add("f1", weather="rain"))
     assert follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items == []

@@ -8,7 +8,7 @@ from tests.reliability.faults import model
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT, add, send, upload
 from tests.support.sending_files import announced, complete, content, errors, found, lines, put, started, where
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Conflict
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload, Sweep
 from tidemark.domain.uploads import UploadStatus
@@ -246,4 +246,4 @@ def test_an_upload_in_a_request_has_no_files_to_complete(world: World) -> None:
 
 
 def _uid(world: World) -> str:
-    return catalog.dataset(world.process(), PROJECT, DATASET).uid
+    return dataset_records.dataset(world.process(), PROJECT, DATASET).uid

@@ -13,9 +13,9 @@ from tests.support.sending_files import announced, complete, drop, lines
 from tests.support.transferring import cloned, roll_back, state
 from tidemark.checkpoints import checkpoints
 from tidemark.datasets import datasets
-from tidemark.domain.archived import Archived
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
+from tidemark.domain.pages import Archived
 from tidemark.domain.uploads import UploadStatus
 from tidemark.ingest import drop_folder
 from tidemark.recovery import retry

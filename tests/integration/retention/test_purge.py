@@ -14,10 +14,9 @@ from tidemark.aws import table
 from tidemark.catalog import clone_references
 from tidemark.checkpoints import checkpoints
 from tidemark.datasets import datasets, storage
-from tidemark.domain.archived import Archived
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
-from tidemark.domain.purges import PurgeWork
-from tidemark.domain.workflows import Failure
+from tidemark.domain.pages import Archived
+from tidemark.domain.workflows import Failure, PurgeWork
 from tidemark.recovery import resume, retry
 from tidemark.retention import archive, purge, purge_steps
 from tidemark.shards import packs
@@ -133,25 +132,25 @@ def test_a_clone_that_begins_while_it_is_looked_at_stops_it(world: World) -> Non
     upload(world, add("a"))
     archived(world)
     backend = world.process()
-    purge = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
-    while purge.calls[-1] != "dynamodb.TransactWriteItems":
-        purge.step()
+    purging = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
+    while purging.calls[-1] != "dynamodb.TransactWriteItems":
+        purging.step()
     clone(world, "copy")
-    purge.run()
-    assert isinstance(purge.error, Conflict)
-    assert purge.error.code == "dataset_changed"
+    purging.run()
+    assert isinstance(purging.error, Conflict)
+    assert purging.error.code == "dataset_changed"
     assert set(state(world, 1)) == {"a"}
 
 
 def test_one_that_is_put_back_while_it_is_looked_at_stays(world: World) -> None:
     archived(world)
     backend = world.process()
-    purge = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
-    while purge.calls[-1] != "dynamodb.TransactWriteItems":
-        purge.step()
+    purging = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
+    while purging.calls[-1] != "dynamodb.TransactWriteItems":
+        purging.step()
     archive.unarchive_dataset(world.process(), **WHERE)
-    purge.run()
-    assert isinstance(purge.error, Conflict)
+    purging.run()
+    assert isinstance(purging.error, Conflict)
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).purge is None
 
 

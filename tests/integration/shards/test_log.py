@@ -11,8 +11,9 @@ from tests.simulation.world import World
 from tests.support.sending import PROJECT, add, delete, upload
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
+from tidemark.shards import frame_versions
 from tidemark.shards import log as shard_log
 
 ONE = "one"
@@ -29,12 +30,12 @@ def log(world: World) -> World:
 
 
 def uid_of(backend: Backend) -> str:
-    return catalog.dataset(backend, PROJECT, ONE).uid
+    return dataset_records.dataset(backend, PROJECT, ONE).uid
 
 
 def run(world: World, frame_ids: list[str], head: int) -> dict[str, list[int]]:
     backend = world.process()
-    found = shard_log.dense_run(backend, uid_of(backend), 0, frame_ids, head)
+    found = frame_versions.dense_run(backend, uid_of(backend), 0, frame_ids, head)
     return {frame_id: [version.n for version in versions] for frame_id, versions in found.items()}
 
 
@@ -71,7 +72,7 @@ def test_commits_are_read_on_where_a_request_stopped(log: World, monkeypatch: py
 
 def test_frame_versions_are_read_by_their_commits(log: World) -> None:
     backend = log.process()
-    found = shard_log.frame_versions(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
+    found = frame_versions.get_many(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
     assert [(version.frame_id, version.n, version.op) for version in found] == [("c", 3, "ADD"), ("a", 4, "DELETE")]
 
 
@@ -94,8 +95,8 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
     head: int,
     expected: dict[str, list[int]],
 ) -> None:
-    monkeypatch.setattr(shard_log, "FIRST_READ", first_read)
-    monkeypatch.setattr(shard_log, "WORTH_A_READ", worth)
+    monkeypatch.setattr(frame_versions, "FIRST_READ", first_read)
+    monkeypatch.setattr(frame_versions, "WORTH_A_READ", worth)
     found = run(log, frame_ids, head)
     assert found == {frame_id: expected[frame_id] for frame_id in found}
     if first_read == 100:
@@ -103,7 +104,7 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
 
 
 def test_a_run_ends_where_frames_lie_far_apart(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_log, "WORTH_A_READ", 1)
+    monkeypatch.setattr(frame_versions, "WORTH_A_READ", 1)
     upload(log, *(add(f"b{number}") for number in range(50)), dataset=ONE)
     frame_ids = ["a", "b", "d"]
     assert "d" not in run(log, frame_ids, 6)

@@ -13,7 +13,7 @@ from tests.simulation.world import World
 from tests.support.diffing import diff, page, pages, summary, totals
 from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
 from tests.support.sending_files import where
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints
 from tidemark.datasets import datasets
 from tidemark.domain.diffs import ChangeCounts
@@ -193,7 +193,7 @@ def test_a_cursor_of_totals_is_none_of_pages(world: World) -> None:
 def test_a_cursor_that_was_made_up_shows_nothing_else(world: World, place: tuple[int, int, str]) -> None:
     upload(world, add("f1"))
     upload(world, add("f2"))
-    uid = catalog.dataset(world.process(), PROJECT, DATASET).uid
+    uid = dataset_records.dataset(world.process(), PROJECT, DATASET).uid
     found = page(world, 0, 1, cursor=encode_cursor(f"diff:{uid}", 0, 1, *place))
     assert {item.frame_id for item in found.items} <= {"f1"}
 

@@ -19,7 +19,7 @@ from tests.support.replaying import replayed
 from tests.support.strategies import Json
 from tidemark.domain.diffs import FrameDiff
 from tidemark.domain.frames.changes import PartChanges
-from tidemark.shards import log
+from tidemark.shards import frame_versions
 from tidemark.versions import changed_frames, frames
 
 State = dict[str, Json]
@@ -52,7 +52,9 @@ def a_history(uploads: list[list[dict[str, Any]]], count: int) -> Iterator[tuple
 def reading(sizes: dict[str, int]) -> Iterator[None]:
     with ExitStack() as stack:
         for name, size in sizes.items():
-            stack.enter_context(patch.object(changed_frames if hasattr(changed_frames, name) else log, name, size))
+            stack.enter_context(
+                patch.object(changed_frames if hasattr(changed_frames, name) else frame_versions, name, size)
+            )
         yield
 
 

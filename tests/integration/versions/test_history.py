@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.world import World
 from tests.support.paging import items, pages
 from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.mutations import Op
@@ -197,7 +197,7 @@ def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
 
 def made_up(world: World, n: int, frame_id: str = "f1") -> str:
     """A cursor that nobody was given, to go on at a commit of one's choice."""
-    uid = catalog.dataset(world.process(), PROJECT, DATASET).uid
+    uid = dataset_records.dataset(world.process(), PROJECT, DATASET).uid
     return encode_cursor(f"{uid}#history#{frame_id}", n)
 
 

@@ -18,7 +18,8 @@ from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import Window
 from tidemark.shards import log as shard_log
-from tidemark.shards.log import ABOVE_ALL_IDS, Marker
+from tidemark.shards.frame_versions import ABOVE_ALL_IDS
+from tidemark.shards.log import Marker
 from tidemark.uploads import follow
 from tidemark.uploads import records as store
 from tidemark.versions import resolve

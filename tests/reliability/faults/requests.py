@@ -11,7 +11,7 @@ from tests.reliability.faults.oracle import Row, State
 from tests.simulation.deployment import Caller, Deployment
 from tests.simulation.gateway import BASE, Answer
 from tests.simulation.invocation import Invocation, current
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import upload_id_of
@@ -102,7 +102,7 @@ def start_clone(world: Deployment, model: DatasetModel, version: int, name: str)
 def found_clone(world: Deployment, source: DatasetModel, version: int, name: str) -> DatasetModel | None:
     """The clone of a version, once it is there."""
     try:
-        found = catalog.dataset(world.process(), source.project, name)
+        found = dataset_records.dataset(world.process(), source.project, name)
     except NotFound:
         return None
     assert found.cloned_from is not None

@@ -9,7 +9,7 @@ from tests.simulation.world import Execution, World, new_world
 from tests.support.purging import archived, begun, items, objects, purges, uid_of
 from tests.support.sending import DATASET, PROJECT, add, upload
 from tests.support.transferring import State, cloned, state
-from tidemark.catalog import catalog
+from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.class_map import ClassInput
@@ -86,7 +86,7 @@ def _crashed(step: Callable[[World], Invocation]) -> Iterator[tuple[World, str, 
 def _go_on(world: World) -> None:
     """Somebody asks for the purge again, if the dataset is still there, and the workflow is run to its end."""
     try:
-        catalog.definition(world.process(), PROJECT, DATASET)
+        dataset_records.definition(world.process(), PROJECT, DATASET)
     except NotFound:
         return
     world.run_purge(_execution(world))

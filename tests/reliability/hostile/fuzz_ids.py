@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidemark.domain import ids
 from tidemark.domain.limits import MAX_ID_BYTES, MAX_ID_CHARACTERS
-from tidemark.shards.log import _frame_sk
+from tidemark.shards.frame_versions import _frame_sk
 
 KINDS: dict[str, Any] = {
     name: TypeAdapter(kind)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
 from tidemark.cli.output import Column, View, print_json, say, show_list
 from tidemark.cli.wait import until_written
 from tidemark.client.api import Api
 from tidemark.client.models import Checkpoint, FieldStatistics, Json, Statistics, Tallied
+from tidemark.client.refs import DatasetRef
 
 app = typer.Typer(help="Give versions names that every read takes, and list, edit and archive these.")
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
 from tidemark.cli.commands.history import frame_change
 from tidemark.cli.output import Column, View, print_json, show_list
 from tidemark.client.api import Api
 from tidemark.client.models import Counted, DiffSummary, FrameDiff, Json
+from tidemark.client.refs import DatasetRef
 from tidemark.domain.diffs import DiffTotals, add_up
 
 FRAMES = View[FrameDiff](

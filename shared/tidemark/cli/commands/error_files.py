@@ -9,9 +9,10 @@ from typing import IO, Annotated
 
 import typer
 
-from tidemark.cli.arguments import DatasetRef, connect
+from tidemark.cli.arguments import connect
 from tidemark.cli.output import tell
 from tidemark.client.models import ErrorFile
+from tidemark.client.refs import DatasetRef
 from tidemark.client.signed_urls import SignedUrls
 
 PARTIAL = 1

@@ -9,7 +9,7 @@ from typing import IO, Annotated
 import typer
 from rich.filesize import decimal
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
 from tidemark.cli.output import tell
 from tidemark.cli.push import summary
 from tidemark.cli.push.progress import Bars
@@ -22,6 +22,7 @@ from tidemark.client.push.files import TooLargeFile, files_of
 from tidemark.client.push.follow import Follower
 from tidemark.client.push.rows import STDIN, Source, Unsent
 from tidemark.client.push.transport import Delivery, Transport
+from tidemark.client.refs import DatasetRef
 
 PARTIAL = 1
 LARGE = 256 * 1024**2

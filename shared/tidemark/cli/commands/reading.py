@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, LimitOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
 from tidemark.cli.output import Column, View, show_list, tell
 from tidemark.client.api import Api
 from tidemark.client.models import FrameAt, FrameBatch, Json, Version
+from tidemark.client.refs import DatasetRef
 from tidemark.domain.limits import MAX_BATCH_GET
 
 PARTIAL = 1

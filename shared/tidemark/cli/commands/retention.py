@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
 from tidemark.cli.output import print_json, say, tell
 from tidemark.client import retry
 from tidemark.client.api import Api, Refused
 from tidemark.client.models import Dataset, Json
+from tidemark.client.refs import DatasetRef
 
 PARTIAL = 1
 GONE = "unknown_dataset"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, UploadArgument, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, UploadArgument, connect
 from tidemark.cli.output import print_json, say
 from tidemark.cli.push.progress import Bars
 from tidemark.cli.push.report import Report
@@ -14,6 +14,7 @@ from tidemark.client.models import Json, RowError, Upload
 from tidemark.client.push.follow import Follower
 from tidemark.client.push.rows import Place
 from tidemark.client.push.transport import Delivery
+from tidemark.client.refs import DatasetRef
 
 PARTIAL = 1
 STILL_PENDING = "upload_pending"

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from tidemark.cli.arguments import DatasetArgument, DatasetRef, JsonOption, connect
+from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
 from tidemark.cli.output import Column, View, print_json, show_list
 from tidemark.client.api import Api
 from tidemark.client.models import Json, Measured, Storage, StoredObjects
+from tidemark.client.refs import DatasetRef
 
 MEASURED = View[Measured](
     Measured,

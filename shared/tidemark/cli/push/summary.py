@@ -1,8 +1,8 @@
 """The end of a push, told to a person and to a script."""
 
-from tidemark.cli.arguments import DatasetRef
 from tidemark.cli.output import print_json, printable, say
 from tidemark.cli.push.report import Report, Told
+from tidemark.client.refs import DatasetRef
 
 COUNTS = ("applied", "dropped", "failed", "rejected", "unsent")
 ON_ARRIVAL = ("rejected", "unsent")

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from rich.filesize import decimal
 
-from tidemark.cli.arguments import DatasetRef
 from tidemark.client.api import Api, Refused, Unreachable
 from tidemark.client.models import WAITING, FileReceipt, RowError, SignedFile, Upload
 from tidemark.client.push.files import CHUNK_BYTES, Announcement, Digested, File, State, digested
 from tidemark.client.push.rows import Place, Unsent
 from tidemark.client.push.transport import Delivery, Stage
+from tidemark.client.refs import DatasetRef
 from tidemark.client.signed_urls import SignedUrls
 from tidemark.domain.limits import MAX_UPLOAD_FILES
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from tidemark.cli.arguments import DatasetRef
 from tidemark.client.api import Api, Refused
 from tidemark.client.models import Receipt, Upload
 from tidemark.client.push.requests import Cutter, Request
 from tidemark.client.push.rows import Source, Unsent
 from tidemark.client.push.transport import Delivery, Stage
+from tidemark.client.refs import DatasetRef
 
 CLOCKS_DIFFER = timedelta(seconds=1)
 """By which the clocks of the gateway and of a function may differ."""

@@ -4,11 +4,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tidemark.cli.arguments import DatasetRef
 from tidemark.client import retry
 from tidemark.client.api import Api
 from tidemark.client.models import PENDING, Upload
 from tidemark.client.push.transport import Delivery
+from tidemark.client.refs import DatasetRef
 
 MOST_PENDING = 64
 """Uploads that may be unsettled before sending waits: what is kept of a push does not grow with it, and a dataset that

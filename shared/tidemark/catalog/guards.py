@@ -1,0 +1,31 @@
+"""Refusals of changes to a dataset: it is archived, or still being cloned."""
+
+from tidemark.aws.backend import Backend
+from tidemark.catalog import dataset_records
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.errors import Conflict
+
+
+def refuse_if_archived(dataset: Dataset) -> None:
+    """Raises Conflict (`dataset_archived`) for what would be written to an archived dataset."""
+    if dataset.archived_at is not None:
+        raise Conflict(
+            f"Dataset {dataset.name!r} was archived by {dataset.archived_by!r}, at "
+            f"{dataset.archived_at.isoformat(timespec='seconds')}. It can be read, and takes no changes; unarchive it "
+            "first.",
+            code="dataset_archived",
+        )
+
+
+def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
+    """Raises Conflict (`dataset_cloning`) where a clone does not have all its frames yet: what came meanwhile would hit
+    frames that are not there. One read, until it has them, and in each process none from then on."""
+    if dataset.cloned_from is None or dataset.uid in backend.memory.cloned:
+        return
+    if dataset_records.state(backend, dataset.uid).latest == 0:
+        raise Conflict(
+            f"The dataset {dataset.name!r} is being cloned from {dataset.cloned_from.dataset!r}; it takes changes as "
+            f"soon as upload {dataset.cloned_from.upload} has settled.",
+            code="dataset_cloning",
+        )
+    backend.memory.cloned[dataset.uid] = True
