@@ -6,7 +6,8 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api.http import access, openapi
+from functions.api import openapi
+from functions.api.http import access
 from functions.api.http.resolver import Resolver
 from functions.api.http.router import BASE_PATH
 from functions.api.resources import (

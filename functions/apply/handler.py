@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
-from tidemark.domain.windows import Settled, Turn, Window
+from tidemark.domain.windows import FencingToken, Window, WindowSettled
 from tidemark.shards.apply import apply_window
 
 logger = Logger()
@@ -25,7 +25,7 @@ backend = Backend.from_environment()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
     """Apply the windows of a batch, each shard's in order; a shard stops at its first failure, the others go on."""
-    settled: list[Settled] = []
+    settled: list[WindowSettled] = []
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     with processor(event["Records"], handler=lambda record: settled.append(_apply(record))):
@@ -35,13 +35,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return processor.response()
 
 
-def _apply(record: SQSRecord) -> Settled:
+def _apply(record: SQSRecord) -> WindowSettled:
     window = Window.model_validate_json(record.body)
     attributes = record["attributes"]
-    turn = Turn(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
+    token = FencingToken(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
     with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):
         try:
-            settled = apply_window(backend, window, turn)
+            settled = apply_window(backend, window, token)
         except Exception:
             logger.exception("window not applied")
             raise

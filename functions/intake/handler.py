@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
-from tidemark.domain.intake_tasks import ORDER, Order, ReadFile, ResumeUpload, Sweep
+from tidemark.domain.intake_tasks import INTAKE_TASK, IntakeTask, ReadFile, ResumeUpload, Sweep
 from tidemark.domain.upload_files import DroppedObject
 from tidemark.ingest import drop_folder, file_reader
 from tidemark.recovery import resume
@@ -55,11 +55,11 @@ def _do(record: SQSRecord, context: LambdaContext) -> None:
             _sweep(asked)
 
 
-def _asked(body: str) -> Order | DroppedObject:
+def _asked(body: str) -> IntakeTask | DroppedObject:
     """What a message asks for. Raises ValueError or LookupError if it is none that is sent to intake."""
     message = json.loads(body)
     if not isinstance(message, dict) or message.get("source") != "aws.s3":
-        return ORDER.validate_python(message)
+        return INTAKE_TASK.validate_python(message)
     if message["detail-type"] != "Object Created":
         raise ValueError(f"S3 tells of something else than a new object: {message['detail-type']}")
     told = message["detail"]["object"]
@@ -80,12 +80,12 @@ def _take(dropped: DroppedObject) -> None:
             logger.info("dropped file starts an upload", extra={"bytes": dropped.bytes, "upload": upload.id})
 
 
-def _read(order: ReadFile, context: LambdaContext) -> None:
-    with logger.append_context_keys(upload=order.upload, file=order.file, dataset=order.uid):
+def _read(task: ReadFile, context: LambdaContext) -> None:
+    with logger.append_context_keys(upload=task.upload, file=task.file, dataset=task.uid):
         try:
-            pause = file_reader.read_file(backend, order, lambda: _has_time(context))
+            pause = file_reader.read_file(backend, task, lambda: _has_time(context))
             if pause is not None:
-                queues.send_orders(backend, [order], delay_seconds=int(pause.total_seconds()))
+                queues.send_tasks(backend, [task], delay_seconds=int(pause.total_seconds()))
         except Exception:
             logger.exception("file not read")
             raise
@@ -95,21 +95,21 @@ def _read(order: ReadFile, context: LambdaContext) -> None:
         metrics.flush_metrics()
 
 
-def _resume(order: ResumeUpload, context: LambdaContext) -> None:
-    with logger.append_context_keys(upload=order.upload, dataset=order.uid):
+def _resume(task: ResumeUpload, context: LambdaContext) -> None:
+    with logger.append_context_keys(upload=task.upload, dataset=task.uid):
         try:
-            rest = resume.resume(backend, order, lambda: _has_time(context))
+            rest = resume.resume(backend, task, lambda: _has_time(context))
             if rest is not None:
-                queues.send_orders(backend, [rest])
+                queues.send_tasks(backend, [rest])
         except Exception:
             logger.exception("upload not resumed")
             raise
-        logger.info("upload resumed", extra={"part": order.part, "goes_on_with": rest.part if rest else None})
+        logger.info("upload resumed", extra={"chunk": task.chunk, "goes_on_with": rest.chunk if rest else None})
 
 
-def _sweep(order: Sweep) -> None:
+def _sweep(task: Sweep) -> None:
     try:
-        due = resume.sweep(backend, order.at)
+        due = resume.sweep(backend, task.at)
     except Exception:
         logger.exception("uploads not swept")
         raise

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidemark.aws.backend import Backend
-from tidemark.domain.windows import NEWS
+from tidemark.domain.windows import PUBLISH_MESSAGE
 from tidemark.versions.publish import publish
 
 logger = Logger()
@@ -39,7 +39,7 @@ def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureRespon
 
 
 def _publish(uid: str, bodies: Any) -> None:
-    published = publish(backend, uid, [NEWS.validate_json(body) for body in bodies])
+    published = publish(backend, uid, [PUBLISH_MESSAGE.validate_json(body) for body in bodies])
     for version in published:
         logger.info("version published", extra={"version": version.version, "uploads": version.uploads})
     if published:

@@ -43,7 +43,7 @@ from tests.simulation.gateway import Answer, Client
 from tests.simulation.invocation import Invocation, Trouble, current
 from tests.simulation.queues import Message, Queue
 from tests.simulation.world import Execution, World, world_of
-from tidemark.domain.intake_tasks import Order
+from tidemark.domain.intake_tasks import IntakeTask
 
 WORKERS = (apply, publish, dead_letter, intake, transfer, purge)
 SECONDS = {apply: 90, publish: 30, dead_letter: 30, intake: 300, transfer: 300, purge: 300, api: 28}
@@ -139,15 +139,15 @@ class Deployment(World):
             name, function, received, lambda message: queue.settle(message, receipts[_id(message)], self.now)
         )
 
-    def start_order(self, order: Order, steps: int | None = 1000) -> Invocation:
+    def start_task(self, task: IntakeTask, steps: int | None = 1000) -> Invocation:
         """Deliver an order to intake, which has time for so many stretches or parts of what it asks."""
-        body = order.model_dump_json()
+        body = task.model_dump_json()
         record = {"messageId": "order", "receiptHandle": "order", "body": body, "eventSource": "aws:sqs"}
 
         def delete(answer: dict[str, Any]) -> None:
             _raise_caught(answer["batchItemFailures"])
-            if order in self.orders:
-                self.orders.remove(order)
+            if task in self.tasks:
+                self.tasks.remove(task)
 
         return self.invoke(f"order {body}", intake, {"Records": [record]}, steps, delete)
 
@@ -237,7 +237,7 @@ class Caller:
 
 
 def _id(message: Message) -> str:
-    return f"{message.deduplication_id}#{message.turn.sequence}"
+    return f"{message.deduplication_id}#{message.token.sequence}"
 
 
 def _record(message: Message) -> dict[str, Any]:
@@ -248,8 +248,8 @@ def _record(message: Message) -> dict[str, Any]:
         "eventSource": "aws:sqs",
         "attributes": {
             "MessageGroupId": message.group,
-            "SequenceNumber": str(message.turn.sequence),
-            "SentTimestamp": str(message.turn.sent_at),
+            "SequenceNumber": str(message.token.sequence),
+            "SentTimestamp": str(message.token.sent_at),
         },
     }
 
@@ -321,13 +321,13 @@ def _quieten(stack: ExitStack) -> None:
             raise
 
     stack.enter_context(patch.object(publish, "_publish", published))
-    passes = problem.is_passing
+    passes = problem.is_transient
 
-    def is_passing(error: Exception) -> bool:
+    def is_transient(error: Exception) -> bool:
         _caught(error)
         return passes(error)
 
-    stack.enter_context(patch.object(problem, "is_passing", is_passing))
+    stack.enter_context(patch.object(problem, "is_transient", is_transient))
 
 
 def _caught(error: BaseException) -> None:

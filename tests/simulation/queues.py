@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tidemark.domain.windows import FIRST_TURN, Turn
+from tidemark.domain.windows import FIRST_TOKEN, FencingToken
 
 DEDUPLICATION = timedelta(minutes=5)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -22,7 +22,7 @@ class Message:
     group: str
     deduplication_id: str
     body: str
-    turn: Turn = FIRST_TURN
+    token: FencingToken = FIRST_TOKEN
     receives: int = 0
     hidden_until: datetime = LONG_AGO
     """When it is delivered again, unless it is deleted before."""
@@ -48,7 +48,7 @@ class Queue:
             return
         self.seen[name] = now
         position = len(self.taken[message.group]) + 1
-        message.turn = Turn(position, position)
+        message.token = FencingToken(position, position)
         self.waiting[message.group].append(message)
         self.taken[message.group].append(message)
 

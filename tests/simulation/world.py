@@ -22,9 +22,9 @@ from tests.simulation.resources import create_bucket, create_table
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend, Memory
 from tidemark.aws.workflows import Workflow
-from tidemark.domain.intake_tasks import ORDER, Order, ReadFile, ResumeUpload
+from tidemark.domain.intake_tasks import INTAKE_TASK, IntakeTask, ReadFile, ResumeUpload
 from tidemark.domain.transfers import TransferWork
-from tidemark.domain.windows import NEWS, Settled, Window
+from tidemark.domain.windows import PUBLISH_MESSAGE, Window, WindowSettled
 from tidemark.domain.workflows import PurgeWork
 from tidemark.ingest.file_reader import read_file
 from tidemark.recovery.dead_letters import give_up
@@ -52,9 +52,9 @@ class World:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.windows = Queue()
         self.settled = Queue()
-        self.orders: list[Order] = []
+        self.tasks: list[IntakeTask] = []
         """Orders to intake that are waiting, in no order that anybody promises."""
-        self.delayed: list[tuple[datetime, Order]] = []
+        self.delayed: list[tuple[datetime, IntakeTask]] = []
         """Orders that are delivered from a time on."""
         self.executions: dict[str, Execution] = {}
         """Workflows that were started, by the names of their executions; nothing runs them but the test."""
@@ -116,37 +116,37 @@ class World:
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
             if body["QueueUrl"] == FILES:
-                order = ORDER.validate_json(entry["MessageBody"])
+                task = INTAKE_TASK.validate_json(entry["MessageBody"])
                 if "DelaySeconds" in entry:
-                    self.delayed.append((self.now + timedelta(seconds=entry["DelaySeconds"]), order))
+                    self.delayed.append((self.now + timedelta(seconds=entry["DelaySeconds"]), task))
                 else:
-                    self.orders.append(order)
+                    self.tasks.append(task)
                 continue
             message = Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"])
             queue.send(message, self.now)
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
 
-    def start_order(self, order: Order, steps: int = 1000) -> Invocation:
+    def start_task(self, task: IntakeTask, steps: int = 1000) -> Invocation:
         """Deliver an order to an intake invocation, which has time for so many stretches or parts of what it asks."""
         backend = self.process()
         left = iter(range(steps - 1))
 
         def operation() -> None:
-            rest: Order | None = None
+            rest: IntakeTask | None = None
             delay = 0
-            if isinstance(order, ReadFile):
-                pause = read_file(backend, order, lambda: next(left, None) is not None)
-                rest, delay = (order, int(pause.total_seconds())) if pause is not None else (None, 0)
-            elif isinstance(order, ResumeUpload):
-                rest = resume(backend, order, lambda: next(left, None) is not None)
+            if isinstance(task, ReadFile):
+                pause = read_file(backend, task, lambda: next(left, None) is not None)
+                rest, delay = (task, int(pause.total_seconds())) if pause is not None else (None, 0)
+            elif isinstance(task, ResumeUpload):
+                rest = resume(backend, task, lambda: next(left, None) is not None)
             else:
-                sweep(backend, order.at)
+                sweep(backend, task.at)
             if rest is not None:
-                queues.send_orders(backend, [rest], delay_seconds=delay)
-            if order in self.orders:
-                self.orders.remove(order)
+                queues.send_tasks(backend, [rest], delay_seconds=delay)
+            if task in self.tasks:
+                self.tasks.remove(task)
 
-        return Invocation(f"{order}", operation)
+        return Invocation(f"{task}", operation)
 
     def transfers(self) -> list[Execution]:
         """The workflows of roll backs and clones that were started and have not ended."""
@@ -218,8 +218,8 @@ class World:
         message.receives += 1
         backend = self.process()
 
-        def operation() -> Settled:
-            settled = apply_window(backend, Window.model_validate_json(message.body), message.turn)
+        def operation() -> WindowSettled:
+            settled = apply_window(backend, Window.model_validate_json(message.body), message.token)
             queues.send_settled(backend, [settled])
             self.windows.delete(message)
             return settled
@@ -235,7 +235,9 @@ class World:
         backend = self.process()
 
         def operation() -> Any:
-            published = publish(backend, messages[0].group, [NEWS.validate_json(one.body) for one in messages])
+            published = publish(
+                backend, messages[0].group, [PUBLISH_MESSAGE.validate_json(one.body) for one in messages]
+            )
             for message in messages:
                 self.settled.delete(message)
             return published
@@ -259,7 +261,7 @@ class World:
         """Deliver a dead letter."""
         backend = self.process()
 
-        def operation() -> Settled:
+        def operation() -> WindowSettled:
             settled = give_up(backend, Window.model_validate_json(message.body))
             queues.send_settled(backend, [settled])
             if message in self.dead:
@@ -276,13 +278,13 @@ class World:
     def let_delays_pass(self) -> None:
         """Let time pass until the next of the delayed orders is delivered."""
         self.delayed.sort(key=lambda one: one[0])
-        at, order = self.delayed.pop(0)
+        at, task = self.delayed.pop(0)
         self.now = max(self.now, at)
-        self.orders.append(order)
+        self.tasks.append(task)
 
     def _is_busy(self) -> bool:
         queued = self.windows.groups() or self.settled.groups() or self.dead
-        return bool(self.transfers() or self.orders or queued)
+        return bool(self.transfers() or self.tasks or queued)
 
     def drain(self) -> None:
         """Deliver everything that is waiting, undisturbed, until nothing is."""
@@ -291,8 +293,8 @@ class World:
                 self.let_delays_pass()
             for execution in self.transfers():
                 self.run_transfer(execution)
-            for order in list(self.orders):
-                _ended(self.start_order(order).run())
+            for task in list(self.tasks):
+                _ended(self.start_task(task).run())
             for group in self.windows.groups():
                 _ended(self.start_apply(group).run())
             for message in list(self.dead):

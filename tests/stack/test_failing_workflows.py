@@ -104,7 +104,7 @@ def test_what_fails_when_all_is_decided_or_cannot_be_recorded_is_gone_on_with_by
     assert dataset.read("uploads", upload)["status"] == "PENDING"
     assert seen(dataset) == before
     # The sweep sends this after half an hour.
-    queues.send_orders(backend, [ResumeUpload(uid=dataset.read()["uid"], upload=upload)])
+    queues.send_tasks(backend, [ResumeUpload(uid=dataset.read()["uid"], upload=upload)])
     assert dataset.settled(upload)["status"] == "SETTLED"
     assert dataset.frames() == dataset.frames(1)
 

@@ -14,7 +14,7 @@ from tests.stack import inside
 from tests.stack.client import Dataset, Json
 from tests.stack.rows import add, box, delete, modify
 from tidemark.aws.backend import Backend
-from tidemark.domain.windows import Settled
+from tidemark.domain.windows import WindowSettled
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_news_of_a_settled_window_delivered_again_changes_nothing(
     before = everything(dataset)
     uid, upload = before["dataset"]["uid"], uploads[1]["id"]
     for window in inside.windows_of(backend, uid, upload):
-        settled = Settled(
+        settled = WindowSettled(
             dataset=uid, upload=upload, window=window.plan.number, applied=len(window.plan.rows), dropped=0, failed=0
         )
         inside.put(backend, backend.settled_queue_url, uid, settled.model_dump_json(), f"copy-of-{window.id}")

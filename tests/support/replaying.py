@@ -3,10 +3,10 @@
 from typing import Any
 
 from tests.support.strategies import Json
-from tidemark.domain.frames.changes import FrameChange, PartChanges
+from tidemark.domain.frames.changes import FrameChange, ItemChanges
 
 
-def replayed_parts(parts: list[Json], change: PartChanges) -> list[Json]:
+def replayed_parts(parts: list[Json], change: ItemChanges) -> list[Json]:
     """The later list of parts, from the earlier one and what changed."""
     gone = {part["id"] for part in change.removed}
     after = {part.id: part.after for part in change.modified}

@@ -166,7 +166,7 @@ def of_unexpected(request_id: str) -> Response[Any]:
     return _response(problem, {})
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether an AWS client's error says that the same request may succeed a moment later."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

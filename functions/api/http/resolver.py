@@ -76,7 +76,7 @@ class Resolver(APIGatewayHttpResolver):
         return _told(error.code, problem.of_domain_error(error, self.request_id))
 
     def _unexpected(self, error: Exception) -> Response[Any]:
-        if problem.is_passing(error):
+        if problem.is_transient(error):
             logger.warning("a service is busy", exc_info=error)
             return problem.of_unavailability(self.request_id)
         logger.error("unexpected", exc_info=error)

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from cachetools import LRUCache, TTLCache
 
-from tidemark.domain.checkpoints import Frozen
+from tidemark.domain.checkpoints import CheckpointRef
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.frames.schema import Schema
@@ -71,7 +71,7 @@ class Memory:
     """The clones that have all their frames, by their uids."""
     in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
     """By uids of datasets, each with the moment of the look."""
-    frozen: LRUCache[tuple[str, str], Frozen] = field(default_factory=lambda: LRUCache(4096))
+    checkpoint_refs: LRUCache[tuple[str, str], CheckpointRef] = field(default_factory=lambda: LRUCache(4096))
 
 
 @dataclass(frozen=True, kw_only=True)

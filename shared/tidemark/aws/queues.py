@@ -7,8 +7,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.intake_tasks import Order
-from tidemark.domain.windows import News, Window
+from tidemark.domain.intake_tasks import IntakeTask
+from tidemark.domain.windows import PublishMessage, Window
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
@@ -31,21 +31,21 @@ def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
     a batch and not an earlier one; so they do not share a batch.
     """
     messages = [
-        (bool(window.part), f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
+        (bool(window.chunk), f"{window.dataset}#{window.plan.shard}", window.id, window.model_dump_json())
         for window in windows
     ]
     _send(backend, backend.windows_queue_url, messages)
 
 
-def send_settled(backend: Backend, news: Iterable[News]) -> None:
+def send_settled(backend: Backend, publish_messages: Iterable[PublishMessage]) -> None:
     """Tell datasets what became of windows and uploads, each in its message group."""
-    messages = [(False, one.dataset, one.id, one.model_dump_json()) for one in news]
+    messages = [(False, one.dataset, one.id, one.model_dump_json()) for one in publish_messages]
     _send(backend, backend.settled_queue_url, messages)
 
 
-def send_orders(backend: Backend, orders: Iterable[Order], *, delay_seconds: int = 0) -> None:
+def send_tasks(backend: Backend, tasks: Iterable[IntakeTask], *, delay_seconds: int = 0) -> None:
     """Send orders to intake, which gets them after a delay. Those that run twice at a time do no harm."""
-    messages = [(False, "", "", order.model_dump_json()) for order in orders]
+    messages = [(False, "", "", task.model_dump_json()) for task in tasks]
     _send(backend, backend.files_queue_url, messages, delay_seconds)
 
 

@@ -9,7 +9,7 @@
 | version | `D#{uid}` | `V#{number}` |
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | schema and class map of its files, export | `D#{uid}` | `CS#{name}`, `CC#{name}`, `E#{name}#{format}` |
-| upload, part, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{part}`, `I#{upload}#{file}` |
+| upload, chunk, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{chunk}`, `I#{upload}#{file}` |
 | shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
 | pack that is not to be deleted with it | `D#{uid}` | `K#{pack}` |
 | clone of it, datasets that it is a clone of | `D#{uid}` | `R#{clone uid}`, `SOURCES` |

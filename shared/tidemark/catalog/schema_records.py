@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
-class SchemaGrowth(NamedTuple):
-    """What rows teach a dataset."""
+class SchemaUpdate(NamedTuple):
+    """What rows write_with_schema a dataset."""
 
     schema: Schema
     """The schema with what is new in the rows."""
@@ -22,69 +22,69 @@ class SchemaGrowth(NamedTuple):
     """Revision of the schema that they were judged by."""
 
 
-class SchemaMoved(Exception):
+class SchemaConflict(Exception):
     """Another request has taught the dataset since rows were judged, and they may be wrong by what it knows now."""
 
 
-def schema(backend: Backend, uid: str, *, draft: str = "", fresh: bool = False) -> tuple[Schema, int]:
+def schema(backend: Backend, uid: str, *, staged: str = "", fresh: bool = False) -> tuple[Schema, int]:
     """What a dataset has learned of its metadata and embeddings (R3, R4), and the revision of that knowledge.
 
-    `draft` is an upload that may come to nothing as a whole (R22): it learns apart, from nothing, at revision 0.
+    `staged` is an upload that may come to nothing as a whole (R22): it learns apart, from nothing, at revision 0.
     """
-    found = None if fresh else backend.memory.schemas.get((uid, draft))
+    found = None if fresh else backend.memory.schemas.get((uid, staged))
     if found is None:
-        item = table.get(backend, _schema_key(uid, draft))
+        item = table.get(backend, _schema_key(uid, staged))
         if item is not None:
             found = Schema.model_validate_json(item["schema"]), int(item["revision"])
-        elif draft:
+        elif staged:
             found = Schema(), 0
         else:
             raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
-        backend.memory.schemas[uid, draft] = found
+        backend.memory.schemas[uid, staged] = found
     return found
 
 
-def teach(
+def write_with_schema(
     backend: Backend,
     uid: str,
     writes: "Sequence[TransactWriteItemTypeDef]",
-    growth: SchemaGrowth | None,
-    draft: str = "",
+    schema_update: SchemaUpdate | None,
+    staged: str = "",
 ) -> None:
-    """Make `writes` and grow the dataset's schema with them, or a draft's, all or nothing; a dataset learns from what
+    """Make `writes` and grow the dataset's schema with them, or a staged schema's, all or nothing; a dataset learns from what
     is recorded.
 
-    Raises TransactionRefused where a condition of `writes` does not hold, else SchemaMoved where another request has
+    Raises TransactionRefused where a condition of `writes` does not hold, else SchemaConflict where another request has
     taught the dataset meanwhile.
     """
-    if growth is None:
+    if schema_update is None:
         table.transact(backend, writes)
         return
     try:
-        table.transact(backend, [*writes, {"Put": _schema_write(backend, uid, draft, growth)}])
+        table.transact(backend, [*writes, {"Put": _schema_write(backend, uid, staged, schema_update)}])
     except table.TransactionRefused as refused:
         if any(refused.failed[:-1]):
             raise
-        raise SchemaMoved from None
-    backend.memory.schemas[uid, draft] = growth.schema, growth.seen + 1
+        raise SchemaConflict from None
+    backend.memory.schemas[uid, staged] = schema_update.schema, schema_update.seen + 1
 
 
-def _schema_write(backend: Backend, uid: str, draft: str, growth: SchemaGrowth) -> Any:
+def _schema_write(backend: Backend, uid: str, staged: str, schema_update: SchemaUpdate) -> Any:
     put = {
         "TableName": backend.table,
-        "Item": table.put(_schema_key(uid, draft), item(growth.schema, growth.seen + 1)),
+        "Item": table.put(_schema_key(uid, staged), item(schema_update.schema, schema_update.seen + 1)),
     }
-    if growth.seen == 0:
+    if schema_update.seen == 0:
         return put | {"ConditionExpression": "attribute_not_exists(PK)"}
     return put | {
         "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(growth.seen)}},
+        "ExpressionAttributeValues": {":seen": {"N": str(schema_update.seen)}},
     }
 
 
-def item(learned: Schema, revision: int) -> dict[str, Any]:
-    return {"schema": learned.model_dump_json(), "revision": revision}
+def item(schema_update: Schema, revision: int) -> dict[str, Any]:
+    return {"schema": schema_update.model_dump_json(), "revision": revision}
 
 
-def _schema_key(uid: str, draft: str = "") -> Key:
-    return Key(dataset_pk(uid), f"SCHEMA#{draft}" if draft else "SCHEMA")
+def _schema_key(uid: str, staged: str = "") -> Key:
+    return Key(dataset_pk(uid), f"SCHEMA#{staged}" if staged else "SCHEMA")

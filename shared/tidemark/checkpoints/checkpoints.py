@@ -17,7 +17,7 @@ from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import Archived, Page, decode_cursor, encode_cursor
 from tidemark.domain.statistics import Statistics
 from tidemark.domain.versions import Version
-from tidemark.domain.workflows import Status
+from tidemark.domain.workflows import ArtifactStatus
 from tidemark.versions import checkpoint_names
 from tidemark.versions.resolve import resolve
 
@@ -91,13 +91,13 @@ def get_statistics(backend: Backend, *, project: str, dataset: str, checkpoint: 
 
 def check_is_ready(checkpoint: Checkpoint) -> None:
     """Raise Conflict for a checkpoint whose manifest is not written."""
-    if checkpoint.status is Status.WRITING:
+    if checkpoint.status is ArtifactStatus.WRITING:
         raise Conflict(
             f"The manifest of checkpoint {checkpoint.name!r} is being written; ask again when its status is READY.",
             code="checkpoint_not_ready",
             pointer="checkpoint",
         )
-    if checkpoint.status is Status.FAILED:
+    if checkpoint.status is ArtifactStatus.FAILED:
         raise Conflict(
             f"The manifest of checkpoint {checkpoint.name!r} could not be written ({checkpoint.reason}); retry it.",
             code="checkpoint_not_ready",
@@ -133,7 +133,7 @@ def list_checkpoints(
             items.append(checkpoint)
             size += len(checkpoint.model_dump_json().encode())
         if len(items) == limit or size >= MAX_PAGE_BYTES or examined == MAX_CHECKPOINTS_EXAMINED:
-            return Page(items=items, cursor=encode_cursor(scope, checkpoint_names.place(checkpoint)))
+            return Page(items=items, cursor=encode_cursor(scope, checkpoint_names.sort_key(checkpoint)))
     return Page(items=items, cursor=None)
 
 
@@ -157,7 +157,7 @@ def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkp
 
 def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
     """Let the manifest be written, unless the attempt has begun already, or there is none."""
-    if checkpoint.status is Status.WRITING:
+    if checkpoint.status is ArtifactStatus.WRITING:
         work = CheckpointWork(
             uid=dataset.uid, project=dataset.project, checkpoint=checkpoint.name, attempt=checkpoint.attempt
         )

@@ -105,7 +105,7 @@ def finish_files(backend: Backend, work: CheckpointWork, form: ExportFormat) -> 
 
 def finish(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
     """Note the files of an export, and say that it is ready."""
-    objects.put_files(backend, work, form, files)
+    objects.write_files(backend, work, form, files)
     now = backend.clock()
     totals = {
         "files": len(files.files),

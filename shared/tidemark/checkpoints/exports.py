@@ -14,7 +14,7 @@ from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import Export, ExportFile, ExportFormat
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
-from tidemark.domain.workflows import Status
+from tidemark.domain.workflows import ArtifactStatus
 
 
 def create_export(
@@ -34,7 +34,7 @@ def create_export(
         return export.begun(now)
 
     export = export_records.change(backend, found.uid, checkpoint, form, begun)
-    if export.status is Status.WRITING:
+    if export.status is ArtifactStatus.WRITING:
         work = CheckpointWork(
             uid=found.uid, project=found.project, checkpoint=checkpoint, format=form, attempt=export.attempt
         )
@@ -70,7 +70,7 @@ def list_files(
     """
     found = dataset_records.dataset(backend, project, dataset)
     export = _existing(backend, found, checkpoint, form)
-    if export.status is not Status.READY:
+    if export.status is not ArtifactStatus.READY:
         failed = f"could not be written ({export.reason}); ask for it again"
         raise Conflict(
             f"The export of checkpoint {checkpoint!r} as {form.value} "

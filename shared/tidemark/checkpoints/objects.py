@@ -70,7 +70,7 @@ def statistics(backend: Backend, uid: str, checkpoint: str) -> Statistics:
     return read_model(backend, _statistics_key(uid, checkpoint), Statistics)
 
 
-def put_files(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
+def write_files(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
     """Write the list of an export's files."""
     put_model(backend, _files_key(work.uid, work.checkpoint, form), files)
 

@@ -41,7 +41,7 @@ class Payload(NamedTuple):
 
 def version_of(backend: Backend, work: CheckpointWork) -> Version:
     """The version that a checkpoint stands for."""
-    frozen = checkpoint_names.frozen(backend, work.uid, work.checkpoint)
+    frozen = checkpoint_names.ref(backend, work.uid, work.checkpoint)
     found = version_records.find_published(backend, work.uid, frozen.version) if frozen else None
     if found is None:
         raise LookupError(f"checkpoint {work.checkpoint!r} of {work.uid} is not there, or its version is not")

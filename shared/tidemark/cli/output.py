@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tidemark.client.models import Json, Shape
+from tidemark.client.models import Json, ResponseModel
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=ResponseModel)
 Cell = str | int | datetime | None
 
 TABLE_ITEMS = 50

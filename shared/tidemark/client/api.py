@@ -12,7 +12,7 @@ import httpx2
 from pydantic import ValidationError
 
 from tidemark.client.models import Fault, Json, Page, Problem
-from tidemark.client.retry import ATTEMPTS, LONGEST_PAUSE, Passing, persistently
+from tidemark.client.retry import ATTEMPTS, LONGEST_PAUSE, Transient, with_retries
 from tidemark.domain.limits import MAX_PAGE
 
 BUSY = frozenset({429, 500, 502, 503, 504})
@@ -124,7 +124,7 @@ class Api:
         def attempts() -> int:
             return ATTEMPTS if answered or self._asks_to_wait else FIRST_ATTEMPTS
 
-        return persistently(lambda: self._try(method, url, request), attempts=attempts)
+        return with_retries(lambda: self._try(method, url, request), attempts=attempts)
 
     def _try(self, method: str, url: str, request: dict[str, Any]) -> Json:
         try:
@@ -133,16 +133,16 @@ class Api:
             reason = str(error) or type(error).__name__
             unreachable = Unreachable(f"Nobody answers at {self._address}: {reason}")
             unreachable.__cause__ = error
-            raise Passing(unreachable) from error
+            raise Transient(unreachable) from error
         self._answered = True
         self.time = _date(answer)
         if answer.is_success:
             return self._content(answer)
         refusal = Refused(answer.status_code, _problem(answer))
-        if _is_passing(refusal):
+        if _is_transient(refusal):
             seconds = _retry_after(answer)
             self._asks_to_wait = seconds > 0
-            raise Passing(refusal, seconds)
+            raise Transient(refusal, seconds)
         raise refusal
 
     def _content(self, answer: httpx2.Response) -> Json:
@@ -155,7 +155,7 @@ class Api:
         return content
 
 
-def _is_passing(refusal: Refused) -> bool:
+def _is_transient(refusal: Refused) -> bool:
     if refusal.status == HTTPStatus.CONFLICT:
         return refusal.problem.code == IN_USE
     return refusal.status in BUSY

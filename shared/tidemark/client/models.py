@@ -13,13 +13,13 @@ WRITING, FAILED = "WRITING", "FAILED"
 """The statuses of what the service writes, before it is ready."""
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     """A part of an answer; an API that has learned to say more is still understood."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Fault(Shape):
+class Fault(ResponseModel):
     """One thing that is wrong with a request."""
 
     detail: str = ""
@@ -27,7 +27,7 @@ class Fault(Shape):
     parameter: str | None = None
 
 
-class Problem(Shape):
+class Problem(ResponseModel):
     """Why a request was refused: a problem document (RFC 9457), or the gateway's own `message`."""
 
     code: str = ""
@@ -39,21 +39,21 @@ class Problem(Shape):
     """The upload under which mutations are on record of which not one was accepted."""
 
 
-class Page(Shape):
+class Page(ResponseModel):
     """Some items of a list, and the cursor that continues it."""
 
     items: list[Json]
     cursor: str | None
 
 
-class Receipt(Shape):
+class Receipt(ResponseModel):
     """The answer to mutations."""
 
     upload: str
     rejected: int
 
 
-class SignedFile(Shape):
+class SignedFile(ResponseModel):
     """Where a file is to be put, and until when."""
 
     url: str
@@ -61,14 +61,14 @@ class SignedFile(Shape):
     expires_at: datetime
 
 
-class FileReceipt(Shape):
+class FileReceipt(ResponseModel):
     """The answer to the announcement of files, in their order."""
 
     upload: str
     files: list[SignedFile]
 
 
-class Upload(Shape):
+class Upload(ResponseModel):
     """An upload and its progress."""
 
     id: str
@@ -98,7 +98,7 @@ class Upload(Shape):
         return self.rejected + self.applied + self.dropped + self.failed
 
 
-class RowError(Shape):
+class RowError(ResponseModel):
     """Why a row of an upload did not take effect."""
 
     file: str | None
@@ -112,7 +112,7 @@ class RowError(Shape):
     outcome: str
 
 
-class RowFault(Shape):
+class RowFault(ResponseModel):
     """Why a row that is listed did not take effect."""
 
     code: str
@@ -120,7 +120,7 @@ class RowFault(Shape):
     message: str
 
 
-class UploadRow(Shape):
+class UploadRow(ResponseModel):
     """A row of an upload, and what became of it."""
 
     file: str | None
@@ -132,7 +132,7 @@ class UploadRow(Shape):
     errors: list[RowFault]
 
 
-class ErrorFile(Shape):
+class ErrorFile(ResponseModel):
     """A file with the errors of an upload, ready to be fetched."""
 
     url: str
@@ -140,7 +140,7 @@ class ErrorFile(Shape):
     truncated: bool
 
 
-class Named(Shape):
+class Named(ResponseModel):
     """A project, or what every dataset has in common with one."""
 
     name: str
@@ -149,7 +149,7 @@ class Named(Shape):
     created_by: str
 
 
-class Purge(Shape):
+class Purge(ResponseModel):
     """How far the deletion of a dataset is."""
 
     failure: str | None
@@ -165,21 +165,21 @@ class Dataset(Named):
     purge: Purge | None
 
 
-class CloneReceipt(Shape):
+class CloneReceipt(ResponseModel):
     """The answer to a clone."""
 
     dataset: Dataset
     upload: Upload
 
 
-class VersionUpload(Shape):
+class VersionUpload(ResponseModel):
     """An upload that settled into a version."""
 
     id: str
     actor: str
 
 
-class Version(Shape):
+class Version(ResponseModel):
     """A version of a dataset."""
 
     number: int
@@ -189,7 +189,7 @@ class Version(Shape):
     labels: int
 
 
-class Written(Shape):
+class Written(ResponseModel):
     """Something that the service writes."""
 
     status: str
@@ -210,21 +210,21 @@ class Checkpoint(Written):
     archived_at: datetime | None
 
 
-class ClassCount(Shape):
+class ClassCount(ResponseModel):
     """How often a class occurs."""
 
     frames: int
     labels: int
 
 
-class ValueCount(Shape):
+class ValueCount(ResponseModel):
     """How often a value occurs."""
 
     value: Any
     count: int
 
 
-class FieldStatistics(Shape):
+class FieldStatistics(ResponseModel):
     """A metadata field of the frames of a checkpoint."""
 
     type: str | None
@@ -234,7 +234,7 @@ class FieldStatistics(Shape):
     values: list[ValueCount] | None
 
 
-class Statistics(Shape):
+class Statistics(ResponseModel):
     """What the frames of a checkpoint hold."""
 
     frames: int
@@ -245,7 +245,7 @@ class Statistics(Shape):
     metadata: dict[str, FieldStatistics]
 
 
-class Tallied(Shape):
+class Tallied(ResponseModel):
     """One line of statistics."""
 
     of: str
@@ -264,13 +264,13 @@ class Export(Written):
     left_out: dict[str, int] | None
 
 
-class SignedGet(Shape):
+class SignedGet(ResponseModel):
     """Where a file is fetched from."""
 
     url: str
 
 
-class ExportFile(Shape):
+class ExportFile(ResponseModel):
     """A file of an export."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -280,7 +280,7 @@ class ExportFile(Shape):
     get: SignedGet
 
 
-class FrameAt(Shape):
+class FrameAt(ResponseModel):
     """A frame as of a version, and the change that made it so."""
 
     version: int
@@ -290,7 +290,7 @@ class FrameAt(Shape):
     frame: Json
 
 
-class FrameBatch(Shape):
+class FrameBatch(ResponseModel):
     """Frames that were asked for by their ids."""
 
     version: int
@@ -299,7 +299,7 @@ class FrameBatch(Shape):
     unread: list[str]
 
 
-class Revision(Shape):
+class Revision(ResponseModel):
     """One change of a frame, or of a label."""
 
     revision: int
@@ -323,7 +323,7 @@ class LabelRevision(Revision):
     after: Json | None
 
 
-class FrameDiff(Shape):
+class FrameDiff(ResponseModel):
     """A frame that differs between two versions."""
 
     frame_id: str
@@ -335,7 +335,7 @@ class FrameDiff(Shape):
     labels: Json
 
 
-class DiffSummary(Shape):
+class DiffSummary(ResponseModel):
     """How much differs between two versions, or in some of their frames if there is a cursor."""
 
     from_version: int = Field(alias="from")
@@ -346,14 +346,14 @@ class DiffSummary(Shape):
     cursor: str | None
 
 
-class StoredObjects(Shape):
+class StoredObjects(ResponseModel):
     """Objects in S3, and their bytes."""
 
     objects: int
     bytes: int
 
 
-class Storage(Shape):
+class Storage(ResponseModel):
     """What storage a dataset takes; of its objects, some if there is a cursor."""
 
     versions: int
@@ -366,7 +366,7 @@ class Storage(Shape):
     cursor: str | None
 
 
-class Measured(Shape):
+class Measured(ResponseModel):
     """A line of what a dataset takes."""
 
     of: str
@@ -374,7 +374,7 @@ class Measured(Shape):
     bytes: int | None
 
 
-class Counted(Shape):
+class Counted(ResponseModel):
     """How many frames, labels, or labels of a class were added, removed and modified."""
 
     of: str

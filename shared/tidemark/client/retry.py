@@ -15,7 +15,7 @@ T = TypeVar("T")
 pause = time.sleep
 
 
-class Passing(Exception):
+class Transient(Exception):
     """What may be over at the next try: no answer, or one that says so."""
 
     def __init__(self, failure: Exception, seconds: float = 0) -> None:
@@ -25,19 +25,19 @@ class Passing(Exception):
         """How long the other side asks to wait."""
 
 
-def persistently(
+def with_retries(
     attempt: Callable[[], T],
     *,
     attempts: Callable[[], int] = lambda: ATTEMPTS,
     wait: Callable[[float], None] | None = None,
 ) -> T:
-    """What `attempt` answers, at the first try at which it does not raise Passing.
+    """What `attempt` answers, at the first try at which it does not raise Transient.
 
     `attempts` says after each try how many there are to be at most. `wait` waits for some seconds between two tries.
-    Raises the failure in the last Passing when it gives up.
+    Raises the failure in the last Transient when it gives up.
     """
     retrying = Retrying(
-        retry=retry_if_exception_type(Passing),
+        retry=retry_if_exception_type(Transient),
         stop=lambda state: state.attempt_number >= attempts(),
         wait=_seconds,
         sleep=wait or pause,
@@ -45,7 +45,7 @@ def persistently(
     )
     try:
         return retrying(attempt)
-    except Passing as passing:
+    except Transient as passing:
         raise passing.failure from passing.failure.__cause__
 
 
@@ -55,5 +55,5 @@ _exponential = wait_exponential_jitter(multiplier=0.25, max=LONGEST_PAUSE, jitte
 def _seconds(state: RetryCallState) -> float:
     """Seconds to the next try: longer from try to try, and never less than is asked for."""
     failure = state.outcome.exception() if state.outcome else None
-    asked = failure.seconds if isinstance(failure, Passing) else 0
+    asked = failure.seconds if isinstance(failure, Transient) else 0
     return max(asked, _exponential(state))

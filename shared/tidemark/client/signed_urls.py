@@ -10,7 +10,7 @@ import httpx2
 from tidemark.client import api
 from tidemark.client.api import AGENT, BUSY, Refused, Unreachable
 from tidemark.client.models import Problem
-from tidemark.client.retry import Passing, persistently
+from tidemark.client.retry import Transient, with_retries
 
 SECONDS = 60.0
 """Without a byte, either way, after which a try is given up."""
@@ -49,7 +49,7 @@ class SignedUrls:
             with self._answered("PUT", url, headers=headers, content=body()) as answer:
                 answer.read()
 
-        persistently(attempt, wait=wait)
+        with_retries(attempt, wait=wait)
 
     def fetch(self, url: str, into: IO[bytes], *, fetched: Callable[[int], None] = lambda _: None) -> None:
         """Write what lies at a URL into a file, which each try begins again. Raises Refused and Unreachable.
@@ -65,11 +65,11 @@ class SignedUrls:
                     into.write(chunk)
                     fetched(into.tell())
 
-        persistently(attempt)
+        with_retries(attempt)
 
     @contextmanager
     def _answered(self, method: str, url: str, **request: Any) -> Iterator[httpx2.Response]:
-        """A success that is still to be read. Raises Passing and Refused, also while it is."""
+        """A success that is still to be read. Raises Transient and Refused, also while it is."""
         try:
             with self._http.stream(method, url, **request) as answer:
                 if not answer.is_success:
@@ -80,12 +80,12 @@ class SignedUrls:
             reason = str(error) or type(error).__name__
             unreachable = Unreachable(f"The transfer with {httpx2.URL(url).host} broke off: {reason}")
             unreachable.__cause__ = error
-            raise Passing(unreachable) from error
+            raise Transient(unreachable) from error
 
 
-def _refusal(answer: httpx2.Response) -> Passing | Refused:
+def _refusal(answer: httpx2.Response) -> Transient | Refused:
     """What an answer that is no success says, in S3's own words where it has some."""
     code, message = (found[1] if (found := part.search(answer.text)) else "" for part in (_CODE, _MESSAGE))
     said = ": ".join(filter(None, [code, message])) or f"the answer is {answer.status_code}"
     refusal = Refused(answer.status_code, Problem(code=code or "storage", detail=f"S3 refuses: {said}"))
-    return Passing(refusal) if answer.status_code in BUSY or code in PASSING_CODES else refusal
+    return Transient(refusal) if answer.status_code in BUSY or code in PASSING_CODES else refusal

@@ -15,7 +15,7 @@ from tidemark.domain.limits import (
     MAX_DESCRIPTION,
     MAX_STRING,
 )
-from tidemark.domain.workflows import Written
+from tidemark.domain.workflows import Artifact
 
 _VALUE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_STRING}, {"type": "number"}, {"type": "boolean"}]}
 CheckpointValue = Annotated[Scalar, PlainValidator(check_scalar), WithJsonSchema(_VALUE_SCHEMA)]
@@ -24,15 +24,15 @@ CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX
 """What a checkpoint's makers keep with it: the run that it was made for, the ticket that asked for it."""
 
 
-class Frozen(NamedTuple):
+class CheckpointRef(NamedTuple):
     """What a checkpoint's name stands for. It never changes."""
 
     version: int
-    place: str
+    sort_key: str
     """Where the checkpoint stands among those of its dataset."""
 
 
-class Checkpoint(Written):
+class Checkpoint(Artifact):
     """A version under a name (R12). Its name and its version never change; it is archived, and never deleted (R13).
 
     It reads from the moment that it exists; its status is that of its manifest, which its statistics and its exports

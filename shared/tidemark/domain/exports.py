@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.assets import SignedGet
-from tidemark.domain.workflows import Written
+from tidemark.domain.workflows import Artifact
 
 
 class ExportFormat(StrEnum):
@@ -34,7 +34,7 @@ class ExportFormat(StrEnum):
         }[self]
 
 
-class Export(Written):
+class Export(Artifact):
     """A checkpoint in one format. A checkpoint has one of each at most, since what is frozen never changes."""
 
     model_config = ConfigDict(frozen=True)

@@ -18,16 +18,16 @@ class ReadFile(BaseModel):
 
 
 class ResumeUpload(BaseModel):
-    """Go on with an upload that is not done, from one of its parts on: whatever of it was never sent is sent."""
+    """Go on with an upload that is not done, from one of its chunks on: whatever of it was never sent is sent."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
     kind: Literal["resume"] = "resume"
     uid: str
     upload: str
-    part: str = ""
+    chunk: str = Field("", alias="part")
     retries: int = 0
-    """How often the upload had been retried when it came to that part."""
+    """How often the upload had been retried when it came to that chunk."""
 
 
 class Sweep(BaseModel):
@@ -39,5 +39,5 @@ class Sweep(BaseModel):
     at: datetime
 
 
-Order = ReadFile | ResumeUpload | Sweep
-ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
+IntakeTask = ReadFile | ResumeUpload | Sweep
+INTAKE_TASK: TypeAdapter[IntakeTask] = TypeAdapter(Annotated[IntakeTask, Field(discriminator="kind")])

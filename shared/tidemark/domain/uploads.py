@@ -99,8 +99,8 @@ class Upload(BaseModel):
     shards_read: int = 0
 
     @property
-    def has_parts(self) -> bool:
-        """Whether it consists of parts that are read one by one, rather than of the rows of one request."""
+    def is_chunked(self) -> bool:
+        """Whether it consists of chunks that are read one by one, rather than of the rows of one request."""
         return self.files + self.shards > 0
 
     @property

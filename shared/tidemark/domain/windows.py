@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.ids import shard_of
@@ -18,7 +18,11 @@ ROW_OVERHEAD_BYTES = 220
 """Upper bound of what a row takes in a message beside its frame id and its classes."""
 
 
-class Turn(NamedTuple):
+WIRE = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+"""Messages keep the field names that they have on the queues; functions of two releases run side by side."""
+
+
+class FencingToken(NamedTuple):
     """When a window's message was sent, as its queue counts: both numbers only grow within a shard's message group.
 
     A queue that is made anew may count from the start again, and clocks may step back, but never both for one message.
@@ -28,12 +32,12 @@ class Turn(NamedTuple):
     sent_at: int = 0
     """Milliseconds since 1970."""
 
-    def is_before(self, other: "Turn") -> bool:
+    def is_before(self, other: "FencingToken") -> bool:
         """Whether this message was sent before the other, beyond doubt."""
         return self.sequence < other.sequence and self.sent_at <= other.sent_at
 
 
-FIRST_TURN = Turn()
+FIRST_TOKEN = FencingToken()
 """Before all messages: what a shard starts from."""
 
 
@@ -83,17 +87,17 @@ class WindowPlan(BaseModel):
 class Window(BaseModel):
     """A window as it travels to its shard: a plan, and what all windows of its upload share.
 
-    Fields that it does not know are passed over, here and in `Settled`: while a release is deployed, functions of two
+    Fields that it does not know are passed over, here and in `WindowSettled`: while a release is deployed, functions of two
     releases run side by side.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = WIRE
 
     dataset: str
     """The dataset's uid."""
     upload: str
-    part: str = ""
-    """The part of the upload that it was cut from; empty for an upload that has but one."""
+    chunk: str = Field("", alias="part")
+    """The chunk of the upload that it was cut from; empty for an upload that has but one."""
     pack: str
     actor: str
     accepted_at: datetime
@@ -109,17 +113,17 @@ class Window(BaseModel):
     @property
     def id(self) -> str:
         """Names the window, in this attempt, for ever; applying it a second time is recognised by it."""
-        return window_id(self.upload, self.part, self.plan.number, self.attempt)
+        return window_id(self.upload, self.chunk, self.plan.number, self.attempt)
 
 
-class Settled(BaseModel):
+class WindowSettled(BaseModel):
     """What became of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = WIRE
 
     dataset: str
     upload: str
-    part: str = ""
+    chunk: str = Field("", alias="part")
     window: int
     attempt: int = 0
     applied: int
@@ -133,15 +137,15 @@ class Settled(BaseModel):
     @property
     def id(self) -> str:
         """The window's."""
-        return window_id(self.upload, self.part, self.window, self.attempt)
+        return window_id(self.upload, self.chunk, self.window, self.attempt)
 
 
-def window_id(upload: str, part: str, number: int, attempt: int = 0) -> str:
+def window_id(upload: str, chunk: str, number: int, attempt: int = 0) -> str:
     """The id of a window by its place in its upload and its attempt."""
-    return "-".join(filter(None, (upload, part, str(number), f"r{attempt}" if attempt else "")))
+    return "-".join(filter(None, (upload, chunk, str(number), f"r{attempt}" if attempt else "")))
 
 
-class MayBeComplete(BaseModel):
+class CheckUpload(BaseModel):
     """An upload may be complete, and no window is left to say so."""
 
     model_config = ConfigDict(frozen=True)
@@ -158,8 +162,8 @@ class MayBeComplete(BaseModel):
         return f"{self.upload}-{self.since}"
 
 
-News = Settled | MayBeComplete
-NEWS: TypeAdapter[News] = TypeAdapter(News)
+PublishMessage = WindowSettled | CheckUpload
+PUBLISH_MESSAGE: TypeAdapter[PublishMessage] = TypeAdapter(PublishMessage)
 """What publish is told."""
 
 
@@ -217,14 +221,14 @@ def message_bytes(row: _Row) -> int:
     return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes
 
 
-SOURCE_DIGITS, PART_DIGITS = 4, 8
+SOURCE_DIGITS, CHUNK_DIGITS = 4, 8
 
 
 def chunk_name(source: int, number: int) -> str:
-    """The name of a part: that of the file, or the shard, of which it is made, and its number among those."""
-    return f"{source:0{SOURCE_DIGITS}d}-{number:0{PART_DIGITS}d}"
+    """The name of a chunk: that of the file, or the shard, of which it is made, and its number among those."""
+    return f"{source:0{SOURCE_DIGITS}d}-{number:0{CHUNK_DIGITS}d}"
 
 
 def chunk_source(name: str) -> int:
-    """The number of the file, or of the shard, that a part was made of."""
+    """The number of the file, or of the shard, that a chunk was made of."""
     return int(name[:SOURCE_DIGITS])

@@ -11,7 +11,7 @@ from tidemark.catalog import dataset_records, schema_records
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import Conflict
 from tidemark.uploads import chunked_uploads
-from tidemark.uploads.chunked_uploads import PartedUpload
+from tidemark.uploads.chunked_uploads import ChunkedUpload
 
 
 def refuse_if_filled(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
@@ -37,7 +37,7 @@ def refusal(wrong: int, rows: int) -> str:
     return f"{wrong:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
 
 
-def decide(backend: Backend, upload: PartedUpload) -> PartedUpload:
+def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
     """Let an upload whose files are all read fill its dataset, or refuse it as a whole; once decided, it stays so.
 
     Raises TransactionRefused where another invocation was faster.
@@ -47,10 +47,10 @@ def decide(backend: Backend, upload: PartedUpload) -> PartedUpload:
     counts = upload.upload
     if counts.rejected:
         return chunked_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
-    draft, seen = schema_records.schema(backend, upload.uid, draft=counts.id, fresh=True)
-    learned = schema_records.SchemaGrowth(draft, 1) if seen else None
+    staged, seen = schema_records.schema(backend, upload.uid, staged=counts.id, fresh=True)
+    schema_update = schema_records.SchemaUpdate(staged, 1) if seen else None
     try:
-        return chunked_uploads.release(backend, upload, learned)
+        return chunked_uploads.release(backend, upload, schema_update)
     except TransactionRefused:
         filled_by = dataset_records.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):

@@ -1,7 +1,7 @@
-"""From rows to a part: rows are validated, and those that are good written to a pack and cut into windows.
+"""From rows to a chunk: rows are validated, and those that are good written to a pack and cut into windows.
 
-Nothing refers to the pack until the part is recorded, which is the caller's to do; before that, nothing has happened.
-What the rows teach the dataset is recorded with the part, in one transaction: a part that another one forestalled has
+Nothing refers to the pack until the chunk is recorded, which is the caller's to do; before that, nothing has happened.
+What the rows teach the dataset is recorded with the chunk, in one transaction: a chunk that another one forestalled has
 taught nothing.
 """
 
@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import project_records, schema_records
-from tidemark.catalog.schema_records import SchemaGrowth, SchemaMoved
+from tidemark.catalog.schema_records import SchemaConflict, SchemaUpdate
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError, Unavailable
@@ -23,7 +23,7 @@ from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut
 from tidemark.shards.packs import PackWriter
 from tidemark.uploads import chunks
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunks import Chunk
 
 RACES = 8
 """Times that rows are taken anew because another request taught the dataset new metadata fields meanwhile."""
@@ -40,14 +40,14 @@ class Checked(NamedTuple):
     total: int
     accepted: list[AcceptedRow]
     errors: list[RowError]
-    growth: SchemaGrowth | None = None
-    """What the accepted rows teach the dataset, to be recorded with the part."""
+    schema_update: SchemaUpdate | None = None
+    """What the accepted rows teach the dataset, to be recorded with the chunk."""
 
 
 class Written(NamedTuple):
-    """A part that is written to a pack, and its windows."""
+    """A chunk that is written to a pack, and its windows."""
 
-    part: Part
+    chunk: Chunk
     windows: list[Window]
 
 
@@ -57,27 +57,27 @@ def until_accepted(accept: Callable[[bool], T]) -> T:
     Raises Unavailable.
     """
     for tried in range(RACES):
-        with suppress(SchemaMoved):
+        with suppress(SchemaConflict):
             return accept(tried > 0)
     raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
 
 
 def check(
-    backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, draft: str = ""
+    backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, staged: str = ""
 ) -> Checked:
     """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`.
 
-    `draft` is the upload whose own schema it is, where it has one.
+    `staged` is the upload whose own schema it is, where it has one.
     """
     class_map, _revision = project_records.class_map(backend, dataset.project, fresh=fresh)
-    schema, revision = schema_records.schema(backend, dataset.uid, draft=draft, fresh=fresh)
+    schema, revision = schema_records.schema(backend, dataset.uid, staged=staged, fresh=fresh)
     validator = RowValidator(class_map, schema, repeats=repeats, adds_only=dataset.mode is Mode.BATCH)
     checked = _validate(rows, validator)
     if not fresh and any(error.code == "unknown_class" for error in checked.errors):
-        return check(backend, dataset, rows, fresh=True, repeats=repeats, draft=draft)
+        return check(backend, dataset, rows, fresh=True, repeats=repeats, staged=staged)
     if validator.schema == schema:
         return checked
-    return checked._replace(growth=SchemaGrowth(validator.schema, revision))
+    return checked._replace(schema_update=SchemaUpdate(validator.schema, revision))
 
 
 def write(
@@ -89,9 +89,9 @@ def write(
     name: str = "",
     body_digest: str = "",
 ) -> Written:
-    """Write accepted rows, their windows and the errors to a pack, and make the part of it.
+    """Write accepted rows, their windows and the errors to a pack, and make the chunk of it.
 
-    `described` tells the upload with the counts of the part, from the rows and the number of windows.
+    `described` tells the upload with the counts of the chunk, from the rows and the number of windows.
     """
     pack = PackWriter(dataset.uid)
     plans = [
@@ -101,7 +101,7 @@ def write(
     errors = pack.add(to_json(checked.errors)) if checked.errors else None
     index = pack.add(to_json(plans))
     pack.write(backend)
-    part = Part(
+    chunk = Chunk(
         uid=dataset.uid,
         upload=described(checked, len(plans)),
         name=name,
@@ -111,7 +111,7 @@ def write(
         errors=errors,
         deletes=any(row.op is Op.DELETE for row in checked.accepted),
     )
-    return Written(part, [chunks.window(part, plan) for plan in plans])
+    return Written(chunk, [chunks.window(chunk, plan) for plan in plans])
 
 
 def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:

@@ -14,8 +14,8 @@ from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, up
 from tidemark.ingest import admission, rejected_files
 from tidemark.uploads import chunked_uploads
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.file_records import StoredFile
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.file_records import FileRecord
 
 FOLDER, REJECTED = "drop/", "rejected/"
 ACTOR = "drop folder"
@@ -57,13 +57,13 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         pending_since=now,
         files=1,
     )
-    file = StoredFile(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
-    chunked_uploads.create(backend, PartedUpload(uid=found.uid, upload=upload), [file])
-    queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload.id, file=0)])
+    file = FileRecord(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
+    chunked_uploads.create(backend, ChunkedUpload(uid=found.uid, upload=upload), [file])
+    queues.send_tasks(backend, [ReadFile(uid=found.uid, upload=upload.id, file=0)])
     return upload
 
 
-def put_away(backend: Backend, file: StoredFile) -> None:
+def put_away(backend: Backend, file: FileRecord) -> None:
     """Mark a dropped file as done: tagged where its rows were taken, moved to `rejected/` where none could be."""
     there = bucket.find(backend, file.source.key)
     if there != file.source:  # it was put away before, or another one was put in its place

@@ -1,8 +1,8 @@
-"""Reading files of mutations into parts, and parts into windows on their way (R31).
+"""Reading files of mutations into chunks, and chunks into windows on their way (R31).
 
-A file is read in stretches. Each becomes a part: its pack is written; then, in one transaction, the part, the totals of
+A file is read in stretches. Each becomes a chunk: its pack is written; then, in one transaction, the chunk, the totals of
 its upload and how far the file was read; then its windows are sent. An invocation that goes on with a file first sends
-the windows of the last part again, in case the one before it died after the transaction. Of two that read a file at the
+the windows of the last chunk again, in case the one before it died after the transaction. Of two that read a file at the
 same time, one finds that the file was read on, and stops. Of a BATCH upload nothing is sent before all files are read.
 """
 
@@ -23,16 +23,16 @@ from tidemark.domain.errors import RowError
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.rows.json_lines import START, Cursor, FileRow, RowFileReader
 from tidemark.domain.uploads import FileStatus, Source, Upload
-from tidemark.domain.windows import MayBeComplete
+from tidemark.domain.windows import CheckUpload
 from tidemark.ingest import backpressure, chunk_writer, drop_folder
 from tidemark.ingest.chunk_writer import Checked, Row
 from tidemark.uploads import chunked_uploads, chunks, file_records
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.file_records import StoredFile
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.file_records import FileRecord
 
-PART_ROWS = 1000
-PART_BYTES = 4 * 1024 * 1024
-"""Text of the rows of a part, as far as it goes beyond one row: what a part takes in memory grows with it."""
+MAX_CHUNK_ROWS = 1000
+MAX_CHUNK_BYTES = 4 * 1024 * 1024
+"""Text of the rows of a chunk, as far as it goes beyond one row: what a chunk takes in memory grows with it."""
 PAUSE = timedelta(seconds=30)
 """How long a file waits whose dataset has too much in flight. In this time 16 shards apply most of what may be."""
 EARLY = timedelta(seconds=10)
@@ -41,18 +41,18 @@ MAX_ERRORS_TOLD = 1000
 """Errors of a file's rows that are kept; beyond that, they are counted."""
 
 
-def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
+def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
     """Read a file from where it was read last, for as long as there is time and its dataset has not too much in flight;
     answers how long it is to wait until it is read further.
 
     None where it was read to its end, and where another invocation, or another order, goes on with it.
     """
-    upload = chunked_uploads.find(backend, order.uid, order.upload)
-    file = file_records.find(backend, order.uid, order.upload, order.file)
+    upload = chunked_uploads.find(backend, task.uid, task.upload)
+    file = file_records.find(backend, task.uid, task.upload, task.file)
     if upload is None or file is None:
-        raise LookupError(f"there is no file {order.file} of upload {order.upload} of {order.uid}")
+        raise LookupError(f"there is no file {task.file} of upload {task.upload} of {task.uid}")
     if upload.may_send:
-        _send_last_part_again(backend, file)
+        _resend_last_chunk(backend, file)
     try:
         if not file.is_read and _must_wait(backend, upload, file):
             return _wait(backend, file)
@@ -73,7 +73,7 @@ def read_file(backend: Backend, order: ReadFile, has_time: Callable[[], bool]) -
     return None
 
 
-def _must_wait(backend: Backend, upload: PartedUpload, waiting: StoredFile | None = None) -> bool:
+def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | None = None) -> bool:
     """Whether a file is not read further at this moment. What is not sent before it is read whole fills no queue, and
     would wait for itself.
 
@@ -86,7 +86,7 @@ def _must_wait(backend: Backend, upload: PartedUpload, waiting: StoredFile | Non
     return not has_waited or backpressure.is_full(backend, upload.uid)
 
 
-def _wait(backend: Backend, file: StoredFile) -> timedelta | None:
+def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
     """Have a file wait by one order: others for it that come meanwhile end. Raises TransactionRefused where another
     invocation has read on, or waits."""
     now = backend.clock()
@@ -96,7 +96,7 @@ def _wait(backend: Backend, file: StoredFile) -> timedelta | None:
     return PAUSE
 
 
-def give_up(backend: Backend, upload: PartedUpload, file: StoredFile, reason: str) -> None:
+def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
     """End a file where it was read to, though there may be more. Nothing happens where others read on meanwhile."""
     error = _error(file.cursor.line, "unreadable", reason)
     with suppress(TransactionRefused):
@@ -104,14 +104,14 @@ def give_up(backend: Backend, upload: PartedUpload, file: StoredFile, reason: st
         _end(backend, upload, after)
 
 
-def _end(backend: Backend, upload: PartedUpload, file: StoredFile) -> None:
+def _end(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
     """Do what follows once a file is read to its end."""
     if upload.upload.mode is Mode.BATCH:
         after = chunked_uploads.find(backend, file.uid, file.upload)
         if after is not None and after.is_read:
-            queues.send_orders(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
+            queues.send_tasks(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
     else:
-        news = MayBeComplete(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
+        news = CheckUpload(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
         queues.send_settled(backend, [news])
     if upload.upload.source is Source.DROP:
         drop_folder.put_away(backend, file)
@@ -130,7 +130,7 @@ class _Stretch:
     """Why the file is read no further."""
 
 
-def _stretches(backend: Backend, file: StoredFile) -> Iterator[_Stretch]:
+def _stretches(backend: Backend, file: FileRecord) -> Iterator[_Stretch]:
     """What a file holds from its cursor on, in stretches of lines. The last one may hold none."""
     reader = RowFileReader(bucket.chunks(backend, file.source, file.cursor.first_byte), file.cursor)
     stretch = _Stretch()
@@ -141,7 +141,7 @@ def _stretches(backend: Backend, file: StoredFile) -> Iterator[_Stretch]:
         else:
             stretch.errors.append(_error(found.line, found.code, found.message))
         stretch.end = reader.cursor
-        if len(stretch.rows) + len(stretch.errors) == PART_ROWS or stretch.end.offset - begin > PART_BYTES:
+        if len(stretch.rows) + len(stretch.errors) == MAX_CHUNK_ROWS or stretch.end.offset - begin > MAX_CHUNK_BYTES:
             yield stretch
             stretch, begin = _Stretch(), stretch.end.offset
     if reader.error is not None:
@@ -155,8 +155,8 @@ def _error(line: int, code: str, message: str) -> RowError:
     return RowError(row=line, frame_id=None, code=code, pointer="", message=message)
 
 
-def _take(backend: Backend, upload: PartedUpload, file: StoredFile, stretch: _Stretch) -> StoredFile:
-    """Make a part of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
+def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _Stretch) -> FileRecord:
+    """Make a chunk of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
     progress = {
         "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
         "lines": stretch.end.line - 1,
@@ -168,16 +168,16 @@ def _take(backend: Backend, upload: PartedUpload, file: StoredFile, stretch: _St
         chunked_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
     dataset = dataset_records.dataset(backend, upload.upload.project, upload.upload.dataset)
-    draft = "" if upload.upload.mode is not Mode.BATCH else file.upload
+    staged = "" if upload.upload.mode is not Mode.BATCH else file.upload
 
-    def accept(fresh: bool) -> StoredFile:
-        checked, told = _told(_checked(backend, dataset, stretch, fresh, draft), file)
+    def accept(fresh: bool) -> FileRecord:
+        checked, told = _told(_checked(backend, dataset, stretch, fresh, staged), file)
         described = partial(_counted, upload.upload)
-        written = chunk_writer.write(backend, dataset, checked, described, name=file.part_name(file.parts))
-        counts = written.part.upload
+        written = chunk_writer.write(backend, dataset, checked, described, name=file.chunk_name(file.chunks))
+        counts = written.chunk.upload
         read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
-        after = replace(_progressed(file, stretch.end, progress | read), parts=file.parts + 1, told=told)
-        chunked_uploads.advance(backend, file, after, written.part, checked.growth, draft)
+        after = replace(_progressed(file, stretch.end, progress | read), chunks=file.chunks + 1, told=told)
+        chunked_uploads.advance(backend, file, after, written.chunk, checked.schema_update, staged)
         if upload.may_send:
             queues.send_windows(backend, written.windows)
         return replace(after, revision=file.revision + 1)
@@ -185,17 +185,17 @@ def _take(backend: Backend, upload: PartedUpload, file: StoredFile, stretch: _St
     return chunk_writer.until_accepted(accept)
 
 
-def _progressed(file: StoredFile, end: Cursor, progress: dict[str, Any]) -> StoredFile:
+def _progressed(file: FileRecord, end: Cursor, progress: dict[str, Any]) -> FileRecord:
     return replace(file, cursor=end, file=file.file.model_copy(update=progress))
 
 
-def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, draft: str) -> Checked:
-    checked = chunk_writer.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True, draft=draft)
+def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, staged: str) -> Checked:
+    checked = chunk_writer.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True, staged=staged)
     errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
     return checked._replace(total=checked.total + len(stretch.errors), errors=errors)
 
 
-def _told(checked: Checked, file: StoredFile) -> tuple[Checked, int]:
+def _told(checked: Checked, file: FileRecord) -> tuple[Checked, int]:
     """The rows with as many of their errors as are kept of a file, and how many of its errors are kept then."""
     room = MAX_ERRORS_TOLD - file.told
     if len(checked.errors) <= room:
@@ -220,10 +220,10 @@ def _counted(upload: Upload, checked: Checked, windows: int) -> Upload:
     )
 
 
-def _send_last_part_again(backend: Backend, file: StoredFile) -> None:
+def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
     """Send what the invocation that read on last may not have sent."""
-    if file.parts == 0:
+    if file.chunks == 0:
         return
-    part = chunks.get(backend, file.uid, file.upload, file.part_name(file.parts - 1))
-    if not part.is_settled:
-        queues.send_windows(backend, chunks.unsettled_windows(backend, part))
+    chunk = chunks.get(backend, file.uid, file.upload, file.chunk_name(file.chunks - 1))
+    if not chunk.is_settled:
+        queues.send_windows(backend, chunks.unsettled_windows(backend, chunk))

@@ -15,11 +15,11 @@ from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.upload_files import FileUploadReceipt, NewFile, SignedFile, SignedPart, part_bytes
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
 from tidemark.ingest import admission
-from tidemark.ingest.received_files import put_files
+from tidemark.ingest.received_files import received
 from tidemark.uploads import chunked_uploads, file_records
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.file_records import StoredFile
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.file_records import FileRecord
 
 
 def create(
@@ -48,7 +48,7 @@ def create(
         files=len(files),
     )
     stored = [
-        StoredFile(
+        FileRecord(
             uid=found.uid,
             upload=upload_id,
             number=number,
@@ -58,7 +58,7 @@ def create(
         for number, file in enumerate(files)
     ]
     stored = _begun(backend, stored, files)
-    if not chunked_uploads.create(backend, PartedUpload(uid=found.uid, upload=upload), stored):
+    if not chunked_uploads.create(backend, ChunkedUpload(uid=found.uid, upload=upload), stored):
         # The first request has its own parts on record, and those are the ones that will be put together.
         stored = file_records.of_upload(backend, found.uid, upload_id)
     return FileUploadReceipt(
@@ -81,7 +81,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
     stored = file_records.of_upload(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
         admission.admit(backend, found, upload)
-        chunked_uploads.start(backend, record, put_files(backend, stored))
+        chunked_uploads.start(backend, record, received(backend, stored))
     after = upload_records.get(backend, found.uid, upload)
     if after.pending_since is None:
         raise Conflict(
@@ -89,7 +89,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
         )
     if after.status is UploadStatus.PENDING:
         unread = [file.number for file in stored if not file.is_read]
-        queues.send_orders(backend, [ReadFile(uid=found.uid, upload=upload, file=number) for number in unread])
+        queues.send_tasks(backend, [ReadFile(uid=found.uid, upload=upload, file=number) for number in unread])
     return after
 
 
@@ -100,14 +100,14 @@ def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> 
     return [file.file for file in file_records.of_upload(backend, uid, upload)]
 
 
-def _begun(backend: Backend, stored: Sequence[StoredFile], files: Sequence[NewFile]) -> list[StoredFile]:
+def _begun(backend: Backend, stored: Sequence[FileRecord], files: Sequence[NewFile]) -> list[FileRecord]:
     """The files with those begun that are to be put in parts.
 
     What is begun and then not recorded, as in a repeat, has no parts and ends by a rule of the bucket.
     """
     largest = part_bytes(files)
 
-    def begun(kept: StoredFile, file: NewFile) -> StoredFile:
+    def begun(kept: FileRecord, file: NewFile) -> FileRecord:
         if file.bytes is None or not file.in_parts:
             return kept
         started = multipart.begin(backend, kept.source.key, size=file.bytes, part_bytes=largest)
@@ -116,7 +116,7 @@ def _begun(backend: Backend, stored: Sequence[StoredFile], files: Sequence[NewFi
     return backend.parallel(lambda pair: begun(*pair), zip(stored, files, strict=True))
 
 
-def _signed(backend: Backend, stored: StoredFile, file: NewFile) -> SignedFile:
+def _signed(backend: Backend, stored: FileRecord, file: NewFile) -> SignedFile:
     expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
     if stored.multipart is not None:
         parts = _signed_parts(backend, stored.source.key, stored.multipart)

@@ -7,7 +7,7 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import Object
 from tidemark.domain.errors import Conflict, TooLarge
 from tidemark.domain.limits import MAX_FILE_BYTES
-from tidemark.uploads.file_records import StoredFile
+from tidemark.uploads.file_records import FileRecord
 
 NAMED = 5
 """Missing files that one refusal names."""
@@ -18,7 +18,7 @@ Tags = dict[int, dict[int, str]]
 """The parts that are there of files that are not put together, by the files' numbers and their own."""
 
 
-def put_files(backend: Backend, files: Sequence[StoredFile]) -> list[StoredFile]:
+def received(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
     """The files as they lie in the bucket now, put together where they came in parts. What is put in their place later
     is not read.
 
@@ -42,18 +42,18 @@ def put_files(backend: Backend, files: Sequence[StoredFile]) -> list[StoredFile]
     return [file.at(found[file.number]) for file in files]
 
 
-def _found(backend: Backend, files: Sequence[StoredFile]) -> Found:
+def _found(backend: Backend, files: Sequence[FileRecord]) -> Found:
     there = backend.parallel(lambda file: bucket.find(backend, file.source.key), files)
     return {file.number: one for file, one in zip(files, there, strict=True) if one is not None}
 
 
-def _tags(backend: Backend, files: Sequence[StoredFile]) -> Tags:
+def _tags(backend: Backend, files: Sequence[FileRecord]) -> Tags:
     begun = [(file.number, file.source.key, file.multipart) for file in files if file.multipart is not None]
     there = backend.parallel(lambda one: multipart.parts_put(backend, one[1], one[2]), begun)
     return {number: tags for (number, _, _), tags in zip(begun, there, strict=True)}
 
 
-def _missing(file: StoredFile, tags: dict[int, str]) -> str | None:
+def _missing(file: FileRecord, tags: dict[int, str]) -> str | None:
     """What is missing of a file, for its sender; None if all its parts are there."""
     if file.multipart is None:
         return file.file.name
@@ -61,7 +61,7 @@ def _missing(file: StoredFile, tags: dict[int, str]) -> str | None:
     return f"{file.file.name} ({parts - len(tags)} of {parts} parts)" if len(tags) < parts else None
 
 
-def _finish(backend: Backend, file: StoredFile, tags: dict[int, str]) -> None:
+def _finish(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
     if file.multipart is not None:
         multipart.finish(backend, file.source.key, file.multipart.id, tags)
 

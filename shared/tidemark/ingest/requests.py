@@ -26,7 +26,7 @@ from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadS
 from tidemark.ingest import admission, backpressure, batch_mode, chunk_writer
 from tidemark.ingest.chunk_writer import Checked, Row
 from tidemark.uploads import chunks
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunks import Chunk
 
 ENVELOPE = '{"mutations": [...]}'
 
@@ -47,49 +47,49 @@ def submit(
             f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send the rows in several."
         )
     upload_id = derived_upload_id(found.uid, actor, idempotency_key)
-    part = chunks.find(backend, found.uid, upload_id) if idempotency_key else None
-    if part is None:
+    chunk = chunks.find(backend, found.uid, upload_id) if idempotency_key else None
+    if chunk is None:
         backpressure.refuse_if_full(backend, found)
         rows = list(enumerate(_rows(body)))
         receipt = chunk_writer.until_accepted(partial(_accept, backend, found, rows, body, actor, upload_id))
         if receipt is not None:
             return receipt
-        part = chunks.get(backend, found.uid, upload_id)
-    return _repeat(backend, part, body)
+        chunk = chunks.get(backend, found.uid, upload_id)
+    return _repeat(backend, chunk, body)
 
 
 def _accept(
     backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, fresh: bool
 ) -> Receipt | None:
-    """Record an upload and send its windows; None if it is on record already. Raises SchemaMoved, and Conflict for a
+    """Record an upload and send its windows; None if it is on record already. Raises SchemaConflict, and Conflict for a
     BATCH dataset that is filled."""
     batch = dataset.mode is Mode.BATCH
     admission.admit(backend, dataset, upload_id)
     checked = chunk_writer.check(backend, dataset, rows, fresh=fresh)
     if batch and checked.errors:
-        checked = checked._replace(accepted=[], growth=None)
+        checked = checked._replace(accepted=[], schema_update=None)
     described = partial(_described, dataset=dataset, upload_id=upload_id, actor=actor, now=backend.clock())
     written = chunk_writer.write(backend, dataset, checked, described, body_digest=digest(body))
     fills = dataset_records.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
     try:
-        if not chunks.create(backend, written.part, checked.growth, fills):
+        if not chunks.create(backend, written.chunk, checked.schema_update, fills):
             return None
     except TransactionRefused:
         raise batch_mode.sealed(dataset.name, None) from None
     queues.send_windows(backend, written.windows)
-    return _receipt(written.part, checked.errors)
+    return _receipt(written.chunk, checked.errors)
 
 
-def _repeat(backend: Backend, part: Part, body: bytes) -> Receipt:
+def _repeat(backend: Backend, chunk: Chunk, body: bytes) -> Receipt:
     """Answer for an upload that was recorded before, and send again what its first sender may not have sent."""
-    if part.body_digest != digest(body):
+    if chunk.body_digest != digest(body):
         raise IdempotencyMismatch(
             "This Idempotency-Key was used before with another body; use a new key for a new request.",
             pointer="Idempotency-Key",
         )
-    if part.upload.status is UploadStatus.PENDING:
-        queues.send_windows(backend, chunks.unsettled_windows(backend, part))
-    return _receipt(part, chunks.rejected_rows(backend, part))
+    if chunk.upload.status is UploadStatus.PENDING:
+        queues.send_windows(backend, chunks.unsettled_windows(backend, chunk))
+    return _receipt(chunk, chunks.rejected_rows(backend, chunk))
 
 
 def _described(
@@ -152,8 +152,8 @@ def _invalid(fault: str, place: str, message: str) -> InvalidRequest:
     return InvalidRequest(message, pointer=place, fault=fault)
 
 
-def _receipt(part: Part, errors: list[RowError]) -> Receipt:
-    upload = part.upload
+def _receipt(chunk: Chunk, errors: list[RowError]) -> Receipt:
+    upload = chunk.upload
     return Receipt(
         upload=upload.id,
         accepted=upload.rows - upload.rejected,

@@ -2,12 +2,12 @@
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import Restore, Settled, Window
+from tidemark.domain.windows import Restore, Window, WindowSettled
 from tidemark.shards import log
 from tidemark.shards.log import Marker
 
 
-def give_up(backend: Backend, window: Window) -> Settled:
+def give_up(backend: Backend, window: Window) -> WindowSettled:
     """Decide that a window failed, all its rows with it, so that its upload can settle.
 
     A window that was applied after all, by an invocation that was slow to answer, stays applied: its marker decides,

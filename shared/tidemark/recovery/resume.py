@@ -14,14 +14,14 @@ from tidemark.aws.table import TransactionRefused
 from tidemark.catalog import dataset_records
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
-from tidemark.domain.windows import MayBeComplete, chunk_source
+from tidemark.domain.windows import CheckUpload, chunk_source
 from tidemark.ingest import batch_mode, file_reader
 from tidemark.recovery import dead_letters, retry
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.chunks import Chunk
 
 SWEPT_EVERY = timedelta(minutes=15)
 """From one sweep to the next, which `infra` sets."""
@@ -39,8 +39,8 @@ DIGITS = "0123456789abcdef"
 
 def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
     """Have the uploads resumed that are due at a time; answers the orders. Sixteen queries, and what they find."""
-    due = [order for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for order in found]
-    queues.send_orders(backend, due)
+    due = [task for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for task in found]
+    queues.send_tasks(backend, due)
     return due
 
 
@@ -61,33 +61,33 @@ def is_due(status: UploadStatus, age: timedelta) -> bool:
     return False
 
 
-def resume(backend: Backend, order: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
+def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
     """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
     there was no time for all of it. What is sent twice is done once."""
-    upload = upload_records.find(backend, order.uid, order.upload)
-    if upload is None and dataset_records.find_state(backend, order.uid) is None:  # the dataset was purged meanwhile
+    upload = upload_records.find(backend, task.uid, task.upload)
+    if upload is None and dataset_records.find_state(backend, task.uid) is None:  # the dataset was purged meanwhile
         return None
     if upload is None:
-        raise LookupError(f"there is no upload {order.upload} of {order.uid}")
+        raise LookupError(f"there is no upload {task.upload} of {task.uid}")
     if upload.settled_at is not None:
         return None
-    record = chunked_uploads.find(backend, order.uid, order.upload)
+    record = chunked_uploads.find(backend, task.uid, task.upload)
     if record is None:
-        _send(backend, upload, chunks.get(backend, order.uid, order.upload))
+        _send(backend, upload, chunks.get(backend, task.uid, task.upload))
         return None
     if upload.status is UploadStatus.WAITING:
         chunked_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
         return None
     try:
         # A place in an earlier retry is none in this one.
-        part = _resume_parts(backend, record, order.part if order.retries == upload.retries else "", has_time)
+        chunk = _resume_chunks(backend, record, task.chunk if task.retries == upload.retries else "", has_time)
     except TransactionRefused:  # another invocation is at it
         return None
-    return order.model_copy(update={"part": part, "retries": upload.retries}) if part else None
+    return task.model_copy(update={"chunk": chunk, "retries": upload.retries}) if chunk else None
 
 
-def _resume_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Answers the name of the part to go on with, if there was no time for all. Raises TransactionRefused."""
+def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Answers the name of the chunk to go on with, if there was no time for all. Raises TransactionRefused."""
     if not record.is_read and not first:
         _read_on(backend, record)
     if record.is_read and record.transfer is not None:
@@ -95,16 +95,16 @@ def _resume_parts(backend: Backend, record: PartedUpload, first: str, has_time: 
     elif record.is_read:
         record = batch_mode.decide(backend, record)
     if record.retrying:
-        part = retry.reopen_parts(backend, record, first, has_time)
+        chunk = retry.reopen_chunks(backend, record, first, has_time)
     else:
-        part = _send_parts(backend, record, first, has_time)
-    if part is None:
+        chunk = _send_chunks(backend, record, first, has_time)
+    if chunk is None:
         since = f"resumed-{uuid.uuid4().hex}"
-        queues.send_settled(backend, [MayBeComplete(dataset=record.uid, upload=record.upload.id, since=since)])
-    return part
+        queues.send_settled(backend, [CheckUpload(dataset=record.uid, upload=record.upload.id, since=since)])
+    return chunk
 
 
-def _read_on(backend: Backend, record: PartedUpload) -> None:
+def _read_on(backend: Backend, record: ChunkedUpload) -> None:
     """Have read what is not; or end it, after a long time."""
     is_given_up = _is_given_up(backend, record.upload)
     if record.transfer is not None and is_given_up:
@@ -115,35 +115,35 @@ def _read_on(backend: Backend, record: PartedUpload) -> None:
         _read_files(backend, record, is_given_up)
 
 
-def _read_files(backend: Backend, record: PartedUpload, is_given_up: bool) -> None:
+def _read_files(backend: Backend, record: ChunkedUpload, is_given_up: bool) -> None:
     unread = [file for file in file_records.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
     if is_given_up:
         for file in unread:
             file_reader.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
         return
-    orders = [ReadFile(uid=record.uid, upload=record.upload.id, file=file.number) for file in unread]
-    queues.send_orders(backend, orders)
+    tasks = [ReadFile(uid=record.uid, upload=record.upload.id, file=file.number) for file in unread]
+    queues.send_tasks(backend, tasks)
 
 
-def _send_parts(backend: Backend, record: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
     last = workflow.last_windows(backend, record)
-    for part in chunks.of_upload(backend, record.uid, record.upload.id, first):
+    for chunk in chunks.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():
-            return part.name
-        _send(backend, record.upload, part, last.get(chunk_source(part.name), ""))
+            return chunk.name
+        _send(backend, record.upload, chunk, last.get(chunk_source(chunk.name), ""))
     return None
 
 
-def _send(backend: Backend, upload: Upload, part: Part, until: str = "") -> None:
-    """Send the windows of a part that are not decided; or decide, after a long time, that they failed.
+def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> None:
+    """Send the windows of a chunk that are not decided; or decide, after a long time, that they failed.
 
-    `until` is the last window of a roll back in the shard of this part.
+    `until` is the last window of a roll back in the shard of this chunk.
     """
-    if part.is_settled:
+    if chunk.is_settled:
         return
-    windows = chunks.unsettled_windows(backend, part, until)
+    windows = chunks.unsettled_windows(backend, chunk, until)
     if _is_given_up(backend, upload):
         queues.send_settled(backend, [dead_letters.give_up(backend, window) for window in windows])
     else:

@@ -19,8 +19,8 @@ from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.chunks import Chunk
 
 
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
@@ -34,8 +34,8 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
     uid = owner.uid
     found = upload_records.get(backend, uid, upload)
     try:
-        if found.has_parts:
-            _retry_parts(backend, uid, upload)
+        if found.is_chunked:
+            _retry_chunks(backend, uid, upload)
         else:
             _retry_request(backend, uid, upload)
     except TransactionRefused:
@@ -55,39 +55,39 @@ def _check(upload: Upload) -> None:
         )
 
 
-def reopen_parts(backend: Backend, upload: PartedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Send what was given up of a file upload that is being retried, from the part named `first` on.
+def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
+    """Send what was given up of a file upload that is being retried, from the chunk named `first` on.
 
-    Answers the part to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
+    Answers the chunk to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
     or another invocation is at it.
     """
-    for part in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
+    for chunk in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
         if not has_time():
-            return part.name
-        _reopen(backend, upload, part)
+            return chunk.name
+        _reopen(backend, upload, chunk)
     chunked_uploads.end_retry(backend, upload)
     return None
 
 
-def _reopen(backend: Backend, upload: PartedUpload, part: Part) -> None:
-    """Send what was given up of a part; or what was reopened by an invocation that may have died before it sent it."""
-    undecided = part
-    if part.is_settled and part.given_up:
-        undecided = chunks.reopen(backend, part)
-        chunked_uploads.reopen_part(backend, upload, part, undecided)
+def _reopen(backend: Backend, upload: ChunkedUpload, chunk: Chunk) -> None:
+    """Send what was given up of a chunk; or what was reopened by an invocation that may have died before it sent it."""
+    undecided = chunk
+    if chunk.is_settled and chunk.given_up:
+        undecided = chunks.reopen(backend, chunk)
+        chunked_uploads.reopen_chunk(backend, upload, chunk, undecided)
     if not undecided.is_settled:
         queues.send_windows(backend, chunks.unsettled_windows(backend, undecided))
 
 
 def _retry_request(backend: Backend, uid: str, upload: str) -> None:
-    part = chunks.get(backend, uid, upload)
-    _check(part.upload)
-    reopened = chunks.reopen(backend, part).updated(_pending_again(backend, part.upload))
+    chunk = chunks.get(backend, uid, upload)
+    _check(chunk.upload)
+    reopened = chunks.reopen(backend, chunk).updated(_pending_again(backend, chunk.upload))
     chunks.update(backend, reopened)
     queues.send_windows(backend, chunks.unsettled_windows(backend, reopened))
 
 
-def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
+def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
     record = chunked_uploads.find(backend, uid, upload)
     if record is None:
         raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
@@ -103,12 +103,12 @@ def _retry_parts(backend: Backend, uid: str, upload: str) -> None:
     if was_stopped:
         workflow.start(backend, begun)
     else:
-        queues.send_orders(backend, [ResumeUpload(uid=uid, upload=upload)])
+        queues.send_tasks(backend, [ResumeUpload(uid=uid, upload=upload)])
 
 
-def _check_rollback(backend: Backend, record: PartedUpload, was_stopped: bool) -> list[Any]:
+def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Any]:
     """The write that holds only as long as a roll back is the last one of its dataset: what is left of it would undo
-    parts of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
+    chunks of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
     if was_stopped:
         raise Conflict(
             "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",

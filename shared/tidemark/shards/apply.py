@@ -18,7 +18,7 @@ from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.rows.validation import parse_frame, parse_patch
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import Settled, Turn, Window, WindowRow, chunk_source
+from tidemark.domain.windows import FencingToken, Window, WindowRow, WindowSettled, chunk_source
 from tidemark.shards import frame_versions, log, packs, restore
 from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.log import Head, Marker
@@ -38,40 +38,40 @@ class _Write:
     classes: dict[str, int]
 
 
-class OutOfTurn(Exception):
+class StaleDelivery(Exception):
     """A window was delivered to an invocation so slow that later windows of its shard have been applied meanwhile.
 
     Its message has been given to another invocation, or to the dead letters; it is decided there.
     """
 
 
-def apply_window(backend: Backend, window: Window, turn: Turn) -> Settled:
+def apply_window(backend: Backend, window: Window, token: FencingToken) -> WindowSettled:
     """Apply a window to its shard, or find that this was done before; answers what became of its rows.
 
-    `turn` is that of the window's message. Raises OutOfTurn, and Unavailable where other invocations were faster again
+    `token` is that of the window's message. Raises StaleDelivery, and Unavailable where other invocations were faster again
     and again; the window may then be applied later.
     """
     for _ in range(RACES):
         head, marker = log.head_and_marker(backend, window)
-        if marker is None and turn.is_before(head.turn):
-            raise OutOfTurn(f"window {window.id}, {turn}, comes after {head.turn}")
+        if marker is None and token.is_before(head.token):
+            raise StaleDelivery(f"window {window.id}, {token}, comes after {head.token}")
         if marker is None:
             try:
-                marker = _commit(backend, window, turn, head)
+                marker = _commit(backend, window, token, head)
             except TransactionRefused:
                 continue
         return marker.settled(window)
     raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
 
 
-def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
+def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -> Marker:
     """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
     written with the last one. Raises TransactionRefused."""
     if window.plan.restore is None:
         current = _current_versions(backend, window, head)
         writes, outcomes = _resolve(backend, window, window.plan.rows, current)
         marker = _marker(len(writes), outcomes)
-        _append(backend, window, turn, head, writes, current, marker)
+        _append(backend, window, token, head, writes, current, marker)
         return marker
     left = restore.rows_left(backend, window, head)
     applied = left.restored
@@ -80,7 +80,7 @@ def _commit(backend: Backend, window: Window, turn: Turn, head: Head) -> Marker:
         applied += len(writes)
         marker = replace(_marker(applied, []), found=applied)
         is_last = number == len(left.stretches)
-        head = _append(backend, window, turn, head, writes, left.current, marker if is_last else None)
+        head = _append(backend, window, token, head, writes, left.current, marker if is_last else None)
     return marker
 
 
@@ -96,14 +96,14 @@ def _marker(applied: int, outcomes: Sequence[RowOutcome]) -> Marker:
 def _append(
     backend: Backend,
     window: Window,
-    turn: Turn,
+    token: FencingToken,
     head: Head,
     writes: Sequence[_Write],
     current: dict[str, FrameVersion],
     marker: Marker | None,
 ) -> Head:
     """Append writes to the shard's log in one transaction; answers its head after that."""
-    after = _advanced(head, turn, writes, current)
+    after = _advanced(head, token, writes, current)
     versions = [
         FrameVersion(
             frame_id=write.row.frame_id,
@@ -171,10 +171,10 @@ def _gives_way(backend: Backend, window: Window) -> bool:
 def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
     """The frames that were changed meanwhile by a later upload, or by a later row of the same file."""
     later = {version.frame_id for version in current.values() if version.at > window.accepted_at}
-    same = [version for version in current.values() if window.part and version.upload == window.upload]
+    same = [version for version in current.values() if window.chunk and version.upload == window.upload]
     places = log.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
-    mine = (window.part, window.plan.number)
-    source = chunk_source(window.part) if window.part else None
+    mine = (window.chunk, window.plan.number)
+    source = chunk_source(window.chunk) if window.chunk else None
     later |= {
         version.frame_id
         for version in same
@@ -211,7 +211,7 @@ def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
     return _Write(row, pointer, frame.label_count(), frame.class_counts())
 
 
-def _advanced(head: Head, turn: Turn, writes: Sequence[_Write], current: dict[str, FrameVersion]) -> Head:
+def _advanced(head: Head, token: FencingToken, writes: Sequence[_Write], current: dict[str, FrameVersion]) -> Head:
     frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
     for write in writes:
         replaced = current.get(write.row.frame_id)
@@ -224,7 +224,7 @@ def _advanced(head: Head, turn: Turn, writes: Sequence[_Write], current: dict[st
         frames=frames,
         labels=labels,
         highest=max([head.highest, *(write.row.frame_id for write in writes)]),
-        turn=turn,
+        token=token,
         revisions=head.revisions + len(writes),
         live_bytes=head.live_bytes + added - replaced_bytes,
         payload_bytes=head.payload_bytes + added,

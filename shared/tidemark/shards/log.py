@@ -12,7 +12,7 @@ from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Item, Key, padded, shard_pk
 from tidemark.domain.uploads import RowOutcome
-from tidemark.domain.windows import FIRST_TURN, Settled, Turn, Window
+from tidemark.domain.windows import FIRST_TOKEN, FencingToken, Window, WindowSettled
 from tidemark.shards import frame_versions
 from tidemark.shards.frame_versions import FrameVersion
 
@@ -29,8 +29,8 @@ class Head:
     labels: int = 0
     highest: str = ""
     """The highest frame id that the shard ever held."""
-    turn: Turn = FIRST_TURN
-    """The turn of the window applied last; a window whose turn was before it comes too late."""
+    token: FencingToken = FIRST_TOKEN
+    """Of the window applied last; a window with an earlier one is stale."""
     revisions: int = 0
     """Frame versions that the shard has, DELETEs included."""
     live_bytes: int = 0
@@ -44,7 +44,7 @@ class Commit(NamedTuple):
 
     n: int
     upload: str
-    part: str
+    chunk: str
     number: int
     frame_ids: list[str]
 
@@ -63,12 +63,12 @@ class Marker:
     given_up: bool = False
     """Whether it was never applied, so that it may be tried once more."""
 
-    def settled(self, window: Window) -> Settled:
+    def settled(self, window: Window) -> WindowSettled:
         """The message that tells the dataset so."""
-        return Settled(
+        return WindowSettled(
             dataset=window.dataset,
             upload=window.upload,
-            part=window.part,
+            chunk=window.chunk,
             window=window.plan.number,
             attempt=window.attempt,
             applied=self.applied,
@@ -137,7 +137,7 @@ def commit(
     commit_item = {
         "window": window.id,
         "upload": window.upload,
-        "part": window.part,
+        "part": window.chunk,
         "number": window.plan.number,
         "at": at.isoformat(),
         "frames": [[version.frame_id, version.op] for version in versions],
@@ -164,7 +164,7 @@ def _marking(backend: Backend, key: Key, marker: Marker | None) -> Any:
 
 
 def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
-    """The places in their uploads of the windows behind commits of a shard: by commit, the part and the number."""
+    """The places in their uploads of the windows behind commits of a shard: by commit, the chunk and the number."""
     keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
     found = table.get_many(backend, keys)
     return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in found.items()}
@@ -177,7 +177,7 @@ def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
 
 
 def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
-    put: dict[str, Any] = {"TableName": backend.table, "Item": table.put(Key(pk, "HEAD"), asdict(new))}
+    put: dict[str, Any] = {"TableName": backend.table, "Item": table.put(Key(pk, "HEAD"), _head_item(new))}
     if expected.n == 0:
         return put | {"ConditionExpression": "attribute_not_exists(PK)"}
     return put | {
@@ -186,16 +186,21 @@ def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
     }
 
 
+def _head_item(head: Head) -> dict[str, Any]:
+    fields = asdict(head)
+    return fields | {"turn": fields.pop("token")}
+
+
 def _head(item: Item | None) -> Head:
     if item is None:
         return Head()
-    turn = Turn(*map(int, item["turn"]))
+    token = FencingToken(*map(int, item["turn"]))
     return Head(
         n=int(item["n"]),
         frames=int(item["frames"]),
         labels=int(item["labels"]),
         highest=item["highest"],
-        turn=turn,
+        token=token,
         revisions=int(item["revisions"]),
         live_bytes=int(item["live_bytes"]),
         payload_bytes=int(item["payload_bytes"]),

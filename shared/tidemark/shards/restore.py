@@ -44,7 +44,7 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:
         raise LookupError(f"window {window.id} restores nothing")
-    place = window.part, window.plan.number
+    place = window.chunk, window.plan.number
     newest: dict[str, int] = {}
     own: set[int] = set()
     restored = 0
@@ -52,7 +52,7 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
         newest.update(dict.fromkeys(commit.frame_ids, commit.n))
         if commit.upload == window.upload:  # what the roll back itself has changed is as it is to be
             own.add(commit.n)
-            restored += len(commit.frame_ids) if (commit.part, commit.number) == place else 0
+            restored += len(commit.frame_ids) if (commit.chunk, commit.number) == place else 0
     others = [(frame_id, n) for frame_id, n in newest.items() if n not in own]
     number = restore.row + restored
     now = frame_versions.get_many(backend, window.dataset, [(shard, *change) for change in others])

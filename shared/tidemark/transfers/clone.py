@@ -12,7 +12,7 @@ from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
 from tidemark.domain.versions import Version
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads
-from tidemark.uploads.chunked_uploads import PartedUpload
+from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.versions.resolve import resolve
 
 MUTABLE = "MUTABLE_"
@@ -112,7 +112,7 @@ def _project(backend: Backend, source: Dataset, into: str | None) -> str:
     return into
 
 
-def _record(target: Dataset, origin: Origin, transfer: Transfer) -> PartedUpload:
+def _record(target: Dataset, origin: Origin, transfer: Transfer) -> ChunkedUpload:
     upload = Upload(
         id=upload_id_of("clone", target.uid),
         project=target.project,
@@ -126,10 +126,10 @@ def _record(target: Dataset, origin: Origin, transfer: Transfer) -> PartedUpload
         pending_since=target.created_at,
         shards=target.shards,
     )
-    return PartedUpload(uid=target.uid, upload=upload, transfer=transfer)
+    return ChunkedUpload(uid=target.uid, upload=upload, transfer=transfer)
 
 
-def _create(backend: Backend, source: Dataset, target: Dataset, record: PartedUpload, request: str | None) -> Dataset:
+def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
     """Make a dataset, its upload, and what points from one to the other, all or nothing."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
     others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.creation(backend, record)]

@@ -19,7 +19,7 @@ from tidemark.shards import log
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunked_uploads import PartedUpload
+from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.versions.resolve import resolve
 
 
@@ -55,7 +55,7 @@ def _check(backend: Backend, dataset: Dataset) -> None:
         )
 
 
-def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> PartedUpload:
+def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> ChunkedUpload:
     heads = log.heads(backend, dataset.uid, dataset.shards)
     now = backend.clock()
     upload = Upload(
@@ -73,10 +73,10 @@ def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, mes
         shards=dataset.shards,
     )
     transfer = Transfer(source=dataset.uid, heads=to.heads, since=tuple(head.n for head in heads))
-    return PartedUpload(uid=dataset.uid, upload=upload, transfer=transfer)
+    return ChunkedUpload(uid=dataset.uid, upload=upload, transfer=transfer)
 
 
-def _create(backend: Backend, dataset: Dataset, record: PartedUpload) -> PartedUpload:
+def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> ChunkedUpload:
     """Put a roll back on record, one at a time: two that run side by side would each undo the other, shard by shard."""
     last = dataset_records.state(backend, dataset.uid).rolled_back_by
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:

@@ -1,6 +1,6 @@
 """Transfers: roll backs and clones, made by a workflow out of what is in the log (R10, R32, R33).
 
-A transfer is an upload of several parts. Its workflow reads the shards of a version side by side and makes parts of
+A transfer is an upload of several chunks. Its workflow reads the shards of a version side by side and makes chunks of
 rows that point at payloads that are there already. Nothing is sent before all shards are read: a workflow that fails
 leaves nothing half done, and a retry goes on where it stopped. Then the upload is released, and its windows take the
 way of all windows; who sends them, settles them and tries them again is no concern of the workflow.
@@ -28,15 +28,15 @@ from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
 from tidemark.shards.restore import row_to
 from tidemark.uploads import chunked_uploads, chunks
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.chunks import Chunk
 from tidemark.versions.changed_frames import HeadPair, Position, changed_frames
 
 PAGE_ROWS = 1000
-"""Rows of a part: as many as those of a part that is read from a file."""
+"""Rows of a chunk: as many as those of a chunk that is read from a file."""
 
 
-def start(backend: Backend, record: PartedUpload, *, again: bool = False) -> None:
+def start(backend: Backend, record: ChunkedUpload, *, again: bool = False) -> None:
     """Start the workflow of a transfer, unless it has done its work or failed; `again` starts one more, where the first
     seems to be lost."""
     if record.released or record.upload.status is not UploadStatus.PENDING:
@@ -52,7 +52,7 @@ def start(backend: Backend, record: PartedUpload, *, again: bool = False) -> Non
 
 
 def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Callable[[], bool]) -> bool:
-    """Make parts of a shard, page by page, for as long as there is time; tells whether it is read to its end.
+    """Make chunks of a shard, page by page, for as long as there is time; tells whether it is read to its end.
 
     True also where another invocation is at it, or nothing is to be read any more.
     """
@@ -72,14 +72,14 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
 
 
 def finish(backend: Backend, work: TransferWork) -> None:
-    """Let a transfer that is read be sent: intake does so, part by part."""
+    """Let a transfer that is read be sent: intake does so, chunk by chunk."""
     record = find(backend, work)
     if record.upload.settled_at is None:
         record = release(backend, record)
-        queues.send_orders(backend, [ResumeUpload(uid=work.uid, upload=work.upload, retries=record.upload.retries)])
+        queues.send_tasks(backend, [ResumeUpload(uid=work.uid, upload=work.upload, retries=record.upload.retries)])
 
 
-def release(backend: Backend, record: PartedUpload) -> PartedUpload:
+def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
     """Let the windows of a transfer be sent. Raises TransactionRefused where it was stopped meanwhile."""
     if record.released:
         return record
@@ -101,14 +101,14 @@ def record_failure(backend: Backend, work: TransferWork, why: str) -> None:
         fail(backend, record, why)
 
 
-def fail(backend: Backend, record: PartedUpload, why: str) -> None:
+def fail(backend: Backend, record: ChunkedUpload, why: str) -> None:
     """Let a transfer fail whose rows could not be made. Nothing happens where they were: they are sent."""
     chunked_uploads.stop(
         backend, record, f"Its rows could not be made: {why.rstrip('.')}. {MEND[record.upload.source]}"
     )
 
 
-def last_windows(backend: Backend, record: PartedUpload) -> dict[int, str]:
+def last_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
     """The ids of the windows by which a roll back that is read restores its shards, by shard; none of a clone.
 
     Two requests.
@@ -126,7 +126,7 @@ MEND = {
 }
 
 
-def find(backend: Backend, work: TransferWork) -> PartedUpload:
+def find(backend: Backend, work: TransferWork) -> ChunkedUpload:
     """The upload that a workflow is to make. Raises LookupError."""
     record = chunked_uploads.find(backend, work.uid, work.upload)
     if record is None or record.transfer is None:
@@ -143,8 +143,8 @@ class _Page(NamedTuple):
 POSITION = TypeAdapter(Position)
 
 
-def _take(backend: Backend, record: PartedUpload, task: ShardTask) -> ShardTask:
-    """Make a part of the next page of a shard; answers how far the shard is read now. Raises TransactionRefused."""
+def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
+    """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises TransactionRefused."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - found as one
     if transfer.since is None:
@@ -168,19 +168,19 @@ def _take(backend: Backend, record: PartedUpload, task: ShardTask) -> ShardTask:
         done=page.cursor is None,
         revision=task.revision + 1,
     )
-    chunked_uploads.advance_shard(backend, record, task, after, _part(backend, record, task, plans))
+    chunked_uploads.advance_shard(backend, record, task, after, _chunk(backend, record, task, plans))
     return after
 
 
-def _part(backend: Backend, record: PartedUpload, task: ShardTask, plans: list[WindowPlan]) -> Part:
-    """A part of rows that point at payloads elsewhere: its pack holds nothing but its windows."""
+def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list[WindowPlan]) -> Chunk:
+    """A chunk of rows that point at payloads elsewhere: its pack holds nothing but its windows."""
     rows = [row for plan in plans for row in plan.rows]
     pack = PackWriter(record.uid)
     index = pack.add(to_json(plans))
     pack.write(backend)
     nothing = ("rejected", "applied", "dropped", "failed", "windows_settled", "windows_failed", "shards_read")
     counts = {"rows": len(rows), "labels": sum(row.labels for row in rows), "windows": len(plans)}
-    return Part(
+    return Chunk(
         uid=record.uid,
         upload=record.upload.model_copy(update={**counts, **dict.fromkeys(nothing, 0)}),
         name=chunk_name(task.shard, task.pages),

@@ -1,6 +1,6 @@
-"""Uploads of several parts, those of files and those that a workflow makes: their record, in which the parts add up.
+"""Uploads of several chunks, those of files and those that a workflow makes: their record, in which the chunks add up.
 
-Many invocations work on one upload at a time: files, or shards, are read side by side, publish settles parts. None of
+Many invocations work on one upload at a time: files, or shards, are read side by side, publish settles chunks. None of
 them replaces the upload's record; each adds to its totals, in the transaction that records what is added, so that
 nothing is added twice. Only publish finishes an upload: its messages of one dataset come one after another.
 """
@@ -15,27 +15,27 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.aws.table import Item
 from tidemark.catalog import dataset_records, schema_records
-from tidemark.catalog.schema_records import SchemaGrowth
+from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.datasets import Mode
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import InFlight, Upload, UploadStatus
 from tidemark.uploads import chunks, file_records
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunks import Part
-from tidemark.uploads.file_records import StoredFile
+from tidemark.uploads.chunks import Chunk
+from tidemark.uploads.file_records import FileRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartedUpload:
-    """An upload of several parts, as it stands."""
+class ChunkedUpload:
+    """An upload of several chunks, as it stands."""
 
     uid: str
     upload: Upload
-    parts: int = 0
-    parts_settled: int = 0
+    chunks: int = 0
+    chunks_settled: int = 0
     retrying: bool = False
     """Whether windows of it that were given up are being sent again."""
     released: bool = False
@@ -73,15 +73,15 @@ class PartedUpload:
         """Whether everything is read and every window decided, and nobody has said so yet."""
         if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
             return False
-        return self.is_read and (self.refused is not None or self.parts_settled == self.parts)
+        return self.is_read and (self.refused is not None or self.chunks_settled == self.chunks)
 
 
-def creation(backend: Backend, upload: PartedUpload) -> Any:
+def creation(backend: Backend, upload: ChunkedUpload) -> Any:
     """The write of a new upload, on condition that there is none of its id."""
     return {"Put": _put(backend, _upload_item(upload)) | {"ConditionExpression": "attribute_not_exists(PK)"}}
 
 
-def create(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
+def create(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
     """Write a new upload and its files; False if the upload exists already."""
     writes: list[Any] = [creation(backend, upload)]
     writes += [{"Put": file_records.written(backend, file)} for file in files]
@@ -92,13 +92,13 @@ def create(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) 
     return True
 
 
-def find(backend: Backend, uid: str, upload_id: str) -> PartedUpload | None:
-    """An upload of several parts, read consistently, or None."""
+def find(backend: Backend, uid: str, upload_id: str) -> ChunkedUpload | None:
+    """An upload of several chunks, read consistently, or None."""
     item = table.get(backend, upload_records.key(uid, upload_id))
     return _upload(uid, item) if item and "parts" in item else None
 
 
-def start(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -> bool:
+def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
     """Let a waiting upload begin, with its files as they are now; False if it has begun already."""
     now = backend.clock()
     changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
@@ -114,53 +114,53 @@ def start(backend: Backend, upload: PartedUpload, files: Sequence[StoredFile]) -
 
 def advance(
     backend: Backend,
-    before: StoredFile,
-    after: StoredFile,
-    part: Part | None,
-    growth: SchemaGrowth | None = None,
-    draft: str = "",
+    before: FileRecord,
+    after: FileRecord,
+    chunk: Chunk | None,
+    schema_update: SchemaUpdate | None = None,
+    staged: str = "",
 ) -> None:
-    """Record that a file was read further, the part that was made of it, and what its rows teach the dataset, or the
-    upload named `draft`.
+    """Record that a file was read further, the chunk that was made of it, and what its rows teach the dataset, or the
+    upload named `staged`.
 
-    Raises TransactionRefused where another invocation has read on from `before`, else SchemaMoved.
+    Raises TransactionRefused where another invocation has read on from `before`, else SchemaConflict.
     """
     writes: list[Any] = [{"Put": file_records.replacement(backend, before, after)}]
     added = {"files_read": 1} if after.is_read else {}
-    if part is not None:
-        writes.append(table.creation(backend, *chunks.new(part)))
-        added |= _counts(part)
+    if chunk is not None:
+        writes.append(table.creation(backend, *chunks.new(chunk)))
+        added |= _counts(chunk)
     if added:
-        deletes = part is not None and part.deletes
-        in_flight = InFlight() if draft else InFlight.of_counts(added)
+        deletes = chunk is not None and chunk.deletes
+        in_flight = InFlight() if staged else InFlight.of_counts(added)
         update = _adding(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight)
         writes.append({"Update": update})
-    schema_records.teach(backend, before.uid, writes, growth, draft)
+    schema_records.write_with_schema(backend, before.uid, writes, schema_update, staged)
 
 
-def advance_shard(backend: Backend, upload: PartedUpload, before: ShardTask, after: ShardTask, part: Part) -> None:
-    """Record that a workflow has come further in a shard, and the part that it made.
+def advance_shard(backend: Backend, upload: ChunkedUpload, before: ShardTask, after: ShardTask, chunk: Chunk) -> None:
+    """Record that a workflow has come further in a shard, and the chunk that it made.
 
     Raises TransactionRefused where another invocation has gone on from `before`, and where the upload has ended.
     """
-    added = _counts(part) | ({"shards_read": 1} if after.done else {})
-    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=part.deletes, in_flight=InFlight())
+    added = _counts(chunk) | ({"shards_read": 1} if after.done else {})
+    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=chunk.deletes, in_flight=InFlight())
     update["ConditionExpression"] = PLANNING
     update["ExpressionAttributeValues"] |= _this_retry(upload)
     progress = shard_progress.replacement(backend, before, after)
-    table.transact(backend, [{"Put": progress}, table.creation(backend, *chunks.new(part)), {"Update": update}])
+    table.transact(backend, [{"Put": progress}, table.creation(backend, *chunks.new(chunk)), {"Update": update}])
 
 
 PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released) AND retries = :retry"
 
 
-def _counts(part: Part) -> dict[str, int]:
-    counts = part.upload
+def _counts(chunk: Chunk) -> dict[str, int]:
+    counts = chunk.upload
     added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
     return added | {"parts": 1, "parts_settled": 0 if counts.windows else 1}
 
 
-def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None) -> PartedUpload:
+def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate | None) -> ChunkedUpload:
     """Let the windows of an upload be sent. If its dataset is a BATCH dataset, it fills it, and teaches it what it has
     learned. Raises TransactionRefused where another upload does, or where it was decided before."""
     released = replace(upload, released=True)
@@ -169,17 +169,17 @@ def release(backend: Backend, upload: PartedUpload, learned: SchemaGrowth | None
     ]
     if upload.upload.mode is Mode.BATCH:
         writes.insert(0, {"Update": dataset_records.fill(backend, upload.uid, upload.upload.id)})
-    schema_records.teach(backend, upload.uid, writes, learned)
+    schema_records.write_with_schema(backend, upload.uid, writes, schema_update)
     return released
 
 
-def refuse(backend: Backend, upload: PartedUpload, reason: str) -> PartedUpload:
+def refuse(backend: Backend, upload: ChunkedUpload, reason: str) -> ChunkedUpload:
     """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
     table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason}, in_flight=InFlight())}])
     return replace(upload, refused=reason)
 
 
-def expire(backend: Backend, waiting: PartedUpload, reason: str) -> None:
+def expire(backend: Backend, waiting: ChunkedUpload, reason: str) -> None:
     """Let an upload fail that was never completed; nothing happens where it begins at this moment."""
     changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
     failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
@@ -187,7 +187,7 @@ def expire(backend: Backend, waiting: PartedUpload, reason: str) -> None:
         table.put_if(backend, _put(backend, _upload_item(failed)) | _waiting(waiting.uid))
 
 
-def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
+def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
     """Let an upload fail that a workflow could not make, so that nothing of it is sent until a retry.
 
     Nothing happens where it has been stopped, released or retried since it was read.
@@ -210,7 +210,7 @@ def stop(backend: Backend, upload: PartedUpload, reason: str) -> None:
         )
 
 
-def _deciding(backend: Backend, upload: PartedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Any:
+def _deciding(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Any:
     return {
         "TableName": backend.table,
         "Key": upload_records.key(upload.uid, upload.upload.id).attributes(),
@@ -237,17 +237,17 @@ def _waiting(uid: str) -> dict[str, Any]:
     }
 
 
-def settle_part(backend: Backend, part: Part) -> None:
-    """Record that all windows of a part are decided. Raises TransactionRefused when the part has changed meanwhile."""
-    added = part.counts.since(part.counted) | {"parts_settled": 1}
+def settle_chunk(backend: Backend, chunk: Chunk) -> None:
+    """Record that all windows of a chunk are decided. Raises TransactionRefused when the chunk has changed meanwhile."""
+    added = chunk.counts.since(chunk.counted) | {"parts_settled": 1}
     added["rows"] = added.pop("found")
     in_flight = InFlight.of_counts(added)
-    update = _adding(backend, part.uid, part.upload.id, added, deletes=False, in_flight=in_flight)
-    counted = replace(part, counted=part.counts)
+    update = _adding(backend, chunk.uid, chunk.upload.id, added, deletes=False, in_flight=in_flight)
+    counted = replace(chunk, counted=chunk.counts)
     table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
 
 
-def finish(backend: Backend, settled: PartedUpload) -> Any:
+def finish(backend: Backend, settled: ChunkedUpload) -> Any:
     """The write that finishes an upload, on condition that nobody has, since its last retry."""
     return _put(backend, _upload_item(settled)) | {
         "ConditionExpression": "attribute_not_exists(settled_at) AND retries = :seen",
@@ -267,7 +267,7 @@ def settlement(backend: Backend, uid: str, upload_id: str) -> Any:
 
 
 def begin_retry(
-    backend: Backend, settled: PartedUpload, begun: PartedUpload, others: "Sequence[TransactWriteItemTypeDef]" = ()
+    backend: Backend, settled: ChunkedUpload, begun: ChunkedUpload, others: "Sequence[TransactWriteItemTypeDef]" = ()
 ) -> None:
     """Let an upload that has settled begin anew, and make `others` with it, all or nothing.
 
@@ -281,10 +281,10 @@ def begin_retry(
     table.transact(backend, [{"Put": put}, *others])
 
 
-def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Part) -> None:
-    """Record that windows of a part that has settled are to be decided once more.
+def reopen_chunk(backend: Backend, upload: ChunkedUpload, before: Chunk, after: Chunk) -> None:
+    """Record that windows of a chunk that has settled are to be decided once more.
 
-    Raises TransactionRefused when the part has changed meanwhile, or the retry is over.
+    Raises TransactionRefused when the chunk has changed meanwhile, or the retry is over.
     """
     added = after.counts.since(before.counts) | {"parts_settled": -1}
     added["rows"] = added.pop("found")
@@ -296,7 +296,7 @@ def reopen_part(backend: Backend, upload: PartedUpload, before: Part, after: Par
     table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
 
 
-def end_retry(backend: Backend, upload: PartedUpload) -> None:
+def end_retry(backend: Backend, upload: ChunkedUpload) -> None:
     """Record that all that is to be sent again has been; nothing happens where it is on record."""
     with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
         table.write_one(
@@ -313,7 +313,7 @@ def end_retry(backend: Backend, upload: PartedUpload) -> None:
 RETRYING = "attribute_exists(retrying) AND retries = :retry"
 
 
-def _this_retry(upload: PartedUpload) -> dict[str, Any]:
+def _this_retry(upload: ChunkedUpload) -> dict[str, Any]:
     return {":retry": {"N": str(upload.upload.retries)}}
 
 
@@ -341,14 +341,14 @@ def _put(backend: Backend, item: dict[str, Any]) -> dict[str, Any]:
     return {"TableName": backend.table, "Item": item}
 
 
-def _upload_item(record: PartedUpload) -> dict[str, Any]:
+def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
     upload = record.upload
     totals = {name: getattr(upload, name) for name in upload_records.TOTALS}
     attributes = upload_records.indexed(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
     attributes |= {
         "upload": upload.model_dump_json(),
-        "parts": record.parts,
-        "parts_settled": record.parts_settled,
+        "parts": record.chunks,
+        "parts_settled": record.chunks_settled,
         "retrying": record.retrying or None,
         "released": record.released or None,
         "refused": record.refused,
@@ -358,12 +358,12 @@ def _upload_item(record: PartedUpload) -> dict[str, Any]:
     return table.put(upload_records.key(record.uid, upload.id), attributes)
 
 
-def _upload(uid: str, item: Item) -> PartedUpload:
-    return PartedUpload(
+def _upload(uid: str, item: Item) -> ChunkedUpload:
+    return ChunkedUpload(
         uid=uid,
         upload=upload_records.read(item),
-        parts=int(item["parts"]),
-        parts_settled=int(item["parts_settled"]),
+        chunks=int(item["parts"]),
+        chunks_settled=int(item["parts_settled"]),
         retrying=bool(item.get("retrying")),
         released=bool(item.get("released")),
         refused=item.get("refused"),

@@ -1,5 +1,5 @@
-"""Parts of uploads: rows that intake took at once. Written before their first window is sent, kept up to date as
-windows settle. A request makes an upload of one part, which is kept as the upload's own record."""
+"""Chunks of uploads: rows that intake took at once. Written before their first window is sent, kept up to date as
+windows settle. A request makes an upload of one chunk, which is kept as the upload's own record."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,10 +12,10 @@ from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Item, Key, dataset_pk
 from tidemark.catalog import schema_records
-from tidemark.catalog.schema_records import SchemaGrowth
+from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import InFlight, Source, Upload
-from tidemark.domain.windows import Settled, Window, WindowPlan, chunk_source, window_id
+from tidemark.domain.windows import Window, WindowPlan, WindowSettled, chunk_source, window_id
 from tidemark.shards import packs
 from tidemark.shards.packs import Span
 from tidemark.uploads import records as upload_records
@@ -44,15 +44,15 @@ NOTHING = Counts()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """A part as it is kept: its counts, and what is needed to send its windows again."""
+class Chunk:
+    """A chunk as it is kept: its counts, and what is needed to send its windows again."""
 
     uid: str
     """The dataset's."""
     upload: Upload
-    """The upload, with the counts of this part."""
+    """The upload, with the counts of this chunk."""
     name: str = ""
-    """Sorts in the order of the upload's rows; empty for the one part of a request."""
+    """Sorts in the order of the upload's rows; empty for the one chunk of a request."""
     body_digest: str = ""
     """Of the request's body."""
     pack: str
@@ -71,7 +71,7 @@ class Part:
     """Rows that its windows came to by themselves, when it was their turn; its other ones were known when it was made.
     """
     counted: Counts = NOTHING
-    """What the totals of an upload of several parts hold of it."""
+    """What the totals of an upload of several chunks hold of it."""
     revision: int = 1
 
     @property
@@ -86,22 +86,22 @@ class Part:
         """Whether all its windows are decided."""
         return self.upload.windows_settled == self.upload.windows
 
-    def updated(self, changes: Mapping[str, Any]) -> "Part":
-        """The part with changes to what its sender sees."""
+    def updated(self, changes: Mapping[str, Any]) -> "Chunk":
+        """The chunk with changes to what its sender sees."""
         return replace(self, upload=self.upload.model_copy(update=changes))
 
 
-def create(backend: Backend, part: Part, growth: SchemaGrowth | None, fills: Any = None) -> bool:
-    """Write the one part of an upload, and with it the upload, what its rows teach the dataset, and `fills`, the write
+def create(backend: Backend, chunk: Chunk, schema_update: SchemaUpdate | None, fills: Any = None) -> bool:
+    """Write the one chunk of an upload, and with it the upload, what its rows teach the dataset, and `fills`, the write
     by which it becomes the upload of a BATCH dataset.
 
-    False if the upload exists already. Raises SchemaMoved, and TransactionRefused where it may not fill the dataset.
+    False if the upload exists already. Raises SchemaConflict, and TransactionRefused where it may not fill the dataset.
     """
-    if growth is None and fills is None:
-        return table.put_new(backend, _key(part.uid, part.upload.id), _item(part))
-    writes: list[Any] = [table.creation(backend, *new(part)), *([{"Update": fills}] if fills else [])]
+    if schema_update is None and fills is None:
+        return table.put_new(backend, _key(chunk.uid, chunk.upload.id), _item(chunk))
+    writes: list[Any] = [table.creation(backend, *new(chunk)), *([{"Update": fills}] if fills else [])]
     try:
-        schema_records.teach(backend, part.uid, writes, growth)
+        schema_records.write_with_schema(backend, chunk.uid, writes, schema_update)
     except table.TransactionRefused as refused:
         if not refused.failed[0]:
             raise
@@ -109,97 +109,97 @@ def create(backend: Backend, part: Part, growth: SchemaGrowth | None, fills: Any
     return True
 
 
-def find(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part | None:
-    """A part of an upload, read consistently, or None."""
+def find(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk | None:
+    """A chunk of an upload, read consistently, or None."""
     found = find_many(backend, uid, [(upload_id, name)])
     return found[0] if found else None
 
 
-def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Part:
-    """A part that is known to be there, read consistently."""
-    part = find(backend, uid, upload_id, name)
-    if part is None:
+def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk:
+    """A chunk that is known to be there, read consistently."""
+    chunk = find(backend, uid, upload_id, name)
+    if chunk is None:
         raise LookupError(f"part {name!r} of upload {upload_id} of {uid} is missing")
-    return part
+    return chunk
 
 
 def of_upload(
     backend: Backend, uid: str, upload_id: str, first: str = "", *, at_once: int | None = None
-) -> Iterator[Part]:
-    """The parts of an upload that has several, in their order, from the one named `first` on; read `at_once` of them
+) -> Iterator[Chunk]:
+    """The chunks of an upload that has several, in their order, from the one named `first` on; read `at_once` of them
     to a request, or as many as it takes."""
     prefix = f"P#{upload_id}#"
     for item in table.query_all(backend, dataset_pk(uid), f"{prefix}{first}", f"{prefix}~", at_once=at_once):
         yield _read(uid, item)
 
 
-def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Part]:
-    """The parts of several (upload, part), in the order asked for, read consistently; unknown ones are left out."""
+def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Chunk]:
+    """The chunks of several (upload, chunk), in the order asked for, read consistently; unknown ones are left out."""
     keys = [_key(uid, upload_id, name) for upload_id, name in names]
     found = table.get_many(backend, keys)
     return [_read(uid, found[key]) for key in keys if key in found]
 
 
-def plans(backend: Backend, part: Part) -> list[WindowPlan]:
+def plans(backend: Backend, chunk: Chunk) -> list[WindowPlan]:
     """The windows that an upload was cut into, as they were written: one ranged GET."""
-    return PLANS.validate_json(packs.read_span(backend, part.pack, part.index))
+    return PLANS.validate_json(packs.read_span(backend, chunk.pack, chunk.index))
 
 
-def unsettled_windows(backend: Backend, part: Part, until: str = "") -> list[Window]:
-    """The windows of an upload whose outcome its part does not know yet, as they were written, to be sent again.
+def unsettled_windows(backend: Backend, chunk: Chunk, until: str = "") -> list[Window]:
+    """The windows of an upload whose outcome its chunk does not know yet, as they were written, to be sent again.
 
-    `until` is the last window of a roll back in the shard of this part.
+    `until` is the last window of a roll back in the shard of this chunk.
     """
-    unsettled = (plan for plan in plans(backend, part) if plan.number not in part.settled)
+    unsettled = (plan for plan in plans(backend, chunk) if plan.number not in chunk.settled)
     # A roll back gives way to nothing until its last window has had its turn, unless it is retried after that.
-    gives_way = part.upload.source is not Source.ROLLBACK
-    return [window(part, plan, again=gives_way or plan.number in part.attempts, until=until) for plan in unsettled]
+    gives_way = chunk.upload.source is not Source.ROLLBACK
+    return [window(chunk, plan, again=gives_way or plan.number in chunk.attempts, until=until) for plan in unsettled]
 
 
 def last_windows(backend: Backend, uid: str, upload_id: str, names: list[str]) -> dict[int, str]:
-    """The ids of the last windows of these parts of an upload, by their sources: a request for each hundred."""
+    """The ids of the last windows of these chunks of an upload, by their sources: a request for each hundred."""
     found = find_many(backend, uid, [(upload_id, name) for name in names])
-    return {chunk_source(part.name): window_id(upload_id, part.name, part.upload.windows - 1) for part in found}
+    return {chunk_source(chunk.name): window_id(upload_id, chunk.name, chunk.upload.windows - 1) for chunk in found}
 
 
-def window(part: Part, plan: WindowPlan, *, again: bool = False, until: str = "") -> Window:
+def window(chunk: Chunk, plan: WindowPlan, *, again: bool = False, until: str = "") -> Window:
     """A window of an upload, in the attempt that counts, ready to be sent."""
     return Window(
-        dataset=part.uid,
-        upload=part.upload.id,
-        part=part.name,
-        pack=part.pack,
-        actor=part.upload.actor,
-        accepted_at=part.upload.accepted_at,
+        dataset=chunk.uid,
+        upload=chunk.upload.id,
+        chunk=chunk.name,
+        pack=chunk.pack,
+        actor=chunk.upload.actor,
+        accepted_at=chunk.upload.accepted_at,
         plan=plan,
         again=again,
         until="" if plan.restore else until,
-        attempt=part.attempts.get(plan.number, 0),
+        attempt=chunk.attempts.get(plan.number, 0),
     )
 
 
-def rejected_rows(backend: Backend, part: Part) -> list[RowError]:
+def rejected_rows(backend: Backend, chunk: Chunk) -> list[RowError]:
     """Why rows of an upload were refused on arrival: one ranged GET, none if there were no such rows."""
-    if part.errors is None:
+    if chunk.errors is None:
         return []
-    return ERRORS.validate_json(packs.read_span(backend, part.pack, part.errors))
+    return ERRORS.validate_json(packs.read_span(backend, chunk.pack, chunk.errors))
 
 
-def is_new(part: Part, one: Settled) -> bool:
-    """Whether a part does not know this of its window; it knows all of earlier attempts."""
-    return one.window not in part.settled and one.attempt == part.attempts.get(one.window, 0)
+def is_new(chunk: Chunk, one: WindowSettled) -> bool:
+    """Whether a chunk does not know this of its window; it knows all of earlier attempts."""
+    return one.window not in chunk.settled and one.attempt == chunk.attempts.get(one.window, 0)
 
 
-def settle(part: Part, news: list[Settled]) -> Part:
-    """The part after windows have settled; ones that it knows already change nothing."""
-    fresh = {one.window: one for one in news if is_new(part, one)}
+def settle(chunk: Chunk, messages: list[WindowSettled]) -> Chunk:
+    """The chunk after windows have settled; ones that it knows already change nothing."""
+    fresh = {one.window: one for one in messages if is_new(chunk, one)}
     if not fresh:
-        return part
-    upload = part.upload
-    settled = part.settled | fresh.keys()
-    given_up = part.given_up | {one.window for one in fresh.values() if one.given_up}
+        return chunk
+    upload = chunk.upload
+    settled = chunk.settled | fresh.keys()
+    given_up = chunk.given_up | {one.window for one in fresh.values() if one.given_up}
     found = sum(one.found for one in fresh.values())
-    return replace(part, settled=settled, given_up=given_up, found=part.found + found).updated(
+    return replace(chunk, settled=settled, given_up=given_up, found=chunk.found + found).updated(
         {
             "rows": upload.rows + found,
             "applied": upload.applied + sum(one.applied for one in fresh.values()),
@@ -211,64 +211,64 @@ def settle(part: Part, news: list[Settled]) -> Part:
     )
 
 
-def reopen(backend: Backend, part: Part) -> Part:
-    """The part with the windows that were given up to be decided once more: one ranged GET."""
-    upload = part.upload
-    failed = sum(len(plan.rows) for plan in plans(backend, part) if plan.number in part.given_up)
-    attempts = dict(part.attempts) | {number: part.attempts.get(number, 0) + 1 for number in part.given_up}
-    settled = part.settled - part.given_up
+def reopen(backend: Backend, chunk: Chunk) -> Chunk:
+    """The chunk with the windows that were given up to be decided once more: one ranged GET."""
+    upload = chunk.upload
+    failed = sum(len(plan.rows) for plan in plans(backend, chunk) if plan.number in chunk.given_up)
+    attempts = dict(chunk.attempts) | {number: chunk.attempts.get(number, 0) + 1 for number in chunk.given_up}
+    settled = chunk.settled - chunk.given_up
     changes = {"failed": upload.failed - failed, "windows_settled": len(settled), "windows_failed": 0}
-    return replace(part, settled=settled, given_up=frozenset(), attempts=attempts).updated(changes)
+    return replace(chunk, settled=settled, given_up=frozenset(), attempts=attempts).updated(changes)
 
 
-def update(backend: Backend, part: Part) -> None:
-    """Bring a part up to date. Raises TransactionRefused when it has changed since it was read."""
-    table.put_if(backend, replacement(backend, part))
+def update(backend: Backend, chunk: Chunk) -> None:
+    """Bring a chunk up to date. Raises TransactionRefused when it has changed since it was read."""
+    table.put_if(backend, replacement(backend, chunk))
 
 
-def replacement(backend: Backend, part: Part) -> Any:
-    """The write that brings a part up to date, on condition that it has not changed since it was read."""
+def replacement(backend: Backend, chunk: Chunk) -> Any:
+    """The write that brings a chunk up to date, on condition that it has not changed since it was read."""
     return {
         "TableName": backend.table,
-        "Item": table.put(*new(replace(part, revision=part.revision + 1))),
+        "Item": table.put(*new(replace(chunk, revision=chunk.revision + 1))),
         "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(part.revision)}},
+        "ExpressionAttributeValues": {":seen": {"N": str(chunk.revision)}},
     }
 
 
-def new(part: Part) -> tuple[Key, dict[str, Any]]:
-    """Where a part lies, and how it is written."""
-    return _key(part.uid, part.upload.id, part.name), _item(part)
+def new(chunk: Chunk) -> tuple[Key, dict[str, Any]]:
+    """Where a chunk lies, and how it is written."""
+    return _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk)
 
 
-def _key(uid: str, upload_id: str, part: str = "") -> Key:
-    return Key(dataset_pk(uid), f"P#{upload_id}#{part}" if part else f"U#{upload_id}")
+def _key(uid: str, upload_id: str, chunk: str = "") -> Key:
+    return Key(dataset_pk(uid), f"P#{upload_id}#{chunk}" if chunk else f"U#{upload_id}")
 
 
-def _item(part: Part) -> dict[str, Any]:
-    upload = part.upload
+def _item(chunk: Chunk) -> dict[str, Any]:
+    upload = chunk.upload
     # All of a request counts until the last of it is decided: less would be a write of the index for each window.
     in_flight = InFlight(upload.rows - upload.rejected, upload.windows)
-    listed = {} if part.name else upload_records.indexed(part.uid, upload, deletes=part.deletes, in_flight=in_flight)
+    listed = {} if chunk.name else upload_records.indexed(chunk.uid, upload, deletes=chunk.deletes, in_flight=in_flight)
     return listed | {
         "upload": upload.model_dump_json(),
-        "body": part.body_digest,
-        "pack": part.pack,
-        "index": json.dumps(part.index),
-        "errors": json.dumps(part.errors) if part.errors else None,
-        "settled": set(part.settled) or None,
-        "given_up": set(part.given_up) or None,
-        "found": part.found,
-        "counted": json.dumps(part.counted) if part.name else None,
-        "attempts": json.dumps(dict(part.attempts)) if part.attempts else None,
-        "revision": part.revision,
-        "deletes": part.deletes,
+        "body": chunk.body_digest,
+        "pack": chunk.pack,
+        "index": json.dumps(chunk.index),
+        "errors": json.dumps(chunk.errors) if chunk.errors else None,
+        "settled": set(chunk.settled) or None,
+        "given_up": set(chunk.given_up) or None,
+        "found": chunk.found,
+        "counted": json.dumps(chunk.counted) if chunk.name else None,
+        "attempts": json.dumps(dict(chunk.attempts)) if chunk.attempts else None,
+        "revision": chunk.revision,
+        "deletes": chunk.deletes,
     }
 
 
-def _read(uid: str, item: Item) -> Part:
+def _read(uid: str, item: Item) -> Chunk:
     _, _, *name = item["SK"].split("#")
-    return Part(
+    return Chunk(
         uid=uid,
         name="".join(name),
         upload=Upload.model_validate_json(item["upload"]),

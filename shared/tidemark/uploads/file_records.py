@@ -16,7 +16,7 @@ from tidemark.domain.windows import SOURCE_DIGITS, chunk_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredFile:
+class FileRecord:
     """A file of an upload, and how far it was read."""
 
     uid: str
@@ -29,7 +29,7 @@ class StoredFile:
     """How it is put, if in parts."""
     cursor: Cursor = START
     """Where reading goes on."""
-    parts: int = 0
+    chunks: int = 0
     """Parts that were made of it."""
     told: int = 0
     """Errors of its rows that were kept; there is a limit to them."""
@@ -42,33 +42,33 @@ class StoredFile:
         """Whether there is no more to be read of it."""
         return self.file.status is FileStatus.READ
 
-    def at(self, source: Object) -> "StoredFile":
+    def at(self, source: Object) -> "FileRecord":
         """The file in the state in which its object is."""
         return replace(self, source=source)
 
-    def part_name(self, number: int) -> str:
+    def chunk_name(self, number: int) -> str:
         """The name of a part of it."""
         return chunk_name(self.number, number)
 
 
-def find(backend: Backend, uid: str, upload_id: str, number: int) -> StoredFile | None:
+def find(backend: Backend, uid: str, upload_id: str, number: int) -> FileRecord | None:
     """A file of an upload, read consistently, or None."""
     item = table.get(backend, _file_key(uid, upload_id, number))
     return _file(uid, item) if item else None
 
 
-def of_upload(backend: Backend, uid: str, upload_id: str) -> list[StoredFile]:
+def of_upload(backend: Backend, uid: str, upload_id: str) -> list[FileRecord]:
     """All files of an upload, in their order."""
     prefix = f"I#{upload_id}#"
     return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
-def written(backend: Backend, file: StoredFile) -> Any:
+def written(backend: Backend, file: FileRecord) -> Any:
     """The write of a file as it is now."""
     return {"TableName": backend.table, "Item": _file_item(file)}
 
 
-def replacement(backend: Backend, before: StoredFile, after: StoredFile) -> Any:
+def replacement(backend: Backend, before: FileRecord, after: FileRecord) -> Any:
     """The write that records that a file was read further, on condition that nobody has read on from `before`."""
     return written(backend, replace(after, revision=before.revision + 1)) | {
         "ConditionExpression": "revision = :seen",
@@ -76,7 +76,7 @@ def replacement(backend: Backend, before: StoredFile, after: StoredFile) -> Any:
     }
 
 
-def update(backend: Backend, before: StoredFile, after: StoredFile) -> None:
+def update(backend: Backend, before: FileRecord, after: FileRecord) -> None:
     """Write a file anew. Raises TransactionRefused where it has changed since `before`."""
     table.put_if(backend, replacement(backend, before, after))
 
@@ -85,12 +85,12 @@ def _file_key(uid: str, upload_id: str, number: int) -> Key:
     return Key(dataset_pk(uid), f"I#{upload_id}#{number:0{SOURCE_DIGITS}d}")
 
 
-def _file_item(file: StoredFile) -> dict[str, Any]:
+def _file_item(file: FileRecord) -> dict[str, Any]:
     attributes = {
         "file": file.file.model_dump_json(),
         "source": json.dumps([file.source.key, file.source.version]),
         "cursor": json.dumps(file.cursor),
-        "parts": file.parts,
+        "parts": file.chunks,
         "told": file.told,
         "revision": file.revision,
         "waits_until": file.waits_until.isoformat() if file.waits_until else None,
@@ -100,9 +100,9 @@ def _file_item(file: StoredFile) -> dict[str, Any]:
     return table.put(_file_key(file.uid, file.upload, file.number), attributes)
 
 
-def _file(uid: str, item: Item) -> StoredFile:
+def _file(uid: str, item: Item) -> FileRecord:
     _, upload_id, number = item["SK"].split("#")
-    return StoredFile(
+    return FileRecord(
         uid=uid,
         upload=upload_id,
         number=int(number),
@@ -110,7 +110,7 @@ def _file(uid: str, item: Item) -> StoredFile:
         multipart=Multipart(**json.loads(item["multipart"])) if "multipart" in item else None,
         cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
-        parts=int(item["parts"]),
+        chunks=int(item["parts"]),
         told=int(item["told"]),
         revision=int(item["revision"]),
         waits_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,

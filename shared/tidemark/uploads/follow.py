@@ -12,15 +12,15 @@ from tidemark.shards import log
 from tidemark.shards.log import Marker
 from tidemark.uploads import chunks, file_records
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunks import Chunk
 from tidemark.uploads.records import Listed, Place
 
 WHOLE = "-"
-"""Stands in a cursor for the one part of an upload that came in a request, which has no name."""
-PARTS_ON_A_PAGE = 100
-"""Parts that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
-PARTS_EXAMINED = 10_000
-"""Parts whose records are looked at for a page of errors; most have none."""
+"""Stands in a cursor for the one chunk of an upload that came in a request, which has no name."""
+MAX_PAGE_CHUNKS = 100
+"""Chunks that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
+MAX_CHUNKS_EXAMINED = 10_000
+"""Chunks whose records are looked at for a page of errors; most have none."""
 FILTERED_AT_ONCE = 100
 """Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
@@ -78,10 +78,10 @@ def list_errors(
     """The rows of an upload that did not take effect so far, in the order of its files and rows (R21, R30).
 
     A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
-    those that come after that row. A page costs the upload's record, and of its files if it came in some; for each part
+    those that come after that row. A page costs the upload's record, and of its files if it came in some; for each chunk
     with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
     ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
-    `PARTS_ON_A_PAGE` of such parts, or a look at `PARTS_EXAMINED` in all.
+    `MAX_PAGE_CHUNKS` of such chunks, or a look at `MAX_CHUNKS_EXAMINED` in all.
     """
     uid = dataset_records.dataset(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
@@ -90,58 +90,58 @@ def list_errors(
     record = upload_records.get(backend, uid, upload)
     if record.settled_at is not None and not record.has_errors:
         return Page(items=[], cursor=None)
-    placed = parts_of(backend, uid, record, "" if name == WHOLE else str(name))
+    placed = chunks_of(backend, uid, record, "" if name == WHOLE else str(name))
     read = 0
-    for examined, (part, file) in enumerate(placed):
-        if (part.name or WHOLE) != name:
+    for examined, (chunk, file) in enumerate(placed):
+        if (chunk.name or WHOLE) != name:
             first = told = 0
-        if read == PARTS_ON_A_PAGE or examined == PARTS_EXAMINED:
-            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, 0, 0))
-        if not part.upload.has_errors:
+        if read == MAX_PAGE_CHUNKS or examined == MAX_CHUNKS_EXAMINED:
+            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, 0, 0))
+        if not chunk.upload.has_errors:
             continue
         read += 1
-        outcomes = outcomes_of(backend, part, file, int(first))
+        outcomes = outcomes_of(backend, chunk, file, int(first))
         room = limit - len(items)
         end = int(told) + room
         items.extend(outcomes[int(told) : end])
         if end < len(outcomes):
             last = outcomes[end - 1].row if end else 0
             passed = sum(outcome.row == last for outcome in outcomes[:end])
-            return Page(items=items, cursor=encode_cursor(scope, part.name or WHOLE, last, passed))
+            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, last, passed))
     return Page(items=items, cursor=None)
 
 
-def parts_of(
+def chunks_of(
     backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
-) -> Iterator[tuple[Part, str | None]]:
-    """The parts of an upload in their order, from the one named `first` on, each with the name of its file; the records
+) -> Iterator[tuple[Chunk, str | None]]:
+    """The chunks of an upload in their order, from the one named `first` on, each with the name of its file; the records
     of `at_once` are read by a request."""
-    if not upload.has_parts:
+    if not upload.is_chunked:
         yield chunks.get(backend, uid, upload.id), None
         return
     files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
     names = {file.number: file.file.name for file in files}
-    for part in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
-        yield part, names.get(chunk_source(part.name))
+    for chunk in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
+        yield chunk, names.get(chunk_source(chunk.name))
 
 
-def decided(backend: Backend, part: Part, plans: Sequence[WindowPlan]) -> list[Marker | None]:
-    """What became of windows of a part; None for those that are not decided yet."""
-    windows = [chunks.window(part, plan) for plan in plans]
-    return log.markers(backend, part.uid, [(window.plan.shard, window.id) for window in windows])
+def decided(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+    """What became of windows of a chunk; None for those that are not decided yet."""
+    windows = [chunks.window(chunk, plan) for plan in plans]
+    return log.markers(backend, chunk.uid, [(window.plan.shard, window.id) for window in windows])
 
 
-def outcomes_of(backend: Backend, part: Part, file: str | None, first: int = 0) -> list[RowOutcome]:
-    """Why rows of a part did not take effect, from row `first` on, each with the file given. The errors of one row are
+def outcomes_of(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
+    """Why rows of a chunk did not take effect, from row `first` on, each with the file given. The errors of one row are
     there all at once, and never change or move."""
     outcomes = [
         RowOutcome(**error.model_dump(), outcome="rejected", file=file)
-        for error in chunks.rejected_rows(backend, part)
+        for error in chunks.rejected_rows(backend, chunk)
         if error.row >= first
     ]
-    if part.upload.has_errors:
-        plans = [plan for plan in chunks.plans(backend, part) if plan.has_rows_from(first)]
-        markers = decided(backend, part, plans)
+    if chunk.upload.has_errors:
+        plans = [plan for plan in chunks.plans(backend, chunk) if plan.has_rows_from(first)]
+        markers = decided(backend, chunk, plans)
         told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
     return sorted(outcomes, key=lambda outcome: outcome.row)

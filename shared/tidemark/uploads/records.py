@@ -1,7 +1,7 @@
 """Uploads as their senders follow them, whichever door they came through.
 
-The record of an upload that came in a request is that of its one part (see `parts`). One that came in files has a
-record of its own, whose totals its parts add up in (see `parted_uploads`).
+The record of an upload that came in a request is that of its one chunk (see `chunks`). One that came in files has a
+record of its own, whose totals its chunks add up in (see `parted_uploads`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ TOTALS = (
     "files_read",
     "shards_read",
 )
-"""Counts of an upload that attributes of its record hold, where parts add to them."""
+"""Counts of an upload that attributes of its record hold, where chunks add to them."""
 
 Listed = Literal["dataset", "project"]
 """What a list of uploads is of; the attribute that names it is the partition of the list's index."""
@@ -182,7 +182,7 @@ def unsettled_order(uid: str, status: UploadStatus) -> str:
 def read(item: Item) -> Upload:
     """The upload of a record of either kind."""
     upload = Upload.model_validate_json(item["upload"])
-    if not upload.has_parts:
+    if not upload.is_chunked:
         return upload
     totals: dict[str, Any] = {name: int(item[name]) for name in TOTALS}
     return upload.model_copy(update=totals)

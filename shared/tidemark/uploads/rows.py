@@ -22,21 +22,21 @@ from tidemark.shards.log import Marker
 from tidemark.shards.packs import Pointer
 from tidemark.uploads import chunks
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.chunks import Part
-from tidemark.uploads.follow import PARTS_ON_A_PAGE, WHOLE, decided, parts_of
+from tidemark.uploads.chunks import Chunk
+from tidemark.uploads.follow import MAX_PAGE_CHUNKS, WHOLE, chunks_of, decided
 
-PARTS_AT_ONCE = 10
-"""Records of parts that are read at once: the pages of most uploads are full after one part or two."""
+CHUNKS_AT_ONCE = 10
+"""Records of chunks that are read at once: the pages of most uploads are full after one chunk or two."""
 
 Place = tuple[str, int]
-"""Where a page goes on: the name of a part, and the row in it."""
+"""Where a page goes on: the name of a chunk, and the row in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     """A row as it is known before its payload is read."""
 
-    part: Part
+    chunk: Chunk
     file: str | None
     number: int
     accepted: tuple[WindowPlan, WindowRow] | None = None
@@ -49,7 +49,7 @@ class _Row:
         """Where its payload lies; a row that was refused on arrival and a DELETE have none."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None
-        return packs.payload_of(self.accepted[1], self.part.pack)
+        return packs.payload_of(self.accepted[1], self.chunk.pack)
 
     @property
     def size(self) -> int:
@@ -62,8 +62,8 @@ def list_rows(
 ) -> Page[UploadRow]:
     """Every row of an upload as it stands, in the order of files and rows (R30). Raises NotFound.
 
-    A page ends early at `MAX_PAGE_BYTES`, of payloads or of what is told of them, and after `PARTS_ON_A_PAGE` parts. It
-    costs the upload's record, and of its files if it came in some; for each part a ranged GET of its windows, one of
+    A page ends early at `MAX_PAGE_BYTES`, of payloads or of what is told of them, and after `MAX_PAGE_CHUNKS` chunks. It
+    costs the upload's record, and of its files if it came in some; for each chunk a ranged GET of its windows, one of
     its rejected rows if there are any, and unless all of it was applied, the markers of the windows that hold rows of
     the page, a hundred a request; and the ranged GETs of the payloads, which those that lie close share.
 
@@ -78,7 +78,7 @@ def list_rows(
     sizes = [len(to_json(item)) for item in items]
     kept = _fitting(sizes, MAX_PAGE_BYTES) or min(len(items), 1)
     if kept < len(items):
-        following = _name(rows[kept].part), rows[kept].number
+        following = _name(rows[kept].chunk), rows[kept].number
     return Page(items=items[:kept], cursor=encode_cursor(scope, *following) if following else None)
 
 
@@ -88,23 +88,23 @@ def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: i
     found: list[_Row] = []
     room = MAX_PAGE_BYTES
     is_refused = upload.settled_at is not None and upload.windows_settled < upload.windows
-    placed = parts_of(backend, uid, upload, "" if name == WHOLE else name, at_once=PARTS_AT_ONCE)
-    for count, (part, file) in enumerate(placed):
-        begin = first if _name(part) == name else 0
-        if count == PARTS_ON_A_PAGE or len(found) == limit:
-            return found, (_name(part), begin)
-        rows = _rows(backend, part, file, begin)
+    placed = chunks_of(backend, uid, upload, "" if name == WHOLE else name, at_once=CHUNKS_AT_ONCE)
+    for count, (chunk, file) in enumerate(placed):
+        begin = first if _name(chunk) == name else 0
+        if count == MAX_PAGE_CHUNKS or len(found) == limit:
+            return found, (_name(chunk), begin)
+        rows = _rows(backend, chunk, file, begin)
         fitting = _fitting([row.size for row in rows], room)
         taken = min(fitting if found else max(fitting, 1), limit - len(found))
-        found += _refused(rows[:taken], upload) if is_refused else _judged(backend, part, rows[:taken])
+        found += _refused(rows[:taken], upload) if is_refused else _judged(backend, chunk, rows[:taken])
         if taken < len(rows):
-            return found, (_name(part), rows[taken].number)
+            return found, (_name(chunk), rows[taken].number)
         room -= sum(row.size for row in rows)
     return found, None
 
 
-def _name(part: Part) -> str:
-    return part.name or WHOLE
+def _name(chunk: Chunk) -> str:
+    return chunk.name or WHOLE
 
 
 def _fitting(sizes: Sequence[int], room: int) -> int:
@@ -112,16 +112,16 @@ def _fitting(sizes: Sequence[int], room: int) -> int:
     return bisect_right(list(accumulate(sizes)), room)
 
 
-def _rows(backend: Backend, part: Part, file: str | None, begin: int) -> list[_Row]:
-    """The rows of a part from row `begin` on, without what became of those that were accepted."""
+def _rows(backend: Backend, chunk: Chunk, file: str | None, begin: int) -> list[_Row]:
+    """The rows of a chunk from row `begin` on, without what became of those that were accepted."""
     errors: dict[int, list[RowError]] = defaultdict(list)
-    for error in chunks.rejected_rows(backend, part):
+    for error in chunks.rejected_rows(backend, chunk):
         if error.row >= begin:
             errors[error.row].append(error)
-    plans = chunks.plans(backend, part) if part.upload.windows else []
-    rows = [_Row(part=part, file=file, number=number, errors=why) for number, why in errors.items()]
+    plans = chunks.plans(backend, chunk) if chunk.upload.windows else []
+    rows = [_Row(chunk=chunk, file=file, number=number, errors=why) for number, why in errors.items()]
     rows += [
-        _Row(part=part, file=file, number=row.row, accepted=(plan, row))
+        _Row(chunk=chunk, file=file, number=row.row, accepted=(plan, row))
         for plan in plans
         for row in plan.rows
         if row.row >= begin
@@ -144,13 +144,13 @@ def _of_the_whole(row: _Row, upload: Upload) -> RowError:
     )
 
 
-def _judged(backend: Backend, part: Part, rows: list[_Row]) -> list[_Row]:
-    """Rows of a part with what became of them."""
-    counts = part.upload
+def _judged(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Row]:
+    """Rows of a chunk with what became of them."""
+    counts = chunk.upload
     if counts.windows_settled == counts.windows and not counts.dropped + counts.failed:
         return [replace(row, outcome="applied") if row.accepted else row for row in rows]
     plans = {row.accepted[0].number: row.accepted[0] for row in rows if row.accepted}
-    markers = dict(zip(plans, decided(backend, part, list(plans.values())), strict=True))
+    markers = dict(zip(plans, decided(backend, chunk, list(plans.values())), strict=True))
     return [_after(row, markers[row.accepted[0].number]) if row.accepted else row for row in rows]
 
 

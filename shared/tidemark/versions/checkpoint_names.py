@@ -12,7 +12,7 @@ from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Contended, Item, Key, dataset_pk
 from tidemark.catalog import project_records, schema_records
-from tidemark.domain.checkpoints import Checkpoint, Frozen
+from tidemark.domain.checkpoints import Checkpoint, CheckpointRef
 from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.frames.schema import Schema
 
@@ -26,12 +26,12 @@ def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | No
     """
     frozen = {
         "version": checkpoint.version,
-        "place": place(checkpoint),
+        "place": sort_key(checkpoint),
         "request": request,
     }
     writes = [
         table.creation(backend, _frozen_key(uid, checkpoint.name), frozen),
-        table.creation(backend, _record_key(uid, place(checkpoint)), _record(checkpoint, 1)),
+        table.creation(backend, _record_key(uid, sort_key(checkpoint)), _record(checkpoint, 1)),
     ]
     try:
         table.transact(backend, writes)
@@ -42,15 +42,15 @@ def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | No
     return checkpoint
 
 
-def frozen(backend: Backend, uid: str, name: str) -> Frozen | None:
+def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
     """What a checkpoint's name stands for, or None. No request where this process has read it before."""
-    known = backend.memory.frozen.get((uid, name))
+    known = backend.memory.checkpoint_refs.get((uid, name))
     if known is None:
         item = table.get(backend, _frozen_key(uid, name))
         if item is None:
             return None
-        known = Frozen(int(item["version"]), item["place"])
-        backend.memory.frozen[uid, name] = known
+        known = CheckpointRef(int(item["version"]), item["place"])
+        backend.memory.checkpoint_refs[uid, name] = known
     return known
 
 
@@ -100,7 +100,7 @@ def _kept(backend: Backend, key: Key, shape: type[M], known: Callable[[], M]) ->
 
 
 def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> Iterator[Checkpoint]:
-    """The checkpoints of a dataset: newest first, from the one after the place `after`. A query of `at_once` of them
+    """The checkpoints of a dataset: newest first, from the one after the sort key `after`. A query of `at_once` of them
     whenever those before are used up."""
     pk, low = dataset_pk(uid), _record_key(uid, "").sk
     high: str | None = _record_key(uid, after or "~").sk
@@ -110,7 +110,7 @@ def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> It
         high = stopped
 
 
-def place(checkpoint: Checkpoint) -> str:
+def sort_key(checkpoint: Checkpoint) -> str:
     """Where a checkpoint stands among those of its dataset; later ones come after it."""
     return f"{checkpoint.created_at.isoformat(timespec='microseconds')}#{checkpoint.name}"
 
@@ -125,7 +125,7 @@ def _try_change(backend: Backend, uid: str, name: str, edit: Callable[[Checkpoin
         return before
     write = {
         "TableName": backend.table,
-        "Item": table.put(_record_key(uid, place(after)), _record(after, revision + 1)),
+        "Item": table.put(_record_key(uid, sort_key(after)), _record(after, revision + 1)),
         "ConditionExpression": "revision = :seen",
         "ExpressionAttributeValues": {":seen": {"N": str(revision)}},
     }
@@ -137,10 +137,10 @@ def _try_change(backend: Backend, uid: str, name: str, edit: Callable[[Checkpoin
 
 
 def _find(backend: Backend, uid: str, name: str) -> Item | None:
-    known = frozen(backend, uid, name)
+    known = ref(backend, uid, name)
     if known is None:
         return None
-    return table.get(backend, _record_key(uid, known.place))
+    return table.get(backend, _record_key(uid, known.sort_key))
 
 
 def _record(checkpoint: Checkpoint, revision: int) -> dict[str, Any]:

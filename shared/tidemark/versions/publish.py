@@ -19,11 +19,11 @@ from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Source, Upload, UploadStatus, settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
-from tidemark.domain.windows import News, Settled
+from tidemark.domain.windows import PublishMessage, WindowSettled
 from tidemark.shards import log
 from tidemark.uploads import chunked_uploads, chunks
-from tidemark.uploads.chunked_uploads import PartedUpload
-from tidemark.uploads.chunks import Part
+from tidemark.uploads.chunked_uploads import ChunkedUpload
+from tidemark.uploads.chunks import Chunk
 from tidemark.versions import records as version_records
 
 RACES = 5
@@ -32,7 +32,7 @@ TICK = timedelta(microseconds=1)
 """The least by which times of versions differ: what a time tells apart."""
 
 
-def publish(backend: Backend, uid: str, news: Iterable[News]) -> list[VersionPublished]:
+def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> list[VersionPublished]:
     """Record settled windows, and files that were read, of one dataset; uploads that are complete by it share one new
     version.
 
@@ -40,7 +40,7 @@ def publish(backend: Backend, uid: str, news: Iterable[News]) -> list[VersionPub
     earlier try included, so that each is announced at least once. Raises Unavailable where others were faster each
     time.
     """
-    told = list(news)
+    told = list(messages)
     for _ in range(RACES):
         try:
             settled = _record(backend, uid, told)
@@ -61,56 +61,56 @@ class _Named(NamedTuple):
     """Those that it settled into and that are to be announced."""
 
 
-def _record(backend: Backend, uid: str, news: list[News]) -> list[_Named]:
-    """Bring parts and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
-    the news that have settled, or had settled before a retry. News that come again may be of a try that was not
+def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_Named]:
+    """Bring chunks and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
+    the news that have settled, or had settled before a retry. PublishMessage that come again may be of a try that was not
     announced."""
-    told = [one for one in news if isinstance(one, Settled)]
-    asked = {one.upload for one in news if not isinstance(one, Settled)}
-    after, repeated = _settled_parts(backend, uid, told)
+    told = [one for one in messages if isinstance(one, WindowSettled)]
+    asked = {one.upload for one in messages if not isinstance(one, WindowSettled)}
+    after, repeated = _settled_chunks(backend, uid, told)
     again = asked | repeated
-    names = again | {part.upload.id for part in after if part.name and part.is_settled}
-    whole = {part.upload.id: part for part in after if not part.name}
+    names = again | {chunk.upload.id for chunk in after if chunk.name and chunk.is_settled}
+    whole = {chunk.upload.id: chunk for chunk in after if not chunk.name}
     found = [chunked_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
-    records: list[Part | PartedUpload] = [*whole.values(), *(record for record in found if record is not None)]
+    records: list[Chunk | ChunkedUpload] = [*whole.values(), *(record for record in found if record is not None)]
     complete = [record for record in records if _is_complete(record)]
     before = [_Named(one.upload, one.upload.versions) for one in records if one.upload.id in again]
     return before + (_settle(backend, uid, complete) if complete else [])
 
 
-def _is_complete(record: Part | PartedUpload) -> bool:
-    if isinstance(record, PartedUpload):
+def _is_complete(record: Chunk | ChunkedUpload) -> bool:
+    if isinstance(record, ChunkedUpload):
         return record.is_complete
     return record.upload.status is UploadStatus.PENDING and record.is_settled
 
 
-def _settled_parts(backend: Backend, uid: str, news: list[Settled]) -> tuple[list[Part], set[str]]:
-    """The parts that the news are of, brought up to date, and the uploads of which some news were known already.
+def _settled_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -> tuple[list[Chunk], set[str]]:
+    """The chunks that the news are of, brought up to date, and the uploads of which some news were known already.
 
-    A part that is an upload of its own and is complete by them is not written yet: that is for the version that it
+    A chunk that is an upload of its own and is complete by them is not written yet: that is for the version that it
     settles into.
     """
-    by_part: dict[tuple[str, str], list[Settled]] = defaultdict(list)
-    for one in news:
-        by_part[one.upload, one.part].append(one)
-    after: list[Part] = []
+    by_chunk: dict[tuple[str, str], list[WindowSettled]] = defaultdict(list)
+    for one in messages:
+        by_chunk[one.upload, one.chunk].append(one)
+    after: list[Chunk] = []
     repeated: set[str] = set()
-    for part in chunks.find_many(backend, uid, sorted(by_part)):
-        told = by_part[part.upload.id, part.name]
-        settled = chunks.settle(part, told)
+    for chunk in chunks.find_many(backend, uid, sorted(by_chunk)):
+        told = by_chunk[chunk.upload.id, chunk.name]
+        settled = chunks.settle(chunk, told)
         after.append(settled)
-        if not all(chunks.is_new(part, one) for one in told):
-            repeated.add(part.upload.id)
-        if settled is part:
+        if not all(chunks.is_new(chunk, one) for one in told):
+            repeated.add(chunk.upload.id)
+        if settled is chunk:
             continue
         if not settled.is_settled:
             chunks.update(backend, settled)
         elif settled.name:
-            chunked_uploads.settle_part(backend, settled)
+            chunked_uploads.settle_chunk(backend, settled)
     return after, repeated
 
 
-def _settle(backend: Backend, uid: str, complete: list[Part | PartedUpload]) -> list[_Named]:
+def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_Named]:
     """Settle uploads, those that may have changed something in a new version; answers them."""
     state = dataset_records.state(backend, uid)
     now = backend.clock()
@@ -141,21 +141,21 @@ def _settle(backend: Backend, uid: str, complete: list[Part | PartedUpload]) -> 
 class _Ended(NamedTuple):
     """An upload that settles now."""
 
-    record: Part | PartedUpload
+    record: Chunk | ChunkedUpload
     upload: Upload
 
     def write(self, backend: Backend) -> Any:
         """The write that says so."""
-        if isinstance(self.record, Part):
+        if isinstance(self.record, Chunk):
             return chunks.replacement(backend, replace(self.record, upload=self.upload))
         return chunked_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
-def _ended(record: Part | PartedUpload, version: int, at: datetime) -> _Ended:
+def _ended(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Ended:
     """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
     was though it must be (R22, R32)."""
     upload = record.upload
-    refused = record.refused if isinstance(record, PartedUpload) else None
+    refused = record.refused if isinstance(record, ChunkedUpload) else None
     is_whole = upload.mode is Mode.BATCH or upload.source is Source.CLONE
     incomplete = is_whole and upload.windows_failed > 0
     changes: dict[str, Any] = {"settled_at": at}
@@ -200,7 +200,7 @@ def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[Versio
 
 
 def _uploads(backend: Backend, uid: str, number: int) -> list[str]:
-    """All uploads of a version: those named in this try's messages may be a part of them, and repeats must not differ
+    """All uploads of a version: those named in this try's messages may be a chunk of them, and repeats must not differ
     from the first event."""
     version = version_records.find_published(backend, uid, number)
     if version is None:

@@ -86,7 +86,7 @@ def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version
 
 
 def _checkpointed(backend: Backend, dataset: Dataset, name: str) -> Version:
-    frozen = checkpoint_names.frozen(backend, dataset.uid, name)
+    frozen = checkpoint_names.ref(backend, dataset.uid, name)
     if frozen is None:
         raise NotFound(
             f"Dataset {dataset.name!r} has no checkpoint {name!r}. A version is {CHOICE}.",

@@ -7,9 +7,8 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without stubs
 from openapi_spec_validator import validate
 
-from functions.api import handler
-from functions.api.http import openapi
-from functions.api.http.openapi import describe
+from functions.api import handler, openapi
+from functions.api.openapi import describe
 from functions.api.resources.mutations import MUTATION_EXAMPLES
 from tests.simulation.gateway import Client
 from tests.simulation.world import World

@@ -9,7 +9,7 @@ from tests.simulation.world import World
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.domain.intake_tasks import ReadFile
-from tidemark.domain.windows import Settled
+from tidemark.domain.windows import WindowSettled
 
 
 class Sqs:
@@ -36,8 +36,8 @@ def connected(world: World, sqs: Any) -> Backend:
     return replace(world.process(), sqs=sqs)
 
 
-def settled(number: int, dataset: str = "d") -> Settled:
-    return Settled(dataset=dataset, upload="u", window=number, applied=1, dropped=0, failed=0)
+def settled(number: int, dataset: str = "d") -> WindowSettled:
+    return WindowSettled(dataset=dataset, upload="u", window=number, applied=1, dropped=0, failed=0)
 
 
 def test_messages_are_sent_in_order_ten_at_a_time(world: World) -> None:
@@ -75,7 +75,7 @@ def test_messages_that_are_refused_again_and_again_are_an_error(world: World) ->
 def test_an_order_waits_as_long_as_it_is_to_and_a_fifo_queue_is_asked_for_no_delay(world: World) -> None:
     sqs = Sqs()
     order = ReadFile(uid="d", upload="u", file=0)
-    queues.send_orders(connected(world, sqs), [order, order], delay_seconds=30)
-    queues.send_orders(connected(world, sqs), [order])
+    queues.send_tasks(connected(world, sqs), [order, order], delay_seconds=30)
+    queues.send_tasks(connected(world, sqs), [order])
     queues.send_settled(connected(world, sqs), [settled(1)])
     assert [entry.get("DelaySeconds") for entry in sqs.taken] == [30, 30, None, None]

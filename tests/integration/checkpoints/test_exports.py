@@ -23,7 +23,7 @@ from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Conflict, NotFound
 from tidemark.domain.exports import ExportFormat
 from tidemark.domain.rows import inflate
-from tidemark.domain.workflows import Status
+from tidemark.domain.workflows import ArtifactStatus
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def frozen(world: World) -> World:
 def test_a_checkpoint_is_ready_when_its_workflow_has_run(world: World) -> None:
     upload(world, add("f1", "l1"))
     made = freeze(world)
-    assert (made.status, made.attempt) == (Status.WRITING, 1)
+    assert (made.status, made.attempt) == (ArtifactStatus.WRITING, 1)
     run_all(world)
     ready = checkpoint(world)
-    assert (ready.status, ready.reason) == (Status.READY, None)
+    assert (ready.status, ready.reason) == (ArtifactStatus.READY, None)
     assert ready.ready_at is not None
 
 
@@ -63,7 +63,7 @@ def test_a_parquet_export_has_a_row_for_each_frame_of_the_checkpoint(
     monkeypatch.setattr(checkpoint_pages, "PAGE_FRAMES", page_frames)
     upload(frozen, delete("f6"))
     made = export(frozen, ExportFormat.PARQUET)
-    assert (made.status, made.rows, made.left_out) == (Status.READY, 11, {})
+    assert (made.status, made.rows, made.left_out) == (ArtifactStatus.READY, 11, {})
     expected = pages(frozen, GOLDEN)
     rows = parquet(frozen).to_pylist()
     assert {row["frame_id"]: row["digest"] for row in rows} == {name: at.digest for name, at in expected.items()}
@@ -157,7 +157,7 @@ def test_an_export_that_is_asked_for_again_is_not_begun_again(frozen: World) -> 
     assert ask(frozen, ExportFormat.JSONL) == first
     assert len(run_all(frozen)) == 1
     ready = ask(frozen, ExportFormat.JSONL)
-    assert (ready.status, ready.requested_at) == (Status.READY, first.requested_at)
+    assert (ready.status, ready.requested_at) == (ArtifactStatus.READY, first.requested_at)
     assert not frozen.executions
 
 
@@ -172,14 +172,14 @@ def test_files_are_listed_when_they_are_written(frozen: World) -> None:
 
 
 def test_exports_are_listed_by_format(frozen: World) -> None:
-    def listed() -> list[tuple[ExportFormat, Status]]:
+    def listed() -> list[tuple[ExportFormat, ArtifactStatus]]:
         page = exports.list_exports(frozen.process(), **where())
         return [(one.format, one.status) for one in page.items]
 
     assert listed() == []
     export(frozen, ExportFormat.COCO)
     ask(frozen, ExportFormat.PARQUET)
-    assert listed() == [(ExportFormat.PARQUET, Status.WRITING), (ExportFormat.COCO, Status.READY)]
+    assert listed() == [(ExportFormat.PARQUET, ArtifactStatus.WRITING), (ExportFormat.COCO, ArtifactStatus.READY)]
 
 
 HOSTILE = ["Speed", "speed", "frame_id", "metadata", "a.b", "x y\"'", "猫", "labels[0]", "-- drop", "%s", "a/b~"]

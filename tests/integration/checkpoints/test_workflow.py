@@ -22,7 +22,7 @@ from tidemark.checkpoints.model import CheckpointWork
 from tidemark.datasets import projects
 from tidemark.domain.exports import ExportFormat
 from tidemark.domain.frames.class_map import ClassInput
-from tidemark.domain.workflows import ABANDONED, Status
+from tidemark.domain.workflows import ABANDONED, ArtifactStatus
 
 Json = dict[str, Any]
 BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "height": 4}
@@ -67,7 +67,7 @@ def written(world: World, form: ExportFormat) -> Any:
 
 def finish_manifest(world: World) -> None:
     run_all(world)
-    assert checkpoint(world).status is Status.READY
+    assert checkpoint(world).status is ArtifactStatus.READY
 
 
 @pytest.mark.parametrize("form", [None, *ExportFormat])
@@ -92,12 +92,12 @@ def test_a_step_that_dies_anywhere_is_made_good_by_its_repeat(started: World, fo
                 survived += 1
     started.executions.clear()
     if form is None:
-        assert checkpoint(started).status is Status.READY
+        assert checkpoint(started).status is ArtifactStatus.READY
         statistics = checkpoints.get_statistics(started.process(), **where())
         assert (statistics.frames, statistics.labels) == (9, 4)
         return
     crashed = written(started, form)
-    assert exports.get_export(started.process(), **where(), form=form).status is Status.READY
+    assert exports.get_export(started.process(), **where(), form=form).status is ArtifactStatus.READY
     assert len(crashed["images"] if form is ExportFormat.COCO else crashed) == 9
 
 
@@ -156,7 +156,7 @@ def test_a_failure_is_told_and_the_retry_goes_on_where_it_stopped(started: World
         started, execution, "PackCorrupt", '{"errorMessage": "payload is not what it was", "errorType": "PackCorrupt"}'
     )
     failed = checkpoint(started)
-    assert (failed.status, failed.reason) == (Status.FAILED, "PackCorrupt: payload is not what it was")
+    assert (failed.status, failed.reason) == (ArtifactStatus.FAILED, "PackCorrupt: payload is not what it was")
     assert len(exporting.pages(started, exporting.GOLDEN)) == 9, "reads depend on no manifest"
     started.executions.clear()
     retry(started)
@@ -164,7 +164,7 @@ def test_a_failure_is_told_and_the_retry_goes_on_where_it_stopped(started: World
     assert again.name != execution.name
     assert checkpoint(started).reason is None
     run_all(started)
-    assert checkpoint(started).status is Status.READY
+    assert checkpoint(started).status is ArtifactStatus.READY
     assert stored(started, "checkpoints/").items() >= pages.items()
 
 
@@ -173,10 +173,10 @@ def test_a_failure_of_an_attempt_that_was_followed_by_another_is_not_told(starte
     fail(started, execution)
     retry(started)
     fail(started, execution)
-    assert checkpoint(started).status is Status.WRITING
+    assert checkpoint(started).status is ArtifactStatus.WRITING
     run_all(started)
     fail(started, execution)
-    assert checkpoint(started).status is Status.READY
+    assert checkpoint(started).status is ArtifactStatus.READY
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_what_is_under_way_is_not_begun_again_but_what_is_abandoned_is(started: 
     retry(started)
     assert len(started.executions) == 2
     run_all(started)
-    assert checkpoint(started).status is Status.READY
+    assert checkpoint(started).status is ArtifactStatus.READY
     retry(started)
     assert not started.executions
 
@@ -211,12 +211,12 @@ def test_an_export_that_failed_is_begun_again_by_the_next_request(started: World
     ask(started, ExportFormat.PARQUET)
     fail(started, only(started), "States.Timeout")
     failed = exports.get_export(started.process(), **where(), form=ExportFormat.PARQUET)
-    assert (failed.status, failed.reason) == (Status.FAILED, "States.Timeout")
+    assert (failed.status, failed.reason) == (ArtifactStatus.FAILED, "States.Timeout")
     started.executions.clear()
     assert ask(started, ExportFormat.PARQUET).attempt == 2
     run_all(started)
     ready = exports.get_export(started.process(), **where(), form=ExportFormat.PARQUET)
-    assert (ready.status, ready.rows, ready.reason) == (Status.READY, 9, None)
+    assert (ready.status, ready.rows, ready.reason) == (ArtifactStatus.READY, 9, None)
 
 
 @pytest.fixture

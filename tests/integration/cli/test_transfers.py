@@ -54,8 +54,8 @@ def test_a_roll_back_of_which_windows_were_given_up_is_not_told_as_done(
         world = changed.world
         for execution in world.transfers():
             world.run_transfer(execution)
-        for order in list(world.orders):
-            world.start_order(order).run()
+        for task in list(world.tasks):
+            world.start_task(task).run()
         for group in world.windows.groups():
             world.bury(world.first_window(group))
         world.drain()

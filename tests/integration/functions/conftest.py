@@ -46,8 +46,8 @@ def failures(function: ModuleType, messages: Iterable[Message]) -> list[str]:
             "eventSource": "aws:sqs",
             "attributes": {
                 "MessageGroupId": message.group,
-                "SequenceNumber": str(message.turn.sequence),
-                "SentTimestamp": str(message.turn.sent_at),
+                "SequenceNumber": str(message.token.sequence),
+                "SentTimestamp": str(message.token.sent_at),
             },
         }
         for message in messages

@@ -11,7 +11,7 @@ from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
 from tidemark.checkpoints import checkpoints, pages
 from tidemark.domain.checkpoints import Checkpoint
-from tidemark.domain.workflows import Status
+from tidemark.domain.workflows import ArtifactStatus
 from tidemark.ingest.requests import submit
 
 WHERE = {"project": "birds", "dataset": "train"}
@@ -67,9 +67,9 @@ def call(event: dict[str, Any], context: Context = LONG) -> bool:
 
 def test_a_checkpoint_is_ready_after_its_shards_and_the_finish(world: World, work: Any) -> None:
     assert all(call({"step": "shard", "work": work, "shard": shard}) for shard in (0, 1))
-    assert golden(world).status is Status.WRITING
+    assert golden(world).status is ArtifactStatus.WRITING
     assert call({"step": "finish", "work": work})
-    assert golden(world).status is Status.READY
+    assert golden(world).status is ArtifactStatus.READY
 
 
 def test_a_call_whose_time_is_short_does_one_page_and_asks_for_another_call(work: Any) -> None:
@@ -83,7 +83,7 @@ def test_a_call_whose_time_is_short_does_one_page_and_asks_for_another_call(work
 
 def test_a_failure_is_recorded_and_counts_as_done(world: World, work: Any) -> None:
     assert call({"step": "fail", "work": work, "failure": {"Error": "States.Timeout", "Cause": ""}})
-    assert (golden(world).status, golden(world).reason) == (Status.FAILED, "States.Timeout")
+    assert (golden(world).status, golden(world).reason) == (ArtifactStatus.FAILED, "States.Timeout")
 
 
 @pytest.mark.parametrize("event", [{}, {"step": "shard"}, {"step": "other", "work": {}}])

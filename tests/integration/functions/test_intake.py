@@ -15,7 +15,7 @@ from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.upload_files import DroppedObject
 from tidemark.ingest import drop_folder, file_reader
 
-ORDER = ReadFile(uid="d1", upload="u1", file=3)
+INTAKE_TASK = ReadFile(uid="d1", upload="u1", file=3)
 
 
 class Call(Context):
@@ -32,7 +32,7 @@ class Services:
     """What intake hands on, and what is answered."""
 
     def __init__(self) -> None:
-        self.orders: list[ReadFile] = []
+        self.tasks: list[ReadFile] = []
         self.sent: list[ReadFile] = []
         self.dropped: list[DroppedObject] = []
         self.had_time: list[bool] = []
@@ -40,9 +40,9 @@ class Services:
         self.delays: list[int] = []
         self.error: Exception | None = None
 
-    def read_file(self, _: object, order: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
+    def read_file(self, _: object, task: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
         self._fail()
-        self.orders.append(order)
+        self.tasks.append(task)
         self.had_time.append(has_time())
         return self.pause
 
@@ -51,8 +51,8 @@ class Services:
         self.dropped.append(dropped)
         return SimpleNamespace(id="u2")
 
-    def send(self, _: object, orders: list[ReadFile], *, delay_seconds: int) -> None:
-        self.sent += orders
+    def send(self, _: object, tasks: list[ReadFile], *, delay_seconds: int) -> None:
+        self.sent += tasks
         self.delays.append(delay_seconds)
 
     def _fail(self) -> None:
@@ -65,7 +65,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
     monkeypatch.setattr(file_reader, "read_file", made.read_file)
     monkeypatch.setattr(drop_folder, "take", made.take)
-    monkeypatch.setattr(queues, "send_orders", made.send)
+    monkeypatch.setattr(queues, "send_tasks", made.send)
     return made
 
 
@@ -88,21 +88,21 @@ def told_by_s3(kind: str = "Object Created", size: int | None = 12, version_id: 
 
 
 def test_a_file_is_read_as_ordered(services: Services) -> None:
-    assert failures(ORDER.model_dump_json()) == []
-    assert services.orders == [ORDER]
+    assert failures(INTAKE_TASK.model_dump_json()) == []
+    assert services.tasks == [INTAKE_TASK]
     assert services.sent == []
 
 
 def test_a_file_that_takes_longer_is_asked_for_again(services: Services) -> None:
     services.pause = timedelta()
-    assert failures(ORDER.model_dump_json()) == []
-    assert (services.sent, services.delays) == ([ORDER], [0])
+    assert failures(INTAKE_TASK.model_dump_json()) == []
+    assert (services.sent, services.delays) == ([INTAKE_TASK], [0])
 
 
 def test_a_file_that_has_to_wait_is_asked_for_again_later_and_has_not_failed(services: Services) -> None:
     services.pause = timedelta(seconds=30)
-    assert failures(ORDER.model_dump_json()) == []
-    assert (services.sent, services.delays) == ([ORDER], [30])
+    assert failures(INTAKE_TASK.model_dump_json()) == []
+    assert (services.sent, services.delays) == ([INTAKE_TASK], [30])
 
 
 def test_an_order_that_cannot_be_sent_again_comes_back(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,20 +110,20 @@ def test_an_order_that_cannot_be_sent_again_comes_back(services: Services, monke
         raise ConnectionError
 
     services.pause = timedelta()
-    monkeypatch.setattr(queues, "send_orders", refuse)
-    assert failures(ORDER.model_dump_json()) == [ORDER.model_dump_json()]
+    monkeypatch.setattr(queues, "send_tasks", refuse)
+    assert failures(INTAKE_TASK.model_dump_json()) == [INTAKE_TASK.model_dump_json()]
 
 
 @pytest.mark.parametrize(("milliseconds", "enough"), [(60_001, True), (60_000, False)])
 def test_reading_goes_on_for_as_long_as_a_minute_is_left(services: Services, milliseconds: int, enough: bool) -> None:
-    failures(ORDER.model_dump_json(), milliseconds=milliseconds)
+    failures(INTAKE_TASK.model_dump_json(), milliseconds=milliseconds)
     assert services.had_time == [enough]
 
 
 def test_an_object_in_the_drop_folder_is_taken_by_its_key_as_it_was_put(services: Services) -> None:
     assert failures(told_by_s3()) == []
     assert services.dropped == [DroppedObject(key="drop/birds/train/a b+\u00fc.jsonl", version="v7", bytes=12)]
-    assert services.orders == []
+    assert services.tasks == []
 
 
 def test_an_object_of_a_bucket_without_versions_is_taken(services: Services) -> None:
@@ -142,22 +142,22 @@ JUNK = [
     json.dumps({"source": "aws.ec2", "detail-type": "Object Created"}),
     told_by_s3("Object Deleted"),
     told_by_s3(size=None),
-    json.dumps(ORDER.model_dump() | {"file": "the first"}),
+    json.dumps(INTAKE_TASK.model_dump() | {"file": "the first"}),
 ]
 
 
 @pytest.mark.parametrize("body", JUNK)
 def test_a_message_that_asks_for_nothing_known_is_left_for_an_operator(services: Services, body: str) -> None:
     assert failures(body) == [body]
-    assert (services.orders, services.dropped, services.sent) == ([], [], [])
+    assert (services.tasks, services.dropped, services.sent) == ([], [], [])
 
 
 def test_a_message_that_fails_comes_back_alone(services: Services) -> None:
-    assert failures("junk", ORDER.model_dump_json(), told_by_s3()) == ["junk"]
-    assert (len(services.orders), len(services.dropped)) == (1, 1)
+    assert failures("junk", INTAKE_TASK.model_dump_json(), told_by_s3()) == ["junk"]
+    assert (len(services.tasks), len(services.dropped)) == (1, 1)
 
 
-@pytest.mark.parametrize("body", [ORDER.model_dump_json(), told_by_s3()])
+@pytest.mark.parametrize("body", [INTAKE_TASK.model_dump_json(), told_by_s3()])
 def test_what_could_not_be_done_comes_back(services: Services, body: str) -> None:
     services.error = ConnectionError()
     assert failures(body) == [body]

@@ -28,10 +28,10 @@ def flying(world: World, dataset: str = DATASET) -> InFlight:
     return upload_records.in_flight(backend, dataset_records.dataset(backend, PROJECT, dataset).uid, most=ALL)
 
 
-def run_orders(world: World) -> None:
+def run_tasks(world: World) -> None:
     """Have intake do once what waits for it."""
-    for order in list(world.orders):
-        assert world.start_order(order).run().error is None
+    for task in list(world.tasks):
+        assert world.start_task(task).run().error is None
 
 
 def run_windows(world: World) -> None:
@@ -58,7 +58,7 @@ def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: Wo
 def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_decided(world: World) -> None:
     upload = started(world, lines(*ROWS, add("")))
     assert flying(world) == InFlight()
-    run_orders(world)
+    run_tasks(world)
     assert flying(world) == InFlight(len(ROWS), found(world, upload).windows)
     run_windows(world)
     assert found(world, upload).status is UploadStatus.PARTIAL
@@ -67,13 +67,13 @@ def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_deci
 
 def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world: World) -> None:
     upload = started(world, lines(*ROWS))
-    run_orders(world)
+    run_tasks(world)
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
     failed = found(world, upload)
     assert failed.windows_failed == 1
     retry.retry(world.process(), **where(), upload=upload)
-    run_orders(world)
+    run_tasks(world)
     assert flying(world) == InFlight(failed.failed, 1)
     world.drain()
     assert found(world, upload).status is UploadStatus.SETTLED
@@ -85,11 +85,11 @@ def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: Worl
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
     upload = started(world, lines(*ROWS), lines(add("last")), dataset="golden")
-    first, second = world.orders
-    assert world.start_order(first).run().error is None
+    first, second = world.tasks
+    assert world.start_task(first).run().error is None
     assert flying(world, "golden") == InFlight()
-    assert world.start_order(second).run().error is None
-    run_orders(world)
+    assert world.start_task(second).run().error is None
+    run_tasks(world)
     assert flying(world, "golden") == InFlight(len(ROWS) + 1, found(world, upload, "golden").windows)
     run_windows(world)
     assert flying(world, "golden") == InFlight()
@@ -144,7 +144,7 @@ def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_la
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
     upload = started(world, lines(add("from-file")))
-    run_orders(world)
+    run_tasks(world)
     assert (len(world.delayed), found(world, upload).rows) == (1, 0)
     world.drain()
     assert found(world, upload).status is UploadStatus.SETTLED
@@ -155,10 +155,10 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
     upload = started(world, lines(*ROWS))
-    run_orders(world)
+    run_tasks(world)
     assert found(world, upload).rows == 5
     world.drain()
     assert (found(world, upload).status, found(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
@@ -168,13 +168,13 @@ def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, m
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
     upload = started(world, lines(add("from-file")))
-    run_orders(world)
+    run_tasks(world)
     for _ in range(3):
         file_uploads.complete(world.process(), **where(), upload=upload)
-        run_orders(world)
-    assert (len(world.delayed), world.orders) == (1, [])
+        run_tasks(world)
+    assert (len(world.delayed), world.tasks) == (1, [])
     world.let_delays_pass()
-    run_orders(world)
+    run_tasks(world)
     assert found(world, upload).rows == 1
 
 
@@ -182,13 +182,13 @@ def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=1)
-    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     send(world, *ROWS)
     upload = started(world, lines(*(add(f"g{number}") for number in range(12))))
-    run_orders(world)
+    run_tasks(world)
     for _ in range(3):
         world.let_delays_pass()
-        run_orders(world)
+        run_tasks(world)
     assert found(world, upload).rows == 12
 
 
@@ -196,14 +196,14 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     upload = started(world, lines(*ROWS))
-    reading = world.start_order(world.orders[0])
+    reading = world.start_task(world.tasks[0])
     while reading.calls[-1] != "sqs.SendMessageBatch":
         reading.step()
     reading.crash(after=False)
     assert not world.windows.groups()
-    run_orders(world)
+    run_tasks(world)
     run_windows(world)
     assert found(world, upload).applied == 5
 

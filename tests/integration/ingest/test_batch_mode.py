@@ -58,8 +58,8 @@ def is_sealed(world: World) -> bool:
 
 
 def give_up_windows(world: World) -> None:
-    while world.orders:
-        world.start_order(world.orders[0]).run()
+    while world.tasks:
+        world.start_task(world.tasks[0]).run()
     for group in world.windows.groups():
         world.bury(world.first_window(group))
     world.drain()
@@ -82,26 +82,26 @@ def test_files_fill_the_dataset_as_one(world: World) -> None:
 
 
 def test_of_several_rows_of_one_frame_in_a_file_the_last_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     in_files(world, lines(*(add("f1", n=number) for number in range(7))))
     assert filled(world) == {"f1": {"n": 6}}
 
 
 def test_nothing_is_sent_before_every_file_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     started(world, lines(*(add(f"f{number}") for number in range(6))), lines(add("g")), dataset=BATCH)
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     assert world.windows.groups() == []
     world.drain()
     assert len(filled(world)) == 7
 
 
 def test_a_large_batch_is_sent_in_as_many_calls_as_it_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     started(world, lines(*(add(f"f{number}") for number in range(20))), dataset=BATCH)
     calls = 0
-    while world.orders:
-        assert world.start_order(world.orders[0], steps=3).run().error is None
+    while world.tasks:
+        assert world.start_task(world.tasks[0], steps=3).run().error is None
         calls += 1
     world.drain()
     assert calls >= 6
@@ -168,7 +168,7 @@ def test_what_was_refused_has_taught_the_dataset_nothing(world: World, by_file: 
 def test_the_parts_of_a_file_are_judged_by_what_those_before_them_taught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     refused = in_files(world, lines(add("f1", speed=12), add("f2", speed="fast")))
     (error,) = errors(world, refused.id, dataset=BATCH)
     assert (refused.status, error.row, error.code) == (FAILED, 2, "metadata_type")
@@ -265,7 +265,7 @@ def read_again(world: World, upload_id: str, number: int = 0) -> None:
     """Deliver an order to read a file of an upload once more, long after the first."""
     world.let_five_minutes_pass()
     uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
-    again = world.start_order(ReadFile(uid=uid, upload=upload_id, file=number)).run()
+    again = world.start_task(ReadFile(uid=uid, upload=upload_id, file=number)).run()
     assert again.error is None
 
 
@@ -306,8 +306,8 @@ def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to
     for rows in ([add(f"first-{number}") for number in range(8)], second):
         loser = started(world, lines(*rows), dataset=BATCH)
     for _ in range(2):  # all are read; then the first is released, and the second refused
-        for order in list(world.orders):
-            assert world.start_order(order).run().error is None
+        for task in list(world.tasks):
+            assert world.start_task(task).run().error is None
     read_again(world, loser)
     apply_before_anything_is_published(world)
     world.drain()
@@ -316,16 +316,16 @@ def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to
 
 def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(world: World) -> None:
     refused = started(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
-    first, second = world.orders
-    assert world.start_order(first).run().error is None
+    first, second = world.tasks
+    assert world.start_task(first).run().error is None
     uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
-    early = world.start_order(ResumeUpload(uid=uid, upload=refused)).run()
+    early = world.start_task(ResumeUpload(uid=uid, upload=refused)).run()
     assert early.error is None, "it finds that the second file is not read"
-    assert world.start_order(second).run().error is None
-    for order in [order for order in world.orders if isinstance(order, ResumeUpload)]:
-        assert world.start_order(order).run().error is None
-    while world.orders:  # what it had read, for it was read by then
-        assert world.start_order(world.orders[0]).run().error is None
+    assert world.start_task(second).run().error is None
+    for task in [task for task in world.tasks if isinstance(task, ResumeUpload)]:
+        assert world.start_task(task).run().error is None
+    while world.tasks:  # what it had read, for it was read by then
+        assert world.start_task(world.tasks[0]).run().error is None
     assert upload_of(world, refused).rows == 3
     assert world.windows.groups() == []
 
@@ -341,8 +341,8 @@ def test_windows_of_many_files_are_sent_once(world: World, monkeypatch: pytest.M
 
     monkeypatch.setattr(queues, "send_windows", counted)
     started(world, *(lines(add(f"f{number}")) for number in range(10)), dataset=BATCH)
-    while world.orders:
-        assert world.start_order(world.orders[0]).run().error is None
+    while world.tasks:
+        assert world.start_task(world.tasks[0]).run().error is None
     assert len(set(windows)) == 10
     assert len(windows) < 2 * 10
 

@@ -121,7 +121,7 @@ def test_all_files_are_found_however_few_come_with_a_query(world: World, monkeyp
 def test_errors_are_told_in_pages_across_files_and_parts(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     bad = [lines(add("f1"), delete("nowhere"), 7, add("f2"), 8), lines(9, modify("nowhere"))]
     settled = sent(world, *bad)
     told = [(error.file, error.row, error.outcome) for error in errors(world, settled.id, limit)]
@@ -164,7 +164,7 @@ def test_a_file_learns_its_fields_with_the_part_that_brings_them(world: World) -
     receipt = announced(world, "rows")
     put(world, receipt, lines(add("f1", speed="fast"), add("f2", weather="rain")))
     complete(world, receipt)
-    reading = world.start_order(world.orders[0])
+    reading = world.start_task(world.tasks[0])
     while reading.calls[-1] != "dynamodb.TransactWriteItems":
         reading.step()
     assert schema(world) == {}
@@ -181,14 +181,14 @@ def schema(world: World) -> dict[str, FieldType]:
 
 
 def test_work_longer_than_an_invocation_goes_on_where_it_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 10)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 10)
     receipt = announced(world, "a", "b")
     rows = [add(f"f{number}", n=number) for number in range(95)]
     put(world, receipt, lines(*rows[:50]), gzip.compress(lines(*rows[50:])))
     complete(world, receipt)
     invocations = 0
-    while world.orders:
-        assert world.start_order(world.orders[0], steps=2).run().error is None
+    while world.tasks:
+        assert world.start_task(world.tasks[0], steps=2).run().error is None
         invocations += 1
     world.drain()
     assert invocations >= 5
@@ -291,8 +291,8 @@ def tags(world: World, key: str) -> dict[str, str]:
 def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
-    monkeypatch.setattr(follow, "PARTS_ON_A_PAGE", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(follow, "MAX_PAGE_CHUNKS", 2)
     upload_id = sent(world, lines(*(add("") for _ in range(3)), add("f1"), add(""), add(""))).id
     page = follow.list_errors(world.process(), **where(), upload=upload_id, limit=100, cursor=None)
     assert [error.row for error in page.items] == [1, 2]
@@ -302,13 +302,13 @@ def test_a_page_of_errors_ends_early_where_they_are_of_many_parts(
 def test_a_page_of_errors_does_not_read_all_parts_of_a_large_upload_that_has_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
-    monkeypatch.setattr(follow, "PARTS_ON_A_PAGE", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(follow, "MAX_PAGE_CHUNKS", 2)
     upload_id = sent(world, lines(*(add(f"f{number}") for number in range(30)))).id
     read: list[str] = []
     of_upload = chunks.of_upload
 
-    def counted(*args: Any, **options: Any) -> Iterator[chunks.Part]:
+    def counted(*args: Any, **options: Any) -> Iterator[chunks.Chunk]:
         for part in of_upload(*args, **options):
             read.append(part.name)
             yield part

@@ -150,9 +150,9 @@ def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_noth
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def outrun(*_: object) -> None:
-        raise schema_records.SchemaMoved
+        raise schema_records.SchemaConflict
 
-    monkeypatch.setattr(schema_records, "teach", outrun)
+    monkeypatch.setattr(schema_records, "write_with_schema", outrun)
     with pytest.raises(Unavailable):
         send(world, add("f1", weather="rain"))
     assert follow.list_uploads(world.process(), project=PROJECT, dataset=DATASET, limit=10, cursor=None).items == []

@@ -27,8 +27,8 @@ def sweep_after(world: World, age: timedelta) -> list[ResumeUpload]:
     return resume.sweep(world.process(), world.now)
 
 
-def lose_orders(world: World) -> None:
-    world.orders.clear()
+def lose_tasks(world: World) -> None:
+    world.tasks.clear()
 
 
 def lose_windows(world: World) -> None:
@@ -53,7 +53,7 @@ def test_each_time_at_which_an_upload_is_due_is_met_by_two_sweeps(late: int) -> 
 def test_rows_that_were_recorded_and_never_sent_are_applied_after_a_sweep(world: World) -> None:
     sent = send(world, *(add(f"f{number}") for number in range(8))).upload
     lose_windows(world)
-    assert [order.upload for order in sweep_after(world, 31 * MINUTE)] == [sent]
+    assert [task.upload for task in sweep_after(world, 31 * MINUTE)] == [sent]
     world.drain()
     assert (found(world, sent).status, len(content(world))) == (UploadStatus.SETTLED, 8)
 
@@ -68,12 +68,12 @@ def test_a_sweep_finds_the_uploads_of_all_datasets(world: World) -> None:
     made = [model.create_dataset(world, f"project-{number}", "train", 1) for number in range(20)]
     for dataset in made:
         model.start_submit(world, dataset, [add("f1")], "key").run()
-    assert {order.uid for order in sweep_after(world, 31 * MINUTE)} == {dataset.uid for dataset in made}
+    assert {task.uid for task in sweep_after(world, 31 * MINUTE)} == {dataset.uid for dataset in made}
 
 
 def test_files_that_nobody_was_told_to_read_are_read_after_a_sweep(world: World) -> None:
     sent = started(world, lines(add("f1")), lines(add("f2")))
-    lose_orders(world)
+    lose_tasks(world)
     sweep_after(world, 31 * MINUTE)
     world.drain()
     assert (found(world, sent).status, set(content(world))) == (UploadStatus.SETTLED, {"f1", "f2"})
@@ -82,9 +82,9 @@ def test_files_that_nobody_was_told_to_read_are_read_after_a_sweep(world: World)
 def test_windows_of_an_early_part_that_were_lost_are_sent_by_the_sweep(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(8))))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     world.windows.delete(world.first_window(world.windows.groups()[0]))
     world.drain()
     assert found(world, sent).status is PENDING
@@ -96,14 +96,14 @@ def test_windows_of_an_early_part_that_were_lost_are_sent_by_the_sweep(
 def test_a_load_that_takes_longer_than_a_call_is_resumed_in_several(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(20))))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     lose_windows(world)
     sweep_after(world, 31 * MINUTE)
     calls = 0
-    while world.orders:
-        assert world.start_order(world.orders[0], steps=3).run().error is None
+    while world.tasks:
+        assert world.start_task(world.tasks[0], steps=3).run().error is None
         calls += 1
     world.drain()
     assert calls >= 4
@@ -112,7 +112,7 @@ def test_a_load_that_takes_longer_than_a_call_is_resumed_in_several(
 
 def test_what_was_settled_and_never_published_is_published_after_a_sweep(world: World) -> None:
     sent = started(world, lines(add("f1")))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     (group,) = world.windows.groups()
     world.start_apply(group).run()
     (uid,) = world.settled.groups()
@@ -130,21 +130,21 @@ def test_the_sweep_that_the_schedule_asks_for_is_done_by_intake(world: World) ->
     lose_windows(world)
     world.now += 31 * MINUTE
     world.let_five_minutes_pass()
-    world.start_order(Sweep(at=world.now)).run()
+    world.start_task(Sweep(at=world.now)).run()
     world.drain()
     assert set(content(world)) == {"f1"}
 
 
 def test_a_retry_whose_sender_died_is_finished_by_the_sweep(world: World) -> None:
     sent = started(world, lines(add("f1")))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     for group in world.windows.groups():
         world.bury(world.first_window(group))
     world.drain()
     world.now += timedelta(days=90)
     retry.retry(world.process(), **where(), upload=sent)
-    lose_orders(world)
-    assert [order.upload for order in sweep_after(world, 31 * MINUTE)] == [sent]
+    lose_tasks(world)
+    assert [task.upload for task in sweep_after(world, 31 * MINUTE)] == [sent]
     world.drain()
     assert (found(world, sent).status, set(content(world))) == (UploadStatus.SETTLED, {"f1"})
 
@@ -156,7 +156,7 @@ def test_rows_that_cannot_be_applied_for_days_fail_and_can_be_retried(world: Wor
     sent = send(world, add("f1")).upload
     lose_windows(world)
     world.now += resume.GIVES_UP
-    world.start_order(ResumeUpload(uid=_uid(world), upload=sent)).run()
+    world.start_task(ResumeUpload(uid=_uid(world), upload=sent)).run()
     world.drain()
     assert (found(world, sent).status, found(world, sent).windows_failed) == (UploadStatus.FAILED, 1)
     retry.retry(world.process(), **where(), upload=sent)
@@ -167,13 +167,13 @@ def test_rows_that_cannot_be_applied_for_days_fail_and_can_be_retried(world: Wor
 def test_a_file_that_cannot_be_read_for_days_ends_where_it_was_read_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     sent = started(world, lines(*(add(f"f{number}") for number in range(6))))
-    world.start_order(world.orders[0], steps=2).run()
-    lose_orders(world)
+    world.start_task(world.tasks[0], steps=2).run()
+    lose_tasks(world)
     world.drain()
     world.now += resume.GIVES_UP
-    world.start_order(ResumeUpload(uid=_uid(world), upload=sent)).run()
+    world.start_task(ResumeUpload(uid=_uid(world), upload=sent)).run()
     world.drain()
     ended = found(world, sent)
     assert (ended.status, ended.applied, ended.rejected) == (UploadStatus.PARTIAL, 4, 1)
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_for_days_ends_where_it_was_read_to(
 def test_an_upload_that_was_never_completed_fails_in_the_end(world: World) -> None:
     receipt = announced(world, "a")
     assert sweep_after(world, timedelta(days=6)) == []
-    assert [order.upload for order in sweep_after(world, timedelta(days=1))] == [receipt.upload]
+    assert [task.upload for task in sweep_after(world, timedelta(days=1))] == [receipt.upload]
     world.drain()
     ended = found(world, receipt.upload)
     assert (ended.status, ended.version) == (UploadStatus.FAILED, None)
@@ -199,14 +199,14 @@ def test_an_upload_that_failed_for_its_age_cannot_be_completed(world: World) -> 
     put(world, receipt, lines(add("f1")))
     with pytest.raises(Conflict) as refusal:
         complete(world, receipt)
-    assert (refusal.value.code, world.orders) == ("upload_expired", [])
+    assert (refusal.value.code, world.tasks) == ("upload_expired", [])
 
 
 def test_an_upload_that_is_completed_while_it_is_found_too_old_goes_on(world: World) -> None:
     receipt = announced(world, "a")
     put(world, receipt, lines(add("f1")))
     world.now += timedelta(days=7)
-    late = world.start_order(ResumeUpload(uid=_uid(world), upload=receipt.upload))
+    late = world.start_task(ResumeUpload(uid=_uid(world), upload=receipt.upload))
     while late.calls[-1] != "dynamodb.PutItem":
         late.step()
     complete(world, receipt)
@@ -233,10 +233,10 @@ def test_completing_again_tells_only_of_files_that_are_still_to_be_read(world: W
     receipt = announced(world, "a", "b")
     put(world, receipt, lines(add("f1")), lines(add("f2")))
     complete(world, receipt)
-    world.start_order(world.orders[0]).run()
-    lose_orders(world)
+    world.start_task(world.tasks[0]).run()
+    lose_tasks(world)
     complete(world, receipt)
-    assert [order.file for order in world.orders if isinstance(order, ReadFile)] == [1]
+    assert [task.file for task in world.tasks if isinstance(task, ReadFile)] == [1]
 
 
 def test_an_upload_in_a_request_has_no_files_to_complete(world: World) -> None:

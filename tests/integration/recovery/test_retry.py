@@ -29,9 +29,9 @@ def give_up_first_window(world: World) -> None:
 
 def give_up_all(world: World) -> None:
     """Have all windows given up that are waiting, or come to wait."""
-    while world.windows.groups() or world.orders:
-        for order in list(world.orders):
-            assert world.start_order(order).run().error is None
+    while world.windows.groups() or world.tasks:
+        for task in list(world.tasks):
+            assert world.start_task(task).run().error is None
         for group in world.windows.groups():
             world.bury(world.first_window(group))
     world.drain()
@@ -135,9 +135,9 @@ def test_a_retried_row_gives_way_to_an_upload_that_was_accepted_after_it(world: 
 def test_a_retried_row_of_a_file_gives_way_to_a_later_line_of_the_file(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), modify("f1", metadata={"n": 2, "m": 2}), add("f1", n=3)))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     (group,) = world.windows.groups()
     first, second, third = list(world.windows.waiting[group])
     world.bury(first)
@@ -148,15 +148,15 @@ def test_a_retried_row_of_a_file_gives_way_to_a_later_line_of_the_file(
     retry_upload(world, sent)
     world.drain()
     assert content(world)["f1"] == {"n": 3}
-    assert second.turn.is_before(third.turn)
+    assert second.token.is_before(third.token)
 
 
 def test_a_later_line_that_is_retried_does_not_give_way_to_an_earlier_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), modify("f1", metadata={"m": 2})))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     (group,) = world.windows.groups()
     world.bury(world.windows.waiting[group][1])
     world.drain()
@@ -169,9 +169,9 @@ def test_a_later_line_that_is_retried_does_not_give_way_to_an_earlier_one(
 def test_an_earlier_line_that_is_retried_does_not_undo_a_later_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     sent = started(world, lines(add("f1", n=1), add("f1", n=2)))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     (group,) = world.windows.groups()
     world.bury(world.first_window(group))
     world.drain()
@@ -184,7 +184,7 @@ def test_an_earlier_line_that_is_retried_does_not_undo_a_later_one(
 def test_an_upload_of_many_parts_is_retried_by_intake_in_as_many_calls_as_it_takes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 5)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     rows = [add(f"f{number}", n=number) for number in range(30)]
     sent = started(world, lines(*rows[:20]), lines(*rows[20:], add("")))
     give_up_all(world)
@@ -192,10 +192,10 @@ def test_an_upload_of_many_parts_is_retried_by_intake_in_as_many_calls_as_it_tak
     assert (failed.status, failed.failed, failed.windows_failed) == (UploadStatus.FAILED, 30, failed.windows)
     retry_upload(world, sent)
     calls = 0
-    while world.orders:
-        (order,) = world.orders
-        assert isinstance(order, ResumeUpload)
-        assert world.start_order(order, steps=3).run().error is None
+    while world.tasks:
+        (task,) = world.tasks
+        assert isinstance(task, ResumeUpload)
+        assert world.start_task(task, steps=3).run().error is None
         calls += 1
     assert calls >= 3
     world.drain()
@@ -206,13 +206,13 @@ def test_an_upload_of_many_parts_is_retried_by_intake_in_as_many_calls_as_it_tak
 
 
 def test_the_totals_of_files_that_are_retried_twice_add_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 10)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 10)
     sent = started(world, lines(*(add(f"f{number}") for number in range(30))))
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     give_up_first_window(world)
     for _ in range(2):
         retry_upload(world, sent)
-        world.start_order(world.orders[0]).run()
+        world.start_task(world.tasks[0]).run()
         give_up_first_window(world)
     retry_upload(world, sent)
     world.drain()
@@ -243,7 +243,7 @@ def test_a_dataset_says_that_frames_are_being_deleted_while_a_retry_of_files_doe
     sent = started(world, lines(delete("f1")))
     give_up_all(world)
     retry_upload(world, sent)
-    assert world.start_order(world.orders[0]).run().error is None
+    assert world.start_task(world.tasks[0]).run().error is None
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).activity.deleting
     world.drain()
     assert content(world) == {}
@@ -301,15 +301,15 @@ def test_a_retried_row_of_a_file_does_not_give_way_to_what_came_before_the_file_
 
 
 def test_an_order_of_an_earlier_retry_does_not_end_a_later_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     sent = started(world, lines(*(add(f"f{number}") for number in range(6))))
     give_up_all(world)
     retry_upload(world, sent)
-    world.start_order(world.orders[0], steps=3).run()
-    (stale,) = world.orders
+    world.start_task(world.tasks[0], steps=3).run()
+    (stale,) = world.tasks
     give_up_all(world)
     retry_upload(world, sent)
-    world.start_order(stale).run()
+    world.start_task(stale).run()
     world.drain()
     done = found(world, sent)
     assert (done.status, done.windows_failed) == (UploadStatus.SETTLED, 0)

@@ -127,13 +127,13 @@ def test_a_dropped_file_is_rejected_with_the_reason(world: World) -> None:
     assert drop(world, KEY, lines(add("f1"))) is None
     (rejected,) = drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items
     assert "was archived by 'ann'" in rejected.reason
-    assert world.orders == []
+    assert world.tasks == []
 
 
 def test_a_file_that_was_taken_before_goes_on(world: World) -> None:
     taken = drop(world, KEY, lines(add("f1")))
     archived(world)
-    world.orders.clear()  # as if the first invocation had died before it sent its order
+    world.tasks.clear()  # as if the first invocation had died before it sent its order
     again = drop(world, KEY, lines(add("f1")))
     assert taken is not None
     assert again is not None

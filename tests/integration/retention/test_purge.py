@@ -223,9 +223,9 @@ def test_a_read_of_versions_that_was_under_way_ends_in_words(world: World, steps
 def test_the_sweep_passes_over_an_upload_that_went_with_it(world: World) -> None:
     announced(world, "never-put.jsonl")
     world.now += timedelta(days=8)
-    (order,) = resume.sweep(world.process(), world.now)
+    (task,) = resume.sweep(world.process(), world.now)
     purged(world)
-    assert resume.resume(world.process(), order, lambda: True) is None
+    assert resume.resume(world.process(), task, lambda: True) is None
 
 
 # Broken off and begun again
@@ -411,8 +411,8 @@ def test_a_clone_that_did_not_get_all_can_still_get_it(world: World) -> None:
     made, filling = clone(world, "copy")
     (execution,) = world.transfers()
     world.run_transfer(execution)
-    for order in list(world.orders):
-        world.start_order(order).run()
+    for task in list(world.tasks):
+        world.start_task(task).run()
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
     archived(world)

@@ -12,7 +12,7 @@ from tidemark.domain.errors import NotFound, Unavailable
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.versions import Version
-from tidemark.domain.windows import Settled, Turn, Window
+from tidemark.domain.windows import FencingToken, Window, WindowSettled
 from tidemark.recovery import dead_letters
 from tidemark.shards import apply
 from tidemark.uploads import follow
@@ -43,8 +43,8 @@ def sent(world: World, *rows: Any, key: str | None = None) -> Sent:
     return Sent(receipt.upload, message)
 
 
-def apply_now(world: World, window: Window, turn: Turn) -> Settled:
-    return apply.apply_window(world.process(), window, turn)
+def apply_now(world: World, window: Window, token: FencingToken) -> WindowSettled:
+    return apply.apply_window(world.process(), window, token)
 
 
 def frame(world: World, frame_id: str = "f1") -> Frame:
@@ -133,18 +133,18 @@ def test_a_row_is_held_against_its_frame_as_it_is_in_its_turn(world: World) -> N
 
 
 def test_a_window_delivered_again_changes_nothing_and_is_answered_as_before(world: World) -> None:
-    window, turn = sent(world, add("f1", "l1")).window, Turn(1, 1)
-    first = apply_now(world, window, turn)
+    window, token = sent(world, add("f1", "l1")).window, FencingToken(1, 1)
+    first = apply_now(world, window, token)
     before = world.writes
-    assert apply_now(world, window, turn) == first
+    assert apply_now(world, window, token) == first
     assert world.writes == before
 
 
 def test_a_window_delivered_again_after_later_ones_is_answered_as_before(world: World) -> None:
     early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
-    first = apply_now(world, early.window, early.message.turn)
-    apply_now(world, late.window, late.message.turn)
-    assert apply_now(world, early.window, early.message.turn) == first
+    first = apply_now(world, early.window, early.message.token)
+    apply_now(world, late.window, late.message.token)
+    assert apply_now(world, early.window, early.message.token) == first
     world.drain()
     assert frame(world).metadata == {"city": "Rome"}
 
@@ -152,13 +152,13 @@ def test_a_window_delivered_again_after_later_ones_is_answered_as_before(world: 
 def test_a_window_that_was_given_up_stays_so(world: World) -> None:
     late = sent(world, add("f1"))
     given_up = dead_letters.give_up(world.process(), late.window)
-    assert apply_now(world, late.window, late.message.turn) == given_up
+    assert apply_now(world, late.window, late.message.token) == given_up
     assert given_up.failed == 1
 
 
 def test_a_window_that_was_applied_cannot_be_given_up(world: World) -> None:
     late = sent(world, add("f1"))
-    applied = apply_now(world, late.window, late.message.turn)
+    applied = apply_now(world, late.window, late.message.token)
     assert dead_letters.give_up(world.process(), late.window) == applied
     assert applied.applied == 1
 
@@ -168,17 +168,17 @@ def test_a_window_that_was_applied_cannot_be_given_up(world: World) -> None:
 
 def test_a_window_whose_turn_has_passed_is_refused_and_changes_nothing(world: World) -> None:
     early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
-    apply_now(world, late.window, late.message.turn)
+    apply_now(world, late.window, late.message.token)
     before = world.writes
-    with pytest.raises(apply.OutOfTurn):
-        apply_now(world, early.window, early.message.turn)
+    with pytest.raises(apply.StaleDelivery):
+        apply_now(world, early.window, early.message.token)
     assert world.writes == before
 
 
-@pytest.mark.parametrize("turn", [Turn(5, 1), Turn(1, 5), Turn(9, 9)], ids=repr)
-def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(world: World, turn: Turn) -> None:
-    apply_now(world, sent(world, add("f1")).window, Turn(3, 3))
-    assert apply_now(world, sent(world, delete("f1")).window, turn).applied == 1
+@pytest.mark.parametrize("turn", [FencingToken(5, 1), FencingToken(1, 5), FencingToken(9, 9)], ids=repr)
+def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(world: World, token: FencingToken) -> None:
+    apply_now(world, sent(world, add("f1")).window, FencingToken(3, 3))
+    assert apply_now(world, sent(world, delete("f1")).window, token).applied == 1
 
 
 # Sent again
@@ -215,8 +215,8 @@ def test_a_row_sent_again_is_applied_where_nobody_changed_its_frame_meanwhile(wo
 
 def test_a_row_sent_once_applies_in_the_order_of_the_queue(world: World) -> None:
     early, late = sent(world, add("f1", city="Oslo")), sent(world, add("f1", city="Rome"))
-    apply_now(world, late.window, Turn(1, 1))
-    assert apply_now(world, early.window, Turn(2, 2)).applied == 1
+    apply_now(world, late.window, FencingToken(1, 1))
+    assert apply_now(world, early.window, FencingToken(2, 2)).applied == 1
 
 
 # At once
@@ -232,8 +232,8 @@ def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> 
 
 
 def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
-    others = [sent(world, add("f1", turn=turn)) for turn in range(apply.RACES)]
-    last = sent(world, add("f1", turn=apply.RACES))
+    others = [sent(world, add("f1", token=token)) for token in range(apply.RACES)]
+    last = sent(world, add("f1", token=apply.RACES))
     outrun = world.redeliver(last.message)
     for other in others:
         before_its_commit(outrun)

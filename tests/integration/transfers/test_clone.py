@@ -131,8 +131,8 @@ def test_a_clone_that_is_not_whole_is_in_no_version_until_a_retry(world: World) 
     upload(world, *(add(f"frame-{number}") for number in range(10)))
     _, begun = clone(world, "copy")
     world.run_transfer(world.transfers()[0])
-    for order in list(world.orders):
-        world.start_order(order).run()
+    for task in list(world.tasks):
+        world.start_task(task).run()
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
     after = followed(world, begun.id, dataset="copy")

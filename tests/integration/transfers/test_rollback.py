@@ -127,7 +127,7 @@ def test_an_upload_that_was_accepted_before_and_is_applied_after_stays(world: Wo
     for group, messages in waiting.items():
         world.windows.waiting[group] = messages
         for message in messages:
-            message.turn = message.turn._replace(sequence=99, sent_at=99)
+            message.token = message.token._replace(sequence=99, sent_at=99)
     world.drain()
     assert set(state(world, "LATEST")) == {"a", "late"}
 
@@ -149,8 +149,8 @@ def test_the_last_window_looks_at_no_frame_that_the_others_have_restored(world: 
     upload(world, *(add(f"frame-{number:03}", n=1) for number in range(40)))
     roll_back(world, 1)
     world.run_transfer(world.transfers()[0])
-    for order in list(world.orders):
-        world.start_order(order).run()
+    for task in list(world.tasks):
+        world.start_task(task).run()
     for group in world.windows.groups():
         while len(world.windows.waiting[group]) > 1:
             world.start_apply(group).run()
@@ -276,8 +276,8 @@ def bury_last_windows(world: World) -> int:
 def released(world: World) -> None:
     """The windows of the roll back that was begun are on their way."""
     world.run_transfer(world.transfers()[0])
-    for order in list(world.orders):
-        world.start_order(order).run()
+    for task in list(world.tasks):
+        world.start_task(task).run()
 
 
 def test_a_window_that_comes_after_the_last_one_does_not_undo_what_came_after_the_roll_back(world: World) -> None:
@@ -291,7 +291,7 @@ def test_a_window_that_comes_after_the_last_one_does_not_undo_what_came_after_th
     world.drain()
     upload(world, add("a", n=2))
     world.let_five_minutes_pass()
-    world.orders.append(ResumeUpload(uid=window_of(early).dataset, upload=begun.id))
+    world.tasks.append(ResumeUpload(uid=window_of(early).dataset, upload=begun.id))
     world.drain()
     after = followed(world, begun.id)
     assert (after.status, after.dropped) == (UploadStatus.SETTLED, 1)
@@ -304,11 +304,11 @@ def test_windows_that_are_sent_again_before_the_last_one_had_its_turn_give_way_t
     begun = roll_back(world, 1)
     send(world, add("a", n=2))
     world.run_transfer(world.transfers()[0])
-    order = world.orders[0]
-    lost = world.start_order(order)
+    task = world.tasks[0]
+    lost = world.start_task(task)
     lost.crash(after=False)
     apply_all(world)
-    world.start_order(order).run()
+    world.start_task(task).run()
     world.drain()
     after = followed(world, begun.id)
     assert (after.applied, after.dropped) == (1, 0)

@@ -32,8 +32,8 @@ def go_on(world: World, steps: int) -> None:
             execution = world.transfers()[0]
             left = [one for one in execution.input["shards"] if one not in world.read[execution.name]]
             world.start_step(execution, left[0] if left else None, 1).run()
-        elif world.orders:
-            world.start_order(world.orders[0]).run()
+        elif world.tasks:
+            world.start_task(world.tasks[0]).run()
         elif world.windows.groups():
             world.start_apply(world.windows.groups()[0]).run()
 

@@ -58,7 +58,7 @@ def mixed(world: World) -> str:
 def test_a_file_holds_the_errors_as_they_are_listed(
     world: World, monkeypatch: pytest.MonkeyPatch, part_rows: int
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", part_rows)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", part_rows)
     upload_id = mixed(world)
     file = written(world, upload_id)
     assert listed(world, file) == [error.model_dump() for error in errors(world, upload_id)]
@@ -115,7 +115,7 @@ def test_a_file_holds_as_many_errors_as_there_may_be_and_says_if_that_is_not_all
 def test_a_file_that_would_take_too_long_holds_what_was_read_in_time_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     upload_id = sent(world, lines(6, 7, 8, 9, 10, 11)).id
     looks = iter([True, True, False])
     file = written(world, upload_id, has_time=lambda: next(looks))

@@ -140,8 +140,8 @@ def test_rows_in_pages_are_the_rows_each_once(world: World, limit: int) -> None:
 def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 2)
-    monkeypatch.setattr(upload_rows, "PARTS_AT_ONCE", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
+    monkeypatch.setattr(upload_rows, "CHUNKS_AT_ONCE", 2)
     settled = sent(world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2")))
     found = pages(listing(world, settled.id, limit))
     assert [(row.file, row.row, row.frame_id, row.outcome) for page in found for row in page] == [
@@ -157,8 +157,8 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
 
 
 def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_reader, "PART_ROWS", 1)
-    monkeypatch.setattr(upload_rows, "PARTS_ON_A_PAGE", 2)
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(upload_rows, "MAX_PAGE_CHUNKS", 2)
     settled = sent(world, lines(*(add(f"f{number}") for number in range(5))))
     found = pages(listing(world, settled.id))
     assert [[row.row for row in page] for page in found] == [[1, 2], [3, 4], [5]]

@@ -18,7 +18,7 @@ from tests.support import diffing
 from tests.support.replaying import replayed
 from tests.support.strategies import Json
 from tidemark.domain.diffs import FrameDiff
-from tidemark.domain.frames.changes import PartChanges
+from tidemark.domain.frames.changes import ItemChanges
 from tidemark.shards import frame_versions
 from tidemark.versions import changed_frames, frames
 
@@ -78,7 +78,7 @@ def applied(before: State, items: list[FrameDiff]) -> State:
     return after
 
 
-def swapped_parts(parts: PartChanges) -> dict[str, Any]:
+def swapped_parts(parts: ItemChanges) -> dict[str, Any]:
     return {
         "added": parts.removed,
         "removed": parts.added,
@@ -86,7 +86,7 @@ def swapped_parts(parts: PartChanges) -> dict[str, Any]:
     }
 
 
-def told_parts(parts: PartChanges) -> dict[str, Any]:
+def told_parts(parts: ItemChanges) -> dict[str, Any]:
     return {
         "added": parts.added,
         "removed": parts.removed,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from functions.api import handler
-from functions.api.http.openapi import describe
+from functions.api.openapi import describe
 from tests.simulation.gateway import BASE
 
 JSON = "application/json"

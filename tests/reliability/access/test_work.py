@@ -45,5 +45,5 @@ def test_orders_to_read_files_are_of_the_dataset_of_the_path(deployment: Deploym
     backend.s3.put_object(Bucket=backend.bucket, Key=f"uploads/{deployment.uids[OWN]}/{upload}/0000", Body=b"{}")
     complete = operation("completeUpload").request(deployment.own | {"upload": upload})
     assert deployment.send(complete, deployment.tokens["write"]).status == 202
-    orders = [order.model_dump() for order in deployment.world.orders]
-    assert [(order["uid"], order["upload"]) for order in orders] == [(deployment.uids[OWN], upload)]
+    tasks = [task.model_dump() for task in deployment.world.tasks]
+    assert [(task["uid"], task["upload"]) for task in tasks] == [(deployment.uids[OWN], upload)]

@@ -86,7 +86,7 @@ def check_all_settled(world: World, model: DatasetModel) -> None:
         upload = store.find(backend, model.uid, upload_id)
         if upload is not None and upload.status is not UploadStatus.WAITING:
             assert upload.status is not UploadStatus.PENDING, f"{upload} never settled (6)"
-            assert upload.windows_settled == upload.windows or upload.has_parts, f"{upload} lacks windows (6)"
+            assert upload.windows_settled == upload.windows or upload.is_chunked, f"{upload} lacks windows (6)"
     assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
 
 
@@ -116,7 +116,7 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
 def _exactly_once(commits: list[_Commit]) -> None:
     """Exactly once (3): a window is one commit; what the last one of a roll back finds may take several."""
     of_rows = [commit for commit in commits if commit.window.plan.restore is None]
-    applied = [(commit.window.upload, commit.window.part, commit.window.plan.number) for commit in of_rows]
+    applied = [(commit.window.upload, commit.window.chunk, commit.window.plan.number) for commit in of_rows]
     assert len(applied) == len(set(applied)), f"a window was applied twice (3): {applied}"
     for commit in of_rows:
         assert commit.marker is not None, f"window {commit.window.id} was applied and has no marker (3)"
@@ -151,7 +151,7 @@ def _is_later(one: Window, other: Window) -> bool:
     """Whether a window was accepted after another one: in a later upload, or further on in the same file."""
     if one.upload != other.upload:
         return one.accepted_at > other.accepted_at
-    return (one.part, one.plan.number) > (other.part, other.plan.number)
+    return (one.chunk, one.plan.number) > (other.chunk, other.plan.number)
 
 
 def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:

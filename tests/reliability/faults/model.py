@@ -145,7 +145,7 @@ def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
 
 def resume(world: World, model: DatasetModel, upload_id: str) -> None:
     """Have an upload resumed, as the sweep does."""
-    world.orders.append(ResumeUpload(uid=model.uid, upload=upload_id))
+    world.tasks.append(ResumeUpload(uid=model.uid, upload=upload_id))
 
 
 def is_recorded(world: World, model: DatasetModel, upload_id: str) -> bool:

@@ -90,7 +90,7 @@ def _send_file(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 def _read_file(world: Deployment, dataset: DatasetModel) -> Invocation:
     _send_file(world, dataset).run()
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _settle_file(world: Deployment, dataset: DatasetModel) -> Invocation:
@@ -116,7 +116,7 @@ def _retry_file(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 def _reopen_file(world: Deployment, dataset: DatasetModel) -> Invocation:
     _retry_file(world, dataset).run()
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _resume_file(world: Deployment, dataset: DatasetModel) -> Invocation:
@@ -124,7 +124,7 @@ def _resume_file(world: Deployment, dataset: DatasetModel) -> Invocation:
     world.windows.waiting.clear()
     world.let_five_minutes_pass()
     model.resume(world, dataset, next(reversed(dataset.submissions)))
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _batch_submit(world: Deployment, dataset: DatasetModel) -> Invocation:
@@ -138,12 +138,12 @@ def _batch_apply(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 def _batch_read(world: Deployment, dataset: DatasetModel) -> Invocation:
     requests.start_file(world, dataset, [*FIRST, _add("f0", "dog")], "batch").run()
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _batch_release(world: Deployment, dataset: DatasetModel) -> Invocation:
     _batch_read(world, dataset).run()
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _batch_publish(world: Deployment, dataset: DatasetModel) -> Invocation:
@@ -182,7 +182,7 @@ def _fail(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 def _send(world: Deployment, dataset: DatasetModel) -> Invocation:
     _finish(world, dataset).run()
-    return world.start_order(world.orders[0])
+    return world.start_task(world.tasks[0])
 
 
 def _restore(world: Deployment, dataset: DatasetModel) -> Invocation:
@@ -191,7 +191,7 @@ def _restore(world: Deployment, dataset: DatasetModel) -> Invocation:
     requests.start_submit(world, dataset, THIRD, "meanwhile").run()
     world.start_apply(world.windows.groups()[0]).run()
     world.start_step(world.transfers()[0], None).run()
-    world.start_order(world.orders[0]).run()
+    world.start_task(world.tasks[0]).run()
     group = world.windows.groups()[0]
     while not Window.model_validate_json(world.first_window(group).body).plan.restore:
         world.start_apply(group).run()
@@ -271,7 +271,11 @@ class Case:
 @contextmanager
 def _world() -> Iterator[Deployment]:
     """A world in which files and shards are read in several parts."""
-    with patch.object(file_reader, "PART_ROWS", 4), patch.object(workflow, "PAGE_ROWS", 2), new_deployment() as world:
+    with (
+        patch.object(file_reader, "MAX_CHUNK_ROWS", 4),
+        patch.object(workflow, "PAGE_ROWS", 2),
+        new_deployment() as world,
+    ):
         yield world
 
 

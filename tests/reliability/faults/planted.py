@@ -47,7 +47,7 @@ def sent_first(stack: ExitStack, _: Deployment) -> None:
 
     def sending(backend: Backend, *arguments: Any, **named: Any) -> Written:
         written = write(backend, *arguments, **named)
-        if not written.part.name:
+        if not written.chunk.name:
             queues.send_windows(backend, written.windows)
         return written
 

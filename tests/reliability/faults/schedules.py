@@ -30,11 +30,11 @@ from tidemark.aws.table import TransactionRefused
 from tidemark.domain import windows
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.intake_tasks import Order, ResumeUpload, Sweep
+from tidemark.domain.intake_tasks import IntakeTask, ResumeUpload, Sweep
 from tidemark.domain.uploads import UploadStatus
 from tidemark.ingest import file_reader
 from tidemark.shards import restore
-from tidemark.shards.apply import OutOfTurn
+from tidemark.shards.apply import StaleDelivery
 from tidemark.transfers import workflow
 from tidemark.uploads import records as upload_records
 
@@ -48,7 +48,7 @@ CHECKED = 0.04
 SWEEPS = 12
 """Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
 MOST_CLONES = 2
-EXPECTED = (Crash, Refused, OutOfTurn, Unavailable, EventsRefused, TransactionRefused, BotoCoreError, ClientError)
+EXPECTED = (Crash, Refused, StaleDelivery, Unavailable, EventsRefused, TransactionRefused, BotoCoreError, ClientError)
 """How an invocation may end that is disturbed: what was asked of it comes again."""
 
 
@@ -122,7 +122,7 @@ class _Schedule:
         size = random.randint(1, 3)
         for module in (windows, restore):
             stack.enter_context(patch.object(module, "MAX_WINDOW_FRAMES", size))
-        stack.enter_context(patch.object(file_reader, "PART_ROWS", 2))
+        stack.enter_context(patch.object(file_reader, "MAX_CHUNK_ROWS", 2))
         stack.enter_context(patch.object(workflow, "PAGE_ROWS", 2))
         shards = random.choice([1, 1, 2, 3])
         self.datasets = [model.create_dataset(world, name, "train", shards) for name in ("ours", "theirs")]
@@ -166,7 +166,7 @@ class _Schedule:
             (1.5, free, self._roll_back),
             (0.7, free and len(self._clones) < MOST_CLONES, self._clone),
             (1.5, free, self._read),
-            (8, free and bool(world.orders), self._follow_order),
+            (8, free and bool(world.tasks), self._follow_task),
             (0.6, True, self._sweep),
             (0.6, bool(known), self._resume),
             (8, free and bool(world.transfers()), self._go_on_with_workflow),
@@ -228,18 +228,18 @@ class _Schedule:
         versions = ["LATEST", "LATEST", *map(str, dataset.snapshots)]
         self._start(requests.start_read(self.world, dataset, random.choice(versions), random.randint(1, 3)))
 
-    def _follow_order(self, random: Random) -> None:
+    def _follow_task(self, random: Random) -> None:
         steps = random.choice([1, 2, 3, None])
-        self._start(self.world.start_order(random.choice(self.world.orders), steps))
+        self._start(self.world.start_task(random.choice(self.world.tasks), steps))
 
     def _sweep(self, _: Random) -> None:
-        self.world.orders.append(Sweep(at=self.world.now))
+        self.world.tasks.append(Sweep(at=self.world.now))
 
     def _resume(self, random: Random) -> None:
         dataset, upload = random.choice(self._uploads())
         if upload_records.find(self.world.process(), dataset.uid, upload) is not None:
-            order: Order = ResumeUpload(uid=dataset.uid, upload=upload)
-            self.world.orders.append(order)
+            task: IntakeTask = ResumeUpload(uid=dataset.uid, upload=upload)
+            self.world.tasks.append(task)
 
     def _go_on_with_workflow(self, random: Random) -> None:
         """A step of a workflow: the next page of a shard, or its end, once all of them are done."""
@@ -377,7 +377,7 @@ class _Schedule:
             if not self._pending():
                 break
             self.world.now += timedelta(minutes=15)
-            self.world.orders.append(Sweep(at=self.world.now))
+            self.world.tasks.append(Sweep(at=self.world.now))
         self._check()
         for dataset in self.datasets:
             invariants.check_all_settled(self.world, dataset)

@@ -14,7 +14,7 @@ from tests.reliability.faults.oracle import Row
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World, new_world
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
-from tidemark.shards.apply import OutOfTurn
+from tidemark.shards.apply import StaleDelivery
 
 Scenario = Callable[[World, DatasetModel], tuple[Invocation, Callable[[], None]]]
 """Starts the invocation that is overtaken; answers it and the overtaking."""
@@ -126,7 +126,7 @@ def test_an_invocation_that_is_overtaken_changes_nothing_that_it_should_not(scen
             finished = overtaken.finished
             overtake()
             invariants.check(world, dataset)
-            assert overtaken.run().error is None or isinstance(overtaken.error, OutOfTurn)
+            assert overtaken.run().error is None or isinstance(overtaken.error, StaleDelivery)
             world.drain()
             invariants.check(world, dataset)
             invariants.check_all_settled(world, dataset)

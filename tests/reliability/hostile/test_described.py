@@ -3,7 +3,7 @@
 import pytest
 
 from functions.api import handler
-from functions.api.http.openapi import describe
+from functions.api.openapi import describe
 from functions.api.resources import projects
 from tests.reliability.hostile.described import ANYTHING, Driven, Named, config, drive, only
 from tests.reliability.hostile.in_process import application

@@ -22,7 +22,7 @@ class ValueChange(BaseModel):
     after: Any
 
 
-class PartChange(BaseModel):
+class ItemChange(BaseModel):
     """A label, sensor or coordinate frame that is in both states and differs."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,14 +34,14 @@ class PartChange(BaseModel):
     after: Json
 
 
-class PartChanges(BaseModel):
+class ItemChanges(BaseModel):
     """What became of a list of labels, sensors or coordinate frames."""
 
     model_config = ConfigDict(frozen=True)
 
     added: tuple[Json, ...] = ()
     removed: tuple[Json, ...] = ()
-    modified: tuple[PartChange, ...] = ()
+    modified: tuple[ItemChange, ...] = ()
     order: tuple[str, ...] | None = None
     """All ids in their new order, if it is not: those that stayed in their old order, then those that came."""
 
@@ -56,9 +56,9 @@ class FrameChange(BaseModel):
     """Capture time, device, position, embedding: those that differ."""
     metadata: dict[str, ValueChange]
     """Metadata fields that differ."""
-    sensors: PartChanges
-    coordinate_frames: PartChanges
-    labels: PartChanges
+    sensors: ItemChanges
+    coordinate_frames: ItemChanges
+    labels: ItemChanges
 
 
 def changes(before: Json | None, after: Json | None) -> FrameChange:
@@ -101,16 +101,16 @@ def _values(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, ValueCh
     }
 
 
-def _parts(old: list[Json], new: list[Json]) -> PartChanges:
+def _parts(old: list[Json], new: list[Json]) -> ItemChanges:
     """Parts are told apart by their ids."""
     olds = {part["id"]: part for part in old}
     news = {part["id"]: part for part in new}
     expected = [*(found for found in olds if found in news), *(found for found in news if found not in olds)]
-    return PartChanges(
+    return ItemChanges(
         added=tuple(part for part in new if part["id"] not in olds),
         removed=tuple(part for part in old if part["id"] not in news),
         modified=tuple(
-            PartChange(id=found, fields=tuple(_values(olds[found], part)), before=olds[found], after=part)
+            ItemChange(id=found, fields=tuple(_values(olds[found], part)), before=olds[found], after=part)
             for found, part in news.items()
             if found in olds and not _same(olds[found], part)
         ),
