@@ -5,15 +5,14 @@ What the rows teach the dataset is recorded with the chunk, in one transaction: 
 taught nothing.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import project_records, schema_records
-from tidemark.catalog.schema_records import SchemaConflict, SchemaUpdate
+from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError, Unavailable
@@ -25,10 +24,8 @@ from tidemark.shards.packs import PackWriter
 from tidemark.uploads import chunks
 from tidemark.uploads.chunks import Chunk
 
-RACES = 8
-"""Times that rows are taken anew because another request taught the dataset new metadata fields meanwhile."""
-
-T = TypeVar("T")
+MAX_ATTEMPTS = 8
+"""Attempts at the same rows while other requests keep extending the dataset's schema."""
 
 Row = tuple[int, Any]
 """A row's number and its value, any parsed JSON."""
@@ -51,14 +48,14 @@ class Written(NamedTuple):
     windows: list[Window]
 
 
-def until_accepted(accept: Callable[[bool], T]) -> T:
-    """What `accept` answers; tried anew, then told to judge by fresh definitions, while others teach the dataset.
+def attempts() -> Iterator[bool]:
+    """Yields once per attempt at rows, to be ended by the first that meets no SchemaConflict.
 
-    Raises Unavailable.
+    Each item says whether to read definitions afresh, which all attempts but the first do. Raises Unavailable after
+    `MAX_ATTEMPTS`.
     """
-    for tried in range(RACES):
-        with suppress(SchemaConflict):
-            return accept(tried > 0)
+    for number in range(MAX_ATTEMPTS):
+        yield number > 0
     raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
 
 
@@ -84,14 +81,14 @@ def write(
     backend: Backend,
     dataset: Dataset,
     checked: Checked,
-    described: Callable[[Checked, int], Upload],
+    upload: Upload,
     *,
     name: str = "",
     body_digest: str = "",
 ) -> Written:
-    """Write accepted rows, their windows and the errors to a pack, and make the chunk of it.
+    """Writes accepted rows, their windows and the errors to a pack, and returns the chunk that they make.
 
-    `described` tells the upload with the counts of the chunk, from the rows and the number of windows.
+    `upload` has the counts of the chunk's rows; the number of its windows is set here.
     """
     pack = PackWriter(dataset.uid)
     plans = [
@@ -103,7 +100,7 @@ def write(
     pack.write(backend)
     chunk = Chunk(
         uid=dataset.uid,
-        upload=described(checked, len(plans)),
+        upload=upload.model_copy(update={"windows": len(plans)}),
         name=name,
         body_digest=body_digest,
         pack=pack.name,

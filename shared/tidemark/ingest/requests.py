@@ -7,14 +7,15 @@ different.
 """
 
 import uuid
+from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import dataset_records
+from tidemark.catalog.schema_records import SchemaConflict
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, RowError, TooLarge
@@ -41,7 +42,7 @@ def submit(
     (`malformed_json`, `duplicate_name`, `invalid_request`), and TooManyInFlight, but not for a repeat; a row that is
     wrong is not raised but listed in the receipt.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
         raise TooLarge(
             f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send the rows in several."
@@ -51,7 +52,10 @@ def submit(
     if chunk is None:
         backpressure.refuse_if_full(backend, found)
         rows = list(enumerate(_rows(body)))
-        receipt = chunk_writer.until_accepted(partial(_accept, backend, found, rows, body, actor, upload_id))
+        for fresh in chunk_writer.attempts():
+            with suppress(SchemaConflict):
+                receipt = _accept(backend, found, rows, body, actor, upload_id, fresh=fresh)
+                break
         if receipt is not None:
             return receipt
         chunk = chunks.get(backend, found.uid, upload_id)
@@ -59,7 +63,7 @@ def submit(
 
 
 def _accept(
-    backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, fresh: bool
+    backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, *, fresh: bool
 ) -> Receipt | None:
     """Record an upload and send its windows; None if it is on record already. Raises SchemaConflict, and Conflict for a
     BATCH dataset that is filled."""
@@ -68,13 +72,13 @@ def _accept(
     checked = chunk_writer.check(backend, dataset, rows, fresh=fresh)
     if batch and checked.errors:
         checked = checked._replace(accepted=[], schema_update=None)
-    described = partial(_described, dataset=dataset, upload_id=upload_id, actor=actor, now=backend.clock())
-    written = chunk_writer.write(backend, dataset, checked, described, body_digest=digest(body))
+    upload = _upload(dataset, checked, upload_id, actor, backend.clock())
+    written = chunk_writer.write(backend, dataset, checked, upload, body_digest=digest(body))
     fills = dataset_records.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
     try:
         if not chunks.create(backend, written.chunk, checked.schema_update, fills):
             return None
-    except TransactionRefused:
+    except ConditionFailed:
         raise batch_mode.sealed(dataset.name, None) from None
     queues.send_windows(backend, written.windows)
     return _receipt(written.chunk, checked.errors)
@@ -92,9 +96,7 @@ def _repeat(backend: Backend, chunk: Chunk, body: bytes) -> Receipt:
     return _receipt(chunk, chunks.rejected_rows(backend, chunk))
 
 
-def _described(
-    checked: Checked, windows: int, *, dataset: Dataset, upload_id: str, actor: str, now: datetime
-) -> Upload:
+def _upload(dataset: Dataset, checked: Checked, upload_id: str, actor: str, now: datetime) -> Upload:
     nothing = not checked.accepted
     wrong = len({error.row for error in checked.errors})
     return Upload(
@@ -111,7 +113,6 @@ def _described(
         rows=checked.total,
         rejected=checked.total - len(checked.accepted),
         labels=sum(row.labels for row in checked.accepted),
-        windows=windows,
     )
 
 
