@@ -29,7 +29,7 @@ def announce(backend: Backend, *, project: str, assets: Sequence[NewAsset]) -> A
 
     S3 holds who puts one to its size, its digest and its content type. Raises NotFound for an unknown project.
     """
-    project_records.project(backend, project)
+    project_records.get(backend, project)
     keys = [asset_key(project, asset) for asset in assets]
     found = backend.parallel(lambda key: bucket.find(backend, key), keys)
     return AnnouncedAssets(
@@ -50,7 +50,7 @@ def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAsse
     Raises NotFound for an unknown project and for assets that are not there, and InvalidRequest for a URL that is not
     of an asset of the project.
     """
-    project_records.project(backend, project)
+    project_records.get(backend, project)
     keys = [
         key_of(url, bucket=backend.bucket, project=project, pointer=f"/urls/{position}")
         for position, url in enumerate(urls)

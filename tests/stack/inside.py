@@ -219,4 +219,4 @@ def archived_long_ago(backend: Backend, project: str, dataset: str) -> None:
         assert before.archived_at is not None
         return before.model_copy(update={"archived_at": before.archived_at - timedelta(hours=1)})
 
-    dataset_records.redefine(backend, project, dataset, edit)
+    dataset_records.edit(backend, project, dataset, edit)

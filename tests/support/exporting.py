@@ -73,7 +73,7 @@ def files(world: World, form: ExportFormat, *, dataset: str = DATASET, project: 
 def contents(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, bytes]:
     """What the files of an export hold, by name."""
     backend = world.process()
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     return {
         file.name: bucket.read(backend, objects.export_key(uid, GOLDEN, form, file.name))
         for file in files(world, form, dataset=dataset, project=project)

@@ -32,7 +32,7 @@ def announced(world: World, *names: str, request: str | None = None, dataset: st
 def put(world: World, receipt: FileUploadReceipt, *contents: bytes, dataset: str = DATASET) -> None:
     """Put the files that were announced, as their sender does by the URLs."""
     backend = world.process()
-    uid = dataset_records.dataset(backend, PROJECT, dataset).uid
+    uid = dataset_records.get(backend, PROJECT, dataset).uid
     for number, content in enumerate(contents):
         key = f"uploads/{uid}/{receipt.upload}/{number:04d}"
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)

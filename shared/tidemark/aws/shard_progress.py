@@ -1,11 +1,11 @@
 """How far a workflow has come in each shard of a dataset, so that it can go on after anything."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Item, Key, dataset_pk, padded
+from tidemark.aws.keys import Item, Key, dataset_pk, padded
+from tidemark.aws.writes import Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,26 +45,14 @@ def find_all(backend: Backend, uid: str, work: str, shards: int) -> list[ShardTa
 
 
 def advance(backend: Backend, before: ShardTask, after: ShardTask) -> None:
-    """Record that a page is done. Raises TransactionRefused where another invocation has gone on from `before`."""
-    table.put_if(backend, replacement(backend, before, after))
+    """Record that a page is done. Raises ConditionFailed where another invocation has gone on from `before`."""
+    table.write(backend, replacement(backend, before, after))
 
 
-def replacement(backend: Backend, before: ShardTask, after: ShardTask) -> Any:
-    """The write that records that a page is done, on condition that nobody has gone on from `before`."""
-    item = {
-        "cursor": after.cursor,
-        "pages": after.pages,
-        "counted": after.counted,
-        "done": after.done,
-        "revision": before.revision + 1,
-    }
-    put = {"TableName": backend.table, "Item": table.put(_key(before.uid, before.work, before.shard), item)}
-    if before.revision == 0:
-        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
-    return put | {
-        "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
-    }
+def replacement(backend: Backend, before: ShardTask, after: ShardTask) -> Write:
+    """The write that records a finished page, on condition that no other invocation has gone on from `before`."""
+    item = {"cursor": after.cursor, "pages": after.pages, "counted": after.counted, "done": after.done}
+    return writes.revised(backend, _key(before.uid, before.work, before.shard), item, before.revision)
 
 
 def _key(uid: str, work: str, shard: int) -> Key:

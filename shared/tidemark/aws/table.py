@@ -1,43 +1,22 @@
-"""The table: its keys, and reads and transactions on its items.
-
-| item | PK | SK |
-|---|---|---|
-| project | `PROJECTS` | `{project}` |
-| class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
-| dataset state, schema, schema of a BATCH upload | `D#{uid}` | `META`, `SCHEMA`, `SCHEMA#{upload}` |
-| mutable clone of a BATCH dataset | `D#{uid}` | `MUTABLE` |
-| version | `D#{uid}` | `V#{number}` |
-| checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
-| schema and class map of its files, export | `D#{uid}` | `CS#{name}`, `CC#{name}`, `E#{name}#{format}` |
-| upload, chunk, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{chunk}`, `I#{upload}#{file}` |
-| shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
-| pack that is not to be deleted with it | `D#{uid}` | `K#{pack}` |
-| clone of it, datasets that it is a clone of | `D#{uid}` | `R#{clone uid}`, `SOURCES` |
-| shard head | `D#{uid}#{shard}` | `HEAD` |
-| commit | `D#{uid}#{shard}` | `C#{n}` |
-| window marker | `D#{uid}#{shard}` | `W#{window}` |
-| frame version | `D#{uid}#{shard}` | `F#{frame_id}#{n}` |
-
-Numbers in keys are zero-padded so that their order is that of the keys; ids cannot contain `#` (R5).
-"""
+"""Reads and writes of the table: every request to DynamoDB is made here, except those for API keys and throttling."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, TypeVar, cast
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from tidemark.aws import writes
 from tidemark.aws.backend import Backend
+from tidemark.aws.keys import Item, Key, marshal, unmarshal
+from tidemark.aws.writes import Write
 from tidemark.domain.errors import Unavailable
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", bound=BaseModel | None)
 
-Item = dict[str, Any]
-
-NUMBER_DIGITS = 12
 BATCH_GET_ITEMS = 100
 """Items in one BatchGetItem: DynamoDB's limit."""
 BATCH_WRITE_ITEMS = 25
@@ -47,23 +26,9 @@ DELETED_AT_ONCE = 1000
 ATTEMPTS = 8
 """Tries at a transaction, or at the rest of a batch, that met a conflict or throttling."""
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
-
-class Key(NamedTuple):
-    """The primary key of an item."""
-
-    pk: str
-    sk: str
-
-    def attributes(self) -> dict[str, Any]:
-        """The key as DynamoDB takes it."""
-        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
-
-
-class TransactionRefused(Exception):
-    """A transaction whose conditions did not hold. `failed` tells, for each of its writes, whether its own did not."""
+class ConditionFailed(Exception):
+    """Raised when a condition did not hold. `failed` says for each write of the transaction whether its own failed."""
 
     def __init__(self, failed: Sequence[bool]) -> None:
         super().__init__(f"conditions failed: {failed}")
@@ -75,41 +40,6 @@ class Contended(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The store is busy; send the same request again in a moment.")
-
-
-def padded(number: int) -> str:
-    """A number as part of a key."""
-    return f"{number:0{NUMBER_DIGITS}d}"
-
-
-def project_pk(project: str) -> str:
-    """Partition of a project's definitions."""
-    return f"P#{project}"
-
-
-def dataset_pk(uid: str) -> str:
-    """Partition of a dataset's state, versions and uploads."""
-    return f"D#{uid}"
-
-
-def shard_pk(uid: str, shard: int) -> str:
-    """Partition of one shard's log."""
-    return f"D#{uid}#{shard}"
-
-
-def marshal(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as DynamoDB takes it; attributes that are None are left out."""
-    return {name: _serialize(value) for name, value in item.items() if value is not None}
-
-
-def unmarshal(attributes: Mapping[str, Any]) -> Item:
-    """An item as Python values."""
-    return {name: _deserialize(value) for name, value in attributes.items()}
-
-
-def put(key: Key, item: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of an item to be written under `key`."""
-    return key.attributes() | marshal(item)
 
 
 def get(backend: Backend, key: Key, *, consistent: bool = True) -> Item | None:
@@ -228,57 +158,63 @@ def query_index(
     return [unmarshal(item) for item in answer["Items"]], unmarshal(last) if last else None
 
 
-def creation(backend: Backend, key: Key, item: Mapping[str, Any]) -> Any:
-    """A write of a transaction that makes an item, on condition that none exists under its key."""
-    return {
-        "Put": {
-            "TableName": backend.table,
-            "Item": put(key, item),
-            "ConditionExpression": "attribute_not_exists(PK)",
-        }
-    }
+def write(backend: Backend, request: Write) -> None:
+    """Makes one write. Waits, with jitter, while a transaction on the item is under way.
+
+    Raises ConditionFailed, and Contended when the transactions outlast all attempts.
+    """
+    ((kind, parameters),) = request.items()
+    make: Callable[..., object] = getattr(backend.dynamodb, METHODS[kind])
+
+    def attempt() -> None:
+        try:
+            make(**parameters)
+        except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+            raise ConditionFailed([True]) from None
+        except backend.dynamodb.exceptions.TransactionConflictException as error:
+            raise Contended from error
+
+    contention(backend)(attempt)
 
 
-def absence(backend: Backend, key: Key) -> Any:
-    """The part of a transaction that writes nothing, on condition that there is no item under a key."""
-    return {
-        "ConditionCheck": {
-            "TableName": backend.table,
-            "Key": key.attributes(),
-            "ConditionExpression": "attribute_not_exists(PK)",
-        }
-    }
+METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
+"""The client's method for each kind of write."""
 
 
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
-    """Write an item unless one exists under its key; tells whether it was written."""
+    """Stores an item unless one exists under its key. Returns whether it was stored."""
     try:
-        write_one(
-            backend,
-            backend.dynamodb.put_item,
-            TableName=backend.table,
-            Item=put(key, item),
-            ConditionExpression="attribute_not_exists(PK)",
-        )
-    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        write(backend, writes.new(backend, key, item))
+    except ConditionFailed:
         return False
     return True
 
 
-def write_one(backend: Backend, write: Callable[..., object], **request: Any) -> None:
-    """Make a write of one item, by the client's own method. Waits, with jitter, for transactions on the item to pass:
-    while one is under way, DynamoDB refuses other writes of its items.
+def edit(backend: Backend, key: Key, attribute: str, model: type[M], change: Callable[[M | None], C]) -> C:
+    """Replaces the model that an item stores as JSON in `attribute` by what `change` returns for it, and returns that.
 
-    Raises what the client raises, and Contended.
+    `change` gets None where there is no item; it may return None to leave it so. It is called again when somebody else
+    was faster. An unchanged model is not written. Raises what `change` raises, and Contended.
     """
 
-    def tried() -> None:
+    def attempt() -> C:
+        item = get(backend, key)
+        before = model.model_validate_json(item[attribute]) if item else None
+        after = change(before)
+        is_unchanged = after == before
+        if after is None or is_unchanged:
+            return after
+        text = after.model_dump_json()
         try:
-            write(**request)
-        except backend.dynamodb.exceptions.TransactionConflictException as error:
-            raise Contended from error
+            if item is None:
+                write(backend, writes.revised(backend, key, {attribute: text}, 0))
+            else:
+                write(backend, writes.replaced(backend, key, attribute, item, text))
+        except ConditionFailed:
+            raise Contended from None
+        return after
 
-    contention(backend)(tried)
+    return contention(backend)(attempt)
 
 
 def write_many(backend: Backend, requests: Sequence[Any]) -> None:
@@ -308,29 +244,21 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
             return False
 
 
-def put_if(backend: Backend, write: Any) -> None:
-    """Make one conditional write. Raises TransactionRefused where its condition does not hold."""
-    try:
-        write_one(backend, backend.dynamodb.put_item, **write)
-    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
-        raise TransactionRefused([True]) from None
+def transact(backend: Backend, requests: Sequence[Write]) -> None:
+    """Makes all of `requests`, or none. Waits, with jitter, for conflicting transactions and throttling to pass.
 
-
-def transact(backend: Backend, writes: "Sequence[TransactWriteItemTypeDef]") -> None:
-    """All of `writes`, or none. Waits, with jitter, for conflicting transactions and throttling to pass.
-
-    Raises TransactionRefused where a condition does not hold.
+    Raises ConditionFailed where a condition does not hold.
     """
     # The same token in all tries: where one took effect without an answer, the next one is told so.
     token = uuid.uuid4().hex
     for attempt in contention(backend):
         with attempt:
             try:
-                backend.dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+                backend.dynamodb.transact_write_items(TransactItems=cast("Any", requests), ClientRequestToken=token)
             except backend.dynamodb.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in codes:
-                    raise TransactionRefused([code == "ConditionalCheckFailed" for code in codes]) from None
+                    raise ConditionFailed([code == "ConditionalCheckFailed" for code in codes]) from None
                 if TRANSIENT.isdisjoint(codes):
                     raise
                 raise Contended from error

@@ -1,25 +1,25 @@
 """Which datasets may use each other's packs: the frame versions of a clone point into the packs of its source.
 
-A clone of a clone may use the packs of both. So a clone has on record all datasets before it, and each of these the
-clone. The records of a purged dataset stay as long as there are clones that may use what was left of it.
+A clone of a clone may use the packs of both. A clone therefore lists all datasets before it, and each of those lists the
+clone. The records of a purged dataset stay while clones may use what it left behind.
 """
 
-from typing import Any
-
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, dataset_pk
+from tidemark.aws.keys import Key, dataset_pk
+from tidemark.aws.writes import Write
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Conflict
 
 MAX_SOURCES = 50
-"""Datasets before a clone: the clone of a clone of a clone, and so on. All are recorded in one transaction."""
+"""Datasets before a clone: its source, the source of that, and so on. One transaction records them all."""
 
 
-def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Any]:
-    """The writes of the transaction that makes a clone, on condition that its source is not being purged.
+def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
+    """Returns the writes that record a clone, for the transaction that creates it. One read.
 
-    They put on record that the clone may use the packs of its source, and of all whose packs the source may use. The
-    condition is that of the first write. One read. Raises Conflict (`too_many_clones`).
+    They record that the clone may use the packs of its source, and of every dataset whose packs the source may use. The
+    first write has the condition that the source is not being purged. Raises Conflict (`too_many_clones`).
     """
     before = [source_uid, *sources(backend, source_uid)]
     if len(before) > MAX_SOURCES:
@@ -27,36 +27,28 @@ def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Any]:
             f"The dataset is a clone of a clone, and so on, {MAX_SOURCES} times over; clone one that came before it.",
             code="too_many_clones",
         )
-    unpurged = {
-        "TableName": backend.table,
-        "Key": Key(dataset_pk(source_uid), "META").attributes(),
-        "UpdateExpression": "ADD clones :one",
-        "ConditionExpression": "attribute_exists(PK) AND attribute_not_exists(purged)",
-        "ExpressionAttributeValues": {":one": {"N": "1"}},
-    }
     return [
-        {"Update": unpurged},
-        {"Put": {"TableName": backend.table, "Item": table.put(_sources_key(clone_uid), {"uids": before})}},
-        *({"Put": {"TableName": backend.table, "Item": _key(uid, clone_uid).attributes()}} for uid in before),
+        dataset_records.count_clone(backend, source_uid),
+        writes.put(backend, _sources_key(clone_uid), {"uids": before}),
+        *(writes.put(backend, _key(uid, clone_uid), {}) for uid in before),
     ]
 
 
 def referrers(backend: Backend, uid: str) -> list[str]:
-    """The uids of the datasets that may use packs of a dataset, read consistently. A query for each megabyte."""
+    """Reads consistently the uids of the datasets that may use a dataset's packs. A query for each megabyte."""
     low, high = _key(uid, "").sk, _key(uid, "~").sk
     return [item["SK"].removeprefix(low) for item in table.query_all(backend, dataset_pk(uid), low, high)]
 
 
 def sources(backend: Backend, uid: str) -> list[str]:
-    """The uids of the datasets whose packs a dataset may use beside its own, the nearest first; purged ones too."""
+    """Returns the uids of the datasets whose packs a dataset may use beside its own, nearest first, purged ones too."""
     item = table.get(backend, _sources_key(uid))
     return list(item["uids"]) if item else []
 
 
 def release(backend: Backend, uid: str, source_uid: str) -> None:
-    """Put on record that a dataset uses no pack of a source any more; a repeat changes nothing."""
-    key = _key(source_uid, uid).attributes()
-    table.write_one(backend, backend.dynamodb.delete_item, TableName=backend.table, Key=key)
+    """Records that a dataset no longer uses any pack of a source. Repeating it changes nothing."""
+    table.write(backend, writes.delete(backend, _key(source_uid, uid)))
 
 
 def _key(source_uid: str, clone_uid: str) -> Key:

@@ -1,248 +1,227 @@
-"""Definitions: projects, class maps, datasets by name, and the schema that a dataset has learned."""
+"""Datasets in the table: the definition under the project and name, and the state under the uid.
+
+The definition is what users gave the dataset. The state is what its uploads, versions and clones change.
+"""
 
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Contended, Key, dataset_pk, project_pk
+from tidemark.aws.keys import Key, dataset_pk, project_pk
+from tidemark.aws.writes import Condition, Write
 from tidemark.catalog import project_records, records, schema_records
 from tidemark.domain.datasets import Clone, Dataset
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.schema import Schema
 
-if TYPE_CHECKING:
-    pass
+UID_BYTES = 8
 
 
 class Definition(NamedTuple):
-    """A dataset's definition as it was read, by which it is replaced if nobody was faster."""
+    """A dataset's definition and its stored text, which a conditional write compares."""
 
     dataset: Dataset
     text: str
 
 
 class DatasetState(NamedTuple):
-    """A dataset's latest version, and what publishing must know of the dataset."""
+    """What changes about a dataset."""
 
     project: str
     name: str
     shards: int
     latest: int
-    """Number of the latest version; 0 while it has none."""
+    """Number of the latest version; 0 before the first."""
     latest_at: datetime | None
     filled_by: str | None
-    """The upload that fills a BATCH dataset; nothing else may, from then on."""
+    """The upload that fills a BATCH dataset (R22); no other upload may, from then on."""
     rolled_back_by: str | None = None
-    """The last roll back of the dataset."""
+    """The upload of the last roll back."""
     clones: int = 0
-    """Clones of it that were begun, ever."""
+    """Clones ever started from it."""
 
 
-def create_dataset(
+def create(
     backend: Backend,
     dataset: Dataset,
     request: str | None,
     *,
     schema: Schema | None = None,
-    others: Sequence[Any] = (),
+    others: Sequence[Write] = (),
 ) -> Dataset | None:
-    """Write a new dataset, empty, at version 0, for a request that is named if it may be repeated; and with it what it
-    has learned from another one, and `others`.
+    """Stores a new, empty dataset at version 0, and makes `others` with it, all or nothing.
 
-    Answers the dataset, the one from before if the same request made it; None if the name is taken.
+    `request` identifies a request that may be repeated. `schema` is what a clone starts with. Returns the dataset, or
+    the existing one if the same request created it; None if the name is taken.
     """
-    pk = dataset_pk(dataset.uid)
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
-    state_writes = [
-        table.creation(backend, Key(pk, "META"), state),
-        table.creation(backend, Key(pk, "SCHEMA"), schema_records.item(schema or Schema(), 1)),
-        *others,
-    ]
-    key = dataset_key(dataset.project, dataset.name)
-    kept = records.create(backend, key, dataset.model_dump_json(), request, state_writes)
-    return Dataset.model_validate_json(kept) if kept else None
+    first_state = writes.new(backend, _state_key(dataset.uid), state)
+    first_schema = schema_records.new(backend, dataset.uid, schema or Schema())
+    key = _definition_key(dataset.project, dataset.name)
+    text = records.create(backend, key, dataset.model_dump_json(), request, [first_state, first_schema, *others])
+    return Dataset.model_validate_json(text) if text else None
 
 
-def dataset(backend: Backend, project_name: str, name: str) -> Dataset:
-    """The dataset of that name. Raises NotFound, also where the project does not exist, or the dataset is being purged.
+def new_uid() -> str:
+    """Returns a uid that no dataset has: 16 hexadecimal digits."""
+    return secrets.token_hex(UID_BYTES)
 
-    One that is archived is not remembered, so that every process knows at once when it is purged; how long it has to be
-    archived before that is for `retention.purge` to say.
+
+def get(backend: Backend, project: str, name: str) -> Dataset:
+    """Returns a dataset. No request where this process remembers it.
+
+    Raises NotFound where the project or the dataset does not exist, or the dataset is being purged. An archived dataset
+    is not remembered, so that every process notices its purge at once; see `retention.purge.SETTLES`.
     """
-    found = backend.memory.datasets.get((project_name, name))
-    if found is None:
-        found = definition(backend, project_name, name).dataset
-        if found.purge is not None:
+    dataset = backend.memory.datasets.get((project, name))
+    if dataset is None:
+        dataset = definition(backend, project, name).dataset
+        if dataset.purge is not None:
             raise NotFound(f"Dataset {name!r} is being purged: nothing of it can be read.", code="dataset_purged")
-        if found.archived_at is None:
-            backend.memory.datasets[project_name, name] = found
-    return found
+        if dataset.archived_at is None:
+            backend.memory.datasets[project, name] = dataset
+    return dataset
 
 
-def definition(backend: Backend, project_name: str, name: str) -> Definition:
-    """The dataset of that name as it is now, read consistently, also while it is being purged. Raises NotFound, also
-    where the project does not exist."""
-    item = table.get(backend, dataset_key(project_name, name))
+def definition(backend: Backend, project: str, name: str) -> Definition:
+    """Reads a dataset's definition consistently, even during its purge. Raises NotFound."""
+    item = table.get(backend, _definition_key(project, name))
     if item is None:
-        project_records.project(backend, project_name)
-        raise NotFound(f"There is no dataset {name!r} in project {project_name!r}.", code="unknown_dataset")
+        raise _unknown(backend, project, name)
     return Definition(Dataset.model_validate_json(item["definition"]), item["definition"])
 
 
-def datasets(backend: Backend, project_name: str, after: str, limit: int) -> list[Dataset]:
-    """Up to `limit` datasets of a project in order of their names, from the one after `after`."""
-    low, high = f"DATASET#{after} ", "DATASET#~"
-    items = records.list_items(backend, project_pk(project_name), low, high, limit)
+def list_all(backend: Backend, project: str, after: str, limit: int) -> list[Dataset]:
+    """Returns up to `limit` datasets of a project by name, from the first name after `after`."""
+    items = records.list_items(backend, project_pk(project), f"DATASET#{after} ", "DATASET#~", limit)
     return [Dataset.model_validate_json(item["definition"]) for item in items]
 
 
 def state(backend: Backend, uid: str) -> DatasetState:
-    """What changes about a dataset as it is now, read consistently. Raises NotFound, also from the moment on that it is
-    being purged."""
-    found = find_state(backend, uid)
-    if found is None:
-        raise NotFound(f"There is no dataset with uid {uid!r}, or no more.", code="unknown_dataset")
-    return found
+    """Reads a dataset's state consistently. Raises NotFound, also once its purge has started."""
+    current = find_state(backend, uid)
+    if current is None:
+        raise NotFound(f"There is no dataset with uid {uid!r}, or it was purged.", code="unknown_dataset")
+    return current
 
 
 def find_state(backend: Backend, uid: str) -> DatasetState | None:
-    """What changes about a dataset as it is now, read consistently; None from the moment on that it is being purged."""
-    item = table.get(backend, Key(dataset_pk(uid), "META"))
+    """Reads a dataset's state consistently; None once its purge has started."""
+    item = table.get(backend, _state_key(uid))
     if item is None or "purged" in item:
         return None
-    at = item.get("latest_at")
+    latest_at = item.get("latest_at")
     return DatasetState(
         project=item["project"],
         name=item["name"],
         shards=int(item["shards"]),
         latest=int(item["latest"]),
-        latest_at=datetime.fromisoformat(at) if at else None,
+        latest_at=datetime.fromisoformat(latest_at) if latest_at else None,
         filled_by=item.get("filled_by"),
         rolled_back_by=item.get("rolled_back_by"),
         clones=int(item.get("clones", 0)),
     )
 
 
-def fill(backend: Backend, uid: str, upload_id: str) -> Any:
-    """The write by which an upload becomes the one that fills a BATCH dataset, on condition that no other has."""
-    return {
-        "TableName": backend.table,
-        "Key": Key(dataset_pk(uid), "META").attributes(),
-        "UpdateExpression": "SET filled_by = :upload",
-        "ConditionExpression": "attribute_not_exists(filled_by) OR filled_by = :upload",
-        "ExpressionAttributeValues": {":upload": {"S": upload_id}},
-    }
+def publish_version(backend: Backend, uid: str, number: int, at: datetime) -> Write:
+    """The write that makes a version the latest, on condition that it follows the present one."""
+    condition = Condition("latest = :previous", {"previous": number - 1})
+    values = {"number": number, "at": at.isoformat()}
+    return writes.update(backend, _state_key(uid), "SET latest = :number, latest_at = :at", values, condition)
 
 
-def roll_back(backend: Backend, uid: str, upload_id: str, seen: str | None) -> Any:
-    """The write by which an upload becomes the last roll back of a dataset, on condition that `seen` was it."""
-    values = {":upload": {"S": upload_id}} | ({":seen": {"S": seen}} if seen else {})
-    return {
-        "TableName": backend.table,
-        "Key": Key(dataset_pk(uid), "META").attributes(),
-        "UpdateExpression": "SET rolled_back_by = :upload",
-        "ConditionExpression": "rolled_back_by = :seen" if seen else "attribute_not_exists(rolled_back_by)",
-        "ExpressionAttributeValues": values,
-    }
+def fill(backend: Backend, uid: str, upload_id: str) -> Write:
+    """The write that lets an upload fill a BATCH dataset, on condition that no other upload does."""
+    condition = Condition("attribute_not_exists(filled_by) OR filled_by = :upload")
+    return writes.update(backend, _state_key(uid), "SET filled_by = :upload", {"upload": upload_id}, condition)
+
+
+def roll_back(backend: Backend, uid: str, upload_id: str, last: str | None) -> Write:
+    """The write that makes an upload the last roll back of a dataset, on condition that `last` still is."""
+    condition = (
+        Condition("rolled_back_by = :last", {"last": last})
+        if last
+        else Condition("attribute_not_exists(rolled_back_by)")
+    )
+    return writes.update(backend, _state_key(uid), "SET rolled_back_by = :upload", {"upload": upload_id}, condition)
+
+
+def count_clone(backend: Backend, uid: str) -> Write:
+    """The write that counts one more clone of a dataset, on condition that the dataset is not being purged."""
+    condition = Condition("attribute_exists(PK) AND attribute_not_exists(purged)")
+    return writes.update(backend, _state_key(uid), "ADD clones :one", {"one": 1}, condition)
 
 
 def mutable_clone(backend: Backend, uid: str) -> Clone | None:
-    """The mutable clone of a BATCH dataset that was made last, or None (R32)."""
+    """Returns the latest mutable clone of a BATCH dataset, or None (R32)."""
     item = table.get(backend, _mutable_clone_key(uid))
     return Clone.model_validate_json(item["clone"]) if item else None
 
 
-def mutable_clone_write(backend: Backend, uid: str, clone: Clone) -> Any:
-    """The write by which a BATCH dataset points to its mutable clone."""
-    item = table.put(_mutable_clone_key(uid), {"clone": clone.model_dump_json()})
-    return {"Put": {"TableName": backend.table, "Item": item}}
+def point_to_clone(backend: Backend, uid: str, clone: Clone) -> Write:
+    """The write that points a BATCH dataset to its mutable clone."""
+    return writes.put(backend, _mutable_clone_key(uid), {"clone": clone.model_dump_json()})
 
 
-def _mutable_clone_key(uid: str) -> Key:
-    return Key(dataset_pk(uid), "MUTABLE")
+def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], Dataset]) -> Dataset:
+    """Replaces a dataset's definition by what `change` returns for it, and returns that.
 
-
-def dataset_key(project_name: str, name: str) -> Key:
-    """Where a dataset's definition lies."""
-    return Key(project_pk(project_name), f"DATASET#{name}")
-
-
-NAMES = {"#definition": "definition"}
-"""A word that DynamoDB has reserved."""
-
-
-def redefine(backend: Backend, project_name: str, name: str, edit: Callable[[Dataset], Dataset]) -> Dataset:
-    """Replace a dataset's definition by what `edit` makes of it, and answer that.
-
-    `edit` is called again where somebody else has changed it meanwhile. One that stays as it is is not written. Raises
-    NotFound, Unavailable, and what `edit` raises.
+    `change` is called again when somebody else was faster. Raises NotFound, Unavailable, and what `change` raises.
     """
-    return table.contention(backend)(_try_redefine, backend, project_name, name, edit)
 
+    def change_existing(before: Dataset | None) -> Dataset:
+        if before is None:
+            raise _unknown(backend, project, name)
+        return change(before)
 
-def _try_redefine(backend: Backend, project_name: str, name: str, edit: Callable[[Dataset], Dataset]) -> Dataset:
-    before = definition(backend, project_name, name)
-    after = edit(before.dataset)
-    if after != before.dataset:
-        try:
-            table.write_one(backend, backend.dynamodb.update_item, **_redefinition(backend, before, after))
-        except backend.dynamodb.exceptions.ConditionalCheckFailedException:
-            raise Contended from None
-    backend.memory.datasets.pop((project_name, name), None)
+    after = table.edit(backend, _definition_key(project, name), "definition", Dataset, change_existing)
+    backend.memory.datasets.pop((project, name), None)
     return after
 
 
+def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: DatasetState) -> None:
+    """Replaces a dataset's definition by one that is being purged, and fences off its state.
+
+    Raises ConditionFailed where the definition has changed, or a clone was started since the state was `seen`.
+    """
+    redefinition = writes.update(
+        backend,
+        _definition_key(after.project, after.name),
+        "SET #definition = :after",
+        {"after": after.model_dump_json()},
+        writes.unchanged("definition", before.text),
+    )
+    no_new_clone = Condition("attribute_exists(PK) AND (attribute_not_exists(clones) OR clones = :clones)")
+    fence = writes.update(backend, _state_key(after.uid), "SET purged = :clones", {"clones": seen.clones}, no_new_clone)
+    table.transact(backend, [redefinition, fence])
+    backend.memory.datasets.pop((after.project, after.name), None)
+
+
 def forget(backend: Backend, before: Definition) -> bool:
-    """Delete a dataset's definition, so that its name is free again; False where it is not as it was."""
+    """Deletes a dataset's definition, which frees its name. Returns False if the definition has changed."""
+    key = _definition_key(before.dataset.project, before.dataset.name)
     try:
-        table.write_one(
-            backend,
-            backend.dynamodb.delete_item,
-            TableName=backend.table,
-            Key=dataset_key(before.dataset.project, before.dataset.name).attributes(),
-            ConditionExpression="#definition = :before",
-            ExpressionAttributeNames=NAMES,
-            ExpressionAttributeValues={":before": {"S": before.text}},
-        )
-    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        table.write(backend, writes.delete(backend, key, writes.unchanged("definition", before.text)))
+    except table.ConditionFailed:
         return False
     return True
 
 
-def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: DatasetState) -> None:
-    """Replace the definition of a dataset by one that is being purged, and let nothing work on it from now on.
-
-    Raises TransactionRefused where the definition has changed, or a clone was begun since the state was `seen`.
-    """
-    fence: Any = {
-        "TableName": backend.table,
-        "Key": Key(dataset_pk(after.uid), "META").attributes(),
-        "UpdateExpression": "SET purged = :clones",
-        "ConditionExpression": "attribute_exists(PK) AND (attribute_not_exists(clones) OR clones = :clones)",
-        "ExpressionAttributeValues": {":clones": {"N": str(seen.clones)}},
-    }
-    table.transact(backend, [{"Update": _redefinition(backend, before, after)}, {"Update": fence}])
-    backend.memory.datasets.pop((after.project, after.name), None)
+def _unknown(backend: Backend, project: str, name: str) -> NotFound:
+    project_records.get(backend, project)  # raises NotFound for the project, where that is what is missing
+    return NotFound(f"There is no dataset {name!r} in project {project!r}.", code="unknown_dataset")
 
 
-def _redefinition(backend: Backend, before: Definition, after: Dataset) -> Any:
-    """The write that replaces a dataset's definition, on condition that it is still as it was."""
-    return {
-        "TableName": backend.table,
-        "Key": dataset_key(after.project, after.name).attributes(),
-        "UpdateExpression": "SET #definition = :after",
-        "ConditionExpression": "#definition = :before",
-        "ExpressionAttributeNames": NAMES,
-        "ExpressionAttributeValues": {":before": {"S": before.text}, ":after": {"S": after.model_dump_json()}},
-    }
+def _definition_key(project: str, name: str) -> Key:
+    return Key(project_pk(project), f"DATASET#{name}")
 
 
-UID_BYTES = 8
+def _state_key(uid: str) -> Key:
+    return Key(dataset_pk(uid), "META")
 
 
-def new_uid() -> str:
-    """A uid that no dataset has."""
-    return secrets.token_hex(UID_BYTES)
+def _mutable_clone_key(uid: str) -> Key:
+    return Key(dataset_pk(uid), "MUTABLE")

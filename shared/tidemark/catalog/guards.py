@@ -1,4 +1,4 @@
-"""Refusals of changes to a dataset: it is archived, or still being cloned."""
+"""Refusals of changes to a dataset that is archived, or still being cloned."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
@@ -7,7 +7,7 @@ from tidemark.domain.errors import Conflict
 
 
 def refuse_if_archived(dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_archived`) for what would be written to an archived dataset."""
+    """Raises Conflict (`dataset_archived`) for a change of an archived dataset."""
     if dataset.archived_at is not None:
         raise Conflict(
             f"Dataset {dataset.name!r} was archived by {dataset.archived_by!r}, at "
@@ -18,8 +18,10 @@ def refuse_if_archived(dataset: Dataset) -> None:
 
 
 def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_cloning`) where a clone does not have all its frames yet: what came meanwhile would hit
-    frames that are not there. One read, until it has them, and in each process none from then on."""
+    """Raises Conflict (`dataset_cloning`) while a clone lacks frames, since a change might need one of them.
+
+    One read until the clone is complete; from then on none in this process.
+    """
     if dataset.cloned_from is None or dataset.uid in backend.memory.cloned:
         return
     if dataset_records.state(backend, dataset.uid).latest == 0:

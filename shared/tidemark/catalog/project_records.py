@@ -1,98 +1,85 @@
-"""Projects and their class maps."""
+"""Projects and their class maps in the table."""
 
-from typing import TYPE_CHECKING, Any
-
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, project_pk
+from tidemark.aws.keys import Key, project_pk
 from tidemark.catalog import records
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.projects import Project
 
-if TYPE_CHECKING:
-    pass
-
-
 PROJECTS = "PROJECTS"
-"""The partition of all projects, so that they are listed by key."""
+"""The partition of all projects, so that a query lists them."""
 
 
-def create_project(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
-    """Write a new project and its class map, for a request that is named if it may be repeated.
+def create(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
+    """Stores a new project and its class map. `request` identifies a request that may be repeated.
 
-    Answers the project, the one from before if the same request made it; None if the name is taken.
+    Returns the project, or the existing one if the same request created it; None if the name is taken.
     """
-    class_map_write = table.creation(backend, _class_map_key(project.name), _class_map_item(class_map, 1))
-    kept = records.create(backend, _project_key(project.name), project.model_dump_json(), request, [class_map_write])
-    return Project.model_validate_json(kept) if kept else None
+    item = {"classes": class_map.model_dump_json()}
+    first_class_map = writes.revised(backend, _class_map_key(project.name), item, 0)
+    stored = records.create(backend, _key(project.name), project.model_dump_json(), request, [first_class_map])
+    return Project.model_validate_json(stored) if stored else None
 
 
-def project(backend: Backend, name: str) -> Project:
-    """The project of that name. Raises NotFound."""
-    found = backend.memory.projects.get(name)
-    if found is None:
-        item = table.get(backend, _project_key(name))
+def get(backend: Backend, name: str) -> Project:
+    """Returns a project. No request where this process remembers it. Raises NotFound."""
+    project = backend.memory.projects.get(name)
+    if project is None:
+        item = table.get(backend, _key(name))
         if item is None:
-            raise NotFound(f"There is no project {name!r}.", code="unknown_project")
-        found = backend.memory.projects[name] = Project.model_validate_json(item["definition"])
-    return found
+            raise _unknown(name)
+        project = backend.memory.projects[name] = Project.model_validate_json(item["definition"])
+    return project
 
 
-def projects(backend: Backend, after: str, limit: int) -> list[Project]:
-    """Up to `limit` projects in order of their names, from the one after `after`."""
-    return [
-        Project.model_validate_json(item["definition"])
-        for item in records.list_items(backend, PROJECTS, f"{after} ", "~", limit)
-    ]
+def list_all(backend: Backend, after: str, limit: int) -> list[Project]:
+    """Returns up to `limit` projects by name, from the first name after `after`."""
+    items = records.list_items(backend, PROJECTS, f"{after} ", "~", limit)
+    return [Project.model_validate_json(item["definition"]) for item in items]
 
 
-def projects_named(backend: Backend, names: list[str]) -> list[Project]:
-    """The projects of those names that exist, in the order of the names."""
-    keys = [_project_key(name) for name in names]
-    found = table.get_many(backend, keys)
-    return [Project.model_validate_json(found[key]["definition"]) for key in keys if key in found]
+def get_many(backend: Backend, names: list[str]) -> list[Project]:
+    """Returns the projects of these names that exist, in the order of the names."""
+    keys = [_key(name) for name in names]
+    items = table.get_many(backend, keys)
+    return [Project.model_validate_json(items[key]["definition"]) for key in keys if key in items]
 
 
-def class_map(backend: Backend, project_name: str, *, fresh: bool = False) -> tuple[ClassMap, int]:
-    """A project's class map and its revision; `fresh` reads it anew instead of trusting what is remembered.
+def class_map(backend: Backend, project: str, *, fresh: bool = False) -> tuple[ClassMap, int]:
+    """Returns a project's class map and its revision; `fresh` reads it anew instead of trusting this process's memory.
 
     Raises NotFound.
     """
-    found = None if fresh else backend.memory.class_maps.get(project_name)
-    if found is None:
-        item = table.get(backend, _class_map_key(project_name))
+    known = None if fresh else backend.memory.class_maps.get(project)
+    if known is None:
+        item = table.get(backend, _class_map_key(project))
         if item is None:
-            raise NotFound(f"There is no project {project_name!r}.", code="unknown_project")
-        found = ClassMap.model_validate_json(item["classes"]), int(item["revision"])
-        backend.memory.class_maps[project_name] = found
-    return found
+            raise _unknown(project)
+        known = ClassMap.model_validate_json(item["classes"]), int(item["revision"])
+        backend.memory.class_maps[project] = known
+    return known
 
 
-def replace_class_map(backend: Backend, project_name: str, after: ClassMap, revision: int) -> bool:
-    """Replace the class map that was read at `revision`; False if it has changed meanwhile."""
+def replace_class_map(backend: Backend, project: str, after: ClassMap, revision: int) -> bool:
+    """Replaces the class map that was read at `revision`. Returns False if it has changed since."""
+    item = {"classes": after.model_dump_json()}
     try:
-        table.write_one(
-            backend,
-            backend.dynamodb.put_item,
-            TableName=backend.table,
-            Item=table.put(_class_map_key(project_name), _class_map_item(after, revision + 1)),
-            ConditionExpression="revision = :seen",
-            ExpressionAttributeValues={":seen": {"N": str(revision)}},
-        )
-    except backend.dynamodb.exceptions.ConditionalCheckFailedException:
+        table.write(backend, writes.revised(backend, _class_map_key(project), item, revision))
+    except table.ConditionFailed:
         return False
-    backend.memory.class_maps[project_name] = after, revision + 1
+    backend.memory.class_maps[project] = after, revision + 1
     return True
 
 
-def _class_map_item(classes: ClassMap, revision: int) -> dict[str, Any]:
-    return {"classes": classes.model_dump_json(), "revision": revision}
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"There is no project {name!r}.", code="unknown_project")
 
 
-def _project_key(name: str) -> Key:
+def _key(name: str) -> Key:
     return Key(PROJECTS, name)
 
 
-def _class_map_key(project_name: str) -> Key:
-    return Key(project_pk(project_name), "CLASSMAP")
+def _class_map_key(project: str) -> Key:
+    return Key(project_pk(project), "CLASSMAP")

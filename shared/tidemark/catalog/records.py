@@ -1,31 +1,34 @@
-"""Definitions in the table: created once for a request, listed by name."""
+"""What projects and datasets have in common as items: created once for a request, listed by name."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key
-
-if TYPE_CHECKING:
-    pass
+from tidemark.aws.keys import Item, Key
+from tidemark.aws.writes import Write
 
 
-def list_items(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[table.Item]:
-    items: list[table.Item] = []
+def create(backend: Backend, key: Key, definition: str, request: str | None, others: Sequence[Write]) -> str | None:
+    """Stores a definition and makes `others` with it, all or nothing.
+
+    Returns the definition, or the existing one if the same `request` created it; None if the key is taken.
+    """
+    item = {"definition": definition, "request": request}
+    try:
+        table.transact(backend, [writes.new(backend, key, item), *others])
+    except table.ConditionFailed:
+        existing = table.get(backend, key) or {}
+        is_repeat = request is not None and existing.get("request") == request
+        return str(existing["definition"]) if is_repeat else None
+    return definition
+
+
+def list_items(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[Item]:
+    """Returns up to `limit` items of a partition, from sort key `low` to `high`."""
+    items: list[Item] = []
     start: str | None = low
     while start is not None and len(items) < limit:
-        more, stopped = table.query(backend, pk, start, high, limit=limit - len(items))
-        items.extend(more)
+        page, stopped = table.query(backend, pk, start, high, limit=limit - len(items))
+        items.extend(page)
         start = f"{stopped} " if stopped else None
     return items
-
-
-def create(backend: Backend, key: Key, definition: str, request: str | None, others: list[Any]) -> str | None:
-    """Write a definition and `others` that belong to it; answers the definition that `request` has made, if it has."""
-    try:
-        table.transact(backend, [table.creation(backend, key, {"definition": definition, "request": request}), *others])
-    except table.TransactionRefused:
-        existing = table.get(backend, key) or {}
-        made_by_this = request is not None and existing.get("request") == request
-        return str(existing["definition"]) if made_by_this else None
-    return definition

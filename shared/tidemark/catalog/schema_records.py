@@ -1,90 +1,76 @@
-"""The schema of a dataset, which new rows extend (R3, R4)."""
+"""Schemas of datasets: the metadata fields and embedding sources that their rows have used so far (R3, R4)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, dataset_pk
+from tidemark.aws.keys import Key, dataset_pk
+from tidemark.aws.writes import Write
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.schema import Schema
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
 
 class SchemaUpdate(NamedTuple):
-    """What rows write_with_schema a dataset."""
+    """A schema extended by what new rows use."""
 
     schema: Schema
-    """The schema with what is new in the rows."""
     seen: int
-    """Revision of the schema that they were judged by."""
+    """The revision that the rows were validated against."""
 
 
 class SchemaConflict(Exception):
-    """Another request has taught the dataset since rows were judged, and they may be wrong by what it knows now."""
+    """Raised when another request extended the schema after rows were validated; they need validating again."""
 
 
 def schema(backend: Backend, uid: str, *, staged: str = "", fresh: bool = False) -> tuple[Schema, int]:
-    """What a dataset has learned of its metadata and embeddings (R3, R4), and the revision of that knowledge.
+    """Returns a dataset's schema and its revision; `fresh` reads it anew instead of trusting this process's memory.
 
-    `staged` is an upload that may come to nothing as a whole (R22): it learns apart, from nothing, at revision 0.
+    `staged` names an upload that is applied whole or not at all (R22). It has a schema of its own, which starts empty,
+    at revision 0. Raises NotFound.
     """
-    found = None if fresh else backend.memory.schemas.get((uid, staged))
-    if found is None:
-        item = table.get(backend, _schema_key(uid, staged))
+    known = None if fresh else backend.memory.schemas.get((uid, staged))
+    if known is None:
+        item = table.get(backend, _key(uid, staged))
         if item is not None:
-            found = Schema.model_validate_json(item["schema"]), int(item["revision"])
+            known = Schema.model_validate_json(item["schema"]), int(item["revision"])
         elif staged:
-            found = Schema(), 0
+            known = Schema(), 0
         else:
             raise NotFound(f"There is no dataset with uid {uid!r}.", code="unknown_dataset")
-        backend.memory.schemas[uid, staged] = found
-    return found
+        backend.memory.schemas[uid, staged] = known
+    return known
 
 
 def write_with_schema(
-    backend: Backend,
-    uid: str,
-    writes: "Sequence[TransactWriteItemTypeDef]",
-    schema_update: SchemaUpdate | None,
-    staged: str = "",
+    backend: Backend, uid: str, others: Sequence[Write], update: SchemaUpdate | None, staged: str = ""
 ) -> None:
-    """Make `writes` and grow the dataset's schema with them, or a staged schema's, all or nothing; a dataset learns from what
-    is recorded.
+    """Makes `others` and the schema update in one transaction, so that a schema has only fields of recorded rows.
 
-    Raises TransactionRefused where a condition of `writes` does not hold, else SchemaConflict where another request has
-    taught the dataset meanwhile.
+    `staged` names the upload whose staged schema is updated. Raises ConditionFailed where a condition of `others` does
+    not hold, otherwise SchemaConflict where the schema has changed since.
     """
-    if schema_update is None:
-        table.transact(backend, writes)
+    if update is None:
+        table.transact(backend, others)
         return
     try:
-        table.transact(backend, [*writes, {"Put": _schema_write(backend, uid, staged, schema_update)}])
-    except table.TransactionRefused as refused:
+        table.transact(backend, [*others, _write(backend, uid, staged, update)])
+    except table.ConditionFailed as refused:
         if any(refused.failed[:-1]):
             raise
         raise SchemaConflict from None
-    backend.memory.schemas[uid, staged] = schema_update.schema, schema_update.seen + 1
+    backend.memory.schemas[uid, staged] = update.schema, update.seen + 1
 
 
-def _schema_write(backend: Backend, uid: str, staged: str, schema_update: SchemaUpdate) -> Any:
-    put = {
-        "TableName": backend.table,
-        "Item": table.put(_schema_key(uid, staged), item(schema_update.schema, schema_update.seen + 1)),
-    }
-    if schema_update.seen == 0:
-        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
-    return put | {
-        "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(schema_update.seen)}},
-    }
+def new(backend: Backend, uid: str, first: Schema) -> Write:
+    """The write of a new dataset's schema."""
+    return _write(backend, uid, "", SchemaUpdate(first, 0))
 
 
-def item(schema_update: Schema, revision: int) -> dict[str, Any]:
-    return {"schema": schema_update.model_dump_json(), "revision": revision}
+def _write(backend: Backend, uid: str, staged: str, update: SchemaUpdate) -> Write:
+    item = {"schema": update.schema.model_dump_json()}
+    return writes.revised(backend, _key(uid, staged), item, update.seen)
 
 
-def _schema_key(uid: str, staged: str = "") -> Key:
+def _key(uid: str, staged: str) -> Key:
     return Key(dataset_pk(uid), f"SCHEMA#{staged}" if staged else "SCHEMA")

@@ -44,7 +44,7 @@ def create_checkpoint(
     for the metadata.
     """
     check_size(metadata)
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     at = _version(backend, found, version)
     now = backend.clock()
     checkpoint = Checkpoint(
@@ -73,10 +73,10 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
 
     It may be repeated: what is under way is not begun again, and what is ready stays. Raises NotFound.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     now = backend.clock()
     begun = _existing(
-        found, checkpoint, checkpoint_names.change(backend, found.uid, checkpoint, lambda before: before.begun(now))
+        found, checkpoint, checkpoint_names.edit(backend, found.uid, checkpoint, lambda before: before.begun(now))
     )
     _begin(backend, found, begun)
     return begun
@@ -84,7 +84,7 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
 
 def get_statistics(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Statistics:
     """What the frames of a checkpoint hold, counted (R15). Raises NotFound, and Conflict before they are counted."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     check_is_ready(find_checkpoint(backend, found, checkpoint))
     return objects.statistics(backend, found.uid, checkpoint)
 
@@ -107,7 +107,7 @@ def check_is_ready(checkpoint: Checkpoint) -> None:
 
 def get_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
     """A checkpoint, archived or not. Raises NotFound."""
-    return find_checkpoint(backend, dataset_records.dataset(backend, project, dataset), checkpoint)
+    return find_checkpoint(backend, dataset_records.get(backend, project, dataset), checkpoint)
 
 
 def find_checkpoint(backend: Backend, dataset: Dataset, name: str) -> Checkpoint:
@@ -123,7 +123,7 @@ def list_checkpoints(
     No more than `MAX_CHECKPOINTS_EXAMINED` are looked at for a page, so that one on which few are wanted may be short,
     or empty: the list goes on as long as there is a cursor. Raises NotFound.
     """
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     scope = f"checkpoints:{uid}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
     items: list[Checkpoint] = []
@@ -180,8 +180,8 @@ def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
 def _change(
     backend: Backend, project: str, dataset: str, name: str, edit: Callable[[Checkpoint], Checkpoint]
 ) -> Checkpoint:
-    found = dataset_records.dataset(backend, project, dataset)
-    return _existing(found, name, checkpoint_names.change(backend, found.uid, name, edit))
+    found = dataset_records.get(backend, project, dataset)
+    return _existing(found, name, checkpoint_names.edit(backend, found.uid, name, edit))
 
 
 def _existing(dataset: Dataset, name: str, found: Checkpoint | None) -> Checkpoint:

@@ -90,7 +90,7 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
             written = WrittenFile(name=FILE, rows=images, bytes=task.counted)
             return WrittenFiles(files=[written], left_out=manifest.left_out)
         # Where another call was first, it has put the same part, and this one goes on from there.
-        with suppress(table.TransactionRefused):
+        with suppress(table.ConditionFailed):
             shard_progress.advance(backend, task, file.go_on(task))
         if not has_time():
             return None

@@ -113,7 +113,7 @@ def finish(backend: Backend, work: CheckpointWork, form: ExportFormat, files: Wr
         "bytes": sum(file.bytes for file in files.files),
         "left_out": files.left_out,
     }
-    export_records.change(
+    export_records.edit(
         backend,
         work.uid,
         work.checkpoint,

@@ -25,7 +25,7 @@ def create_export(
     It may be repeated, also where this dies before the writing has begun. Raises NotFound, and Conflict while the
     checkpoint's manifest is not written.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     check_is_ready(find_checkpoint(backend, found, checkpoint))
     now = backend.clock()
 
@@ -33,7 +33,7 @@ def create_export(
         export = before or Export(checkpoint=checkpoint, format=form, requested_at=now, requested_by=actor)
         return export.begun(now)
 
-    export = export_records.change(backend, found.uid, checkpoint, form, begun)
+    export = export_records.edit(backend, found.uid, checkpoint, form, begun)
     if export.status is ArtifactStatus.WRITING:
         work = CheckpointWork(
             uid=found.uid, project=found.project, checkpoint=checkpoint, format=form, attempt=export.attempt
@@ -44,14 +44,14 @@ def create_export(
 
 def list_exports(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Page[Export]:
     """The exports of a checkpoint that were asked for: one of each format at most. Raises NotFound."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     find_checkpoint(backend, found, checkpoint)
     return Page(items=export_records.find_all(backend, found.uid, checkpoint))
 
 
 def get_export(backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat) -> Export:
     """An export of a checkpoint. Raises NotFound."""
-    return _existing(backend, dataset_records.dataset(backend, project, dataset), checkpoint, form)
+    return _existing(backend, dataset_records.get(backend, project, dataset), checkpoint, form)
 
 
 def list_files(
@@ -68,7 +68,7 @@ def list_files(
 
     Raises NotFound, and Conflict before the export is ready.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     export = _existing(backend, found, checkpoint, form)
     if export.status is not ArtifactStatus.READY:
         failed = f"could not be written ({export.reason}); ask for it again"

@@ -88,7 +88,7 @@ def finish_manifest(backend: Backend, work: CheckpointWork) -> None:
         raise LookupError(f"the manifest of {work.checkpoint!r} of {work.uid} does not hold what its version does")
     objects.put_manifest(backend, work, manifest, statistics)
     now = backend.clock()
-    checkpoint_names.change(backend, work.uid, work.checkpoint, lambda before: before.ready(now))
+    checkpoint_names.edit(backend, work.uid, work.checkpoint, lambda before: before.ready(now))
 
 
 def _added_up(backend: Backend, work: CheckpointWork, version: Version, schema: Schema) -> tuple[Manifest, Statistics]:

@@ -74,7 +74,7 @@ def _write_shard(backend: Backend, work: CheckpointWork, shard: int, has_time: C
         writer = writer or _writer(backend, work, shard)
         after = writer.write(task)
         # Where another call was first, it has written the same page, and this one goes on from there.
-        with suppress(table.TransactionRefused):
+        with suppress(table.ConditionFailed):
             shard_progress.advance(backend, task, after)
         if not (after.done or has_time()):
             return False
@@ -103,9 +103,9 @@ def _finish(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]
 def _fail(backend: Backend, work: CheckpointWork, failure: Failure) -> None:
     reason = failure.told
     if work.format is None:
-        checkpoint_names.change(backend, work.uid, work.checkpoint, lambda before: before.failed(work.attempt, reason))
+        checkpoint_names.edit(backend, work.uid, work.checkpoint, lambda before: before.failed(work.attempt, reason))
         return
-    export_records.change(
+    export_records.edit(
         backend,
         work.uid,
         work.checkpoint,

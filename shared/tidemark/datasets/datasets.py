@@ -25,7 +25,7 @@ def create_dataset(
 
     Raises NotFound (project) and Conflict (name taken).
     """
-    project_records.project(backend, project)
+    project_records.get(backend, project)
     dataset = Dataset(
         project=project,
         name=name,
@@ -36,7 +36,7 @@ def create_dataset(
         created_at=backend.clock(),
         created_by=actor,
     )
-    created = dataset_records.create_dataset(backend, dataset, request)
+    created = dataset_records.create(backend, dataset, request)
     if created is None:
         raise Conflict(
             f"There is a dataset {name!r} in project {project!r} already.",
@@ -94,8 +94,8 @@ def list_datasets(
     """
     scope = f"datasets:{project}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""
-    project_records.project(backend, project)
-    found = dataset_records.datasets(backend, project, after, limit)
+    project_records.get(backend, project)
+    found = dataset_records.list_all(backend, project, after, limit)
     return Page(
         items=[dataset for dataset in found if archived.takes(dataset.archived_at)],
         cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None,

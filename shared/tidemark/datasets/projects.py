@@ -25,7 +25,7 @@ def create_project(
     """
     class_map = ClassMap().append(classes)
     project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
-    created = project_records.create_project(backend, project, class_map, request)
+    created = project_records.create(backend, project, class_map, request)
     if created is None:
         raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
     return created
@@ -33,13 +33,13 @@ def create_project(
 
 def get_project(backend: Backend, name: str) -> Project:
     """The project of that name. Raises NotFound."""
-    return project_records.project(backend, name)
+    return project_records.get(backend, name)
 
 
 def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None) -> Page[Project]:
     """Projects in order of their names: all, or those named in `only`."""
     after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
-    found = project_records.projects(backend, after, limit) if only is None else _named(backend, only, after, limit)
+    found = project_records.list_all(backend, after, limit) if only is None else _named(backend, only, after, limit)
     more = encode_cursor("projects", found[-1].name) if len(found) == limit else None
     return Page(items=found, cursor=more)
 
@@ -66,4 +66,4 @@ def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput])
 
 def _named(backend: Backend, names: frozenset[str], after: str, limit: int) -> list[Project]:
     wanted = sorted(name for name in names if name > after)
-    return project_records.projects_named(backend, wanted)[:limit]
+    return project_records.get_many(backend, wanted)[:limit]

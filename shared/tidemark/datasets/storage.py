@@ -21,7 +21,7 @@ def report_storage(
     Two reads, and a request for each thousand objects. The objects of all answers, from the first to the one without a
     cursor, add up; the other counts are whole in each. Raises NotFound and InvalidRequest.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     heads = log.heads(backend, found.uid, found.shards)
     scope = f"storage:{found.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)

@@ -6,7 +6,7 @@ whole. What its rows teach is kept apart until then.
 """
 
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import dataset_records, schema_records
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import Conflict
@@ -40,7 +40,7 @@ def refusal(wrong: int, rows: int) -> str:
 def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
     """Let an upload whose files are all read fill its dataset, or refuse it as a whole; once decided, it stays so.
 
-    Raises TransactionRefused where another invocation was faster.
+    Raises ConditionFailed where another invocation was faster.
     """
     if upload.is_decided:
         return upload
@@ -51,7 +51,7 @@ def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
     schema_update = schema_records.SchemaUpdate(staged, 1) if seen else None
     try:
         return chunked_uploads.release(backend, upload, schema_update)
-    except TransactionRefused:
+    except ConditionFailed:
         filled_by = dataset_records.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):
             raise

@@ -38,7 +38,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         return None
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
-        found = dataset_records.dataset(backend, project, dataset)
+        found = dataset_records.get(backend, project, dataset)
         if found.archived_at is None or upload_records.find(backend, found.uid, upload_id) is None:
             admission.admit(backend, found, upload_id)  # what was taken before it was archived goes on
     except (NotFound, Conflict) as refusal:

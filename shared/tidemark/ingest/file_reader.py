@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from tidemark.aws import bucket, queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import ObjectGone
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import dataset_records
+from tidemark.catalog.schema_records import SchemaConflict
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
@@ -64,7 +64,7 @@ def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) ->
                 return _wait(backend, file)
             if not has_time():
                 return timedelta()
-    except TransactionRefused:
+    except ConditionFailed:
         return None
     except ObjectGone:
         give_up(backend, upload, file, "The file was removed before it was read to its end.")
@@ -87,7 +87,7 @@ def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | No
 
 
 def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
-    """Have a file wait by one order: others for it that come meanwhile end. Raises TransactionRefused where another
+    """Have a file wait by one order: others for it that come meanwhile end. Raises ConditionFailed where another
     invocation has read on, or waits."""
     now = backend.clock()
     if file.waits_until is not None and now < file.waits_until:
@@ -99,7 +99,7 @@ def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
 def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
     """End a file where it was read to, though there may be more. Nothing happens where others read on meanwhile."""
     error = _error(file.cursor.line, "unreadable", reason)
-    with suppress(TransactionRefused):
+    with suppress(ConditionFailed):
         after = _take(backend, upload, file, _Stretch(errors=[error], end=file.cursor, is_last=True, error=reason))
         _end(backend, upload, after)
 
@@ -111,8 +111,8 @@ def _end(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
         if after is not None and after.is_read:
             queues.send_tasks(backend, [ResumeUpload(uid=file.uid, upload=file.upload)])
     else:
-        news = CheckUpload(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
-        queues.send_settled(backend, [news])
+        message = CheckUpload(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
+        queues.send_settled(backend, [message])
     if upload.upload.source is Source.DROP:
         drop_folder.put_away(backend, file)
 
@@ -156,7 +156,7 @@ def _error(line: int, code: str, message: str) -> RowError:
 
 
 def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _Stretch) -> FileRecord:
-    """Make a chunk of a stretch and send its windows; answers the file as it is read now. Raises TransactionRefused."""
+    """Make a chunk of a stretch and send its windows; answers the file as it is read now. Raises ConditionFailed."""
     progress = {
         "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
         "lines": stretch.end.line - 1,
@@ -167,22 +167,21 @@ def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _S
         after = _progressed(file, stretch.end, progress)
         chunked_uploads.advance(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
-    dataset = dataset_records.dataset(backend, upload.upload.project, upload.upload.dataset)
+    dataset = dataset_records.get(backend, upload.upload.project, upload.upload.dataset)
     staged = "" if upload.upload.mode is not Mode.BATCH else file.upload
 
-    def accept(fresh: bool) -> FileRecord:
+    for fresh in chunk_writer.attempts():
         checked, told = _told(_checked(backend, dataset, stretch, fresh, staged), file)
-        described = partial(_counted, upload.upload)
-        written = chunk_writer.write(backend, dataset, checked, described, name=file.chunk_name(file.chunks))
-        counts = written.chunk.upload
-        read = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
+        counted = _counted(upload.upload, checked)
+        written = chunk_writer.write(backend, dataset, checked, counted, name=file.chunk_name(file.chunks))
+        read = {"rows": file.file.rows + counted.rows, "rejected": file.file.rejected + counted.rejected}
         after = replace(_progressed(file, stretch.end, progress | read), chunks=file.chunks + 1, told=told)
-        chunked_uploads.advance(backend, file, after, written.chunk, checked.schema_update, staged)
-        if upload.may_send:
-            queues.send_windows(backend, written.windows)
-        return replace(after, revision=file.revision + 1)
-
-    return chunk_writer.until_accepted(accept)
+        with suppress(SchemaConflict):
+            chunked_uploads.advance(backend, file, after, written.chunk, checked.schema_update, staged)
+            break
+    if upload.may_send:
+        queues.send_windows(backend, written.windows)
+    return replace(after, revision=file.revision + 1)
 
 
 def _progressed(file: FileRecord, end: Cursor, progress: dict[str, Any]) -> FileRecord:
@@ -208,14 +207,15 @@ def _told(checked: Checked, file: FileRecord) -> tuple[Checked, int]:
     return checked._replace(errors=kept), MAX_ERRORS_TOLD + 1
 
 
-def _counted(upload: Upload, checked: Checked, windows: int) -> Upload:
+def _counted(upload: Upload, checked: Checked) -> Upload:
     return upload.model_copy(
         update={
             "rows": checked.total,
             "rejected": checked.total - len(checked.accepted),
             "labels": sum(row.labels for row in checked.accepted),
-            "windows": windows,
-            **dict.fromkeys(("applied", "dropped", "failed", "windows_settled", "windows_failed", "files_read"), 0),
+            **dict.fromkeys(
+                ("windows", "applied", "dropped", "failed", "windows_settled", "windows_failed", "files_read"), 0
+            ),
         }
     )
 

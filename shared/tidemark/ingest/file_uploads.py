@@ -30,7 +30,7 @@ def create(
     Raises NotFound, InvalidRequest where two files have one name, and Conflict (`dataset_sealed`,
     `dataset_archived`).
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         raise InvalidRequest("Two of the files have the same name.", code="duplicate_file_name", pointer="/files")
@@ -73,7 +73,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
     Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`, `dataset_archived`) and
     TooLarge.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     record = chunked_uploads.find(backend, found.uid, upload)
     if record is None:
         upload_records.get(backend, found.uid, upload)
@@ -95,7 +95,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
 
 def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> list[UploadFile]:
     """The files of an upload with their progress, in the order in which they were announced. Raises NotFound."""
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     upload_records.get(backend, uid, upload)
     return [file.file for file in file_records.of_upload(backend, uid, upload)]
 

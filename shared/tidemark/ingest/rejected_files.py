@@ -4,7 +4,7 @@ import uuid
 
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key
+from tidemark.aws.keys import Key
 from tidemark.domain.upload_files import RejectedFile
 
 REJECTED = "REJECTED"

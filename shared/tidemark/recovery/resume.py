@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import dataset_records
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
@@ -81,13 +81,13 @@ def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -
     try:
         # A place in an earlier retry is none in this one.
         chunk = _resume_chunks(backend, record, task.chunk if task.retries == upload.retries else "", has_time)
-    except TransactionRefused:  # another invocation is at it
+    except ConditionFailed:  # another invocation is at it
         return None
     return task.model_copy(update={"chunk": chunk, "retries": upload.retries}) if chunk else None
 
 
 def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Answers the name of the chunk to go on with, if there was no time for all. Raises TransactionRefused."""
+    """Answers the name of the chunk to go on with, if there was no time for all. Raises ConditionFailed."""
     if not record.is_read and not first:
         _read_on(backend, record)
     if record.is_read and record.transfer is not None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
+from tidemark.aws.writes import Write
 from tidemark.catalog import dataset_records
 from tidemark.catalog.guards import refuse_if_archived
 from tidemark.domain.errors import Conflict
@@ -29,7 +30,7 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
 
     Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
     """
-    owner = dataset_records.dataset(backend, project, dataset)
+    owner = dataset_records.get(backend, project, dataset)
     refuse_if_archived(owner)
     uid = owner.uid
     found = upload_records.get(backend, uid, upload)
@@ -38,7 +39,7 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
             _retry_chunks(backend, uid, upload)
         else:
             _retry_request(backend, uid, upload)
-    except TransactionRefused:
+    except ConditionFailed:
         raise Conflict("Another retry of the upload was faster.", code="upload_pending") from None
     return upload_records.get(backend, uid, upload)
 
@@ -58,7 +59,7 @@ def _check(upload: Upload) -> None:
 def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     """Send what was given up of a file upload that is being retried, from the chunk named `first` on.
 
-    Answers the chunk to go on with where there was no time for all. Raises TransactionRefused where the retry is over,
+    Answers the chunk to go on with where there was no time for all. Raises ConditionFailed where the retry is over,
     or another invocation is at it.
     """
     for chunk in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
@@ -106,9 +107,9 @@ def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
         queues.send_tasks(backend, [ResumeUpload(uid=uid, upload=upload)])
 
 
-def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Any]:
+def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Write]:
     """The write that holds only as long as a roll back is the last one of its dataset: what is left of it would undo
-    chunks of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
+    parts of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
     if was_stopped:
         raise Conflict(
             "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
@@ -120,7 +121,7 @@ def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) 
             f"The dataset was rolled back once more since, by upload {last}; roll back anew to what you want.",
             code="nothing_to_retry",
         )
-    return [{"Update": dataset_records.roll_back(backend, record.uid, record.upload.id, record.upload.id)}]
+    return [dataset_records.roll_back(backend, record.uid, record.upload.id, record.upload.id)]
 
 
 def _pending_again(backend: Backend, upload: Upload) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def archive_dataset(backend: Backend, *, project: str, dataset: str, actor: str)
     its end. Raises NotFound.
     """
     now = backend.clock()
-    return dataset_records.redefine(backend, project, dataset, lambda before: before.archived(now, actor))
+    return dataset_records.edit(backend, project, dataset, lambda before: before.archived(now, actor))
 
 
 def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Dataset:
@@ -27,4 +27,4 @@ def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Datase
             raise Conflict(f"Dataset {dataset!r} is being purged, which cannot be undone.", code="dataset_purged")
         return before.unarchived()
 
-    return dataset_records.redefine(backend, project, dataset, edit)
+    return dataset_records.edit(backend, project, dataset, edit)

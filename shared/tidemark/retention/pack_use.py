@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, dataset_pk, shard_pk
+from tidemark.aws.keys import Key, dataset_pk, shard_pk
 from tidemark.shards.frame_versions import ABOVE_ALL_IDS
 
 AT_ONCE = 5000

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from tidemark.aws import workflows
 from tidemark.aws.backend import CATALOG_SECONDS, Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.catalog import clone_references, dataset_records
 from tidemark.catalog.dataset_records import Definition
@@ -37,7 +37,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
     if before.dataset.purge is None:
         _begin(backend, before, after)
     elif after != before.dataset:
-        after = dataset_records.redefine(backend, project, dataset, lambda now: after if now == before.dataset else now)
+        after = dataset_records.edit(backend, project, dataset, lambda now: after if now == before.dataset else now)
     if after.purge is not None:
         work = PurgeWork(project=project, dataset=dataset, uid=after.uid, attempt=after.purge.attempt)
         workflows.start(backend, Workflow.PURGE, work, after.shards, name=f"{after.uid}-{after.purge.attempt}")
@@ -54,7 +54,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
         return now.model_copy(update={"purge": now.purge.model_copy(update={"failure": reason})})
 
     try:
-        dataset_records.redefine(backend, work.project, work.dataset, edit)
+        dataset_records.edit(backend, work.project, work.dataset, edit)
     except NotFound:
         return
 
@@ -74,7 +74,7 @@ def _begin(backend: Backend, before: Definition, after: Dataset) -> None:
     _check(backend, before.dataset)
     try:
         dataset_records.begin_purge(backend, before, after, seen)
-    except TransactionRefused:
+    except ConditionFailed:
         raise Conflict(
             f"Dataset {after.name!r} has changed meanwhile, or a clone of it was begun; look at it, and ask again.",
             code="dataset_changed",

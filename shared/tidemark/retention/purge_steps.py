@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from tidemark.aws import bucket, shard_progress, table
 from tidemark.aws.backend import Backend
+from tidemark.aws.keys import dataset_pk, shard_pk
 from tidemark.aws.shard_progress import ShardTask
-from tidemark.aws.table import TransactionRefused, dataset_pk, shard_pk
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import clone_references, dataset_records
 from tidemark.catalog.dataset_records import Definition
 from tidemark.domain.errors import NotFound
@@ -81,7 +82,7 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
         return
     purge = found.dataset.purge.model_copy(update={"packs_deleted": True})
     after = found.dataset.model_copy(update={"purge": purge})
-    dataset_records.redefine(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
+    dataset_records.edit(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
 
 
 def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
@@ -127,7 +128,7 @@ def _keep_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
     )
     try:
         shard_progress.advance(backend, task, after)
-    except TransactionRefused:  # another invocation was faster; what it did is seen at the next look
+    except ConditionFailed:  # another invocation was faster; what it did is seen at the next look
         return
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.frames.frames import Frame
@@ -58,7 +58,7 @@ def apply_window(backend: Backend, window: Window, token: FencingToken) -> Windo
         if marker is None:
             try:
                 marker = _commit(backend, window, token, head)
-            except TransactionRefused:
+            except ConditionFailed:
                 continue
         return marker.settled(window)
     raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
@@ -66,7 +66,7 @@ def apply_window(backend: Backend, window: Window, token: FencingToken) -> Windo
 
 def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -> Marker:
     """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
-    written with the last one. Raises TransactionRefused."""
+    written with the last one. Raises ConditionFailed."""
     if window.plan.restore is None:
         current = _current_versions(backend, window, head)
         writes, outcomes = _resolve(backend, window, window.plan.rows, current)

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Item, Key, padded, shard_pk
+from tidemark.aws.keys import Item, Key, padded, shard_pk
+from tidemark.aws.writes import Write
 from tidemark.domain.frames.mutations import Op
 from tidemark.shards.packs import Pointer
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
 
 ABOVE_ALL_IDS = "F$"
 """Sorts right after every key that starts with `F#`."""
@@ -159,7 +156,7 @@ def _frame_sk(frame_id: str, n: int) -> str:
     return f"F#{frame_id}#{padded(n)}"
 
 
-def put(backend: Backend, pk: str, version: FrameVersion) -> "TransactWriteItemTypeDef":
+def put(backend: Backend, pk: str, version: FrameVersion) -> Write:
     # Written by hand, not through the general serializer: this is the hot path, one for every frame of an upload.
     item: dict[str, Any] = {
         "PK": {"S": pk},

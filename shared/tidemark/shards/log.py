@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Item, Key, padded, shard_pk
+from tidemark.aws.keys import Item, Key, padded, shard_pk
+from tidemark.aws.writes import Write
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.windows import FIRST_TOKEN, FencingToken, Window, WindowSettled
 from tidemark.shards import frame_versions
 from tidemark.shards.frame_versions import FrameVersion
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def commit(
 
     Without a marker there is more of the window to come; one that was given up meanwhile takes no more.
 
-    Raises TransactionRefused when the head is no longer `head` or the window is marked already.
+    Raises ConditionFailed when the head is no longer `head` or the window is marked already.
     """
     pk = shard_pk(window.dataset, window.plan.shard)
     commit_item = {
@@ -142,25 +143,22 @@ def commit(
         "at": at.isoformat(),
         "frames": [[version.frame_id, version.op] for version in versions],
     }
-    writes: list[TransactWriteItemTypeDef] = [
-        {"Put": _moved(backend, pk, head, new_head)},
-        _marking(backend, _marker_key(pk, window.id), marker),
-        {
-            "Put": {
-                "TableName": backend.table,
-                "Item": table.put(Key(pk, f"C#{padded(new_head.n)}"), commit_item),
-            }
-        },
-        *(frame_versions.put(backend, pk, version) for version in versions),
-    ]
-    table.transact(backend, writes)
+    table.transact(
+        backend,
+        [
+            _move_head(backend, pk, head, new_head),
+            _mark(backend, _marker_key(pk, window.id), marker),
+            writes.put(backend, Key(pk, f"C#{padded(new_head.n)}"), commit_item),
+            *(frame_versions.put(backend, pk, version) for version in versions),
+        ],
+    )
 
 
-def _marking(backend: Backend, key: Key, marker: Marker | None) -> Any:
-    """The write of a window's marker, or none, on condition that it has none."""
-    if marker is not None:
-        return table.creation(backend, key, _marker_item(marker))
-    return table.absence(backend, key)
+def _mark(backend: Backend, key: Key, marker: Marker | None) -> Write:
+    """The write that marks a window, on condition that it has no marker. Without a marker it is only that condition."""
+    return (
+        writes.check(backend, key, writes.ABSENT) if marker is None else writes.new(backend, key, _marker_item(marker))
+    )
 
 
 def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
@@ -176,19 +174,15 @@ def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
     return table.put_new(backend, _marker_key(pk, window.id), _marker_item(marker))
 
 
-def _moved(backend: Backend, pk: str, expected: Head, new: Head) -> Any:
-    put: dict[str, Any] = {"TableName": backend.table, "Item": table.put(Key(pk, "HEAD"), _head_item(new))}
-    if expected.n == 0:
-        return put | {"ConditionExpression": "attribute_not_exists(PK)"}
-    return put | {
-        "ConditionExpression": "n = :expected",
-        "ExpressionAttributeValues": {":expected": {"N": str(expected.n)}},
-    }
+def _move_head(backend: Backend, pk: str, expected: Head, new: Head) -> Write:
+    """The write that moves a shard's head, on condition that it still is where it was read."""
+    return writes.put(backend, Key(pk, "HEAD"), _head_item(new), writes.at_count("n", expected.n))
 
 
 def _head_item(head: Head) -> dict[str, Any]:
     fields = asdict(head)
-    return fields | {"turn": fields.pop("token")}
+    token = fields.pop("token")
+    return {**fields, "turn": token}
 
 
 def _head(item: Item | None) -> Head:

@@ -40,7 +40,7 @@ def clone(
     raises, NotFound, InvalidRequest (the name) and Conflict (`nothing_to_clone`, `class_map_does_not_fit`,
     `dataset_exists`, `too_many_clones`).
     """
-    source = dataset_records.dataset(backend, project, dataset)
+    source = dataset_records.get(backend, project, dataset)
     at = _version(backend, source, version)
     target = Dataset(
         project=_project(backend, source, into),
@@ -132,13 +132,13 @@ def _record(target: Dataset, origin: Origin, transfer: Transfer) -> ChunkedUploa
 def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
     """Make a dataset, its upload, and what points from one to the other, all or nothing."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
-    others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.creation(backend, record)]
+    others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
     if source.mode is Mode.BATCH:
         pointer = Clone(project=target.project, dataset=target.name, uid=target.uid, upload=record.upload.id)
-        others.append(dataset_records.mutable_clone_write(backend, source.uid, pointer))
-    created = dataset_records.create_dataset(backend, target, request, schema=schema, others=others)
+        others.append(dataset_records.point_to_clone(backend, source.uid, pointer))
+    created = dataset_records.create(backend, target, request, schema=schema, others=others)
     if created is None:
-        dataset_records.dataset(backend, source.project, source.name)  # raises NotFound where it is being purged since
+        dataset_records.get(backend, source.project, source.name)  # raises NotFound where it is being purged since
         raise Conflict(
             f"There is a dataset {target.name!r} in project {target.project!r} already.",
             code="dataset_exists",

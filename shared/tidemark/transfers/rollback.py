@@ -8,7 +8,7 @@ import uuid
 
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import dataset_records, guards
 from tidemark.domain.datasets import Dataset, Mode, Origin
 from tidemark.domain.errors import Conflict
@@ -32,7 +32,7 @@ def roll_back(
     Raises what `resolve` raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`,
     `rollback_pending`).
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
     record = chunked_uploads.find(backend, found.uid, upload_id) if request else None
     if record is None:
@@ -82,14 +82,14 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:
         raise _pending(dataset, last)
     writes = [
-        chunked_uploads.creation(backend, record),
-        {"Update": dataset_records.roll_back(backend, dataset.uid, record.upload.id, last)},
+        chunked_uploads.new(backend, record),
+        dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
     ]
     if last is not None:  # it may be retried at this moment
         writes.append(chunked_uploads.settlement(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)
-    except TransactionRefused as refused:
+    except ConditionFailed as refused:
         existing = chunked_uploads.find(backend, dataset.uid, record.upload.id) if refused.failed[0] else None
         if existing is None:
             raise _pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from tidemark.aws import queues, shard_progress, workflows
 from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.intake_tasks import ResumeUpload
@@ -65,7 +65,7 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
             task = _take(backend, record, task)
             if not has_time():
                 break
-    except TransactionRefused:
+    except ConditionFailed:
         # Whoever was faster goes on; this workflow waits for it where it has more to do.
         return shard_progress.find(backend, work.uid, work.upload, shard).done
     return task.done
@@ -80,14 +80,14 @@ def finish(backend: Backend, work: TransferWork) -> None:
 
 
 def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
-    """Let the windows of a transfer be sent. Raises TransactionRefused where it was stopped meanwhile."""
+    """Let the windows of a transfer be sent. Raises ConditionFailed where it was stopped meanwhile."""
     if record.released:
         return record
     if not record.is_read:
         raise LookupError(f"upload {record.upload.id} of {record.uid} is not read")
     try:
         return chunked_uploads.release(backend, record, None)
-    except TransactionRefused:
+    except ConditionFailed:
         after = chunked_uploads.find(backend, record.uid, record.upload.id)
         if after is None or not after.released:
             raise
@@ -144,7 +144,7 @@ POSITION = TypeAdapter(Position)
 
 
 def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
-    """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises TransactionRefused."""
+    """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises ConditionFailed."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - found as one
     if transfer.since is None:

@@ -8,12 +8,13 @@ nothing is added twice. Only publish finishes an upload: its messages of one dat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tidemark.aws import shard_progress, table
+from tidemark.aws import shard_progress, table, writes
 from tidemark.aws.backend import Backend
+from tidemark.aws.keys import Item
 from tidemark.aws.shard_progress import ShardTask
-from tidemark.aws.table import Item
+from tidemark.aws.writes import Condition, Write
 from tidemark.catalog import dataset_records, schema_records
 from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.datasets import Mode
@@ -23,9 +24,6 @@ from tidemark.uploads import chunks, file_records
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
 from tidemark.uploads.file_records import FileRecord
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +74,16 @@ class ChunkedUpload:
         return self.is_read and (self.refused is not None or self.chunks_settled == self.chunks)
 
 
-def creation(backend: Backend, upload: ChunkedUpload) -> Any:
+def new(backend: Backend, upload: ChunkedUpload) -> Write:
     """The write of a new upload, on condition that there is none of its id."""
-    return {"Put": _put(backend, _upload_item(upload)) | {"ConditionExpression": "attribute_not_exists(PK)"}}
+    return _put(backend, upload, writes.ABSENT)
 
 
 def create(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
     """Write a new upload and its files; False if the upload exists already."""
-    writes: list[Any] = [creation(backend, upload)]
-    writes += [{"Put": file_records.written(backend, file)} for file in files]
     try:
-        table.transact(backend, writes)
-    except table.TransactionRefused:
+        table.transact(backend, [new(backend, upload), *(file_records.write(backend, file) for file in files)])
+    except table.ConditionFailed:
         return False
     return True
 
@@ -103,11 +99,10 @@ def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) 
     now = backend.clock()
     changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
     begun = replace(upload, upload=upload.upload.model_copy(update=changes))
-    writes: list[Any] = [{"Put": _put(backend, _upload_item(begun)) | _waiting(upload.uid)}]
-    writes += [{"Put": file_records.written(backend, file)} for file in files]
+    start_upload = _put(backend, begun, _is_waiting(upload.uid))
     try:
-        table.transact(backend, writes)
-    except table.TransactionRefused:
+        table.transact(backend, [start_upload, *(file_records.write(backend, file) for file in files)])
+    except table.ConditionFailed:
         return False
     return True
 
@@ -123,35 +118,41 @@ def advance(
     """Record that a file was read further, the chunk that was made of it, and what its rows teach the dataset, or the
     upload named `staged`.
 
-    Raises TransactionRefused where another invocation has read on from `before`, else SchemaConflict.
+    Raises ConditionFailed where another invocation has read on from `before`, else SchemaConflict.
     """
-    writes: list[Any] = [{"Put": file_records.replacement(backend, before, after)}]
+    requests: list[Write] = [file_records.replacement(backend, before, after)]
     added = {"files_read": 1} if after.is_read else {}
     if chunk is not None:
-        writes.append(table.creation(backend, *chunks.new(chunk)))
+        requests.append(chunks.new(backend, chunk))
         added |= _counts(chunk)
     if added:
         deletes = chunk is not None and chunk.deletes
         in_flight = InFlight() if staged else InFlight.of_counts(added)
-        update = _adding(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight)
-        writes.append({"Update": update})
-    schema_records.write_with_schema(backend, before.uid, writes, schema_update, staged)
+        requests.append(_add(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight))
+    schema_records.write_with_schema(backend, before.uid, requests, schema_update, staged)
 
 
 def advance_shard(backend: Backend, upload: ChunkedUpload, before: ShardTask, after: ShardTask, chunk: Chunk) -> None:
     """Record that a workflow has come further in a shard, and the chunk that it made.
 
-    Raises TransactionRefused where another invocation has gone on from `before`, and where the upload has ended.
+    Raises ConditionFailed where another invocation has gone on from `before`, and where the upload has ended.
     """
     added = _counts(chunk) | ({"shards_read": 1} if after.done else {})
-    update = _adding(backend, upload.uid, upload.upload.id, added, deletes=chunk.deletes, in_flight=InFlight())
-    update["ConditionExpression"] = PLANNING
-    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    totals = _add(
+        backend,
+        upload.uid,
+        upload.upload.id,
+        added,
+        deletes=chunk.deletes,
+        in_flight=InFlight(),
+        condition=_in_this_retry(upload, PLANNING),
+    )
     progress = shard_progress.replacement(backend, before, after)
-    table.transact(backend, [{"Put": progress}, table.creation(backend, *chunks.new(chunk)), {"Update": update}])
+    table.transact(backend, [progress, chunks.new(backend, chunk), totals])
 
 
-PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released) AND retries = :retry"
+PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released)"
+"""The condition that a workflow still makes chunks of an upload."""
 
 
 def _counts(chunk: Chunk) -> dict[str, int]:
@@ -162,20 +163,18 @@ def _counts(chunk: Chunk) -> dict[str, int]:
 
 def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate | None) -> ChunkedUpload:
     """Let the windows of an upload be sent. If its dataset is a BATCH dataset, it fills it, and teaches it what it has
-    learned. Raises TransactionRefused where another upload does, or where it was decided before."""
+    learned. Raises ConditionFailed where another upload does, or where it was decided before."""
     released = replace(upload, released=True)
-    writes: list[Any] = [
-        {"Update": _deciding(backend, upload, "released", {"BOOL": True}, in_flight=released.in_flight)}
-    ]
+    requests = [_decide(backend, upload, "released", True, in_flight=released.in_flight)]
     if upload.upload.mode is Mode.BATCH:
-        writes.insert(0, {"Update": dataset_records.fill(backend, upload.uid, upload.upload.id)})
-    schema_records.write_with_schema(backend, upload.uid, writes, schema_update)
+        requests.insert(0, dataset_records.fill(backend, upload.uid, upload.upload.id))
+    schema_records.write_with_schema(backend, upload.uid, requests, schema_update)
     return released
 
 
 def refuse(backend: Backend, upload: ChunkedUpload, reason: str) -> ChunkedUpload:
-    """Take nothing of an upload of a BATCH dataset. Raises TransactionRefused where it was decided before."""
-    table.transact(backend, [{"Update": _deciding(backend, upload, "refused", {"S": reason}, in_flight=InFlight())}])
+    """Take nothing of an upload of a BATCH dataset. Raises ConditionFailed where it was decided before."""
+    table.transact(backend, [_decide(backend, upload, "refused", reason, in_flight=InFlight())])
     return replace(upload, refused=reason)
 
 
@@ -183,8 +182,8 @@ def expire(backend: Backend, waiting: ChunkedUpload, reason: str) -> None:
     """Let an upload fail that was never completed; nothing happens where it begins at this moment."""
     changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
     failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
-    with suppress(table.TransactionRefused):
-        table.put_if(backend, _put(backend, _upload_item(failed)) | _waiting(waiting.uid))
+    with suppress(table.ConditionFailed):
+        table.write(backend, _put(backend, failed, _is_waiting(waiting.uid)))
 
 
 def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
@@ -194,151 +193,119 @@ def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
     """
     now = backend.clock()
     failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
-    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
-        table.write_one(
-            backend,
-            backend.dynamodb.update_item,
-            TableName=backend.table,
-            Key=upload_records.key(upload.uid, upload.upload.id).attributes(),
-            # Pages that are under way still add to its totals until this is written.
-            UpdateExpression="SET upload = :upload, settled_at = :now, rejected = #rows "
-            "REMOVE unsettled, unsettled_order",
-            ConditionExpression=PLANNING,
-            ExpressionAttributeNames={"#rows": "rows"},
-            ExpressionAttributeValues=_this_retry(upload)
-            | {":upload": {"S": failed.model_dump_json()}, ":now": {"S": now.isoformat()}},
-        )
+    # Pages that are being made still add to the totals until this is written, so `rejected` takes the stored `rows`.
+    expression = "SET upload = :upload, settled_at = :now, rejected = #rows REMOVE unsettled, unsettled_order"
+    values = {"upload": failed.model_dump_json(), "now": now.isoformat()}
+    key = upload_records.key(upload.uid, upload.upload.id)
+    with suppress(table.ConditionFailed):
+        table.write(backend, writes.update(backend, key, expression, values, _in_this_retry(upload, PLANNING)))
 
 
-def _deciding(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Any:
-    return {
-        "TableName": backend.table,
-        "Key": upload_records.key(upload.uid, upload.upload.id).attributes(),
-        "UpdateExpression": "SET #verdict = :value, #rows = :rows, #windows = :windows",
-        "ConditionExpression": "attribute_not_exists(released) AND attribute_not_exists(refused) "
-        "AND attribute_not_exists(settled_at)",
-        "ExpressionAttributeNames": {
-            "#verdict": verdict,
-            "#rows": upload_records.ROWS_IN_FLIGHT,
-            "#windows": upload_records.WINDOWS_IN_FLIGHT,
-        },
-        "ExpressionAttributeValues": {
-            ":value": value,
-            ":rows": {"N": str(in_flight.rows)},
-            ":windows": {"N": str(in_flight.windows)},
-        },
-    }
+def _decide(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Write:
+    """The write that releases or refuses an upload, on condition that neither has happened."""
+    key = upload_records.key(upload.uid, upload.upload.id)
+    carried = upload_records.carried(in_flight)
+    expression = f"SET #{verdict} = :verdict, " + ", ".join(f"#{name} = :{name}" for name in carried)
+    return writes.update(backend, key, expression, {"verdict": value, **carried}, UNDECIDED)
 
 
-def _waiting(uid: str) -> dict[str, Any]:
-    return {
-        "ConditionExpression": "begins_with(unsettled_order, :waiting)",
-        "ExpressionAttributeValues": {":waiting": {"S": upload_records.unsettled_order(uid, UploadStatus.WAITING)}},
-    }
+UNDECIDED = Condition(
+    "attribute_not_exists(released) AND attribute_not_exists(refused) AND attribute_not_exists(settled_at)"
+)
+
+
+def _is_waiting(uid: str) -> Condition:
+    waiting = upload_records.unsettled_order(uid, UploadStatus.WAITING)
+    return Condition("begins_with(unsettled_order, :waiting)", {"waiting": waiting})
 
 
 def settle_chunk(backend: Backend, chunk: Chunk) -> None:
-    """Record that all windows of a chunk are decided. Raises TransactionRefused when the chunk has changed meanwhile."""
+    """Record that all windows of a chunk are decided. Raises ConditionFailed when the chunk has changed meanwhile."""
     added = chunk.counts.since(chunk.counted) | {"parts_settled": 1}
     added["rows"] = added.pop("found")
     in_flight = InFlight.of_counts(added)
-    update = _adding(backend, chunk.uid, chunk.upload.id, added, deletes=False, in_flight=in_flight)
+    totals = _add(backend, chunk.uid, chunk.upload.id, added, deletes=False, in_flight=in_flight)
     counted = replace(chunk, counted=chunk.counts)
-    table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
+    table.transact(backend, [chunks.replacement(backend, counted), totals])
 
 
-def finish(backend: Backend, settled: ChunkedUpload) -> Any:
+def finish(backend: Backend, settled: ChunkedUpload) -> Write:
     """The write that finishes an upload, on condition that nobody has, since its last retry."""
-    return _put(backend, _upload_item(settled)) | {
-        "ConditionExpression": "attribute_not_exists(settled_at) AND retries = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
-    }
+    return _put(backend, settled, _in_this_retry(settled, "attribute_not_exists(settled_at)"))
 
 
-def settlement(backend: Backend, uid: str, upload_id: str) -> Any:
-    """The part of a transaction that writes nothing, on condition that an upload has settled."""
-    return {
-        "ConditionCheck": {
-            "TableName": backend.table,
-            "Key": upload_records.key(uid, upload_id).attributes(),
-            "ConditionExpression": "attribute_exists(settled_at)",
-        }
-    }
+def settlement(backend: Backend, uid: str, upload_id: str) -> Write:
+    """Part of a transaction that writes nothing, on condition that an upload has settled."""
+    return writes.check(backend, upload_records.key(uid, upload_id), Condition("attribute_exists(settled_at)"))
 
 
-def begin_retry(
-    backend: Backend, settled: ChunkedUpload, begun: ChunkedUpload, others: "Sequence[TransactWriteItemTypeDef]" = ()
-) -> None:
+def begin_retry(backend: Backend, settled: ChunkedUpload, begun: ChunkedUpload, others: Sequence[Write] = ()) -> None:
     """Let an upload that has settled begin anew, and make `others` with it, all or nothing.
 
-    Raises TransactionRefused if it has begun already, or a condition of `others` does not hold.
+    Raises ConditionFailed if it has begun already, or a condition of `others` does not hold.
     """
-    condition = {
-        "ConditionExpression": "attribute_exists(settled_at) AND retries = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(settled.upload.retries)}},
-    }
-    put: Any = _put(backend, _upload_item(begun)) | condition
-    table.transact(backend, [{"Put": put}, *others])
+    condition = _in_this_retry(settled, "attribute_exists(settled_at)")
+    table.transact(backend, [_put(backend, begun, condition), *others])
 
 
 def reopen_chunk(backend: Backend, upload: ChunkedUpload, before: Chunk, after: Chunk) -> None:
     """Record that windows of a chunk that has settled are to be decided once more.
 
-    Raises TransactionRefused when the chunk has changed meanwhile, or the retry is over.
+    Raises ConditionFailed when the chunk has changed meanwhile, or the retry is over.
     """
     added = after.counts.since(before.counts) | {"parts_settled": -1}
     added["rows"] = added.pop("found")
     in_flight = InFlight.of_counts(added)
-    update = _adding(backend, after.uid, after.upload.id, added, deletes=after.deletes, in_flight=in_flight)
-    update["ConditionExpression"] = RETRYING
-    update["ExpressionAttributeValues"] |= _this_retry(upload)
+    totals = _add(
+        backend,
+        after.uid,
+        after.upload.id,
+        added,
+        deletes=after.deletes,
+        in_flight=in_flight,
+        condition=_in_this_retry(upload, RETRYING),
+    )
     counted = replace(after, counted=after.counts)
-    table.transact(backend, [{"Put": chunks.replacement(backend, counted)}, {"Update": update}])
+    table.transact(backend, [chunks.replacement(backend, counted), totals])
 
 
 def end_retry(backend: Backend, upload: ChunkedUpload) -> None:
     """Record that all that is to be sent again has been; nothing happens where it is on record."""
-    with suppress(backend.dynamodb.exceptions.ConditionalCheckFailedException):
-        table.write_one(
-            backend,
-            backend.dynamodb.update_item,
-            TableName=backend.table,
-            Key=upload_records.key(upload.uid, upload.upload.id).attributes(),
-            UpdateExpression="REMOVE retrying",
-            ConditionExpression=RETRYING,
-            ExpressionAttributeValues=_this_retry(upload),
-        )
+    key = upload_records.key(upload.uid, upload.upload.id)
+    with suppress(table.ConditionFailed):
+        table.write(backend, writes.update(backend, key, "REMOVE retrying", {}, _in_this_retry(upload, RETRYING)))
 
 
-RETRYING = "attribute_exists(retrying) AND retries = :retry"
+RETRYING = "attribute_exists(retrying)"
 
 
-def _this_retry(upload: ChunkedUpload) -> dict[str, Any]:
-    return {":retry": {"N": str(upload.upload.retries)}}
+def _in_this_retry(upload: ChunkedUpload, expression: str) -> Condition:
+    """A condition that holds only until the upload is retried once more."""
+    return Condition(f"{expression} AND retries = :retry", {"retry": upload.upload.retries})
 
 
-def _adding(
-    backend: Backend, uid: str, upload_id: str, counts: dict[str, int], *, deletes: bool, in_flight: InFlight
-) -> Any:
-    # A change of what is in flight is one of the index too, which costs a write; most calls make none.
-    added = counts | {name: number for name, number in upload_records.carried(in_flight).items() if number}
-    values = {f":{name}": {"N": str(number)} for name, number in added.items()}
+def _add(
+    backend: Backend,
+    uid: str,
+    upload_id: str,
+    counts: dict[str, int],
+    *,
+    deletes: bool,
+    in_flight: InFlight,
+    condition: Condition = writes.PRESENT,
+) -> Write:
+    """The write that adds counts to an upload's totals."""
+    # A change of what is in flight changes an index entry too, which costs a write; most calls make none.
+    added: dict[str, Any] = counts | {name: n for name, n in upload_records.carried(in_flight).items() if n}
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if deletes:
-        expression += " SET deletes = :true"
-        values[":true"] = {"BOOL": True}  # type: ignore[dict-item]
-    return {
-        "TableName": backend.table,
-        "Key": upload_records.key(uid, upload_id).attributes(),
-        "UpdateExpression": expression,
-        "ConditionExpression": "attribute_exists(PK)",
-        "ExpressionAttributeNames": {f"#{name}": name for name in added},
-        "ExpressionAttributeValues": values,
-    }
+        expression += " SET deletes = :deletes"
+        added["deletes"] = True
+    return writes.update(backend, upload_records.key(uid, upload_id), expression, added, condition)
 
 
-def _put(backend: Backend, item: dict[str, Any]) -> dict[str, Any]:
-    return {"TableName": backend.table, "Item": item}
+def _put(backend: Backend, record: ChunkedUpload, condition: Condition) -> Write:
+    return writes.put(backend, upload_records.key(record.uid, record.upload.id), _upload_item(record), condition)
 
 
 def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
@@ -355,7 +322,7 @@ def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
         "transfer": record.transfer.model_dump_json() if record.transfer else None,
         "settled_at": upload.settled_at.isoformat() if upload.settled_at else None,
     }
-    return table.put(upload_records.key(record.uid, upload.id), attributes)
+    return attributes
 
 
 def _upload(uid: str, item: Item) -> ChunkedUpload:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Item, Key, dataset_pk
+from tidemark.aws.keys import Item, Key, dataset_pk
+from tidemark.aws.writes import Write
 from tidemark.catalog import schema_records
 from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.errors import RowError
@@ -91,18 +92,19 @@ class Chunk:
         return replace(self, upload=self.upload.model_copy(update=changes))
 
 
-def create(backend: Backend, chunk: Chunk, schema_update: SchemaUpdate | None, fills: Any = None) -> bool:
+def create(backend: Backend, chunk: Chunk, schema_update: SchemaUpdate | None, fills: Write | None = None) -> bool:
     """Write the one chunk of an upload, and with it the upload, what its rows teach the dataset, and `fills`, the write
     by which it becomes the upload of a BATCH dataset.
 
-    False if the upload exists already. Raises SchemaConflict, and TransactionRefused where it may not fill the dataset.
+    False if the upload exists already. Raises SchemaConflict, and ConditionFailed where it may not fill the dataset.
     """
     if schema_update is None and fills is None:
         return table.put_new(backend, _key(chunk.uid, chunk.upload.id), _item(chunk))
-    writes: list[Any] = [table.creation(backend, *new(chunk)), *([{"Update": fills}] if fills else [])]
     try:
-        schema_records.write_with_schema(backend, chunk.uid, writes, schema_update)
-    except table.TransactionRefused as refused:
+        schema_records.write_with_schema(
+            backend, chunk.uid, [new(backend, chunk), *([fills] if fills else [])], schema_update
+        )
+    except table.ConditionFailed as refused:
         if not refused.failed[0]:
             raise
         return False
@@ -222,23 +224,18 @@ def reopen(backend: Backend, chunk: Chunk) -> Chunk:
 
 
 def update(backend: Backend, chunk: Chunk) -> None:
-    """Bring a chunk up to date. Raises TransactionRefused when it has changed since it was read."""
-    table.put_if(backend, replacement(backend, chunk))
+    """Bring a chunk up to date. Raises ConditionFailed when it has changed since it was read."""
+    table.write(backend, replacement(backend, chunk))
 
 
-def replacement(backend: Backend, chunk: Chunk) -> Any:
-    """The write that brings a chunk up to date, on condition that it has not changed since it was read."""
-    return {
-        "TableName": backend.table,
-        "Item": table.put(*new(replace(chunk, revision=chunk.revision + 1))),
-        "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(chunk.revision)}},
-    }
+def replacement(backend: Backend, chunk: Chunk) -> Write:
+    """The write that replaces a chunk, on condition that it has not changed since it was read."""
+    return writes.revised(backend, _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk), chunk.revision)
 
 
-def new(chunk: Chunk) -> tuple[Key, dict[str, Any]]:
-    """Where a chunk lies, and how it is written."""
-    return _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk)
+def new(backend: Backend, chunk: Chunk) -> Write:
+    """The write that stores a new chunk, on condition that there is none of its name."""
+    return writes.new(backend, _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk))
 
 
 def _key(uid: str, upload_id: str, chunk: str = "") -> Key:

@@ -27,7 +27,7 @@ def write_errors(
     The file holds at most `MAX_DOWNLOAD_ERRORS`, and those that were read while there was time. It costs what listing
     the errors costs, and a PUT. Each call writes an object of its own, which is deleted within days. Raises NotFound.
     """
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
         errors, truncated = _write(backend, uid, upload, form, file, has_time)
         file.seek(0)

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import Object
+from tidemark.aws.keys import Item, Key, dataset_pk
 from tidemark.aws.multipart import Multipart
-from tidemark.aws.table import Item, Key, dataset_pk
+from tidemark.aws.writes import Write
 from tidemark.domain.rows.json_lines import START, Cursor
 from tidemark.domain.uploads import FileStatus, UploadFile
 from tidemark.domain.windows import SOURCE_DIGITS, chunk_name
@@ -63,22 +64,20 @@ def of_upload(backend: Backend, uid: str, upload_id: str) -> list[FileRecord]:
     return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
-def written(backend: Backend, file: FileRecord) -> Any:
-    """The write of a file as it is now."""
-    return {"TableName": backend.table, "Item": _file_item(file)}
+def write(backend: Backend, file: FileRecord) -> Write:
+    """The write that stores a file, in place of any earlier state."""
+    return writes.put(backend, _file_key(file.uid, file.upload, file.number), _file_item(file))
 
 
-def replacement(backend: Backend, before: FileRecord, after: FileRecord) -> Any:
-    """The write that records that a file was read further, on condition that nobody has read on from `before`."""
-    return written(backend, replace(after, revision=before.revision + 1)) | {
-        "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
-    }
+def replacement(backend: Backend, before: FileRecord, after: FileRecord) -> Write:
+    """The write that replaces a file, on condition that nobody has read on from `before`."""
+    key = _file_key(after.uid, after.upload, after.number)
+    return writes.revised(backend, key, _file_item(after), before.revision)
 
 
 def update(backend: Backend, before: FileRecord, after: FileRecord) -> None:
-    """Write a file anew. Raises TransactionRefused where it has changed since `before`."""
-    table.put_if(backend, replacement(backend, before, after))
+    """Replaces a file. Raises ConditionFailed where it has changed since `before`."""
+    table.write(backend, replacement(backend, before, after))
 
 
 def _file_key(uid: str, upload_id: str, number: int) -> Key:
@@ -97,7 +96,7 @@ def _file_item(file: FileRecord) -> dict[str, Any]:
     }
     if file.multipart is not None:
         attributes["multipart"] = json.dumps(asdict(file.multipart))
-    return table.put(_file_key(file.uid, file.upload, file.number), attributes)
+    return attributes
 
 
 def _file(uid: str, item: Item) -> FileRecord:

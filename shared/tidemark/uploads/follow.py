@@ -27,7 +27,7 @@ FILTERED_AT_ONCE = 100
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """An upload as it stands. Raises NotFound."""
-    return upload_records.get(backend, dataset_records.dataset(backend, project, dataset).uid, upload)
+    return upload_records.get(backend, dataset_records.get(backend, project, dataset).uid, upload)
 
 
 def list_uploads(
@@ -40,7 +40,7 @@ def list_uploads(
     wanted: UploadFilter = ANY_UPLOAD,
 ) -> Page[Upload]:
     """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     return _listed(backend, "dataset", uid, wanted, limit, cursor)
 
 
@@ -48,7 +48,7 @@ def list_project_uploads(
     backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
 ) -> Page[Upload]:
     """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
-    return _listed(backend, "project", project_records.project(backend, project).name, wanted, limit, cursor)
+    return _listed(backend, "project", project_records.get(backend, project).name, wanted, limit, cursor)
 
 
 def _listed(
@@ -83,7 +83,7 @@ def list_errors(
     ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
     `MAX_PAGE_CHUNKS` of such chunks, or a look at `MAX_CHUNKS_EXAMINED` in all.
     """
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
     name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
     items: list[RowOutcome] = []

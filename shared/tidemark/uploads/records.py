@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Item, Key, dataset_pk
+from tidemark.aws.keys import Item, Key, dataset_pk
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import InFlight, Upload, UploadStatus
 

@@ -69,7 +69,7 @@ def list_rows(
 
     Rows that were rejected when as many errors of their file were kept as are kept of one are counted, not listed.
     """
-    uid = dataset_records.dataset(backend, project, dataset).uid
+    uid = dataset_records.get(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
     name, first = decode_cursor(scope, cursor, str, int) if cursor else (WHOLE, 0)
     record = upload_records.get(backend, uid, upload)

@@ -1,16 +1,17 @@
-"""Checkpoints in the table: by name what is frozen, written once; by time the record, which may be edited.
+"""Checkpoints in the table: what a name stands for, written once, and the checkpoint's record, which may be edited.
 
-A reader who names a checkpoint thus reads one small item, which may be remembered for ever, and a list is a query.
+A reader who names a checkpoint thus reads one small item, which a process may remember forever. Records sort by time,
+so that a query lists them.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Contended, Item, Key, dataset_pk
+from tidemark.aws.keys import Item, Key, dataset_pk
 from tidemark.catalog import project_records, schema_records
 from tidemark.domain.checkpoints import Checkpoint, CheckpointRef
 from tidemark.domain.frames.class_map import ClassMap
@@ -20,33 +21,33 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | None) -> Checkpoint | None:
-    """Write a new checkpoint, for a request that is named if it may be repeated.
+    """Stores a new checkpoint. `request` identifies a request that may be repeated.
 
-    Answers the checkpoint, the one from before if the same request made it; None if the name is taken.
+    Returns the checkpoint, or the existing one if the same request created it; None if the name is taken.
     """
-    frozen = {
-        "version": checkpoint.version,
-        "place": sort_key(checkpoint),
-        "request": request,
-    }
-    writes = [
-        table.creation(backend, _frozen_key(uid, checkpoint.name), frozen),
-        table.creation(backend, _record_key(uid, sort_key(checkpoint)), _record(checkpoint, 1)),
-    ]
+    ref_key = _ref_key(uid, checkpoint.name)
+    reference = {"version": checkpoint.version, "place": sort_key(checkpoint), "request": request}
+    record = {"checkpoint": checkpoint.model_dump_json()}
     try:
-        table.transact(backend, writes)
-    except table.TransactionRefused:
-        existing = table.get(backend, _frozen_key(uid, checkpoint.name)) or {}
-        made_by_this = request is not None and existing.get("request") == request
-        return find(backend, uid, checkpoint.name) if made_by_this else None
+        table.transact(
+            backend,
+            [
+                writes.new(backend, ref_key, reference),
+                writes.revised(backend, _record_key(uid, sort_key(checkpoint)), record, 0),
+            ],
+        )
+    except table.ConditionFailed:
+        existing = table.get(backend, ref_key) or {}
+        is_repeat = request is not None and existing.get("request") == request
+        return find(backend, uid, checkpoint.name) if is_repeat else None
     return checkpoint
 
 
 def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
-    """What a checkpoint's name stands for, or None. No request where this process has read it before."""
+    """Returns what a checkpoint's name stands for, or None. No request where this process remembers it."""
     known = backend.memory.checkpoint_refs.get((uid, name))
     if known is None:
-        item = table.get(backend, _frozen_key(uid, name))
+        item = table.get(backend, _ref_key(uid, name))
         if item is None:
             return None
         known = CheckpointRef(int(item["version"]), item["place"])
@@ -55,105 +56,86 @@ def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
 
 
 def find(backend: Backend, uid: str, name: str) -> Checkpoint | None:
-    """A checkpoint as it is now, or None."""
-    item = _find(backend, uid, name)
+    """Returns a checkpoint as it is now, or None."""
+    known = ref(backend, uid, name)
+    item = table.get(backend, _record_key(uid, known.sort_key)) if known else None
     return _checkpoint(item) if item else None
 
 
-def change(backend: Backend, uid: str, name: str, edit: Callable[[Checkpoint], Checkpoint]) -> Checkpoint | None:
-    """Replace a checkpoint's record by what `edit` makes of it; None where there is no such checkpoint.
+def edit(backend: Backend, uid: str, name: str, change: Callable[[Checkpoint], Checkpoint]) -> Checkpoint | None:
+    """Replaces a checkpoint by what `change` returns for it, and returns that; None if there is no such checkpoint.
 
-    `edit` is called again where somebody else has changed the record meanwhile, so that no change gets lost. A record
-    that stays as it is is not written. Raises what `edit` raises, and Unavailable.
+    `change` is called again when somebody else was faster. Raises what `change` raises, and Unavailable.
     """
-    return table.contention(backend)(_try_change, backend, uid, name, edit)
+    known = ref(backend, uid, name)
+    if known is None:
+        return None
+    return table.edit(
+        backend,
+        _record_key(uid, known.sort_key),
+        "checkpoint",
+        Checkpoint,
+        lambda before: change(before) if before else None,
+    )
 
 
 def schema(backend: Backend, uid: str, name: str) -> Schema:
-    """The schema that the files of a checkpoint go by: the one that its dataset had when this was first asked. It has
-    all fields of the frozen frames, and never changes, so that a file that is written again is the same."""
+    """Returns the schema for a checkpoint's files: that of its dataset when this was first called for the checkpoint.
 
-    def known() -> Schema:
+    It has all fields of the frozen frames and never changes, so that a file that is written again is the same.
+    """
+
+    def current() -> Schema:
         return schema_records.schema(backend, uid, fresh=True)[0]
 
-    return _kept(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, known)
+    return _first(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, current)
 
 
 def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
-    """The class map that the files of a checkpoint go by: the one that the project had when this was first asked."""
+    """Returns the class map for a checkpoint's files: that of the project when this was first called."""
 
-    def known() -> ClassMap:
+    def current() -> ClassMap:
         return project_records.class_map(backend, project, fresh=True)[0]
 
-    return _kept(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, known)
+    return _first(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, current)
 
 
-def _kept(backend: Backend, key: Key, shape: type[M], known: Callable[[], M]) -> M:
-    """What is kept under a key: what is `known` when it is first asked for."""
+def _first(backend: Backend, key: Key, model: type[M], current: Callable[[], M]) -> M:
+    """Returns the model stored under a key; stores the `current` one first where there is none."""
     item = table.get(backend, key)
     if item is None:
-        table.put_new(backend, key, {"kept": known().model_dump_json()})
+        table.put_new(backend, key, {"kept": current().model_dump_json()})
         item = table.get(backend, key)
     if item is None:
         raise LookupError(f"{key} was written and is gone")
-    return shape.model_validate_json(item["kept"])
+    return model.model_validate_json(item["kept"])
 
 
 def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> Iterator[Checkpoint]:
-    """The checkpoints of a dataset: newest first, from the one after the sort key `after`. A query of `at_once` of them
-    whenever those before are used up."""
+    """Yields a dataset's checkpoints, newest first, from the one after the sort key `after`.
+
+    Queries `at_once` of them whenever the ones before are used up.
+    """
     pk, low = dataset_pk(uid), _record_key(uid, "").sk
     high: str | None = _record_key(uid, after or "~").sk
     while high is not None:
         items, stopped = table.query(backend, pk, low, high, forward=False, limit=at_once + 1)
-        yield from (_checkpoint(item) for item in items if item["SK"] != high)  # the one before is passed over
+        yield from (_checkpoint(item) for item in items if item["SK"] != high)  # `high` itself came before
         high = stopped
 
 
 def sort_key(checkpoint: Checkpoint) -> str:
-    """Where a checkpoint stands among those of its dataset; later ones come after it."""
+    """Returns a checkpoint's position among those of its dataset: by creation time, then by name."""
     return f"{checkpoint.created_at.isoformat(timespec='microseconds')}#{checkpoint.name}"
-
-
-def _try_change(backend: Backend, uid: str, name: str, edit: Callable[[Checkpoint], Checkpoint]) -> Checkpoint | None:
-    item = _find(backend, uid, name)
-    if item is None:
-        return None
-    before, revision = _checkpoint(item), int(item["revision"])
-    after = edit(before)
-    if after == before:
-        return before
-    write = {
-        "TableName": backend.table,
-        "Item": table.put(_record_key(uid, sort_key(after)), _record(after, revision + 1)),
-        "ConditionExpression": "revision = :seen",
-        "ExpressionAttributeValues": {":seen": {"N": str(revision)}},
-    }
-    try:
-        table.put_if(backend, write)
-    except table.TransactionRefused:
-        raise Contended from None
-    return after
-
-
-def _find(backend: Backend, uid: str, name: str) -> Item | None:
-    known = ref(backend, uid, name)
-    if known is None:
-        return None
-    return table.get(backend, _record_key(uid, known.sort_key))
-
-
-def _record(checkpoint: Checkpoint, revision: int) -> dict[str, Any]:
-    return {"checkpoint": checkpoint.model_dump_json(), "revision": revision}
 
 
 def _checkpoint(item: Item) -> Checkpoint:
     return Checkpoint.model_validate_json(item["checkpoint"])
 
 
-def _frozen_key(uid: str, name: str) -> Key:
+def _ref_key(uid: str, name: str) -> Key:
     return Key(dataset_pk(uid), f"CP#{name}")
 
 
-def _record_key(uid: str, where: str) -> Key:
-    return Key(dataset_pk(uid), f"CT#{where}")
+def _record_key(uid: str, position: str) -> Key:
+    return Key(dataset_pk(uid), f"CT#{position}")

@@ -136,7 +136,7 @@ def _begin(
     backend: Backend, kind: str, project: str, dataset: str, wanted: tuple[str, str], cursor: str | None
 ) -> tuple[VersionPair, Position]:
     """The versions to compare, and where to go on."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     names = dict(zip(("from", "to"), wanted, strict=True))
     if cursor is None:
         before, after = (resolve(backend, found, text, named_by=parameter) for parameter, text in names.items())

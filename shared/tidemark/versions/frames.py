@@ -79,7 +79,7 @@ class FrameBatch(BaseModel):
 
 def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, version: str) -> FrameAt:
     """A frame as of a version: one query and one ranged GET, however long its history. Raises NotFound."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     at = resolve(backend, found, version)
     frame = _frame_version(backend, found, at, frame_id)
     if frame is None:
@@ -89,7 +89,7 @@ def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, ve
 
 def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
     """The frames of those ids as of a version, in the order asked for, as many as fit an answer."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     at = resolve(backend, found, version)
     wanted = list(dict.fromkeys(frame_ids))
     versions = backend.parallel(lambda frame_id: _frame_version(backend, found, at, frame_id), wanted)
@@ -112,7 +112,7 @@ def list_frames(
     much has changed since the version. A cursor stays with the version that its first page read, also where that was
     LATEST. Raises InvalidRequest for a cursor that is not of this list, and for another version than the cursor's.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     at, start = _position(backend, found, version, cursor)
     frames, come_to = _alive(backend, found, at, start, limit)
     fitting = frames[: min(_fitting(frames), limit)]

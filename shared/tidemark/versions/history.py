@@ -116,7 +116,7 @@ def _page(
 
     One query, and ranged GETs in parallel: one for each version, fewer where payloads lie close.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     scope = f"{found.uid}#{kind}#{frame_id}"  # ids may hold any of ":", and none "#"
     shard = shard_of(frame_id, found.shards)
     head = latest_version(backend, found).shards[shard].head

@@ -24,7 +24,7 @@ def list_hourly_versions(
     An hour of n versions takes some 2 log2(n) reads, and a page ends after about `MAX_VERSIONS_EXAMINED` of them, so
     that it may be short while its cursor goes on. Raises NotFound and InvalidRequest.
     """
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     scope = f"versions by hour:{found.uid}"
     latest = dataset_records.state(backend, found.uid).latest
     number = min(int(decode_cursor(scope, cursor, int)[0]), latest) if cursor else latest  # one may be made up

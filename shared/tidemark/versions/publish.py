@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.events import UploadSettled, VersionPublished, announce
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
+from tidemark.aws.writes import Write
 from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
@@ -44,7 +45,7 @@ def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> l
     for _ in range(RACES):
         try:
             settled = _record(backend, uid, told)
-        except TransactionRefused:
+        except ConditionFailed:
             continue
         published = _published(backend, uid, settled)
         ended = [UploadSettled.of(uid, one.upload) for one in settled if one.upload.settled_at is not None]
@@ -121,7 +122,7 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
     settled = [_ended(record, number, at) for record in complete]
     for one in settled:
         if one.upload.version is None:
-            table.put_if(backend, one.write(backend))
+            table.write(backend, one.write(backend))
     changing = [one for one in settled if one.upload.version is not None]
     if changing:
         heads = log.heads(backend, uid, state.shards)
@@ -144,7 +145,7 @@ class _Ended(NamedTuple):
     record: Chunk | ChunkedUpload
     upload: Upload
 
-    def write(self, backend: Backend) -> Any:
+    def write(self, backend: Backend) -> Write:
         """The write that says so."""
         if isinstance(self.record, Chunk):
             return chunks.replacement(backend, replace(self.record, upload=self.upload))
@@ -200,7 +201,7 @@ def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[Versio
 
 
 def _uploads(backend: Backend, uid: str, number: int) -> list[str]:
-    """All uploads of a version: those named in this try's messages may be a chunk of them, and repeats must not differ
+    """All uploads of a version: those named in this try's messages may be only some of them, and repeats must not differ
     from the first event."""
     version = version_records.find_published(backend, uid, number)
     if version is None:

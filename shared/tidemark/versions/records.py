@@ -1,11 +1,12 @@
 """Version records: written once, dense, and remembered for ever because they never change."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, dataset_pk, padded
+from tidemark.aws.keys import Key, dataset_pk, padded
+from tidemark.aws.writes import Write
+from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.versions import Version, empty_version
 
@@ -48,35 +49,14 @@ def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
     return found
 
 
-def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Any]) -> None:
-    """Write the next version, make it the latest, and `settled`, the writes of the uploads in it: all or nothing.
+def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Write]) -> None:
+    """Stores the next version, makes it the latest, and makes `settled`, the writes of its uploads: all or nothing.
 
-    Raises TransactionRefused when another publication was first.
+    Raises ConditionFailed when another publication was first.
     """
-    writes: list[Any] = [
-        {
-            "Put": {
-                "TableName": backend.table,
-                "Item": table.put(_key(uid, version.number), {"version": version.model_dump_json()}),
-                "ConditionExpression": "attribute_not_exists(PK)",
-            }
-        },
-        {
-            "Update": {
-                "TableName": backend.table,
-                "Key": Key(dataset_pk(uid), "META").attributes(),
-                "UpdateExpression": "SET latest = :number, latest_at = :at",
-                "ConditionExpression": "latest = :previous",
-                "ExpressionAttributeValues": {
-                    ":number": {"N": str(version.number)},
-                    ":previous": {"N": str(version.number - 1)},
-                    ":at": {"S": version.created_at.isoformat()},
-                },
-            }
-        },
-        *({"Put": write} for write in settled),
-    ]
-    table.transact(backend, writes)
+    item = {"version": version.model_dump_json()}
+    latest = dataset_records.publish_version(backend, uid, version.number, version.created_at)
+    table.transact(backend, [writes.new(backend, _key(uid, version.number), item), latest, *settled])
     backend.memory.versions[uid, version.number] = version
 
 

@@ -24,12 +24,12 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 
 def get_version(backend: Backend, *, project: str, dataset: str, version: str) -> Version:
     """The version that `version` names. Raises NotFound and InvalidRequest."""
-    return resolve(backend, dataset_records.dataset(backend, project, dataset), version)
+    return resolve(backend, dataset_records.get(backend, project, dataset), version)
 
 
 def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None) -> Page[Version]:
     """The versions of a dataset, newest first (R8)."""
-    found = dataset_records.dataset(backend, project, dataset)
+    found = dataset_records.get(backend, project, dataset)
     scope = f"versions:{found.uid}"
     if cursor is None:
         below = dataset_records.state(backend, found.uid).latest + 1

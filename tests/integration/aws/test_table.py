@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.simulation.world import World
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key
+from tidemark.aws.keys import Key
 from tidemark.domain.errors import Unavailable
 
 KEYS = [Key("D#d", f"U#{number:03}") for number in range(150)]
@@ -98,7 +98,7 @@ def test_a_transaction_whose_conditions_do_not_hold_is_refused_at_once_though_it
     world: World,
 ) -> None:
     backend, client = busy(world, 1, "TransactionConflict", "ConditionalCheckFailed", "None")
-    with pytest.raises(table.TransactionRefused) as refusal:
+    with pytest.raises(table.ConditionFailed) as refusal:
         table.transact(backend, [WRITE] * 3)
     assert refusal.value.failed == [False, True, False]
     assert client.calls == 1

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.world import World
 from tests.support.sending import PROJECT
 from tidemark.aws import table
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import clone_references
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Dataset
@@ -51,7 +51,7 @@ def test_what_is_released_is_referred_to_no_more(world: World) -> None:
 def test_a_dataset_that_is_gone_is_not_referred_to(world: World) -> None:
     clone = made(world, "clone")
     backend = world.process()
-    with pytest.raises(TransactionRefused):
+    with pytest.raises(ConditionFailed):
         table.transact(backend, clone_references.refer(backend, "0000", clone.uid))
 
 

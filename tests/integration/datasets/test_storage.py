@@ -26,7 +26,7 @@ def report(world: World, cursor: str | None = None, *, answers: int = 1000) -> S
 
 def put(world: World, kind: str, name: str, body: bytes) -> None:
     backend = world.process()
-    uid = dataset_records.dataset(backend, PROJECT, DATASET).uid
+    uid = dataset_records.get(backend, PROJECT, DATASET).uid
     backend.s3.put_object(Bucket=backend.bucket, Key=f"{kind}/{uid}/{name}", Body=body)
 
 

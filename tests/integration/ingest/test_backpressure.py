@@ -25,7 +25,7 @@ ROWS = [add(f"f{number}", n=number) for number in range(12)]
 def flying(world: World, dataset: str = DATASET) -> InFlight:
     """What a dataset has in flight."""
     backend = world.process()
-    return upload_records.in_flight(backend, dataset_records.dataset(backend, PROJECT, dataset).uid, most=ALL)
+    return upload_records.in_flight(backend, dataset_records.get(backend, PROJECT, dataset).uid, most=ALL)
 
 
 def run_tasks(world: World) -> None:
@@ -211,7 +211,7 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
 def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world: World) -> None:
     upload = send(world, *ROWS).upload
     backend = world.process()
-    uid = dataset_records.dataset(backend, PROJECT, DATASET).uid
+    uid = dataset_records.get(backend, PROJECT, DATASET).uid
     backend.dynamodb.update_item(
         TableName=backend.table,
         Key=upload_records.key(uid, upload).attributes(),
@@ -240,7 +240,7 @@ def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkey
 
     monkeypatch.setattr(upload_records, "in_flight", looked)
     process = world.process()
-    uid = dataset_records.dataset(process, PROJECT, DATASET).uid
+    uid = dataset_records.get(process, PROJECT, DATASET).uid
     backpressure.may_read_on(process, uid)
     backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
     assert looks == [uid]
@@ -252,5 +252,5 @@ def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> N
     backend = world.process()
     for number in range(3):
         send(world, add(f"f{number}"))
-    uid = dataset_records.dataset(backend, PROJECT, DATASET).uid
+    uid = dataset_records.get(backend, PROJECT, DATASET).uid
     assert upload_records.in_flight(backend, uid, most=InFlight(0, 0)) == InFlight()

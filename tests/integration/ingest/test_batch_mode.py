@@ -264,7 +264,7 @@ def test_a_drop_event_that_is_told_twice_does_not_move_the_file_that_fills_the_d
 def read_again(world: World, upload_id: str, number: int = 0) -> None:
     """Deliver an order to read a file of an upload once more, long after the first."""
     world.let_five_minutes_pass()
-    uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
+    uid = dataset_records.get(world.process(), PROJECT, BATCH).uid
     again = world.start_task(ReadFile(uid=uid, upload=upload_id, file=number)).run()
     assert again.error is None
 
@@ -318,7 +318,7 @@ def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(
     refused = started(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
     first, second = world.tasks
     assert world.start_task(first).run().error is None
-    uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
+    uid = dataset_records.get(world.process(), PROJECT, BATCH).uid
     early = world.start_task(ResumeUpload(uid=uid, upload=refused)).run()
     assert early.error is None, "it finds that the second file is not read"
     assert world.start_task(second).run().error is None

@@ -246,4 +246,4 @@ def test_an_upload_in_a_request_has_no_files_to_complete(world: World) -> None:
 
 
 def _uid(world: World) -> str:
-    return dataset_records.dataset(world.process(), PROJECT, DATASET).uid
+    return dataset_records.get(world.process(), PROJECT, DATASET).uid

@@ -175,7 +175,7 @@ def test_a_window_whose_turn_has_passed_is_refused_and_changes_nothing(world: Wo
     assert world.writes == before
 
 
-@pytest.mark.parametrize("turn", [FencingToken(5, 1), FencingToken(1, 5), FencingToken(9, 9)], ids=repr)
+@pytest.mark.parametrize("token", [FencingToken(5, 1), FencingToken(1, 5), FencingToken(9, 9)], ids=repr)
 def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(world: World, token: FencingToken) -> None:
     apply_now(world, sent(world, add("f1")).window, FencingToken(3, 3))
     assert apply_now(world, sent(world, delete("f1")).window, token).applied == 1
@@ -232,8 +232,8 @@ def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> 
 
 
 def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
-    others = [sent(world, add("f1", token=token)) for token in range(apply.RACES)]
-    last = sent(world, add("f1", token=apply.RACES))
+    others = [sent(world, add("f1", attempt=attempt)) for attempt in range(apply.RACES)]
+    last = sent(world, add("f1", attempt=apply.RACES))
     outrun = world.redeliver(last.message)
     for other in others:
         before_its_commit(outrun)
@@ -241,7 +241,7 @@ def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World)
         outrun.step()
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
-    assert frame(world).metadata == {"turn": apply.RACES}
+    assert frame(world).metadata == {"attempt": apply.RACES}
 
 
 def before_its_commit(invocation: Invocation) -> Invocation:

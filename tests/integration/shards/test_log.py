@@ -30,7 +30,7 @@ def log(world: World) -> World:
 
 
 def uid_of(backend: Backend) -> str:
-    return dataset_records.dataset(backend, PROJECT, ONE).uid
+    return dataset_records.get(backend, PROJECT, ONE).uid
 
 
 def run(world: World, frame_ids: list[str], head: int) -> dict[str, list[int]]:

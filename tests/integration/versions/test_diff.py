@@ -193,7 +193,7 @@ def test_a_cursor_of_totals_is_none_of_pages(world: World) -> None:
 def test_a_cursor_that_was_made_up_shows_nothing_else(world: World, place: tuple[int, int, str]) -> None:
     upload(world, add("f1"))
     upload(world, add("f2"))
-    uid = dataset_records.dataset(world.process(), PROJECT, DATASET).uid
+    uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
     found = page(world, 0, 1, cursor=encode_cursor(f"diff:{uid}", 0, 1, *place))
     assert {item.frame_id for item in found.items} <= {"f1"}
 

@@ -197,7 +197,7 @@ def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
 
 def made_up(world: World, n: int, frame_id: str = "f1") -> str:
     """A cursor that nobody was given, to go on at a commit of one's choice."""
-    uid = dataset_records.dataset(world.process(), PROJECT, DATASET).uid
+    uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
     return encode_cursor(f"{uid}#history#{frame_id}", n)
 
 

@@ -29,7 +29,7 @@ GAPS = st.lists(st.sampled_from([1, 1, 20, 700, 3599, 3600, 90_000]), max_size=6
 
 def publish(world: World, times: list[datetime]) -> None:
     backend = world.process()
-    uid = dataset_records.dataset(backend, PROJECT, DATASET).uid
+    uid = dataset_records.get(backend, PROJECT, DATASET).uid
     for number, at in enumerate(times, start=1):
         version = Version(number=number, created_at=at, uploads=(), shards=(ShardState(),) * 4)
         stored.publish(backend, uid, version, [])
@@ -100,5 +100,5 @@ def test_a_cursor_of_all_versions_is_not_one_of_some(world: World) -> None:
 
 def test_a_cursor_that_was_made_up_leads_nowhere_else(world: World) -> None:
     publish(world, [START, START + timedelta(hours=1)])
-    uid = dataset_records.dataset(world.process(), PROJECT, DATASET).uid
+    uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
     assert read(world, encode_cursor(f"versions by hour:{uid}", 999)) == read(world, None)

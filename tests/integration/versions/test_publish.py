@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT, add, send
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.uploads import follow
@@ -70,7 +70,7 @@ def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
 
     def refuse(*_: object) -> None:
         tries.append(1)
-        raise TransactionRefused([True])
+        raise ConditionFailed([True])
 
     (uid,) = applied.settled.groups()
     with monkeypatch.context() as outrun:

@@ -11,7 +11,7 @@ from tests.reliability.faults.oracle import State
 from tests.simulation.world import World
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import shard_pk
+from tidemark.aws.keys import shard_pk
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
 from tidemark.domain.uploads import Upload, UploadStatus

@@ -9,9 +9,9 @@ from unittest.mock import patch
 
 from tests.simulation.deployment import Deployment
 from tests.simulation.invocation import current
-from tidemark.aws import queues, table
+from tidemark.aws import queues, table, writes
 from tidemark.aws.backend import Backend
-from tidemark.aws.table import Key, TransactionRefused
+from tidemark.aws.keys import Key
 from tidemark.ingest import chunk_writer
 from tidemark.ingest.chunk_writer import Written
 from tidemark.shards import log
@@ -23,22 +23,20 @@ Plant = Callable[[ExitStack, Deployment], None]
 
 def head_condition(stack: ExitStack, _: Deployment) -> None:
     """A window is committed whatever the head of its shard is by then."""
-    moved = log._moved
-    dropped = {"ConditionExpression", "ExpressionAttributeValues"}
 
-    def unconditional(*arguments: Any) -> Any:
-        return {name: value for name, value in moved(*arguments).items() if name not in dropped}
+    def unconditional(backend: Backend, pk: str, _: Any, new: Any) -> Any:
+        return writes.put(backend, Key(pk, "HEAD"), log._head_item(new))
 
-    stack.enter_context(patch.object(log, "_moved", unconditional))
+    stack.enter_context(patch.object(log, "_move_head", unconditional))
 
 
 def marker(stack: ExitStack, _: Deployment) -> None:
     """A window is committed without its marker."""
 
     def nothing(backend: Backend, key: Key, _: Any) -> Any:
-        return table.absence(backend, key._replace(sk="NOTHING"))
+        return writes.check(backend, key._replace(sk="NOTHING"), writes.ABSENT)
 
-    stack.enter_context(patch.object(log, "_marking", nothing))
+    stack.enter_context(patch.object(log, "_mark", nothing))
 
 
 def sent_first(stack: ExitStack, _: Deployment) -> None:
@@ -64,17 +62,9 @@ def eventual_reads(_: ExitStack, world: Deployment) -> None:
 def no_transaction(stack: ExitStack, _: Deployment) -> None:
     """A version and the uploads in it are written one after the other."""
 
-    def one_by_one(backend: Backend, writes: Sequence[Any]) -> None:
-        methods: dict[str, Callable[..., object]] = {
-            "Put": backend.dynamodb.put_item,
-            "Update": backend.dynamodb.update_item,
-        }
-        for write in writes:
-            ((kind, request),) = write.items()
-            try:
-                table.write_one(backend, methods[kind], **request)
-            except backend.dynamodb.exceptions.ConditionalCheckFailedException:
-                raise TransactionRefused([True]) from None
+    def one_by_one(backend: Backend, requests: Sequence[Any]) -> None:
+        for request in requests:
+            table.write(backend, request)
 
     stack.enter_context(
         patch.object(version_records, "table", SimpleNamespace(**vars(table) | {"transact": one_by_one}))

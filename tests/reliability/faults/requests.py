@@ -102,7 +102,7 @@ def start_clone(world: Deployment, model: DatasetModel, version: int, name: str)
 def found_clone(world: Deployment, source: DatasetModel, version: int, name: str) -> DatasetModel | None:
     """The clone of a version, once it is there."""
     try:
-        found = dataset_records.dataset(world.process(), source.project, name)
+        found = dataset_records.get(world.process(), source.project, name)
     except NotFound:
         return None
     assert found.cloned_from is not None

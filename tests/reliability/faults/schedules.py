@@ -26,7 +26,7 @@ from tests.simulation.invocation import Crash, Invocation, current
 from tests.simulation.queues import Message
 from tests.simulation.seeding import seed_ids
 from tidemark.aws.events import EventsRefused
-from tidemark.aws.table import TransactionRefused
+from tidemark.aws.table import ConditionFailed
 from tidemark.domain import windows
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
@@ -48,7 +48,7 @@ CHECKED = 0.04
 SWEEPS = 12
 """Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
 MOST_CLONES = 2
-EXPECTED = (Crash, Refused, StaleDelivery, Unavailable, EventsRefused, TransactionRefused, BotoCoreError, ClientError)
+EXPECTED = (Crash, Refused, StaleDelivery, Unavailable, EventsRefused, ConditionFailed, BotoCoreError, ClientError)
 """How an invocation may end that is disturbed: what was asked of it comes again."""
 
 

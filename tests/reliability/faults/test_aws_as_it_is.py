@@ -10,8 +10,8 @@ from tests.reliability.faults.injection import Fault, OneFault
 from tests.simulation.invocation import Invocation
 from tests.simulation.queues import Message, Queue
 from tests.simulation.world import World, new_world
-from tidemark.aws import table
-from tidemark.aws.table import Key
+from tidemark.aws import table, writes
+from tidemark.aws.keys import Key
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = Key("D#d", "U#u")
@@ -71,8 +71,8 @@ def meets(world: World, fault: Fault, operation: Any) -> Invocation:
 
 def test_a_transaction_whose_answer_is_lost_is_known_by_its_token(world: World) -> None:
     backend = world.process()
-    writes = [table.creation(backend, KEY, {"n": 1})]
-    met = meets(world, Fault.LOST_ANSWER, lambda: table.transact(backend, writes))
+    requests = [writes.new(backend, KEY, {"n": 1})]
+    met = meets(world, Fault.LOST_ANSWER, lambda: table.transact(backend, requests))
     assert (met.error, met.calls) == (None, ["dynamodb.TransactWriteItems"] * 2)
 
 
@@ -92,7 +92,7 @@ def test_a_client_gives_up_after_five_tries(world: World) -> None:
 def test_a_read_that_does_not_ask_for_consistency_may_miss_the_latest_write(world: World) -> None:
     backend = world.process()
     for n in (1, 2):
-        backend.dynamodb.put_item(TableName=backend.table, Item=table.put(KEY, {"n": n}))
+        table.write(backend, writes.put(backend, KEY, {"n": n}))
     world.tables.lag = lambda: 1
     early, late = table.get(backend, KEY, consistent=False), table.get(backend, KEY)
     assert early is not None

@@ -1,0 +1,76 @@
+"""Keys of the table's items, and items as DynamoDB takes them.
+
+| item | PK | SK |
+|---|---|---|
+| project | `PROJECTS` | `{project}` |
+| class map, dataset by name | `P#{project}` | `CLASSMAP`, `DATASET#{name}` |
+| dataset state, schema, schema of a BATCH upload | `D#{uid}` | `META`, `SCHEMA`, `SCHEMA#{upload}` |
+| mutable clone of a BATCH dataset | `D#{uid}` | `MUTABLE` |
+| version | `D#{uid}` | `V#{number}` |
+| checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
+| schema and class map of its files, export | `D#{uid}` | `CS#{name}`, `CC#{name}`, `E#{name}#{format}` |
+| upload, chunk, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{chunk}`, `I#{upload}#{file}` |
+| shard of a workflow | `D#{uid}` | `T#{work}#{shard}` |
+| pack that is not to be deleted with it | `D#{uid}` | `K#{pack}` |
+| clone of it, datasets that it is a clone of | `D#{uid}` | `R#{clone uid}`, `SOURCES` |
+| shard head | `D#{uid}#{shard}` | `HEAD` |
+| commit | `D#{uid}#{shard}` | `C#{n}` |
+| window marker | `D#{uid}#{shard}` | `W#{window}` |
+| frame version | `D#{uid}#{shard}` | `F#{frame_id}#{n}` |
+
+Numbers in keys are zero-padded so that their order is that of the keys; ids cannot contain `#` (R5).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+Item = dict[str, Any]
+"""An item as Python values, by attribute."""
+
+NUMBER_DIGITS = 12
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Key(NamedTuple):
+    """The primary key of an item."""
+
+    pk: str
+    sk: str
+
+    def attributes(self) -> dict[str, Any]:
+        """The key as DynamoDB takes it."""
+        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
+
+
+def padded(number: int) -> str:
+    """A number as part of a key."""
+    return f"{number:0{NUMBER_DIGITS}d}"
+
+
+def project_pk(project: str) -> str:
+    """Partition of a project's definitions."""
+    return f"P#{project}"
+
+
+def dataset_pk(uid: str) -> str:
+    """Partition of a dataset's state, versions and uploads."""
+    return f"D#{uid}"
+
+
+def shard_pk(uid: str, shard: int) -> str:
+    """Partition of one shard's log."""
+    return f"D#{uid}#{shard}"
+
+
+def marshal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item as DynamoDB takes it; attributes that are None are left out."""
+    return {name: _serialize(value) for name, value in item.items() if value is not None}
+
+
+def unmarshal(attributes: Mapping[str, Any]) -> Item:
+    """An item as Python values."""
+    return {name: _deserialize(value) for name, value in attributes.items()}
