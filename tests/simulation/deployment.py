@@ -292,7 +292,7 @@ def new_deployment() -> Iterator[Deployment]:
         _quieten(stack)
         _remember_answers(stack, world)
         _count_requests(stack, world, present)
-        for remembered in (api_deployment.backend, idempotency._remembered, idempotency._config):
+        for remembered in (api_deployment.backend, idempotency._idempotent_write, idempotency._config):
             remembered.cache_clear()
             stack.callback(remembered.cache_clear)
         yield world

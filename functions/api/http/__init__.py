@@ -1,1 +1,1 @@
-"""What all routes share: parameters, bodies, problem documents, idempotency and the description."""
+"""HTTP concerns that all routes share: access, parameters, bodies, problem documents and idempotency."""

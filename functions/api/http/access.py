@@ -1,7 +1,7 @@
-"""Who may call what: each route's role, declared beside it, and the caller's grant held against it.
+"""Access control: the role each route requires, and the check of the caller's grant against it.
 
-Nothing is open by default: a route that declares no role is refused when the function is loaded, and would answer
-404 if it were reached all the same.
+Nothing is open by default. Loading the function fails if a route declares no role. Should such a route be reached all
+the same, it returns 404.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import ValidationError
 
-from functions.api.http.problem import HttpRefusal
+from functions.api.http.problem import HttpError
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.errors import Forbidden
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 PUBLIC = None
-"""The role of what anyone may read."""
+"""The role of routes that need no credentials."""
 
 _roles: dict[Callable[..., Any], Role | None] = {}
 
 
 def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
-    """Declare the role that an endpoint asks of its caller; `PUBLIC` where it asks for no key."""
+    """Declares the role that an endpoint requires; `PUBLIC` if it needs no credentials."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         _roles[endpoint] = role
@@ -34,54 +34,55 @@ def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
 
 
 def require_declared(routes: Iterable[Route]) -> None:
-    """Raise RuntimeError if a route declares no role."""
-    open_routes = [f"{route.method} {route.path}" for route in routes if not is_declared(route)]
-    if open_routes:
-        raise RuntimeError(f"No role is declared for {', '.join(open_routes)}: add @allow(...).")
+    """Raises RuntimeError if a route declares no role."""
+    undeclared = [f"{route.method} {route.path}" for route in routes if not is_declared(route)]
+    if undeclared:
+        raise RuntimeError(f"No role is declared for {', '.join(undeclared)}: add @allow(...).")
 
 
 def is_declared(route: Route) -> bool:
-    """Whether the route is one of the API's own, with its role declared."""
+    """Whether the route declares a role, as all routes of the API do."""
     return route.func in _roles
 
 
 def role_of(route: Route) -> Role | None:
-    """The role that a declared route asks for; None for a public one."""
+    """Returns the role that a declared route requires; None for a public one."""
     return _roles[route.func]
 
 
 def grant_of(event: Mapping[str, Any]) -> Grant | None:
-    """What the authorizer says of the caller; None for nobody, and for anything that is not the authorizer's."""
+    """Returns the grant that the authorizer put into the event; None if there is no valid one."""
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
-    stated = (authorizer.get("lambda") or {}).get("grant")
-    if not isinstance(stated, str):
+    grant = (authorizer.get("lambda") or {}).get("grant")
+    if not isinstance(grant, str):
         return None
     try:
-        return Grant.model_validate_json(stated)
+        return Grant.model_validate_json(grant)
     except ValidationError:
         return None
 
 
 def check(role: Role | None, grant: Grant | None, project: str | None) -> None:
-    """Let a caller with `grant` pass to a route that asks for `role`, in `project` where its path names one.
+    """Checks that `grant` includes `role`, in `project` if the request names one.
 
-    Raises Forbidden, and HttpRefusal (401) for nobody. A foreign project is refused whether it exists or not.
+    Raises HttpError (401) if there is no grant, and Forbidden if it does not suffice. The error for another's project
+    is the same whether that project exists or not.
     """
     if role is PUBLIC:
         return
     if grant is None:
-        raise HttpRefusal(
+        raise HttpError(
             HTTPStatus.UNAUTHORIZED,
             "key_missing",
             "Send an API key, as 'Authorization: Bearer <key>' or as 'x-api-key: <key>'.",
             {"WWW-Authenticate": 'Bearer realm="tidemark"'},
         )
     noun = "token" if grant.is_of_token else "API key"
-    held = grant.highest if project is None else grant.role_in(project)
-    if held is None:
+    granted = grant.highest if project is None else grant.role_in(project)
+    if granted is None:
         raise Forbidden(f"This {noun} is not for that project.", code="project_forbidden", pointer="project")
-    if not held.includes(role):
-        where = "" if project is None or not grant.others else " in that project"
+    if not granted.includes(role):
+        scope = "" if project is None or not grant.others else " in that project"
         raise Forbidden(
-            f"This {noun}'s role{where} is {held.value!r}; the request needs {role.value!r}.", code="role_too_low"
+            f"This {noun}'s role{scope} is {granted.value!r}; the request needs {role.value!r}.", code="role_too_low"
         )

@@ -1,4 +1,4 @@
-"""What the function keeps between requests: its connection to the deployment."""
+"""The connection to the deployment, shared by all requests of one function environment."""
 
 from functools import cache
 
@@ -7,5 +7,5 @@ from tidemark.aws.backend import Backend
 
 @cache
 def backend() -> Backend:
-    """The deployment that the function's environment names, connected on the first request."""
+    """Returns the deployment that the environment variables name. The first call connects to it."""
     return Backend.from_environment()

@@ -1,4 +1,4 @@
-"""Parameters that many routes share, as the API's description tells them."""
+"""The parameters and body fields that many routes share, as the OpenAPI document describes them."""
 
 import re
 from typing import Annotated
@@ -11,63 +11,62 @@ from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, P
 from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
 from tidemark.domain.pages import Archived
 
-MAX_VERSION_TEXT = MAX_ID_CHARACTERS
-"""Characters that name a version; the longest are names of checkpoints."""
-
 ProjectPath = Annotated[ProjectName, Path(description="Name of the project.")]
 DatasetPath = Annotated[DatasetName, Path(description="Name of the dataset.")]
 FramePath = Annotated[FrameId, Path(description="Id of the frame, percent-encoded.")]
 LabelPath = Annotated[LabelId, Path(description="Id of the label, percent-encoded.")]
-
 UploadPath = Annotated[str, Path(max_length=64, description="Id of the upload, from its receipt.")]
-
 CheckpointPath = Annotated[CheckpointName, Path(description="Name of the checkpoint.")]
 
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number of items on the page.")]
+DEFAULT_LIMIT = DEFAULT_PAGE
+Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the previous page, to read the next one.")]
+ArchivedFilter = Annotated[
+    Archived,
+    Query(description="`false`: items that are not archived; `true`: archived items; `all`: both."),
+]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True, description="Free text.")]
+
+MAX_VERSION_CHARACTERS = MAX_ID_CHARACTERS
+"""Longest way to name a version: checkpoint names are the longest."""
+LATEST = "LATEST"
+VersionRef = Annotated[str, Field(min_length=1, max_length=MAX_VERSION_CHARACTERS, strict=True)]
+"""Names a version: by number, checkpoint name, time, or `LATEST`."""
 VersionPath = Annotated[
     str,
     Path(
-        max_length=MAX_VERSION_TEXT,
-        description="Number of the version, name of a checkpoint, an ISO 8601 time, or `LATEST`.",
+        max_length=MAX_VERSION_CHARACTERS,
+        description="Version to read: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`.",
+    ),
+]
+VersionQuery = Annotated[
+    VersionRef,
+    Query(
+        description="Version to read: its number, the name of a checkpoint, an ISO 8601 time with a time zone (the "
+        "version that was current then; encode `+` as `%2B`), or `LATEST`. The response holds the number of the "
+        "version that was read."
     ),
 ]
 
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on the page, at most.")]
-DEFAULT_LIMIT = DEFAULT_PAGE
-Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the page before, to get the one after it.")]
-VersionRead = Annotated[
-    str,
-    Query(
-        min_length=1,
-        max_length=MAX_VERSION_TEXT,
-        description="The version to read: its number, the name of a checkpoint, an ISO 8601 time with its zone (the "
-        "version current then; `+` is written `%2B`), or `LATEST`. The answer says which number was read.",
-    ),
-]
-LATEST = "LATEST"
-ArchivedWanted = Annotated[
-    Archived,
-    Query(description="`false`: those that are not archived; `true`: those that are; `all`: both."),
-]
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _KEY = re.compile(r"[ -~]{1,128}")
 
 
-def _printable(key: str | None) -> str | None:
+def _check_key(key: str | None) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise PydanticCustomError(
-            "invalid_idempotency_key", "An Idempotency-Key has 1 to 128 printable ASCII characters."
+            "invalid_idempotency_key", "An Idempotency-Key must have 1 to 128 printable ASCII characters."
         )
     return key
 
 
 IdempotencyKey = Annotated[
     Annotated[str, Field(json_schema_extra={"pattern": f"^{_KEY.pattern}$"})] | None,
-    AfterValidator(_printable),
+    AfterValidator(_check_key),
     Header(
         alias=IDEMPOTENCY_KEY,
-        description="Makes the request safe to repeat: the same key with the same body gets the same answer and "
-        "nothing is done twice; with another body it is refused (422). 1 to 128 printable ASCII characters. Keys "
-        "belong to the API key that sent them.",
+        description="Makes the request safe to repeat. A repeat with the same key and body returns the first response "
+        "and changes nothing; the same key with another body is an error (422). 1 to 128 printable ASCII characters. "
+        "Keys are scoped to the API key that sends them.",
     ),
 ]
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)]

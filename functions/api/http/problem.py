@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the one shape of every error that the API answers with."""
+"""Problem details (RFC 9457): the model of every error response, and how errors map to it."""
 
 import secrets
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ from tidemark.domain.problems import problem_of
 from tidemark.domain.uploads import Receipt
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 2
-"""Where a service is busy for a moment."""
-IN_FLIGHT_SECONDS = 10
-"""Where a dataset has more in flight than it may: in this time it applies some thousand rows."""
-SPREAD_SECONDS = 4
-"""By so much those who are told to wait are told different times, so that they do not all come back at once."""
-MAX_DETAILS = 20
-"""Faults that one answer tells; whoever mends twenty will see the next twenty."""
+BUSY_RETRY_SECONDS = 2
+"""`Retry-After` while a service is briefly busy."""
+IN_FLIGHT_RETRY_SECONDS = 10
+"""`Retry-After` for a dataset with too many rows in flight. It applies some thousand rows in this time."""
+MAX_JITTER_SECONDS = 4
+"""Random delay added to `Retry-After` on 429, so that refused clients do not all return at once."""
+MAX_ERRORS = 20
+"""Most errors reported at once. A caller who fixes them sees the next ones."""
 
 STATUSES: Mapping[type[Exception], HTTPStatus] = {
     TidemarkError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -63,42 +63,44 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Codes by which an AWS service says: later."""
+"""Error codes with which AWS services ask the caller to retry later."""
 
 
 class ProblemDetail(BaseModel):
-    """One thing that is wrong with a request, and where."""
+    """One error in a request, with its location."""
 
     model_config = ConfigDict(frozen=True)
 
-    code: str = Field(description="Stable and machine-readable.", examples=["invalid_value"])
-    detail: str = Field(description="What is wrong and what to do, for a person.")
-    pointer: str | None = Field(None, description="JSON pointer into the body.", examples=["/classes/0/name"])
-    parameter: str | None = Field(None, description="Name of the path, query or header parameter.")
+    code: str = Field(description="Stable, machine-readable error code.", examples=["invalid_value"])
+    detail: str = Field(description="What is wrong and what to do, for people.")
+    pointer: str | None = Field(
+        None, description="JSON pointer to the invalid value in the body.", examples=["/classes/0/name"]
+    )
+    parameter: str | None = Field(None, description="Name of the invalid path, query or header parameter.")
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """An error response (RFC 9457)."""
 
     model_config = ConfigDict(frozen=True)
 
-    type: str = Field(description="`urn:tidemark:problem:` and the code.")
-    title: str = Field(description="The status in words.")
-    status: int
-    detail: str = Field(description="What is wrong and what to do, for a person.")
-    code: str = Field(description="Stable and machine-readable.", examples=["not_found"])
-    request_id: str = Field(description="Under which the service's logs know the request.")
-    errors: list[ProblemDetail] = Field(default=[], description="The single faults, where they have a place.")
+    type: str = Field(description="`urn:tidemark:problem:` followed by the code.")
+    title: str = Field(description="Reason phrase of the status.")
+    status: int = Field(description="HTTP status code.")
+    detail: str = Field(description="What is wrong and what to do, for people.")
+    code: str = Field(description="Stable, machine-readable error code.", examples=["not_found"])
+    request_id: str = Field(description="Id of the request in the service's logs.")
+    errors: list[ProblemDetail] = Field(default=[], description="The individual errors that have a location.")
 
 
 class UploadProblem(Problem):
-    """Why not one mutation of a request was accepted."""
+    """The error response to mutations of which none is valid."""
 
-    upload: str = Field(description="Id of the upload, which stays on record as failed; it lists all the errors.")
+    upload: str = Field(description="Id of the upload, which is stored as failed and lists all errors.")
 
 
-class HttpRefusal(Exception):
-    """A request refused for how it was made, before the domain saw it."""
+class HttpError(Exception):
+    """Raised when a request fails before it reaches the domain."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -108,66 +110,74 @@ class HttpRefusal(Exception):
         self.headers = headers or {}
 
 
-def of_refusal(error: HttpRefusal, request_id: str) -> Response[Any]:
-    """The answer to a request that was not made as HTTP or this API would have it."""
+def of_http_error(error: HttpError, request_id: str) -> Response[Any]:
+    """Returns the response for an HttpError."""
     return _response(Problem(**_core(error.status, error.code, request_id), detail=error.detail), error.headers)
 
 
 def of_domain_error(error: TidemarkError, request_id: str) -> Response[Any]:
-    """The answer to a request that the domain refused."""
+    """Returns the response for an error that the domain raised."""
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if error.code == MALFORMED_JSON:
         status = HTTPStatus.BAD_REQUEST
     errors = [] if error.pointer is None else [_located(error.pointer, error.fault or error.code, error.message)]
     problem = Problem(**_core(status, error.code, request_id), detail=error.message, errors=errors)
-    return _response(problem, _retry(status))
+    return _response(problem, _retry_headers(status))
 
 
-def retry_after(seconds: int) -> dict[str, str]:
-    """The header that tells a client to wait for some seconds, or a few more."""
-    return {"Retry-After": str(seconds + secrets.randbelow(SPREAD_SECONDS))}
-
-
-def of_rejected_upload(receipt: Receipt, headers: Mapping[str, str], request_id: str) -> Response[Any]:
-    """The answer to mutations of which not one was accepted. The upload is on record, with all its errors."""
-    details = [
+def of_rejected_upload(receipt: Receipt, location: str, request_id: str) -> Response[Any]:
+    """Returns the response for mutations of which none was accepted; `location` is the path of the failed upload."""
+    errors = [
         ProblemDetail(code=error.code, detail=error.message, pointer=f"/mutations/{error.row}{error.pointer}")
         for error in receipt.errors
     ]
     problem = UploadProblem(
         **_core(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_accepted", request_id),
-        detail="No mutation of the request is valid, so nothing was changed.",
-        errors=details,
+        detail="No mutation in the request is valid, so nothing was changed.",
+        errors=errors,
         upload=receipt.upload,
     )
-    return _response(problem, headers)
+    return _response(problem, {"Location": location})
 
 
-def of_validation_errors(error: RequestValidationError, body: Any, request_id: str) -> Response[Any]:
-    """The answer to a request whose parameters or body are not of the documented types. `body` is the body's type."""
-    faults = error.errors()
-    errors = [_validation_detail(fault, body) for fault in faults[:MAX_DETAILS]]
-    detail = errors[0].detail if len(errors) == 1 else f"{len(faults):,} parts of the request are not valid."
+def of_validation_errors(error: RequestValidationError, body_type: Any, request_id: str) -> Response[Any]:
+    """Returns the response for parameters or a body that do not match their documented types.
+
+    `body_type` is the body's documented type.
+    """
+    details = error.errors()
+    errors = [_validation_error(detail, body_type) for detail in details[:MAX_ERRORS]]
+    if len(errors) == 1:
+        summary = errors[0].detail
+    else:
+        summary = f"The request has {len(details):,} errors."
+        if len(details) > MAX_ERRORS:
+            summary += f" The first {MAX_ERRORS} are listed; fix them to see the others."
     core = _core(HTTPStatus.UNPROCESSABLE_ENTITY, InvalidRequest.code, request_id)
-    return _response(Problem(**core, detail=detail, errors=errors), {})
+    return _response(Problem(**core, detail=summary, errors=errors), {})
 
 
-def of_unavailability(request_id: str) -> Response[Any]:
-    """The answer where a service that Tidemark stands on is throttling or not answering."""
-    return of_domain_error(Unavailable("A service behind this one is busy; send the same request again."), request_id)
+def of_busy_service(request_id: str) -> Response[Any]:
+    """Returns the response (503) for a transient error of an AWS service."""
+    return of_domain_error(Unavailable("An AWS service is busy; send the same request again."), request_id)
 
 
-def of_unexpected(request_id: str) -> Response[Any]:
-    """The answer to a request that met a fault of ours: nothing of its inside, only where the logs have it."""
+def of_unexpected_error(request_id: str) -> Response[Any]:
+    """Returns the response (500) for a fault in the service. It reveals only the request id; the logs hold the rest."""
     problem = Problem(
         **_core(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", request_id),
-        detail=f"Something went wrong that is not your fault. The logs know it as {request_id}.",
+        detail=f"The service failed. Its logs have the cause under request id {request_id}.",
     )
     return _response(problem, {})
 
 
+def retry_after(seconds: int) -> dict[str, str]:
+    """Returns a `Retry-After` header of at least `seconds`, with random jitter."""
+    return {"Retry-After": str(seconds + secrets.randbelow(MAX_JITTER_SECONDS))}
+
+
 def is_transient(error: Exception) -> bool:
-    """Whether an AWS client's error says that the same request may succeed a moment later."""
+    """Whether an AWS client's error may not recur if the same request is sent again."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -184,10 +194,10 @@ def _core(status: HTTPStatus, code: str, request_id: str) -> dict[str, Any]:
     }
 
 
-def _retry(status: HTTPStatus) -> Mapping[str, str]:
+def _retry_headers(status: HTTPStatus) -> Mapping[str, str]:
     if status is HTTPStatus.TOO_MANY_REQUESTS:
-        return retry_after(IN_FLIGHT_SECONDS)
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return retry_after(IN_FLIGHT_RETRY_SECONDS)
+    return {"Retry-After": str(BUSY_RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Any]:
@@ -196,15 +206,15 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> Response[Any]:
     )
 
 
-def _located(place: str, code: str, detail: str) -> ProblemDetail:
-    if not place or place.startswith("/"):
-        return ProblemDetail(code=code, detail=detail, pointer=place)
-    return ProblemDetail(code=code, detail=detail, parameter=place)
+def _located(location: str, code: str, detail: str) -> ProblemDetail:
+    if not location or location.startswith("/"):
+        return ProblemDetail(code=code, detail=detail, pointer=location)
+    return ProblemDetail(code=code, detail=detail, parameter=location)
 
 
-def _validation_detail(fault: ErrorDetails, body: Any) -> ProblemDetail:
-    source, *path = fault["loc"]
-    problem = problem_of({**fault, "loc": tuple(path)}, tuple(path), body)
+def _validation_error(error: ErrorDetails, body_type: Any) -> ProblemDetail:
+    source, *path = error["loc"]
+    problem = problem_of({**error, "loc": tuple(path)}, tuple(path), body_type)
     if source == "body":
         return ProblemDetail(code=problem.code, detail=problem.message, pointer=problem.pointer)
     name = str(path[0]).title() if source == "header" else str(path[0])

@@ -1,4 +1,4 @@
-"""What a body must be before anyone looks at its meaning: its size, type and encoding, and sound JSON."""
+"""Reading of request bodies: checks size, content type, encoding and JSON, before validation against a model."""
 
 import base64
 import math
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from functions.api.http.problem import MALFORMED_JSON, HttpRefusal
+from functions.api.http.problem import MALFORMED_JSON, HttpError
 from tidemark.domain.errors import InvalidRequest, TooLarge
 from tidemark.domain.frames.fields import json_type
 from tidemark.domain.limits import MAX_BODY_VALUES, MAX_NESTING, MAX_REQUEST_BYTES
@@ -16,48 +16,51 @@ JSON_TYPE = "application/json"
 
 
 def body(event: Mapping[str, Any]) -> bytes:
-    """The body of a write, as the client sent it.
+    """Returns the body of a write, as the client sent it.
 
-    Raises HttpRefusal (415) for another content type or an encoded body, TooLarge and InvalidRequest.
+    Raises HttpError (415) if the body is encoded or its content type is not JSON, and TooLarge if it exceeds the limit.
+    Raises InvalidRequest if it is incomplete.
     """
     headers: Mapping[str, str] = event.get("headers") or {}
     _check_type(headers.get("content-type", ""))
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise HttpRefusal(
+        raise HttpError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_encoding",
-            f"The body is encoded as {encoding[:40]!r}; send it as it is, without Content-Encoding.",
+            f"The body has the Content-Encoding {encoding[:40]!r}; send it unencoded, without that header.",
         )
     raw = _raw(event)
     if len(raw) > MAX_REQUEST_BYTES:
-        raise TooLarge(f"The body has {len(raw):,} bytes; a request may have {MAX_REQUEST_BYTES:,}.")
+        raise TooLarge(f"The body has {len(raw):,} bytes; the limit is {MAX_REQUEST_BYTES:,}.")
     return raw
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON object in the body of a write: no name twice, finite numbers, Unicode text, no deep nesting,
-    and not so many values that looking for faults in each would take longer than a request may.
+    """Returns the JSON object in the body of a write.
 
-    Raises what `body` and `read_json` raise, and InvalidRequest.
+    Raises what `body` and `read_json` raise. Raises InvalidRequest for a repeated name, a number that is not finite,
+    invalid Unicode, and deep nesting. Raises TooLarge for so many values that validation could exceed the timeout.
     """
     document = read_json(body(event))
     if not isinstance(document, dict):
-        seen = json_type(document)
-        raise InvalidRequest(f"The body must be an object, {{...}}; this is {seen}.", pointer="", fault="wrong_type")
-    _check(document)
+        kind = json_type(document)
+        raise InvalidRequest(f"The body must be an object, {{...}}; this is {kind}.", pointer="", fault="wrong_type")
+    _check_document(document)
     return document
 
 
 def _check_type(content_type: str) -> None:
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charset = next((p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
+    charset = next(
+        (value.partition("=")[2].strip('"') for value in parameters if value.startswith("charset=")), "utf-8"
+    )
     if kind != JSON_TYPE or charset not in ("utf-8", "utf8"):
-        given = repr(content_type[:80]) if content_type else "none"
-        raise HttpRefusal(
+        sent = repr(content_type[:80]) if content_type else "none"
+        raise HttpError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_content_type",
-            f"The content type of a write must be {JSON_TYPE}, in UTF-8; this request's is {given}.",
+            f"The body of a write must have the content type {JSON_TYPE} in UTF-8; this one has {sent}.",
             {"Accept": JSON_TYPE},
         )
 
@@ -68,25 +71,25 @@ def _raw(event: Mapping[str, Any]) -> bytes:
         return text.encode("utf-8", errors="surrogatepass")
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError:  # binascii.Error is one, and so is what is not ASCII
-        raise InvalidRequest("The body did not arrive whole; send it again.", code=MALFORMED_JSON) from None
+    except ValueError:  # also binascii.Error, and text that is not ASCII
+        raise InvalidRequest("The body arrived incomplete; send it again.", code=MALFORMED_JSON) from None
 
 
-def _check(document: dict[str, Any]) -> None:
-    """Raise for what JSON cannot say or says twice: see `json_object`. Goes by levels, and does not recurse."""
+def _check_document(document: dict[str, Any]) -> None:
+    """Raises the errors that `json_object` lists. Goes level by level, without recursion, since nesting may be deep."""
     level: list[Any] = [document]
     values = 0
     for _ in range(MAX_NESTING):
         values += sum(len(value) for value in level if isinstance(value, dict | list))
         if values > MAX_BODY_VALUES:
-            raise TooLarge(f"The body has more than {MAX_BODY_VALUES:,} fields and items of lists.")
-        level = list(_inside(level))
+            raise TooLarge(f"The body has more than {MAX_BODY_VALUES:,} fields and list items.")
+        level = list(_next_level(level))
     if any(isinstance(value, dict | list) for value in level):
-        raise _too_deep()
+        raise InvalidRequest(f"The body nests more than {MAX_NESTING} arrays and objects.", code="too_deep")
 
 
-def _inside(level: list[Any]) -> Iterator[Any]:
-    """The names and values in the objects and lists of a level, all of which are sound."""
+def _next_level(level: list[Any]) -> Iterator[Any]:
+    """Yields the names and values in the objects and lists of a level. Raises InvalidRequest if one is invalid."""
     for value in level:
         match value:
             case RepeatingObject():
@@ -100,7 +103,7 @@ def _inside(level: list[Any]) -> Iterator[Any]:
             case str() if not value.isascii():
                 _check_text(value)
             case float() if not math.isfinite(value):
-                raise InvalidRequest("The body has a number that is not finite, or too large.", code="not_finite")
+                raise InvalidRequest("The body has a number that is not finite or is too large.", code="not_finite")
 
 
 def _check_text(text: str) -> None:
@@ -108,11 +111,5 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidRequest(
-            "The body has half of a surrogate pair in a string, which is no character.", code="invalid_text"
+            "The body has text with half of a surrogate pair, which is not a character.", code="invalid_text"
         ) from None
-
-
-def _too_deep() -> InvalidRequest:
-    return InvalidRequest(
-        f"The body has more than {MAX_NESTING} arrays and objects inside each other.", code="too_deep"
-    )

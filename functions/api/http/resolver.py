@@ -1,4 +1,4 @@
-"""The resolver: Powertools' own for HTTP APIs, with this API's paths, gate, answers and refusals put in."""
+"""The resolver: Powertools' resolver for HTTP APIs, with this API's path rules, checks, JSON and error responses."""
 
 import re
 from collections import Counter
@@ -18,28 +18,28 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from functions.api.http import access, problem, request_body, throttle
-from functions.api.http.problem import HttpRefusal
+from functions.api.http.problem import HttpError
 from tidemark.domain.errors import InvalidRequest, TidemarkError
 
 logger = Logger(child=True)
 
-MAX_ANSWER_BYTES = 4_600_000
-"""Bytes of an answer's body. Lambda carries 6 MiB, in which base64 makes four of every three."""
+MAX_RESPONSE_BYTES = 4_600_000
+"""Largest response body. Lambda returns at most 6 MiB, and base64 turns three bytes into four."""
 
 _PARAMETER = re.compile(r"<(\w+)>")
 
 
 class Resolver(APIGatewayHttpResolver):
-    """Routes an HTTP API event to its endpoint and makes an answer of whatever comes of it."""
+    """Routes an HTTP API event to its endpoint and turns its result, or its error, into a response."""
 
     def __init__(self) -> None:
-        super().__init__(enable_validation=True, serializer=_as_it_is)
-        self._request_validation_middleware = Gate(self)
-        self._response_validation_middleware = Serialize()
+        super().__init__(enable_validation=True, serializer=_unchanged)
+        self._request_validation_middleware = RequestMiddleware(self)
+        self._response_validation_middleware = ResponseMiddleware()
         self.exception_handler(TidemarkError)(self._domain_error)
-        self.exception_handler(HttpRefusal)(self._refused)
-        self.exception_handler(RequestValidationError)(self._invalid)
-        self.exception_handler(Exception)(self._unexpected)
+        self.exception_handler(HttpError)(self._http_error)
+        self.exception_handler(RequestValidationError)(self._validation_error)
+        self.exception_handler(Exception)(self._unexpected_error)
 
     @property
     def routes(self) -> list[Route]:
@@ -48,58 +48,61 @@ class Resolver(APIGatewayHttpResolver):
 
     @property
     def request_id(self) -> str:
-        """API Gateway's id of the request: the correlation id of everything that follows from it."""
+        """API Gateway's id of the request, which everything that the request causes carries as correlation id."""
         return str(self.current_event.request_context.request_id)
 
     def methods_of(self, path: str) -> list[str]:
-        """The methods that have a route for `path`."""
+        """Returns the methods that have a route for `path`."""
         return sorted({route.method for route in self.routes if access.is_declared(route) and route.rule.match(path)})
 
     def _body_type(self) -> Any:
-        """The type of the body that the present request's route takes, or None."""
+        """Returns the type of the body that the current route takes, or None."""
         bodies = self.context["_route"].dependant.body_params
         return bodies[0].type_ if bodies else None
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
-        # Powertools' own pattern knows only some characters, so that an id in another script, or one with a refused
-        # character, would be an unknown route instead of an id to look at; and its `$` overlooks a newline at the end.
+        # Powertools' pattern allows only some characters in a parameter. An id in another script, or with a forbidden
+        # character, would be an unknown route instead of an invalid id. Its `$` also ignores a newline at the end.
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
-    def _refused(self, refusal: HttpRefusal) -> Response[Any]:
-        return _told(refusal.code, problem.of_refusal(refusal, self.request_id))
+    def _http_error(self, error: HttpError) -> Response[Any]:
+        return _record(error.code, problem.of_http_error(error, self.request_id))
 
-    def _invalid(self, error: RequestValidationError) -> Response[Any]:
-        return _told(InvalidRequest.code, problem.of_validation_errors(error, self._body_type(), self.request_id))
+    def _validation_error(self, error: RequestValidationError) -> Response[Any]:
+        return _record(InvalidRequest.code, problem.of_validation_errors(error, self._body_type(), self.request_id))
 
     def _domain_error(self, error: TidemarkError) -> Response[Any]:
-        return _told(error.code, problem.of_domain_error(error, self.request_id))
+        return _record(error.code, problem.of_domain_error(error, self.request_id))
 
-    def _unexpected(self, error: Exception) -> Response[Any]:
+    def _unexpected_error(self, error: Exception) -> Response[Any]:
         if problem.is_transient(error):
             logger.warning("a service is busy", exc_info=error)
-            return problem.of_unavailability(self.request_id)
-        logger.error("unexpected", exc_info=error)
-        return problem.of_unexpected(self.request_id)
+            return problem.of_busy_service(self.request_id)
+        logger.error("unexpected error", exc_info=error)
+        return problem.of_unexpected_error(self.request_id)
 
 
-def _told(code: str, answer: Response[Any]) -> Response[Any]:
-    """The answer to a request that is refused, which is logged, and counted where it came too often."""
+def _record(code: str, response: Response[Any]) -> Response[Any]:
+    """Logs the refusal of a request, counts it if it was throttled, and returns its response."""
     logger.info("refused", code=code)
-    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        throttle.tell(code)
-    return answer
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        throttle.count_throttled(code)
+    return response
 
 
-class Gate(OpenAPIRequestValidationMiddleware):
-    """First in every request's way: is there such a route, may the caller use it, and now, are its parameters sound?"""
+class RequestMiddleware(OpenAPIRequestValidationMiddleware):
+    """Checks a request before its endpoint runs: throttling, route, access, then parameters and body."""
 
     def __init__(self, resolver: Resolver) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Powertools' carries no annotations
         self._resolver = resolver
 
     def handler(self, app: Any, next_middleware: NextMiddleware) -> Response[Any]:
-        """Refuse the request, or hand it on with its parameters validated and the caller's grant in the context."""
+        """Passes the request on, with validated arguments and the caller's grant in the context.
+
+        Raises HttpError, Forbidden, InvalidRequest or RequestValidationError if it fails a check.
+        """
         route: Route = app.context["_route"]
         grant = access.grant_of(app.current_event.raw_event)
         logger.append_keys(operation=route.operation_id, actor=grant.name if grant else None)
@@ -107,7 +110,7 @@ class Gate(OpenAPIRequestValidationMiddleware):
             throttle.throttle().check(grant.name)
         if not access.is_declared(route):
             raise self._no_such_route(app)
-        arguments = {name: _decoded(value) for name, value in app.context["_route_args"].items()}
+        arguments = {name: _decode(value) for name, value in app.context["_route_args"].items()}
         access.check(access.role_of(route), grant, arguments.get("project"))
         _check_query_names(route, app.current_event.raw_query_string)
         app.append_context(grant=grant, _route_args=arguments)
@@ -116,69 +119,69 @@ class Gate(OpenAPIRequestValidationMiddleware):
     def _get_body(self, app: Any) -> dict[str, Any]:
         return request_body.json_object(app.current_event.raw_event)
 
-    def _no_such_route(self, app: Any) -> HttpRefusal:
+    def _no_such_route(self, app: Any) -> HttpError:
         method, path = app.current_event.http_method, app.context["_path"]
         methods = self._resolver.methods_of(path)
         if methods:
-            return HttpRefusal(
+            return HttpError(
                 HTTPStatus.METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                f"{method} is not for this resource; it takes {', '.join(methods)}.",
+                f"This resource does not support {method}; it supports {', '.join(methods)}.",
                 {"Allow": ", ".join(methods)},
             )
-        return HttpRefusal(
+        return HttpError(
             HTTPStatus.NOT_FOUND,
             "no_such_route",
-            f"There is nothing at {path[:200]!r}; /api/v2/openapi.json lists what there is.",
+            f"There is no resource at {path[:200]!r}; see /api/v2/openapi.json for all of them.",
         )
 
 
-class Serialize(OpenAPIResponseValidationMiddleware):
-    """Last on an answer's way out: a model becomes JSON in one pass; its type was checked when the code was.
+class ResponseMiddleware(OpenAPIResponseValidationMiddleware):
+    """Serializes a response, in one pass and without validation, since the type checker has checked its model.
 
-    The JSON travels as bytes, in base64: a string would be escaped again in the function's own answer, and how much
-    larger that makes it depends on what is in it.
+    The JSON is returned as bytes, which Powertools encodes in base64. A string would be escaped again in the function's
+    result, and how much that adds depends on its content.
     """
 
     def _handle_response(self, *, route: Route, response: Response[Any]) -> Response[Any]:
         del route
         if isinstance(response.body, BaseModel):
             response.body = response.body.model_dump_json(by_alias=True).encode()
-        if response.body is not None and len(response.body) > MAX_ANSWER_BYTES:
+        if response.body is not None and len(response.body) > MAX_RESPONSE_BYTES:
             raise InvalidRequest(
-                f"The answer would have {len(response.body):,} bytes, more than a function may answer; ask for fewer "
-                "items with `limit`.",
+                f"The response would have {len(response.body):,} bytes; the limit is {MAX_RESPONSE_BYTES:,}. Request "
+                "fewer items with `limit`.",
                 code="answer_too_large",
                 pointer="limit",
             )
         return response
 
 
-def _as_it_is(body: Any) -> Any:
-    """The resolver's serializer: what comes to it is JSON already."""
+def _unchanged(body: Any) -> Any:
+    """The resolver's serializer. Bodies that reach it are JSON already."""
     return body
 
 
-def _decoded(segment: str) -> str:
-    # HTTP APIs decode a path before they pass it on, except for %25; other gateways do not. Since no id may contain
-    # '%', decoding what is still encoded cannot change an id that is valid.
+def _decode(segment: str) -> str:
+    # HTTP APIs decode paths, except for %25; other gateways do not. Decoding twice is safe, since no valid id contains
+    # '%'.
     return unquote(segment)
 
 
 def _check_query_names(route: Route, query: str) -> None:
     known = {field.alias for field in route.dependant.query_params}
-    given = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
-    unknown = sorted(given.keys() - known)
+    counts = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
+    unknown = sorted(counts.keys() - known)
     if unknown:
-        takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+        hint = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
         raise InvalidRequest(
-            f"There is no query parameter {unknown[0][:80]!r} here; {takes}.",
+            f"This resource has no query parameter {unknown[0][:80]!r}; {hint}.",
             code="unknown_parameter",
             pointer=unknown[0][:80],
         )
-    # The gateway joins the values by a comma, and a reader would be told of a value that it did not give.
-    twice = next((name for name, times in given.items() if times > 1), None)
-    if twice is not None:
+    # The gateway joins repeated values with a comma. An error would then quote a value that the caller never sent.
+    repeated = next((name for name, count in counts.items() if count > 1), None)
+    if repeated is not None:
         raise InvalidRequest(
-            f"The query parameter '{twice}' is given twice; give it once.", pointer=twice, fault="duplicate_name"
+            f"The query parameter '{repeated}' appears twice; send it once.", pointer=repeated, fault="duplicate_name"
         )

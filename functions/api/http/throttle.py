@@ -1,7 +1,7 @@
-"""Throttling: no API key takes so much of the API that others find no room.
+"""Throttling: limits the requests of each API key, so that none crowds out the others.
 
-HTTP APIs have no limits by key, so the function counts; `tidemark.access.throttling` decides. The count that
-all environments of the function share is an item for each key and window, which expires.
+HTTP APIs cannot limit by key, so the function counts requests. `tidemark.access.throttling` decides which to refuse.
+All environments of the function share a count: an item for each key and window, which expires.
 """
 
 import math
@@ -20,25 +20,25 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api.http.deployment import backend
-from functions.api.http.problem import HttpRefusal, retry_after
+from functions.api.http.problem import HttpError, retry_after
 from tidemark.access.throttling import WINDOW_SECONDS, Meter
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEPT_SECONDS = 60
-"""How long a count is kept after its window, for clocks that differ."""
+CLOCK_SKEW_SECONDS = 60
+"""How long a count outlives its window: more than clocks differ."""
 
-# A request waits for this, and is answered without it: one try, and no patience. A second try might count twice.
-HASTY = Config(retries={"total_max_attempts": 1}, connect_timeout=0.5, read_timeout=0.5)
+ONE_QUICK_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=0.5, read_timeout=0.5)
+"""Every request waits for its count, and proceeds without it after this time. A second attempt might count twice."""
 
 logger = Logger(child=True)
 metrics = Metrics()
 
 
 class Throttle:
-    """The requests of all keys, as one environment of the function counts them."""
+    """Counts the requests of all keys in one environment of the function."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Callable[[], datetime]) -> None:
         self._dynamodb = dynamodb
@@ -48,18 +48,18 @@ class Throttle:
         self._meters: defaultdict[str, Meter] = defaultdict(Meter)
 
     def check(self, key: str) -> None:
-        """Count a request of the key of that name.
+        """Counts a request of the API key named `key`.
 
-        Raises HttpRefusal (429, `too_many_requests`) until the window is over, once the key has sent too many.
+        Raises HttpError (429, `too_many_requests`) if the key has sent too many requests in this window.
         """
         now = self._clock().timestamp()
         window = int(now // WINDOW_SECONDS)
         if window != self._window:
             self._window = window
             self._meters.clear()
-        if not self._meters[key].takes(lambda count: self._shared(key, count)):
+        if not self._meters[key].takes(lambda count: self._add_to_shared_count(key, count)):
             seconds = math.ceil((window + 1) * WINDOW_SECONDS - now)
-            raise HttpRefusal(
+            raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too_many_requests",
                 f"{key!r} has sent more than {MAX_KEY_REQUESTS:,} requests within {WINDOW_SECONDS} s; send "
@@ -67,38 +67,38 @@ class Throttle:
                 retry_after(seconds),
             )
 
-    def _shared(self, key: str, count: int) -> int | None:
-        """Add to what all environments have counted of a key in the window, and answer it; None if that fails."""
+    def _add_to_shared_count(self, key: str, count: int) -> int | None:
+        """Adds to the count that all environments share and returns the sum; None if that fails."""
         try:
-            answer = self._dynamodb.update_item(
+            response = self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"id": {"S": f"requests#{key}#{self._window}"}},
                 UpdateExpression="ADD #count :count SET expiration = :expiration",
                 ExpressionAttributeNames={"#count": "count"},
                 ExpressionAttributeValues={
                     ":count": {"N": str(count)},
-                    ":expiration": {"N": str((self._window + 1) * WINDOW_SECONDS + KEPT_SECONDS)},
+                    ":expiration": {"N": str((self._window + 1) * WINDOW_SECONDS + CLOCK_SKEW_SECONDS)},
                 },
                 ReturnValues="UPDATED_NEW",
             )
         except (BotoCoreError, ClientError):
-            # Whoever sends nothing wrong is not to be refused because we cannot count.
+            # A failure to count is ours, so no request is refused for it.
             logger.warning("requests not counted", exc_info=True)
             metrics.add_metric("RequestsUncounted", MetricUnit.Count, count)
             metrics.flush_metrics()
             return None
-        return int(answer["Attributes"]["count"]["N"])
+        return int(response["Attributes"]["count"]["N"])
 
 
 @cache
 def throttle() -> Throttle:
-    """The one of this environment of the function, made on its first request."""
-    client = boto3.client("dynamodb", config=HASTY)
+    """Returns the throttle of this environment of the function."""
+    client = boto3.client("dynamodb", config=ONE_QUICK_ATTEMPT)
     return Throttle(client, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], lambda: backend().clock())
 
 
-def tell(reason: str) -> None:
-    """Count a request that was refused with 429, whatever was too much."""
+def count_throttled(reason: str) -> None:
+    """Counts a request that was refused with 429 in the metric `RequestsThrottled`; `reason` is the error's code."""
     metrics.add_dimension("reason", reason)
     metrics.add_metric("RequestsThrottled", MetricUnit.Count, 1)
     metrics.flush_metrics()

@@ -1,1 +1,1 @@
-"""The routes of the API, one file a resource."""
+"""The resources of the API, one file each."""

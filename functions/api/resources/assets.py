@@ -1,4 +1,4 @@
-"""Assets: putting and reading images, masks and other files that frames refer to, by signed URLs."""
+"""Assets: signed URLs to upload and download the images, masks and other files that frames refer to."""
 
 from typing import Annotated
 
@@ -8,18 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
 from functions.api.http.parameters import ProjectPath
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark import assets
 from tidemark.domain.api_keys import Role
 from tidemark.domain.assets import AnnouncedAssets, NewAsset, ReadableAssets
 from tidemark.domain.frames.fields import Url
 from tidemark.domain.limits import MAX_ASSETS
 
-router = Routes()
+router = Router()
 
 
 class NewAssets(BaseModel):
-    """Assets that are going to be put."""
+    """Assets to upload."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,27 +39,43 @@ class NewAssets(BaseModel):
         },
     )
 
-    assets: Annotated[list[NewAsset], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+    assets: Annotated[
+        list[NewAsset],
+        Field(
+            min_length=1,
+            max_length=MAX_ASSETS,
+            fail_fast=True,
+            description="Assets to upload. The response keeps their order.",
+        ),
+    ]
 
 
 class WantedAssets(BaseModel):
-    """Assets to be read, by the URLs that frames refer to them by."""
+    """Assets to download."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"urls": ["s3://bucket/assets/road/e3b0c442/cam-0001.jpg"]}]},
     )
 
-    urls: Annotated[list[Url], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+    urls: Annotated[
+        list[Url],
+        Field(
+            min_length=1,
+            max_length=MAX_ASSETS,
+            fail_fast=True,
+            description="Permanent URLs of the assets, as frames refer to them.",
+        ),
+    ]
 
 
 @router.post("/projects/<project>/assets", operation_id="announceAssets", summary="Announce assets", tags=["assets"])
 @allow(Role.WRITE)
 def announce_assets(project: ProjectPath, body: Annotated[NewAssets, Body()]) -> AnnouncedAssets:
-    """Get the lasting URL of each asset, and a signed URL to PUT it to, unless it is there already.
+    """Returns the permanent URL of each asset, and a signed URL to PUT it to unless it is already stored.
 
-    The lasting URL holds the digest of the asset, so what is there is never replaced by something else. S3 refuses a
-    body of another size, digest or content type than was announced. A signed URL is good for up to an hour.
+    The permanent URL contains the asset's digest, so an asset is never overwritten by another. S3 refuses a body whose
+    size, digest or content type differs from the announced one. Signed URLs are valid for up to an hour.
     """
     return assets.announce(backend(), project=project, assets=body.assets)
 
@@ -67,8 +83,8 @@ def announce_assets(project: ProjectPath, body: Annotated[NewAssets, Body()]) ->
 @router.post("/projects/<project>/assets/read", operation_id="readAssets", summary="Read assets", tags=["assets"])
 @allow(Role.READ)
 def read_assets(project: ProjectPath, body: Annotated[WantedAssets, Body()]) -> ReadableAssets:
-    """Get a signed URL to GET each asset from, by its lasting URL. Changes nothing.
+    """Returns a signed URL to GET each asset from. Changes nothing.
 
-    A signed URL is good for up to an hour, for whoever has it.
+    A signed URL is valid for up to an hour, for anyone who has it.
     """
     return assets.read(backend(), project=project, urls=body.urls)

@@ -1,5 +1,6 @@
-"""The class map of a project: reading it, and replacing it by a larger one (R1, R2)."""
+"""The class map of a project: reading it, and replacing it with a larger one (R1, R2)."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -8,21 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once
+from functions.api.http.idempotency import once
 from functions.api.http.parameters import IdempotencyKey, ProjectPath
-from functions.api.http.router import Routes
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router
 from tidemark.datasets import projects
 from tidemark.domain.api_keys import Role
 from tidemark.domain.frames.class_map import ClassInput, ClassMap
 from tidemark.domain.limits import MAX_CLASSES
 
-router = Routes()
+router = Router()
 
-NewClasses = Annotated[tuple[ClassInput, ...], Field(max_length=MAX_CLASSES)]
+NewClasses = Annotated[
+    tuple[ClassInput, ...],
+    Field(max_length=MAX_CLASSES, description="Label classes in order: all existing ones, then new ones."),
+]
 
 
 class NewClassMap(BaseModel):
-    """A whole class map: the present classes in their order, then new ones."""
+    """A complete class map: the existing classes in their order, then new ones."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -37,7 +42,7 @@ class NewClassMap(BaseModel):
 )
 @allow(Role.READ)
 def get_class_map(project: ProjectPath) -> ClassMap:
-    """The label classes of a project, in their order."""
+    """Returns the label classes of a project, in order."""
     return projects.get_class_map(backend(), project)
 
 
@@ -48,12 +53,12 @@ def get_class_map(project: ProjectPath) -> ClassMap:
 def put_class_map(
     project: ProjectPath, body: Annotated[NewClassMap, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[ClassMap]:
-    """Append classes, and change colours, by giving the whole map.
+    """Replaces the class map, to append classes or change colours.
 
-    Names, ids and order of present classes never change. A class given without id or colour keeps its own.
+    The names, ids and order of existing classes cannot change. A class sent without id or colour keeps its own.
     """
 
-    def replace() -> Answer:
-        return Answer.of(projects.put_class_map(backend(), project, body.classes), status=200)
+    def replace() -> WriteResponse:
+        return WriteResponse.of(projects.put_class_map(backend(), project, body.classes), status=HTTPStatus.OK)
 
     return once(router, idempotency_key, replace)

@@ -1,5 +1,6 @@
-"""Datasets: creating, listing and describing them."""
+"""Datasets: create, list and read. Archiving and purging are in `retention`."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -8,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once, request_name
+from functions.api.http.idempotency import once, request_fingerprint
 from functions.api.http.parameters import (
     DEFAULT_LIMIT,
-    ArchivedWanted,
+    ArchivedFilter,
     Cursor,
     DatasetPath,
     Description,
@@ -19,7 +20,8 @@ from functions.api.http.parameters import (
     Limit,
     ProjectPath,
 )
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.datasets import datasets
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Dataset, DatasetDetails, Mode
@@ -27,29 +29,29 @@ from tidemark.domain.ids import DatasetName
 from tidemark.domain.limits import DEFAULT_SHARDS, MAX_SHARDS
 from tidemark.domain.pages import Archived, Page
 
-router = Routes()
+router = Router()
 
 
 class NewDataset(BaseModel):
-    """A dataset to be created."""
+    """A dataset to create."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"name": "2026-spring", "description": "Rainy days"}]}
     )
 
-    name: DatasetName
+    name: DatasetName = Field(description="Name of the dataset, unique in its project.")
     description: Description = ""
     mode: Mode = Field(
         Mode.STREAMING,
-        description="How it takes uploads: `STREAMING`, at any time, what is good in them; `BATCH`, one upload, whole "
-        "or not at all, after which it never changes.",
+        description="How the dataset accepts uploads. `STREAMING`: any number of uploads, of which the valid rows are "
+        "applied. `BATCH`: a single upload, applied only if all its rows are valid; then the dataset never changes.",
     )
     shards: int = Field(
         DEFAULT_SHARDS,
         ge=1,
         le=MAX_SHARDS,
         strict=True,
-        description="How many writers the dataset can have at once. It stays as it is for ever.",
+        description="Number of shards, which are written in parallel. It cannot be changed later.",
     )
 
 
@@ -64,9 +66,9 @@ class NewDataset(BaseModel):
 def create_dataset(
     project: ProjectPath, body: Annotated[NewDataset, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[Dataset]:
-    """Create an empty dataset; it is at version 0."""
+    """Creates an empty dataset, at version 0."""
 
-    def create() -> Answer:
+    def create() -> WriteResponse:
         dataset = datasets.create_dataset(
             backend(),
             project=project,
@@ -75,9 +77,9 @@ def create_dataset(
             shards=body.shards,
             mode=body.mode,
             actor=router.caller.name,
-            request=request_name(router, idempotency_key),
+            request=request_fingerprint(router, idempotency_key),
         )
-        return Answer.of(dataset, status=201, location=path_of("projects", project, "datasets", dataset.name))
+        return WriteResponse.of(dataset, status=HTTPStatus.CREATED, location=dataset_path(project, dataset.name))
 
     return once(router, idempotency_key, create)
 
@@ -85,11 +87,11 @@ def create_dataset(
 @router.get("/projects/<project>/datasets", operation_id="listDatasets", summary="List datasets", tags=["datasets"])
 @allow(Role.READ)
 def list_datasets(
-    project: ProjectPath, archived: ArchivedWanted = Archived.NO, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    project: ProjectPath, archived: ArchivedFilter = Archived.NO, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Page[Dataset]:
-    """The datasets of a project in order of their names; archived ones only if asked for.
+    """Lists the datasets of a project by name; archived ones only on request.
 
-    A page may hold fewer than `limit`, also none; the list ends only where `cursor` is null.
+    A page may hold fewer than `limit` items, or none. The list ends when `cursor` is null.
     """
     return datasets.list_datasets(backend(), project=project, archived=archived, limit=limit, cursor=cursor)
 
@@ -102,5 +104,5 @@ def list_datasets(
 )
 @allow(Role.READ)
 def get_dataset(project: ProjectPath, dataset: DatasetPath) -> DatasetDetails:
-    """A dataset with its latest version, counts and metadata schema, and whether uploads are on their way (R18)."""
+    """Returns a dataset with its latest version, counts, metadata schema, and pending uploads and deletions (R18)."""
     return datasets.get_dataset(backend(), project, dataset)

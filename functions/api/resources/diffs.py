@@ -1,4 +1,4 @@
-"""Diffs: what differs between two versions of a dataset (R11)."""
+"""Diffs between two versions of a dataset (R11)."""
 
 from typing import Annotated
 
@@ -9,39 +9,27 @@ from functions.api.http.deployment import backend
 from functions.api.http.parameters import (
     DEFAULT_LIMIT,
     LATEST,
-    MAX_VERSION_TEXT,
     Cursor,
     DatasetPath,
     Limit,
     ProjectPath,
+    VersionRef,
 )
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.versions import diff
 from tidemark.versions.diff import DiffPage, DiffSummary
 
-router = Routes()
+router = Router()
 
 ENOUGH_MILLISECONDS = 15_000
-"""Time left in which a summary goes on: a thousand frames, each a query and two GETs of its own, take most of it."""
+"""A summary compares another thousand frames while this much time is left. Each frame takes a query and two GETs."""
 
 From = Annotated[
-    str,
-    Query(
-        alias="from",
-        min_length=1,
-        max_length=MAX_VERSION_TEXT,
-        description="The version that the diff starts from, named as in reads; it may be newer than `to`.",
-    ),
+    VersionRef,
+    Query(alias="from", description="Version to compare from, named as in reads. It may be newer than `to`."),
 ]
-To = Annotated[
-    str,
-    Query(
-        min_length=1,
-        max_length=MAX_VERSION_TEXT,
-        description="The version that the diff leads to, named as in reads.",
-    ),
-]
+To = Annotated[VersionRef, Query(description="Version to compare with, named as in reads.")]
 
 
 @router.get(
@@ -59,10 +47,10 @@ def diff_versions(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> DiffPage:
-    """The frames that differ between two versions, in a fixed order, and how they differ, down to their labels.
+    """Lists the frames that differ between two versions, in a fixed order, with the differences down to labels.
 
-    A page may hold fewer frames than `limit`, also none, while its cursor goes on. A cursor stays with the two versions
-    that its first page compared; give the same `from` and `to` with it.
+    A page may hold fewer frames than `limit`, or none, and still have a cursor. A cursor is bound to the two versions
+    that the first page compared; send the same `from` and `to` with it.
     """
     return diff.diff_versions(
         backend(),
@@ -78,17 +66,17 @@ def diff_versions(
 @router.get(
     "/projects/<project>/datasets/<dataset>/diff/summary",
     operation_id="summarizeDiff",
-    summary="Count what differs between two versions",
+    summary="Count the differences between two versions",
     tags=["versions"],
 )
 @allow(Role.READ)
 def summarize_diff(
     project: ProjectPath, dataset: DatasetPath, from_: From, to: To = LATEST, cursor: Cursor = None
 ) -> DiffSummary:
-    """How many frames and labels were added, removed and modified between two versions, in all and by class.
+    """Returns how many frames and labels were added, removed and modified between two versions, in total and by class.
 
-    One answer counts what it has time for, a thousand changed frames or more. Where that is not all, its `cursor` asks
-    for the totals of the rest; those of all answers add up.
+    One response covers as many changed frames as there is time for, at least a thousand. If frames remain, pass its
+    `cursor` to count them, and add up the totals of all responses.
     """
     return diff.summarize_diff(
         backend(),

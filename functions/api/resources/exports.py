@@ -1,5 +1,6 @@
-"""Exports of checkpoints: files for training jobs and other tools (R15)."""
+"""Exports of checkpoints to files, for training jobs and other tools (R15)."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -8,27 +9,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer
 from functions.api.http.parameters import DEFAULT_LIMIT, CheckpointPath, Cursor, DatasetPath, Limit, ProjectPath
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.checkpoints import exports
 from tidemark.domain.api_keys import Role
 from tidemark.domain.exports import Export, ExportFile, ExportFormat
 from tidemark.domain.pages import Page
 
-router = Routes()
+router = Router()
 
 EXPORTS = "/projects/<project>/datasets/<dataset>/checkpoints/<checkpoint>/exports"
-FormatPath = Annotated[ExportFormat, Path(description="`parquet`, `jsonl` or `coco`.")]
+FormatPath = Annotated[ExportFormat, Path(description="Format of the export: `parquet`, `jsonl` or `coco`.")]
 
 
 class NewExport(BaseModel):
-    """An export that is asked for."""
+    """An export to write."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"format": "parquet"}]})
 
     format: ExportFormat = Field(
-        description="`parquet`: a frame a row; `jsonl`: rows as uploads take them; `coco`: one COCO file."
+        description="`parquet`: one row per frame; `jsonl`: rows that can be uploaded again; `coco`: one COCO file."
     )
 
 
@@ -37,10 +38,10 @@ class NewExport(BaseModel):
 def create_export(
     project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath, body: Annotated[NewExport, Body()]
 ) -> Response[Export]:
-    """Let a checkpoint be written in a format. Its status must be `READY`.
+    """Starts to write a checkpoint in a format. The checkpoint must be `READY`.
 
-    A checkpoint is written once in each format: a repeat answers what is under way or ready, and tries again what
-    failed.
+    A checkpoint is written once in each format. A repeat returns the export that is being written or is ready, and
+    starts a failed one again.
     """
     export = exports.create_export(
         backend(),
@@ -50,16 +51,14 @@ def create_export(
         form=body.format,
         actor=router.caller.name,
     )
-    location = path_of(
-        "projects", project, "datasets", dataset, "checkpoints", checkpoint, "exports", body.format.value
-    )
-    return Answer.of(export, status=202, location=location).response()
+    location = dataset_path(project, dataset, "checkpoints", checkpoint, "exports", body.format.value)
+    return WriteResponse.of(export, status=HTTPStatus.ACCEPTED, location=location).to_http()
 
 
 @router.get(EXPORTS, operation_id="listExports", summary="List exports", tags=["exports"])
 @allow(Role.READ)
 def list_exports(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Page[Export]:
-    """The exports of a checkpoint that were asked for, one of each format at most; there is no second page."""
+    """Lists the requested exports of a checkpoint, at most one per format. There is only one page."""
     return exports.list_exports(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
 
 
@@ -71,7 +70,7 @@ def get_export(
     checkpoint: CheckpointPath,
     format: FormatPath,  # noqa: A002 - the parameter's name in the API
 ) -> Export:
-    """How far an export is, and what it has when it is `READY`."""
+    """Returns the progress of an export, and its counts once it is `READY`."""
     return exports.get_export(backend(), project=project, dataset=dataset, checkpoint=checkpoint, form=format)
 
 
@@ -87,7 +86,7 @@ def list_export_files(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[ExportFile]:
-    """The files of an export that is `READY`, in their order, each with a URL to `GET` it from without API key."""
+    """Lists the files of an export in order, each with a signed URL to GET it from. The export must be `READY`."""
     return exports.list_files(
         backend(),
         project=project,

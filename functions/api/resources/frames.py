@@ -1,5 +1,6 @@
-"""Frames: reading them as of a version (R6, R7)."""
+"""Frames: read as of a version (R6, R7)."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,35 +14,33 @@ from functions.api.http.deployment import backend
 from functions.api.http.parameters import (
     DEFAULT_LIMIT,
     LATEST,
-    MAX_VERSION_TEXT,
     Cursor,
     DatasetPath,
     FramePath,
     Limit,
     ProjectPath,
-    VersionRead,
+    VersionQuery,
+    VersionRef,
 )
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.ids import FrameId
 from tidemark.domain.limits import MAX_BATCH_GET
 from tidemark.versions import frames
 from tidemark.versions.frames import FrameAt, FrameBatch, FramePage
 
-router = Routes()
+router = Router()
 
 
 class WantedFrames(BaseModel):
-    """Ids of frames to be read, and the version to read them at."""
+    """Frames to read, and the version to read them at."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"frame_ids": ["cam-0001", "cam-0002"], "version": "7"}]}
     )
 
-    frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_GET)
-    version: str = Field(
-        LATEST, min_length=1, max_length=MAX_VERSION_TEXT, description="As in the `version` parameter of reads."
-    )
+    frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_GET, description="Ids of the frames.")
+    version: VersionRef = Field(LATEST, description="Version to read, as in the `version` parameter of reads.")
 
 
 @router.get(
@@ -54,16 +53,16 @@ class WantedFrames(BaseModel):
 def list_frames(
     project: ProjectPath,
     dataset: DatasetPath,
-    version: VersionRead = LATEST,
+    version: VersionQuery = LATEST,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[FramePage]:
-    """The frames of a version in pages, in a fixed order that is not that of their ids.
+    """Lists the frames of a version, in a fixed order that is not the order of their ids.
 
-    A page may hold fewer frames than `limit` where they are large. A cursor stays with the version that its first page
-    read, so that paging through `LATEST` sees one version, whatever is uploaded meanwhile.
+    A page of large frames may hold fewer than `limit`. A cursor is bound to the version that the first page read, so
+    paging through `LATEST` sees a single version even while uploads are applied.
     """
-    return _answer(
+    return _response(
         frames.list_frames(backend(), project=project, dataset=dataset, version=version, limit=limit, cursor=cursor)
     )
 
@@ -78,8 +77,8 @@ def list_frames(
 def batch_get_frames(
     project: ProjectPath, dataset: DatasetPath, body: Annotated[WantedFrames, Body()]
 ) -> Response[FrameBatch]:
-    """Several frames as of a version. Changes nothing; the ids travel in the body because they are many."""
-    return _answer(
+    """Returns several frames as of a version. Changes nothing; the request is a POST because it may list many ids."""
+    return _response(
         frames.batch_get(backend(), project=project, dataset=dataset, frame_ids=body.frame_ids, version=body.version)
     )
 
@@ -92,25 +91,27 @@ def batch_get_frames(
 )
 @allow(Role.READ)
 def get_frame(
-    project: ProjectPath, dataset: DatasetPath, frame: FramePath, version: VersionRead = LATEST
+    project: ProjectPath, dataset: DatasetPath, frame: FramePath, version: VersionQuery = LATEST
 ) -> Response[FrameAt]:
-    """One frame as of a version. `ETag` holds the digest of the frame: equal digests, equal frames."""
-    found = frames.get_frame(backend(), project=project, dataset=dataset, frame_id=frame, version=version)
-    # Weak, because the answer also says which version was read, and two versions may hold the same frame.
-    return _answer(found, ETag=f'W/"{found.digest}"')
+    """Returns a frame as of a version. `ETag` holds the frame's digest: frames with equal digests are equal."""
+    frame_at = frames.get_frame(backend(), project=project, dataset=dataset, frame_id=frame, version=version)
+    # A weak tag: the response also holds the number of the version, and two versions may hold the same frame.
+    return _response(frame_at, ETag=f'W/"{frame_at.digest}"')
 
 
-def _answer(read: FrameAt | FramePage | FrameBatch, **headers: str) -> Response[Any]:
-    return Response(200, content_type=request_body.JSON_TYPE, body=_json(read), headers=headers)
+def _response(model: FrameAt | FramePage | FrameBatch, **headers: str) -> Response[Any]:
+    return Response(HTTPStatus.OK, content_type=request_body.JSON_TYPE, body=_json(model), headers=headers)
 
 
 def _json(value: object) -> bytes:
-    """A value in JSON, with frames in it as they are kept: no number is written otherwise, and nothing that was not
-    given is written, so that what is read can be sent again."""
+    """Serializes a value, and copies the frames in it byte for byte from storage.
+
+    Numbers keep their spelling and absent fields stay absent, so a frame can be sent again as it was read.
+    """
     if isinstance(value, bytes):
         return value
     if isinstance(value, list):
         return b"[%s]" % b",".join(map(_json, value))
     if isinstance(value, BaseModel):
-        return b"{%s}" % b",".join(b"%s:%s" % (to_json(name), _json(member)) for name, member in value)
+        return b"{%s}" % b",".join(b"%s:%s" % (to_json(name), _json(field)) for name, field in value)
     return to_json(value)

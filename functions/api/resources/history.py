@@ -1,15 +1,15 @@
-"""History: every change of one frame and of one label (R9)."""
+"""History: all changes to a frame or a label (R9)."""
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
 from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, FramePath, LabelPath, Limit, ProjectPath
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
 from tidemark.versions import history
 from tidemark.versions.history import FrameRevision, LabelRevision
 
-router = Routes()
+router = Router()
 
 
 @router.get(
@@ -26,7 +26,7 @@ def get_frame_history(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[FrameRevision]:
-    """The changes of a frame, newest first: when, by whom, by which upload, and what changed."""
+    """Lists the changes to a frame, newest first, with time, author, upload and what changed."""
     return history.frame_history(
         backend(), project=project, dataset=dataset, frame_id=frame, limit=limit, cursor=cursor
     )
@@ -47,9 +47,9 @@ def get_label_history(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[LabelRevision]:
-    """The changes of a label, newest first, among the next `limit` changes of its frame.
+    """Lists the changes to a label, newest first, among the next `limit` changes to its frame.
 
-    A page may be empty while its cursor goes on: the frame then changed without the label.
+    A page may be empty and still have a cursor, if the frame changed without the label.
     """
     return history.label_history(
         backend(),

@@ -1,4 +1,4 @@
-"""Mutations: taking a batch of rows that add, modify and delete frames."""
+"""Mutations: submit rows that add, modify and delete frames."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -12,7 +12,8 @@ from functions.api.http import problem, request_body
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
 from functions.api.http.parameters import DatasetPath, IdempotencyKey, ProjectPath
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.domain.api_keys import Role
 from tidemark.domain.frames.mutations import Mutation
 from tidemark.domain.limits import MAX_REQUEST_ROWS
@@ -63,19 +64,20 @@ MUTATION_EXAMPLES: dict[str, dict[str, Any]] = {
 
 logger = Logger(child=True)
 metrics = Metrics()
-router = Routes()
+router = Router()
 
 
 class NewMutations(BaseModel):
-    """Rows to be applied in their order. Each is validated by itself: a bad one is refused alone (R21).
+    """Rows to apply in order. Each is validated by itself, so an invalid row does not affect the others (R21).
 
-    This model describes the body; the rows are parsed by intake, which answers for each of them.
+    This model only documents the body. Intake parses the rows, to report errors for each of them.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     mutations: Annotated[
-        list[Annotated[Mutation, Field(discriminator="op")]], Field(min_length=1, max_length=MAX_REQUEST_ROWS)
+        list[Annotated[Mutation, Field(discriminator="op")]],
+        Field(min_length=1, max_length=MAX_REQUEST_ROWS, description="The rows, in the order in which they apply."),
     ]
 
 
@@ -90,11 +92,11 @@ class NewMutations(BaseModel):
 def submit_mutations(
     project: ProjectPath, dataset: DatasetPath, idempotency_key: IdempotencyKey = None
 ) -> Response[Receipt]:
-    """Take rows that add, modify and delete frames (R16 to R21).
+    """Accepts rows that add, modify and delete frames (R16 to R21).
 
-    Good rows are taken even where others are bad; the receipt lists the bad ones. Rows of one frame apply in the order
-    in which they were accepted. `Location` is the upload to follow until it settles. If no row is good, the answer is
-    422 with the upload's id, under which the refusal stays on record.
+    Valid rows are accepted even if others are invalid; the receipt lists the invalid ones. Rows of one frame apply in
+    the order in which they were accepted. Poll the upload at `Location` until it settles. If no row is valid, the
+    response is 422 with the id of the upload, which is stored as failed.
     """
     receipt = submit(
         backend(),
@@ -108,7 +110,7 @@ def submit_mutations(
     metrics.add_metric("RowsAccepted", MetricUnit.Count, receipt.accepted)
     metrics.add_metric("RowsRejected", MetricUnit.Count, receipt.rejected)
     metrics.flush_metrics()
-    location = {"Location": path_of("projects", project, "datasets", dataset, "uploads", receipt.upload)}
+    location = dataset_path(project, dataset, "uploads", receipt.upload)
     if receipt.accepted == 0:
         return problem.of_rejected_upload(receipt, location, router.request_id)
-    return Response(HTTPStatus.ACCEPTED, content_type=request_body.JSON_TYPE, body=receipt, headers=location)
+    return WriteResponse.of(receipt, status=HTTPStatus.ACCEPTED, location=location).to_http()

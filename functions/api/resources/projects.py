@@ -1,16 +1,18 @@
-"""Projects: creating, listing and reading them."""
+"""Projects: create, list and read."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow, check
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once, request_name
+from functions.api.http.idempotency import once, request_fingerprint
 from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, Description, IdempotencyKey, Limit, ProjectPath
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, project_path
 from functions.api.resources.class_map import NewClasses
 from tidemark.datasets import projects
 from tidemark.domain.api_keys import Role
@@ -18,11 +20,11 @@ from tidemark.domain.ids import ProjectName
 from tidemark.domain.pages import Page
 from tidemark.domain.projects import Project
 
-router = Routes()
+router = Router()
 
 
 class NewProject(BaseModel):
-    """A project to be created."""
+    """A project to create."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -33,28 +35,28 @@ class NewProject(BaseModel):
         },
     )
 
-    name: ProjectName
+    name: ProjectName = Field(description="Name of the project, unique in the deployment.")
     description: Description = ""
-    classes: NewClasses = ()
+    classes: NewClasses = Field((), description="Label classes of the project, in order.")
 
 
 @router.post("/projects", operation_id="createProject", summary="Create a project", tags=["projects"], status_code=201)
 @allow(Role.ADMIN)
 def create_project(body: Annotated[NewProject, Body()], idempotency_key: IdempotencyKey = None) -> Response[Project]:
-    """Create a project with its label class map, which can be appended to later (R1, R2)."""
+    """Creates a project with its class map, which can be extended later (R1, R2)."""
     grant = router.caller
     check(Role.ADMIN, grant, body.name)
 
-    def create() -> Answer:
+    def create() -> WriteResponse:
         project = projects.create_project(
             backend(),
             name=body.name,
             description=body.description,
             classes=body.classes,
             actor=grant.name,
-            request=request_name(router, idempotency_key),
+            request=request_fingerprint(router, idempotency_key),
         )
-        return Answer.of(project, status=201, location=path_of("projects", project.name))
+        return WriteResponse.of(project, status=HTTPStatus.CREATED, location=project_path(project.name))
 
     return once(router, idempotency_key, create)
 
@@ -62,7 +64,7 @@ def create_project(body: Annotated[NewProject, Body()], idempotency_key: Idempot
 @router.get("/projects", operation_id="listProjects", summary="List projects", tags=["projects"])
 @allow(Role.READ)
 def list_projects(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[Project]:
-    """The projects that the API key is for, in order of their names."""
+    """Lists the projects that the API key has access to, by name."""
     only = router.caller.projects_with(Role.READ)
     return projects.list_projects(backend(), only=only, limit=limit, cursor=cursor)
 
@@ -70,5 +72,5 @@ def list_projects(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[P
 @router.get("/projects/<project>", operation_id="getProject", summary="Read a project", tags=["projects"])
 @allow(Role.READ)
 def get_project(project: ProjectPath) -> Project:
-    """A project as created; its class map is a resource of its own."""
+    """Returns a project. Its class map is a separate resource."""
     return projects.get_project(backend(), project)

@@ -1,23 +1,23 @@
-"""Files in the drop folder that belonged to no dataset, for whoever runs the service."""
+"""Files in the drop folder that belong to no dataset, for operators."""
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
 from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, Limit
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
 from tidemark.domain.upload_files import RejectedFile
 from tidemark.ingest import drop_folder
 
-router = Routes()
+router = Router()
 
 
 @router.get("/rejected-files", operation_id="listRejectedFiles", summary="List rejected files", tags=["uploads"])
 @allow(Role.ADMIN)
 def list_rejected_files(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[RejectedFile]:
-    """Files that were dropped for no known dataset, newest first, each with its reason and where it lies now.
+    """Lists dropped files that belong to no known dataset, newest first, with the reason and the current location.
 
-    A key for some projects sees the files that were put into their folders; a page may then hold fewer than `limit`.
+    A key for some projects sees the files in the folders of these; a page may then hold fewer than `limit`.
     """
     only = router.caller.projects_with(Role.ADMIN)
     return drop_folder.list_rejected(backend(), only=only, limit=limit, cursor=cursor)

@@ -1,5 +1,6 @@
-"""The end of datasets: archived, put back, purged."""
+"""Retention of datasets: archive, unarchive and purge."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -8,23 +9,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once
+from functions.api.http.idempotency import once
 from functions.api.http.parameters import DatasetPath, IdempotencyKey, ProjectPath
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Dataset
 from tidemark.retention import archive
-from tidemark.retention import purge as purges
+from tidemark.retention.purge import begin_purge
 
-router = Routes()
+router = Router()
 
 
 class NewPurge(BaseModel):
-    """The confirmation of a purge."""
+    """Confirmation of a purge."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "2026-spring"}]})
 
-    name: str = Field(description="The name of the dataset once more.", strict=True)
+    name: str = Field(description="Name of the dataset, repeated as confirmation.", strict=True)
 
 
 @router.delete(
@@ -35,9 +37,9 @@ class NewPurge(BaseModel):
 )
 @allow(Role.ADMIN)
 def archive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
-    """Take a dataset out of the list and let nothing be written to it. It reads as before. It may be repeated.
+    """Hides a dataset from the list and makes it read-only. Safe to repeat.
 
-    Up to a minute may pass until writes are refused. What was accepted before goes on to its end.
+    It may take up to a minute until writes are refused. Uploads that were accepted before are still applied.
     """
     return archive.archive_dataset(backend(), project=project, dataset=dataset, actor=router.caller.name)
 
@@ -50,7 +52,7 @@ def archive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
 )
 @allow(Role.ADMIN)
 def unarchive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
-    """Put an archived dataset back into the list and let it be written to. It may be repeated."""
+    """Restores an archived dataset to the list and makes it writable. Safe to repeat."""
     return archive.unarchive_dataset(backend(), project=project, dataset=dataset)
 
 
@@ -68,16 +70,17 @@ def purge_dataset(
     body: Annotated[NewPurge, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Dataset]:
-    """Delete an archived dataset for good: all frames, versions, checkpoints, uploads and exports.
+    """Permanently deletes an archived dataset, with all frames, versions, checkpoints, uploads and exports.
 
-    Packs that clones of it use are kept for these. Nothing of the dataset reads from this moment on. `purge` tells how
-    far it is; when it has ended, there is no such dataset, and its name is free. One that failed is begun anew.
+    The dataset is unreadable from this moment on. Its clones keep the packs that they use. `purge` reports progress.
+    When the purge is complete, the dataset no longer exists and its name is free. Repeat the request to restart a
+    purge that failed.
     """
 
-    def purge() -> Answer:
-        begun = purges.begin_purge(
+    def begin() -> WriteResponse:
+        purged = begin_purge(
             backend(), project=project, dataset=dataset, confirmation=body.name, actor=router.caller.name
         )
-        return Answer.of(begun, status=202, location=path_of("projects", project, "datasets", dataset))
+        return WriteResponse.of(purged, status=HTTPStatus.ACCEPTED, location=dataset_path(project, dataset))
 
-    return once(router, idempotency_key, purge)
+    return once(router, idempotency_key, begin)

@@ -1,4 +1,4 @@
-"""Roll backs and clones: what a dataset takes from a version, its own or another dataset's (R10, R32, R33)."""
+"""Roll backs and clones: restore a version of a dataset, in place or as a new dataset (R10, R32, R33)."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -10,73 +10,67 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.api.http import access
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once, request_name
+from functions.api.http.idempotency import once, request_fingerprint
 from functions.api.http.parameters import (
     LATEST,
-    MAX_VERSION_TEXT,
     DatasetPath,
     Description,
     IdempotencyKey,
     ProjectPath,
+    VersionRef,
 )
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.ids import DatasetName, ProjectName
 from tidemark.domain.uploads import Upload
-from tidemark.transfers import clone, rollback
+from tidemark.transfers import rollback
+from tidemark.transfers.clone import clone
 
-router = Routes()
-
-VERSION_NAMED = "as in the `version` parameter of reads."
+router = Router()
 
 
 class NewRollback(BaseModel):
-    """A roll back to be made."""
+    """A roll back to start."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"version": "golden", "message": "Labels of the night shift"}]},
     )
 
-    version: str = Field(
-        min_length=1,
-        max_length=MAX_VERSION_TEXT,
-        strict=True,
-        description=f"What to go back to, {VERSION_NAMED}",
-    )
-    message: Description = Field("", description="Why; the upload that the roll back is tells it.")
+    version: VersionRef = Field(description="Version to restore, as in the `version` parameter of reads.")
+    message: Description = Field("", description="Reason for the roll back, shown with its upload.")
 
 
 class NewClone(BaseModel):
-    """A clone to be made."""
+    """A clone to create."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"name": "spring-relabelled", "version": "golden"}]}
     )
 
     name: DatasetName | None = Field(
-        None, description="Of the new dataset; a clone of a BATCH dataset is `MUTABLE_<name>` if none is given."
+        None,
+        description="Name of the new dataset. Required, except for a clone of a BATCH dataset, which is named "
+        "`MUTABLE_<name>` by default.",
     )
     project: ProjectName | None = Field(
-        None, description="Where it is made, if not in the project of its source. Its class map has all classes of it."
+        None,
+        description="Project of the new dataset; by default, the project of the source. Its class map must hold all "
+        "classes of the source.",
     )
-    version: str = Field(
-        LATEST,
-        min_length=1,
-        max_length=MAX_VERSION_TEXT,
-        strict=True,
-        description=f"The version that it begins with, {VERSION_NAMED}",
-    )
+    version: VersionRef = Field(LATEST, description="Version to clone, as in the `version` parameter of reads.")
     description: Description = ""
 
 
 class CloneReceipt(BaseModel):
-    """A clone that has begun."""
+    """A clone that has started."""
 
-    dataset: Dataset
-    upload: Upload
-    """The upload that fills it; it can be read, and takes changes, once this has settled."""
+    dataset: Dataset = Field(description="The new dataset.")
+    upload: Upload = Field(
+        description="The upload that fills the dataset. Once it has settled, the dataset can be read and changed."
+    )
 
 
 @router.post(
@@ -93,14 +87,14 @@ def roll_back(
     body: Annotated[NewRollback, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Upload]:
-    """Bring a dataset to the state of an earlier version, as a new version (R10); answers the upload to follow.
+    """Restores an earlier version of a dataset as a new version, and returns the upload to follow (R10).
 
-    Nothing is lost: what is undone stays in the versions before. Changes that arrive meanwhile come before it or after
-    it: in each shard, what was applied before its last window is undone, and what comes after stays. There is one roll
-    back of a dataset at a time.
+    Nothing is lost: earlier versions keep what is undone. Changes that arrive during a roll back are undone if their
+    shard applies them before the roll back's last window there, and kept otherwise. A dataset can have only one roll
+    back at a time.
     """
 
-    def begin() -> Answer:
+    def begin() -> WriteResponse:
         upload = rollback.roll_back(
             backend(),
             project=project,
@@ -108,10 +102,10 @@ def roll_back(
             version=body.version,
             message=body.message,
             actor=router.caller.name,
-            request=request_name(router, idempotency_key),
+            request=request_fingerprint(router, idempotency_key),
         )
-        location = path_of("projects", project, "datasets", dataset, "uploads", upload.id)
-        return Answer.of(upload, status=HTTPStatus.ACCEPTED, location=location)
+        location = dataset_path(project, dataset, "uploads", upload.id)
+        return WriteResponse.of(upload, status=HTTPStatus.ACCEPTED, location=location)
 
     return once(router, idempotency_key, begin)
 
@@ -130,15 +124,15 @@ def clone_dataset(
     body: Annotated[NewClone, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[CloneReceipt]:
-    """Make a STREAMING dataset that begins with the frames of a version; answers it and the upload that fills it.
+    """Creates a STREAMING dataset with the frames of a version, and returns it with the upload that fills it.
 
-    Payloads are shared, not copied. It is empty until its upload has settled, and takes no changes before.
+    Payloads are shared, not copied. The dataset is empty, and accepts no changes, until the upload has settled.
     """
     if body.project is not None:
         access.check(Role.ADMIN, router.caller, body.project)
 
-    def begin() -> Answer:
-        made, upload = clone.clone(
+    def begin() -> WriteResponse:
+        cloned, upload = clone(
             backend(),
             project=project,
             dataset=dataset,
@@ -147,9 +141,11 @@ def clone_dataset(
             name=body.name,
             description=body.description,
             actor=router.caller.name,
-            request=request_name(router, idempotency_key),
+            request=request_fingerprint(router, idempotency_key),
         )
-        location = path_of("projects", made.project, "datasets", made.name, "uploads", upload.id)
-        return Answer.of(CloneReceipt(dataset=made, upload=upload), status=HTTPStatus.ACCEPTED, location=location)
+        location = dataset_path(cloned.project, cloned.name, "uploads", upload.id)
+        return WriteResponse.of(
+            CloneReceipt(dataset=cloned, upload=upload), status=HTTPStatus.ACCEPTED, location=location
+        )
 
     return once(router, idempotency_key, begin)

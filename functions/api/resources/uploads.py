@@ -1,4 +1,4 @@
-"""Uploads: sending files by signed URLs (R31), and following what became of a submission (R29, R30)."""
+"""Uploads: send files by signed URLs (R31), and follow the progress of any upload (R29, R30)."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,10 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.api.http import request_body
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
-from functions.api.http.idempotency import Answer, once, request_name
+from functions.api.http.idempotency import once, request_fingerprint
 from functions.api.http.parameters import (
     DEFAULT_LIMIT,
     Cursor,
@@ -20,7 +19,8 @@ from functions.api.http.parameters import (
     ProjectPath,
     UploadPath,
 )
-from functions.api.http.router import Routes, path_of
+from functions.api.http.response import WriteResponse
+from functions.api.http.router import Router, dataset_path
 from tidemark.domain.api_keys import Role
 from tidemark.domain.datasets import Mode
 from tidemark.domain.error_files import ErrorFile, ErrorFormat
@@ -30,42 +30,44 @@ from tidemark.domain.upload_files import FileUploadReceipt, NewFile
 from tidemark.domain.upload_rows import UploadRow
 from tidemark.domain.uploads import RowOutcome, Source, Upload, UploadFile, UploadFilter, UploadStatus
 from tidemark.ingest import file_uploads
-from tidemark.recovery import retry
+from tidemark.recovery.retry import retry
 from tidemark.uploads import error_files, follow, rows
 
-router = Routes()
+router = Router()
+
+UPLOADS = "/projects/<project>/datasets/<dataset>/uploads"
+UPLOAD = f"{UPLOADS}/<upload>"
 
 ENOUGH_MILLISECONDS = 8_000
-"""Time in which the errors of a part are read and the file of all is put, however slow the stores answer."""
+"""A download adds the errors of another chunk while this much time is left: enough to read them and write the file."""
 
-StatusWanted = Annotated[UploadStatus | None, Query(description="Only uploads that stand there.")]
-ModeWanted = Annotated[Mode | None, Query(description="Only uploads to datasets of that mode.")]
-FormatWanted = Annotated[ErrorFormat, Query(alias="format", description="How the file is written.")]
-SourceWanted = Annotated[Source | None, Query(description="Only uploads that came through that door.")]
+StatusFilter = Annotated[UploadStatus | None, Query(description="Only uploads with this status.")]
+ModeFilter = Annotated[Mode | None, Query(description="Only uploads to datasets of this mode.")]
+SourceFilter = Annotated[Source | None, Query(description="Only uploads from this source.")]
+ErrorFormatQuery = Annotated[ErrorFormat, Query(alias="format", description="Format of the file.")]
 
 
 class NewFileUpload(BaseModel):
-    """Files of mutations that are going to be put: JSON lines, plain or gzip, one mutation a line."""
+    """Files of mutations to upload: JSON lines, plain or gzip, with one mutation per line."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"files": [{"name": "day-1.jsonl.gz"}]}]})
 
-    files: Annotated[list[NewFile], Field(min_length=1, max_length=MAX_UPLOAD_FILES, fail_fast=True)]
+    files: Annotated[
+        list[NewFile],
+        Field(min_length=1, max_length=MAX_UPLOAD_FILES, fail_fast=True, description="Files to upload."),
+    ]
 
 
 class UploadFiles(BaseModel):
-    """The files of an upload, in the order in which they were announced."""
+    """The files of an upload."""
 
     model_config = ConfigDict(frozen=True)
 
-    items: list[UploadFile]
+    items: list[UploadFile] = Field(description="The files, in the order in which they were announced.")
 
 
 @router.post(
-    "/projects/<project>/datasets/<dataset>/uploads",
-    operation_id="createUpload",
-    summary="Announce an upload of files",
-    tags=["uploads"],
-    status_code=201,
+    UPLOADS, operation_id="createUpload", summary="Announce an upload of files", tags=["uploads"], status_code=201
 )
 @allow(Role.WRITE)
 def create_upload(
@@ -74,34 +76,36 @@ def create_upload(
     body: Annotated[NewFileUpload, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[FileUploadReceipt]:
-    """Get a signed URL for each file (R31). PUT every file to its URL, then complete the upload.
+    """Returns a signed URL for each file. PUT every file to its URL, then complete the upload (R31).
 
-    S3 refuses a body of another size or digest than was announced. A large file has a URL for each of its parts. A URL
-    is good for up to an hour; a repeat with the same key gets new ones, of the same upload.
+    S3 refuses a body whose size or digest differs from the announced one. A large file has a URL for each of its parts.
+    URLs are valid for up to an hour; repeat the request with the same Idempotency-Key to get new ones for the same
+    upload.
     """
     receipts: list[FileUploadReceipt] = []
 
-    def create() -> Answer:
+    def create() -> WriteResponse:
         receipt = file_uploads.create(
             backend(),
             project=project,
             dataset=dataset,
             files=body.files,
             actor=router.caller.name,
-            request=request_name(router, idempotency_key),
+            request=request_fingerprint(router, idempotency_key),
         )
         receipts.append(receipt)
-        # That it was done is kept, and not the URLs, which would be of no use to a later repeat.
-        return Answer(201, "", _location(project, dataset, receipt.upload))
+        # Stored without the receipt, since its URLs may have expired when the request is repeated.
+        return WriteResponse(HTTPStatus.CREATED, "", dataset_path(project, dataset, "uploads", receipt.upload))
 
-    kept = once(router, idempotency_key, create)
+    response = once(router, idempotency_key, create)
     if not receipts:
         create()
-    return Response(kept.status_code, content_type=request_body.JSON_TYPE, body=receipts[0], headers=kept.headers)
+    response.body = receipts[0].model_dump_json(by_alias=True).encode()
+    return response
 
 
 @router.post(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/complete",
+    f"{UPLOAD}/complete",
     operation_id="completeUpload",
     summary="Complete an upload of files",
     tags=["uploads"],
@@ -109,46 +113,36 @@ def create_upload(
 )
 @allow(Role.WRITE)
 def complete_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
-    """Start the reading of an upload whose files are all put. It may be repeated, and then changes nothing."""
-    found = file_uploads.complete(backend(), project=project, dataset=dataset, upload=upload)
-    location = {"Location": _location(project, dataset, upload)}
-    return Response(HTTPStatus.ACCEPTED, content_type=request_body.JSON_TYPE, body=found, headers=location)
+    """Starts to read the files of an upload, once all are uploaded. Safe to repeat."""
+    completed = file_uploads.complete(backend(), project=project, dataset=dataset, upload=upload)
+    location = dataset_path(project, dataset, "uploads", upload)
+    return WriteResponse.of(completed, status=HTTPStatus.ACCEPTED, location=location).to_http()
 
 
-@router.get(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/files",
-    operation_id="listUploadFiles",
-    summary="List an upload's files",
-    tags=["uploads"],
-)
+@router.get(f"{UPLOAD}/files", operation_id="listUploadFiles", summary="List an upload's files", tags=["uploads"])
 @allow(Role.READ)
 def list_upload_files(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> UploadFiles:
-    """The files of an upload with their progress; none if it came in a request."""
+    """Lists the files of an upload with their progress; none if the rows came in a request."""
     return UploadFiles(items=file_uploads.list_files(backend(), project=project, dataset=dataset, upload=upload))
 
 
-@router.get(
-    "/projects/<project>/datasets/<dataset>/uploads",
-    operation_id="listUploads",
-    summary="List uploads",
-    tags=["uploads"],
-)
+@router.get(UPLOADS, operation_id="listUploads", summary="List uploads", tags=["uploads"])
 @allow(Role.READ)
 def list_uploads(
     project: ProjectPath,
     dataset: DatasetPath,
-    status: StatusWanted = None,
-    mode: ModeWanted = None,
-    source: SourceWanted = None,
+    status: StatusFilter = None,
+    mode: ModeFilter = None,
+    source: SourceFilter = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[Upload]:
-    """The uploads of a dataset, newest first; one that was accepted a moment ago may not be listed yet.
+    """Lists the uploads of a dataset, newest first. An upload appears in the list shortly after it is accepted.
 
-    With a filter, a page may hold fewer than `limit`, also none; the list ends only where `cursor` is null.
+    With a filter, a page may hold fewer than `limit` items, or none. The list ends when `cursor` is null.
     """
-    wanted = UploadFilter(status, mode, source)
-    return follow.list_uploads(backend(), project=project, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor)
+    filters = UploadFilter(status, mode, source)
+    return follow.list_uploads(backend(), project=project, dataset=dataset, wanted=filters, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -160,35 +154,28 @@ def list_uploads(
 @allow(Role.READ)
 def list_project_uploads(
     project: ProjectPath,
-    status: StatusWanted = None,
-    mode: ModeWanted = None,
-    source: SourceWanted = None,
+    status: StatusFilter = None,
+    mode: ModeFilter = None,
+    source: SourceFilter = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[Upload]:
-    """The uploads of all datasets of a project, newest first, as those of one dataset are listed (R29)."""
-    wanted = UploadFilter(status, mode, source)
-    return follow.list_project_uploads(backend(), project=project, wanted=wanted, limit=limit, cursor=cursor)
+    """Lists the uploads of all datasets of a project, newest first (R29).
+
+    With a filter, a page may hold fewer than `limit` items, or none. The list ends when `cursor` is null.
+    """
+    filters = UploadFilter(status, mode, source)
+    return follow.list_project_uploads(backend(), project=project, wanted=filters, limit=limit, cursor=cursor)
 
 
-@router.get(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>",
-    operation_id="getUpload",
-    summary="Read an upload",
-    tags=["uploads"],
-)
+@router.get(UPLOAD, operation_id="getUpload", summary="Read an upload", tags=["uploads"])
 @allow(Role.READ)
 def get_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Upload:
-    """An upload as it stands; it has settled when `status` is no longer `PENDING`."""
+    """Returns the current state of an upload. It has settled when `status` is no longer `PENDING`."""
     return follow.get_upload(backend(), project=project, dataset=dataset, upload=upload)
 
 
-@router.get(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/errors",
-    operation_id="listUploadErrors",
-    summary="List an upload's errors",
-    tags=["uploads"],
-)
+@router.get(f"{UPLOAD}/errors", operation_id="listUploadErrors", summary="List an upload's errors", tags=["uploads"])
 @allow(Role.READ)
 def list_upload_errors(
     project: ProjectPath,
@@ -197,53 +184,49 @@ def list_upload_errors(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[RowOutcome]:
-    """The rows of an upload that did not take effect so far, each with its reason, in the order of its rows."""
+    """Lists the rows of an upload that have not taken effect, with reasons, in row order."""
     return follow.list_errors(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
 
 
 @router.post(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/retry",
-    operation_id="retryUpload",
-    summary="Retry an upload",
-    tags=["uploads"],
-    status_code=202,
+    f"{UPLOAD}/retry", operation_id="retryUpload", summary="Retry an upload", tags=["uploads"], status_code=202
 )
 @allow(Role.WRITE)
 def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
-    """Send the windows of an upload that were given up once more (R30); it is pending again until they are decided.
+    """Sends the failed windows of an upload again (R30). The upload is pending until they settle.
 
-    Rows that were applied stay as they are. A row gives way where its frame was changed meanwhile by a later one.
+    Rows that were applied are left alone. A row is superseded if a later upload has changed its frame meanwhile.
     """
-    found = retry.retry(backend(), project=project, dataset=dataset, upload=upload)
-    location = {"Location": _location(project, dataset, upload)}
-    return Response(HTTPStatus.ACCEPTED, content_type=request_body.JSON_TYPE, body=found, headers=location)
+    retried = retry(backend(), project=project, dataset=dataset, upload=upload)
+    location = dataset_path(project, dataset, "uploads", upload)
+    return WriteResponse.of(retried, status=HTTPStatus.ACCEPTED, location=location).to_http()
 
 
 @router.get(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/errors/file",
+    f"{UPLOAD}/errors/file",
     operation_id="downloadUploadErrors",
     summary="Download an upload's errors",
     tags=["uploads"],
 )
 @allow(Role.READ)
 def download_upload_errors(
-    project: ProjectPath, dataset: DatasetPath, upload: UploadPath, form: FormatWanted = ErrorFormat.JSONL
+    project: ProjectPath, dataset: DatasetPath, upload: UploadPath, form: ErrorFormatQuery = ErrorFormat.JSONL
 ) -> ErrorFile:
-    """A signed URL of a file that holds the errors of an upload so far, good for up to an hour (R30).
+    """Returns a signed URL of a file with the errors of an upload so far, valid for up to an hour (R30).
 
-    `truncated` says that the upload may have more errors than the file holds.
+    If `truncated` is true, the upload may have more errors than the file holds.
     """
     return error_files.write_errors(
-        backend(), project=project, dataset=dataset, upload=upload, form=form, has_time=_has_time
+        backend(),
+        project=project,
+        dataset=dataset,
+        upload=upload,
+        form=form,
+        has_time=lambda: router.milliseconds_left > ENOUGH_MILLISECONDS,
     )
 
 
-@router.get(
-    "/projects/<project>/datasets/<dataset>/uploads/<upload>/rows",
-    operation_id="listUploadRows",
-    summary="List an upload's rows",
-    tags=["uploads"],
-)
+@router.get(f"{UPLOAD}/rows", operation_id="listUploadRows", summary="List an upload's rows", tags=["uploads"])
 @allow(Role.READ)
 def list_upload_rows(
     project: ProjectPath,
@@ -252,16 +235,9 @@ def list_upload_rows(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[UploadRow]:
-    """Every row of an upload, with the labels that it carries and what became of it so far (R30).
+    """Lists every row of an upload, with its labels and its outcome so far (R30).
 
-    Of one file, rejected rows are listed as far as their errors are. A page ends early where labels are many.
+    Rejected rows of a file are listed only as far as their errors are stored. A page with many labels may hold fewer
+    than `limit` rows.
     """
     return rows.list_rows(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
-
-
-def _has_time() -> bool:
-    return router.milliseconds_left > ENOUGH_MILLISECONDS
-
-
-def _location(project: str, dataset: str, upload: str) -> str:
-    return path_of("projects", project, "datasets", dataset, "uploads", upload)

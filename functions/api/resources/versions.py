@@ -1,4 +1,4 @@
-"""Versions: the list of a dataset's states, and one of them (R7, R8)."""
+"""Versions of a dataset: list and read (R7, R8)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,41 +10,43 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
 from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, Limit, ProjectPath, VersionPath
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
 from tidemark.domain.versions import Version, VersionUpload
 from tidemark.versions import hourly, resolve
 
-router = Routes()
+router = Router()
 
 
 class Spacing(StrEnum):
-    """How a list of versions is thinned."""
+    """The period of which a list holds one version."""
 
     HOUR = "hour"
 
 
 Every = Annotated[
     Spacing | None,
-    Query(description="`hour`: of each hour (UTC) that has versions the newest alone, as times to choose from."),
+    Query(description="`hour`: only the newest version of each hour (UTC)."),
 ]
 
 
 class VersionSummary(BaseModel):
-    """A version: when it came to be, by which uploads, and what it holds."""
+    """A version of a dataset, with its uploads and counts."""
 
     model_config = ConfigDict(frozen=True)
 
-    number: int = Field(description="Dense: 1, 2, 3 and so on; 0 is the empty beginning.")
-    created_at: datetime
-    uploads: tuple[VersionUpload, ...]
-    frames: int = Field(description="Live frames.")
-    labels: int = Field(description="Live labels.")
+    number: int = Field(
+        description="Number of the version: 1, 2, 3 and so on, without gaps. 0 is the empty initial version."
+    )
+    created_at: datetime = Field(description="Time of publication.")
+    uploads: tuple[VersionUpload, ...] = Field(description="Uploads that are new in the version.")
+    frames: int = Field(description="Number of live frames.")
+    labels: int = Field(description="Number of live labels.")
 
     @classmethod
     def of(cls, version: Version) -> "VersionSummary":
-        """What a reader is shown of `version`; the heads of its shards are the store's own affair."""
+        """Returns the public fields of `version`, without the heads of its shards."""
         return cls(
             number=version.number,
             created_at=version.created_at,
@@ -68,12 +70,12 @@ def list_versions(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[VersionSummary]:
-    """The versions of a dataset, newest first; with `every`, some of them.
+    """Lists the versions of a dataset, newest first; with `every`, one per period.
 
-    With `every`, a page may hold fewer than `limit`; the list ends only where `cursor` is null.
+    With `every`, a page may hold fewer than `limit` items. The list ends when `cursor` is null.
     """
-    list_of = hourly.list_hourly_versions if every else resolve.list_versions
-    page = list_of(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
+    list_page = hourly.list_hourly_versions if every else resolve.list_versions
+    page = list_page(backend(), project=project, dataset=dataset, limit=limit, cursor=cursor)
     return Page(items=[VersionSummary.of(version) for version in page.items], cursor=page.cursor)
 
 
@@ -85,5 +87,5 @@ def list_versions(
 )
 @allow(Role.READ)
 def get_version(project: ProjectPath, dataset: DatasetPath, version: VersionPath) -> VersionSummary:
-    """One version, named by its number, by a checkpoint, by a time, or as `LATEST`."""
+    """Returns a version, named by its number, a checkpoint, a time, or `LATEST`."""
     return VersionSummary.of(resolve.get_version(backend(), project=project, dataset=dataset, version=version))

@@ -1,4 +1,4 @@
-"""How a refusal of access reads, and what counts as a grant. Who may call what is in `tests/reliability/access`."""
+"""Access errors and grants. `tests/reliability/access` tests which role may call which operation."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from functions.api import handler
 from functions.api.http import access
 from functions.api.http.resolver import Resolver
-from functions.api.http.router import Routes
+from functions.api.http.router import Router
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
 from tidemark.domain.api_keys import Grant, Role, Scope
@@ -30,7 +30,7 @@ def test_a_role_too_low_is_said_to_be_so(api: Client, reader: Client) -> None:  
 
 @pytest.fixture
 def person(api: Client) -> Client:
-    """Someone with a token: administrator of `cars`, writer of `planes` and reader of `birds`."""
+    """The client of a person with a token: administrator of `cars`, writer of `planes`, reader of `birds`."""
     for project in ("cars", "planes", "boats"):
         assert api.post("/projects", {"name": project, "classes": [{"name": "heron"}, {"name": "stork"}]}).status == 201
     others = (Scope(role=Role.WRITE, projects=("planes",)), Scope(role=Role.READ, projects=("birds",)))
@@ -71,19 +71,19 @@ def test_a_refusal_of_a_token_calls_it_one(person: Client) -> None:
 
 
 def test_whoever_came_by_a_token_is_named_so_in_what_is_made(person: Client) -> None:
-    made = person.post("/projects/cars/datasets", {"name": "new"}).json()
-    assert made["created_by"] == "oidc:ann"
+    dataset = person.post("/projects/cars/datasets", {"name": "new"}).json()
+    assert dataset["created_by"] == "oidc:ann"
 
 
 def test_nobody_is_told_how_to_send_a_key(world: World) -> None:  # noqa: ARG001 - something to read
-    answer = Client(None).get("/projects")
-    assert (answer.json()["code"], answer.headers["WWW-Authenticate"]) == ("key_missing", 'Bearer realm="tidemark"')
+    response = Client(None).get("/projects")
+    assert (response.json()["code"], response.headers["WWW-Authenticate"]) == ("key_missing", 'Bearer realm="tidemark"')
 
 
 def test_a_route_without_a_role_fails_when_the_function_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    open_routes = Routes()
-    open_routes.get("/open")(lambda: {})
-    monkeypatch.setattr(handler, "RESOURCES", (type("Resource", (), {"router": open_routes}),))
+    undeclared = Router()
+    undeclared.get("/open")(lambda: {})
+    monkeypatch.setattr(handler, "RESOURCES", (type("Resource", (), {"router": undeclared}),))
     with pytest.raises(RuntimeError, match="GET /api/v2/open"):
         handler.build()
 
@@ -92,8 +92,8 @@ def test_a_route_without_a_role_fails_when_the_function_is_loaded(monkeypatch: p
 def test_a_route_without_a_role_is_not_there() -> None:
     resolver = Resolver()
     resolver.get("/api/v2/open")(lambda: {"secret": True})
-    answer = resolver.resolve(Client().event("GET", "/open", None, {}), None)  # type: ignore[arg-type]  # not asked for
-    assert answer["statusCode"] == 404
+    response = resolver.resolve(Client().event("GET", "/open", None, {}), None)  # type: ignore[arg-type]  # the route reads no context
+    assert response["statusCode"] == 404
 
 
 @pytest.mark.parametrize("stated", [None, "", "{}", '{"name":"k"}', '{"name":"k","role":"god","projects":null}', 7])

@@ -1,4 +1,4 @@
-"""Images and masks by signed URLs: what is announced, what is there already, what may be read (R31)."""
+"""Assets: announce, upload and download by signed URLs (R31)."""
 
 import base64
 import hashlib
@@ -13,15 +13,15 @@ from tests.simulation.world import World
 ASSETS = "/projects/birds/assets"
 
 
-def new(name: str, content: bytes = b"picture", **given: Any) -> dict[str, Any]:
+def new(name: str, content: bytes = b"picture", **fields: Any) -> dict[str, Any]:
     sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    return {"name": name, "sha256": sha256, "bytes": len(content), **given}
+    return {"name": name, "sha256": sha256, "bytes": len(content), **fields}
 
 
 def announce(client: Client, *assets: dict[str, Any]) -> list[Any]:
-    answer = client.post(ASSETS, {"assets": assets})
-    assert answer.status == 200, answer.text
-    return list(answer.json()["assets"])
+    response = client.post(ASSETS, {"assets": assets})
+    assert response.status == 200, response.text
+    return list(response.json()["assets"])
 
 
 def read(client: Client, *urls: object) -> Answer:
@@ -34,25 +34,25 @@ def put(world: World, url: str, content: bytes = b"picture") -> None:
 
 
 def signed(url: str) -> set[str]:
-    """The headers that a URL is signed for, which S3 refuses to take with other values."""
+    """Returns the headers that a URL is signed for. S3 refuses other values for them."""
     return set(parse_qs(urlsplit(url).query)["X-Amz-SignedHeaders"][0].split(";"))
 
 
 def test_assets_are_answered_in_their_order_with_their_lasting_urls(api: Client, world: World) -> None:
     digest = hashlib.sha256(b"picture").hexdigest()
-    found = announce(api, new("b.jpg"), new("a.jpg"))
-    assert [(asset["name"], asset["url"]) for asset in found] == [
+    assets = announce(api, new("b.jpg"), new("a.jpg"))
+    assert [(asset["name"], asset["url"]) for asset in assets] == [
         (name, f"s3://{world.process().bucket}/assets/birds/{digest}/{name}") for name in ("b.jpg", "a.jpg")
     ]
 
 
 def test_a_put_is_signed_for_size_digest_and_content_type(api: Client) -> None:
-    wanted = new("a.jpg", content_type="image/jpeg")
-    (asset,) = announce(api, wanted)
+    announced = new("a.jpg", content_type="image/jpeg")
+    (asset,) = announce(api, announced)
     assert asset["put"]["headers"] == {
         "Content-Length": "7",
         "Content-Type": "image/jpeg",
-        "x-amz-checksum-sha256": wanted["sha256"],
+        "x-amz-checksum-sha256": announced["sha256"],
     }
     assert {header.lower() for header in asset["put"]["headers"]} <= signed(asset["put"]["url"])
     assert asset["put"]["expires_at"]
@@ -73,11 +73,11 @@ def test_what_is_there_already_is_not_put_again(api: Client, world: World) -> No
 
 
 def test_an_asset_is_read_by_its_lasting_url(api: Client, world: World) -> None:
-    found = [asset["url"] for asset in announce(api, new("a.jpg"), new("b.jpg"))]
-    for url in found:
+    urls = [asset["url"] for asset in announce(api, new("a.jpg"), new("b.jpg"))]
+    for url in urls:
         put(world, url)
-    assets = read(api, *reversed(found)).json()["assets"]
-    assert [asset["url"] for asset in assets] == found[::-1]
+    assets = read(api, *reversed(urls)).json()["assets"]
+    assert [asset["url"] for asset in assets] == urls[::-1]
     assert [urlsplit(asset["get"]["url"]).path.rpartition("/")[2] for asset in assets] == ["b.jpg", "a.jpg"]
     assert all(asset["get"]["expires_at"] for asset in assets)
 
@@ -90,12 +90,12 @@ def test_a_reader_may_read_and_not_put(api: Client, world: World, reader: Client
 
 
 def test_an_asset_that_is_not_there_is_named(api: Client, world: World) -> None:
-    there, missing = (asset["url"] for asset in announce(api, new("a.jpg"), new("b.jpg")))
-    put(world, there)
-    answer = read(api, there, missing)
-    assert (answer.status, answer.json()["code"]) == (404, "unknown_asset")
-    assert answer.json()["errors"][0]["pointer"] == "/urls/1"
-    assert missing in answer.json()["detail"]
+    stored, missing = (asset["url"] for asset in announce(api, new("a.jpg"), new("b.jpg")))
+    put(world, stored)
+    response = read(api, stored, missing)
+    assert (response.status, response.json()["code"]) == (404, "unknown_asset")
+    assert response.json()["errors"][0]["pointer"] == "/urls/1"
+    assert missing in response.json()["detail"]
 
 
 def test_of_many_assets_that_are_not_there_some_are_named(api: Client) -> None:
@@ -110,16 +110,16 @@ def test_nothing_outside_the_projects_folder_is_signed(api: Client, world: World
     put(world, own)
     if "{bucket}" in where:
         put(world, url)
-    answer = read(api, own, url)
-    assert (answer.status, answer.json()["code"]) == (422, "foreign_asset")
-    assert answer.json()["errors"][0]["pointer"] == "/urls/1"
+    response = read(api, own, url)
+    assert (response.status, response.json()["code"]) == (422, "foreign_asset")
+    assert response.json()["errors"][0]["pointer"] == "/urls/1"
 
 
 @pytest.mark.parametrize("path", ["../cars/a", "%2e%2e/cars/a", "a/./b", "a//b", "ä"])
 def test_a_url_that_could_mean_another_object_is_refused(api: Client, world: World, path: str) -> None:
-    answer = read(api, f"s3://{world.process().bucket}/assets/birds/{path}")
-    assert (answer.status, answer.json()["code"]) == (422, "invalid_request")
-    assert [(e["code"], e["pointer"]) for e in answer.json()["errors"]] == [("invalid_url", "/urls/0")]
+    response = read(api, f"s3://{world.process().bucket}/assets/birds/{path}")
+    assert (response.status, response.json()["code"]) == (422, "invalid_request")
+    assert [(e["code"], e["pointer"]) for e in response.json()["errors"]] == [("invalid_url", "/urls/0")]
 
 
 @pytest.mark.parametrize(
@@ -135,23 +135,23 @@ def test_a_url_that_could_mean_another_object_is_refused(api: Client, world: Wor
     ],
 )
 def test_a_bad_announcement_is_told_by_its_place(api: Client, body: object, pointer: str, code: str) -> None:
-    answer = api.post(ASSETS, body)
-    assert answer.status == 422
-    assert (answer.json()["errors"][0]["pointer"], answer.json()["errors"][0]["code"]) == (pointer, code)
+    response = api.post(ASSETS, body)
+    assert response.status == 422
+    assert (response.json()["errors"][0]["pointer"], response.json()["errors"][0]["code"]) == (pointer, code)
 
 
 @pytest.mark.parametrize(
     ("urls", "pointer"), [([], "/urls"), (["s3://b/a"] * 101, "/urls"), (["s3://b/a b"], "/urls/0"), ([7], "/urls/0")]
 )
 def test_a_bad_wish_to_read_is_told_by_its_place(api: Client, urls: list[object], pointer: str) -> None:
-    answer = read(api, *urls)
-    assert (answer.status, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    response = read(api, *urls)
+    assert (response.status, response.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize(("path", "body"), [("", {"assets": [new("a")]}), ("/read", {"urls": ["s3://b/a"]})])
 def test_an_unknown_project_has_no_assets(api: Client, path: str, body: object) -> None:
-    answer = api.post(f"/projects/nowhere/assets{path}", body)
-    assert (answer.status, answer.json()["code"]) == (404, "unknown_project")
+    response = api.post(f"/projects/nowhere/assets{path}", body)
+    assert (response.status, response.json()["code"]) == (404, "unknown_project")
 
 
 def test_a_hundred_assets_fit_a_request(api: Client) -> None:

@@ -1,4 +1,4 @@
-"""Bad input: each with its own status, code and words, and nothing else harmed."""
+"""Bad requests: each kind has its own status, code and message, and changes nothing."""
 
 import json
 
@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.api.http import request_body
+from tests.integration.api.conftest import TRAIN
 from tests.simulation.gateway import Answer, Client
 from tidemark.domain.errors import TidemarkError
 from tidemark.domain.limits import MAX_BODY_VALUES, MAX_NESTING, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
-TRAIN = "/projects/birds/datasets/train"
 JSON = {"content-type": "application/json"}
 WRITES = [("POST", "/projects"), ("PUT", "/projects/birds/class-map"), ("POST", f"{TRAIN}/mutations")]
 
 
-def refusal(answer: Answer) -> tuple[int, str, str]:
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem = answer.json()
-    assert (problem["status"], problem["type"]) == (answer.status, f"urn:tidemark:problem:{problem['code']}")
+def refusal(response: Answer) -> tuple[int, str, str]:
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["status"], problem["type"]) == (response.status, f"urn:tidemark:problem:{problem['code']}")
     assert problem["request_id"]
-    return answer.status, problem["code"], problem["detail"]
+    return response.status, problem["code"], problem["detail"]
 
 
 def nested(depth: int) -> bytes:
@@ -38,15 +38,15 @@ def test_a_body_over_the_limit_is_too_large(api: Client, method: str, path: str)
 @pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
 def test_another_content_type_is_refused(api: Client, method: str, path: str, kind: str | None) -> None:
-    answer = api.send(method, path, b"{}", {} if kind is None else {"content-type": kind})
-    status, code, detail = refusal(answer)
-    assert (status, code, answer.headers["Accept"]) == (415, "unsupported_content_type", "application/json")
+    response = api.send(method, path, b"{}", {} if kind is None else {"content-type": kind})
+    status, code, detail = refusal(response)
+    assert (status, code, response.headers["Accept"]) == (415, "unsupported_content_type", "application/json")
     assert repr(kind) in detail if kind else "none" in detail
 
 
 def test_another_charset_is_refused(api: Client) -> None:
-    answer = api.send("POST", "/projects", b"{}", {"content-type": "application/json; charset=latin-1"})
-    assert refusal(answer)[:2] == (415, "unsupported_content_type")
+    response = api.send("POST", "/projects", b"{}", {"content-type": "application/json; charset=latin-1"})
+    assert refusal(response)[:2] == (415, "unsupported_content_type")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON;charset=UTF-8;x=y"])
@@ -56,8 +56,8 @@ def test_parameters_of_the_content_type_are_allowed(api: Client, kind: str) -> N
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 def test_an_encoded_body_is_refused(api: Client, method: str, path: str) -> None:
-    answer = api.send(method, path, b"{}", JSON | {"content-encoding": "gzip"})
-    status, code, detail = refusal(answer)
+    response = api.send(method, path, b"{}", JSON | {"content-encoding": "gzip"})
+    status, code, detail = refusal(response)
     assert (status, code) == (415, "unsupported_encoding")
     assert "'gzip'" in detail
 
@@ -92,18 +92,18 @@ def test_a_body_that_did_not_arrive_whole_is_to_be_sent_again() -> None:
 def test_a_body_that_is_no_object_is_told_what_it_is(
     api: Client, method: str, path: str, body: bytes, seen: str
 ) -> None:
-    answer = api.send(method, path, body, JSON)
-    status, code, detail = refusal(answer)
+    response = api.send(method, path, body, JSON)
+    status, code, detail = refusal(response)
     assert (status, code) == (422, "invalid_request")
     assert detail.startswith("The body must be an object, {")
     assert detail.endswith(f"; this is {seen}.")
-    assert answer.json()["errors"] == [{"code": "wrong_type", "detail": detail, "pointer": ""}]
+    assert response.json()["errors"] == [{"code": "wrong_type", "detail": detail, "pointer": ""}]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_refused(api: Client, number: str) -> None:
-    answer = api.send("POST", "/projects/birds/datasets", b'{"shards":%s}' % number.encode(), JSON)
-    assert refusal(answer)[:2] == (422, "not_finite")
+    response = api.send("POST", "/projects/birds/datasets", b'{"shards":%s}' % number.encode(), JSON)
+    assert refusal(response)[:2] == (422, "not_finite")
 
 
 @pytest.mark.parametrize("digits", [20, 101, 5000])
@@ -115,13 +115,13 @@ def test_a_whole_number_is_told_its_range_however_long_it_is(api: Client, digits
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
 def test_a_name_given_twice_is_refused(api: Client, method: str, path: str) -> None:
-    answer = api.send(method, path, b'{"name":"a","name":"b"}', JSON)
-    assert refusal(answer)[1:] == ("duplicate_name", "The name 'name' appears twice in one object.")
+    response = api.send(method, path, b'{"name":"a","name":"b"}', JSON)
+    assert refusal(response)[1:] == ("duplicate_name", "The name 'name' appears twice in one object.")
 
 
 def test_half_of_a_surrogate_pair_is_refused(api: Client) -> None:
-    answer = api.send("POST", "/projects", b'{"name":"a","description":"\\ud800"}', JSON)
-    assert refusal(answer)[:2] == (422, "invalid_text")
+    response = api.send("POST", "/projects", b'{"name":"a","description":"\\ud800"}', JSON)
+    assert refusal(response)[:2] == (422, "invalid_text")
 
 
 @pytest.mark.parametrize("depth", [MAX_NESTING + 1, 100, 5000])
@@ -136,8 +136,8 @@ def test_json_of_the_allowed_depth_is_judged_by_its_content(api: Client) -> None
 def test_a_deep_row_is_refused_alone(api: Client) -> None:
     good = {"op": "ADD", "frame": {"frame_id": "f1"}}
     body = b'{"mutations":[%s,%s]}' % (json.dumps(good).encode(), nested(100))
-    answer = api.send("POST", f"{TRAIN}/mutations", body, JSON)
-    assert (answer.status, answer.json()["accepted"], answer.json()["rejected"]) == (202, 1, 1)
+    response = api.send("POST", f"{TRAIN}/mutations", body, JSON)
+    assert (response.status, response.json()["accepted"], response.json()["rejected"]) == (202, 1, 1)
 
 
 def test_an_unknown_field_is_pointed_at_and_the_known_ones_are_told(api: Client) -> None:
@@ -174,7 +174,10 @@ def test_all_faults_of_a_body_are_listed(api: Client) -> None:
 
 def test_of_very_many_faults_twenty_are_told(api: Client) -> None:
     problem = api.post("/projects", {"name": "cars", "classes": [{"name": 7}] * 1000}).json()
-    assert (problem["detail"], len(problem["errors"])) == ("1,000 parts of the request are not valid.", 20)
+    assert (problem["detail"], len(problem["errors"])) == (
+        "The request has 1,000 errors. The first 20 are listed; fix them to see the others.",
+        20,
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,9 +204,9 @@ def test_the_largest_class_map_is_not_too_large_to_look_at(api: Client) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "ten", "1.5", "", "1&limit=2"])
 def test_an_odd_limit_is_refused(api: Client, limit: str) -> None:
-    answer = api.get(f"/projects?limit={limit}")
-    assert refusal(answer)[:2] == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"] == "limit"
+    response = api.get(f"/projects?limit={limit}")
+    assert refusal(response)[:2] == (422, "invalid_request")
+    assert response.json()["errors"][0]["parameter"] == "limit"
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "====", "%00", "bnVsbA", "%C3%A4", "W10", "eA" * 5000])
@@ -252,9 +255,9 @@ def test_a_version_that_is_not_there_is_said_to_be_so(api: Client, path: str, ve
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(api: Client, path: str, parameter: str) -> None:
-    answer = api.get(path)
-    (error,) = answer.json()["errors"]
-    assert (answer.status, error["parameter"]) == (422, parameter)
+    response = api.get(path)
+    (error,) = response.json()["errors"]
+    assert (response.status, error["parameter"]) == (422, parameter)
 
 
 @pytest.mark.parametrize(
@@ -269,9 +272,9 @@ def test_a_parameter_that_cannot_be_is_named(api: Client, path: str, parameter: 
     ],
 )
 def test_a_fault_of_the_wanted_frames_is_pointed_at(api: Client, body: object, pointer: str) -> None:
-    answer = api.post(f"{TRAIN}/frames/batch-get", body)
-    (error,) = answer.json()["errors"]
-    assert (answer.status, error["pointer"]) == (422, pointer)
+    response = api.post(f"{TRAIN}/frames/batch-get", body)
+    (error,) = response.json()["errors"]
+    assert (response.status, error["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize("shards", [0, 65, -1, "2", 2.5, True, None])
@@ -293,16 +296,16 @@ def test_a_number_of_shards_that_cannot_be_is_refused(api: Client, shards: objec
 def test_a_class_that_cannot_be_is_pointed_at(
     api: Client, classes: list[dict[str, object]], code: str, pointer: str
 ) -> None:
-    answer = api.post("/projects", {"name": "cars", "classes": classes})
-    (error,) = answer.json()["errors"]
-    assert (answer.status, error["code"], error["pointer"]) == (422, code, pointer)
+    response = api.post("/projects", {"name": "cars", "classes": classes})
+    (error,) = response.json()["errors"]
+    assert (response.status, error["code"], error["pointer"]) == (422, code, pointer)
     assert api.get("/projects/cars").status == 404
 
 
 def test_an_unknown_query_parameter_is_named(api: Client) -> None:
     assert refusal(api.get(f"{TRAIN}/frames?verison=1"))[1:] == (
         "unknown_parameter",
-        "There is no query parameter 'verison' here; it takes cursor, limit, version.",
+        "This resource has no query parameter 'verison'; it takes cursor, limit, version.",
     )
 
 
@@ -315,9 +318,9 @@ def test_an_unknown_query_parameter_is_named(api: Client) -> None:
     ],
 )
 def test_a_query_parameter_given_twice_is_told_so(api: Client, path: str, name: str) -> None:
-    answer = api.get(path)
-    assert refusal(answer)[1:] == ("invalid_request", f"The query parameter '{name}' is given twice; give it once.")
-    (error,) = answer.json()["errors"]
+    response = api.get(path)
+    assert refusal(response)[1:] == ("invalid_request", f"The query parameter '{name}' appears twice; send it once.")
+    (error,) = response.json()["errors"]
     assert (error["code"], error["parameter"]) == ("duplicate_name", name)
 
 
@@ -335,8 +338,8 @@ def test_an_unknown_frame_is_not_found(api: Client, part: str) -> None:
 
 
 def test_mutations_of_an_unknown_dataset_are_not_found(api: Client) -> None:
-    answer = api.post("/projects/birds/datasets/ghosts/mutations", {"mutations": [{}]})
-    assert refusal(answer)[:2] == (404, "unknown_dataset")
+    response = api.post("/projects/birds/datasets/ghosts/mutations", {"mutations": [{}]})
+    assert refusal(response)[:2] == (404, "unknown_dataset")
 
 
 @pytest.mark.parametrize(
@@ -352,15 +355,15 @@ def test_mutations_of_an_unknown_dataset_are_not_found(api: Client) -> None:
 def test_a_body_without_rows_is_told_what_is_wrong_and_where(
     api: Client, body: object, code: str, pointer: str
 ) -> None:
-    answer = api.post(f"{TRAIN}/mutations", body)
-    (error,) = answer.json()["errors"]
-    assert refusal(answer)[:2] == (422, "invalid_request")
+    response = api.post(f"{TRAIN}/mutations", body)
+    (error,) = response.json()["errors"]
+    assert refusal(response)[:2] == (422, "invalid_request")
     assert (error["code"], error["pointer"]) == (code, pointer)
 
 
 def test_too_many_mutations_are_too_large(api: Client) -> None:
-    answer = api.post(f"{TRAIN}/mutations", {"mutations": [{}] * (MAX_REQUEST_ROWS + 1)})
-    assert refusal(answer)[:2] == (413, "too_large")
+    response = api.post(f"{TRAIN}/mutations", {"mutations": [{}] * (MAX_REQUEST_ROWS + 1)})
+    assert refusal(response)[:2] == (413, "too_large")
 
 
 @pytest.mark.parametrize(
@@ -373,15 +376,15 @@ def test_a_path_that_leads_nowhere_is_not_found(api: Client, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "HEAD", "OPTIONS"])
 def test_a_method_that_a_resource_does_not_take_is_refused(api: Client, method: str) -> None:
-    answer = api.send(method, "/projects")
-    assert (*refusal(answer)[:2], answer.headers["Allow"]) == (405, "method_not_allowed", "GET, POST")
+    response = api.send(method, "/projects")
+    assert (*refusal(response)[:2], response.headers["Allow"]) == (405, "method_not_allowed", "GET, POST")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "ä", "tab\there"])
 def test_an_odd_idempotency_key_is_refused(api: Client, key: str) -> None:
-    answer = api.post("/projects", {"name": "cars"}, Idempotency_Key=key)
-    assert refusal(answer)[:2] == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
+    response = api.post("/projects", {"name": "cars"}, Idempotency_Key=key)
+    assert refusal(response)[:2] == (422, "invalid_request")
+    assert response.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
 def test_a_refused_request_changes_nothing(api: Client) -> None:

@@ -1,53 +1,42 @@
-"""Checkpoints as a client makes, reads, edits and archives them (R12-R14)."""
+"""Checkpoints: create, read, edit and archive (R12-R14)."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.simulation.gateway import BASE, Answer, Client
+from tests.integration.api.conftest import TRAIN, only_error
+from tests.simulation.gateway import BASE, Client
 from tests.simulation.world import World
 
-TRAIN = "/projects/birds/datasets/train"
 CHECKPOINTS = f"{TRAIN}/checkpoints"
-
-
-@pytest.fixture
-def filled(api: Client, world: World) -> Client:
-    """A dataset at version 2: `f1` was added, then `f2`."""
-    for frame_id in ("f1", "f2"):
-        row = {"op": "ADD", "frame": {"frame_id": frame_id}}
-        assert api.post(f"{TRAIN}/mutations", {"mutations": [row]}).status == 202
-        world.drain()
-    return api
-
-
-def fault(answer: Answer) -> tuple[int, str, str]:
-    """Status, and code and place of the only fault."""
-    (error,) = answer.json()["errors"]
-    return answer.status, error["code"], error.get("pointer") or error.get("parameter")
 
 
 def test_creating_a_checkpoint_answers_where_it_is(filled: Client, writer: Client) -> None:
     body = {"name": "golden", "description": "Spring", "metadata": {"run": 42, "share": 0.5, "ok": True, "by": "ann"}}
-    answer = writer.post(CHECKPOINTS, body)
-    made = answer.json()
-    assert (answer.status, answer.headers["Location"]) == (201, f"{BASE}{CHECKPOINTS}/golden")
-    assert filled.get(f"{CHECKPOINTS}/golden").json() == made
-    assert {name: made[name] for name in body} == body
-    assert (made["version"], made["frames"], made["labels"], made["created_by"]) == (2, 2, 0, "will")
-    assert (made["archived_at"], made["archived_by"]) == (None, None)
+    response = writer.post(CHECKPOINTS, body)
+    checkpoint = response.json()
+    assert (response.status, response.headers["Location"]) == (201, f"{BASE}{CHECKPOINTS}/golden")
+    assert filled.get(f"{CHECKPOINTS}/golden").json() == checkpoint
+    assert {name: checkpoint[name] for name in body} == body
+    assert (checkpoint["version"], checkpoint["frames"], checkpoint["labels"], checkpoint["created_by"]) == (
+        2,
+        2,
+        0,
+        "will",
+    )
+    assert (checkpoint["archived_at"], checkpoint["archived_by"]) == (None, None)
 
 
 def test_every_read_that_takes_a_version_takes_a_checkpoint_and_tells_its_number(filled: Client) -> None:
     filled.post(CHECKPOINTS, {"name": "golden", "version": "1"})
-    asked = {"frame_ids": ["f1", "f2"], "version": "golden"}
+    request = {"frame_ids": ["f1", "f2"], "version": "golden"}
     assert filled.get(f"{TRAIN}/versions/golden").json()["number"] == 1
     assert filled.get(f"{TRAIN}/frames/f1?version=golden").json()["version"] == 1
     assert filled.get(f"{TRAIN}/frames/f2?version=golden").status == 404
     listed = filled.get(f"{TRAIN}/frames?version=golden").json()
     assert (listed["version"], [item["frame"]["frame_id"] for item in listed["items"]]) == (1, ["f1"])
-    batch = filled.post(f"{TRAIN}/frames/batch-get", asked).json()
+    batch = filled.post(f"{TRAIN}/frames/batch-get", request).json()
     assert (batch["version"], batch["missing"]) == (1, ["f2"])
 
 
@@ -60,9 +49,9 @@ def test_a_page_that_a_checkpoint_began_is_continued_by_it_or_by_its_number(fill
 
 @pytest.mark.parametrize("where", ["frames?version=ghost", "frames/f1?version=ghost", "versions/ghost"])
 def test_a_checkpoint_that_is_not_there_is_said_to_be_so_with_what_a_version_may_be(filled: Client, where: str) -> None:
-    answer = filled.get(f"{TRAIN}/{where}")
-    assert fault(answer) == (404, "unknown_checkpoint", "version")
-    assert "a number, the name of a checkpoint, an ISO 8601 time" in answer.json()["detail"]
+    response = filled.get(f"{TRAIN}/{where}")
+    assert only_error(response) == (404, "unknown_checkpoint", "version")
+    assert "a number, the name of a checkpoint, an ISO 8601 time" in response.json()["detail"]
 
 
 def test_a_checkpoint_can_have_the_longest_name(filled: Client) -> None:
@@ -97,13 +86,17 @@ def test_a_checkpoint_can_have_the_longest_name(filled: Client) -> None:
 def test_what_cannot_be_a_checkpoint_is_refused_at_its_place(
     filled: Client, body: dict[str, Any], refusal: tuple[int, str, str]
 ) -> None:
-    assert fault(filled.post(CHECKPOINTS, body)) == refusal
+    assert only_error(filled.post(CHECKPOINTS, body)) == refusal
     assert filled.get(CHECKPOINTS).json()["items"] == []
 
 
 def test_a_name_that_is_taken_is_a_conflict(filled: Client) -> None:
     filled.post(CHECKPOINTS, {"name": "golden"})
-    assert fault(filled.post(CHECKPOINTS, {"name": "golden", "version": "1"})) == (409, "checkpoint_exists", "/name")
+    assert only_error(filled.post(CHECKPOINTS, {"name": "golden", "version": "1"})) == (
+        409,
+        "checkpoint_exists",
+        "/name",
+    )
 
 
 def test_a_repeat_gets_the_checkpoint_that_the_first_request_made(filled: Client, world: World) -> None:
@@ -115,9 +108,9 @@ def test_a_repeat_gets_the_checkpoint_that_the_first_request_made(filled: Client
 
 def test_an_edit_is_a_merge_patch(filled: Client) -> None:
     filled.post(CHECKPOINTS, {"name": "golden", "description": "Spring", "metadata": {"run": 42, "owner": "ann"}})
-    answer = filled.patch(f"{CHECKPOINTS}/golden", {"metadata": {"owner": None, "ok": True}})
-    edited = answer.json()
-    assert (answer.status, edited["description"], edited["metadata"]) == (200, "Spring", {"run": 42, "ok": True})
+    response = filled.patch(f"{CHECKPOINTS}/golden", {"metadata": {"owner": None, "ok": True}})
+    edited = response.json()
+    assert (response.status, edited["description"], edited["metadata"]) == (200, "Spring", {"run": 42, "ok": True})
     assert filled.patch(f"{CHECKPOINTS}/golden", {"description": None}).json()["description"] == ""
     assert filled.patch(f"{CHECKPOINTS}/golden", {}).json()["metadata"] == {"run": 42, "ok": True}
     assert filled.patch(f"{CHECKPOINTS}/golden", {"metadata": None}).json()["metadata"] == {}
@@ -134,7 +127,7 @@ def test_an_edit_that_is_repeated_does_not_undo_a_later_one(filled: Client) -> N
 @pytest.mark.parametrize("field", ["name", "version", "archived_at"])
 def test_what_is_frozen_is_not_edited(filled: Client, field: str) -> None:
     filled.post(CHECKPOINTS, {"name": "golden"})
-    assert fault(filled.patch(f"{CHECKPOINTS}/golden", {field: "1"})) == (422, "unknown_field", f"/{field}")
+    assert only_error(filled.patch(f"{CHECKPOINTS}/golden", {field: "1"})) == (422, "unknown_field", f"/{field}")
 
 
 def test_an_archived_checkpoint_is_listed_when_asked_for_and_reads(filled: Client, writer: Client) -> None:
@@ -158,5 +151,5 @@ def test_an_archived_checkpoint_is_listed_when_asked_for_and_reads(filled: Clien
 @pytest.mark.parametrize(("method", "part"), [("GET", ""), ("PATCH", ""), ("POST", "/archive"), ("POST", "/unarchive")])
 def test_a_checkpoint_that_is_not_there_is_not_found(api: Client, method: str, part: str) -> None:
     body = json.dumps({"description": "x"}).encode() if method == "PATCH" else None
-    answer = api.send(method, f"{CHECKPOINTS}/ghost{part}", body, {"content-type": "application/json"})
-    assert fault(answer) == (404, "unknown_checkpoint", "checkpoint")
+    response = api.send(method, f"{CHECKPOINTS}/ghost{part}", body, {"content-type": "application/json"})
+    assert only_error(response) == (404, "unknown_checkpoint", "checkpoint")

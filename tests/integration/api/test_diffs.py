@@ -1,9 +1,10 @@
-"""Comparing two versions through the API (R11, R14)."""
+"""Diffs of two versions (R11, R14)."""
 
 import pytest
 
+from tests.integration.api.conftest import TRAIN
 from tests.integration.api.test_openapi import conforms
-from tests.integration.api.test_resources import TRAIN, add, label, submit
+from tests.integration.api.test_resources import add, label, submit
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
 
@@ -12,7 +13,7 @@ DIFF = f"{TRAIN}/diff"
 
 @pytest.fixture
 def compared(api: Client, world: World) -> Client:
-    """Version 1 holds `f1` and `f2`; at version 2, `f1` is relabelled, `f2` gone and `f3` there."""
+    """A client of a dataset whose version 1 adds `f1` and `f2`; version 2 relabels `f1`, deletes `f2`, adds `f3`."""
     relabel = {"op": "MODIFY", "frame": {"frame_id": "f1", "labels": [{"id": "l1", "class": "stork"}]}}
     for rows in (
         [add("f1", labels=[label("heron")]), add("f2")],
@@ -24,9 +25,9 @@ def compared(api: Client, world: World) -> Client:
 
 
 def test_a_diff_names_its_versions_and_tells_what_changed(compared: Client) -> None:
-    answer = compared.get(f"{DIFF}?from=1&to=LATEST").json()
-    assert (answer["from"], answer["to"], answer["cursor"]) == (1, 2, None)
-    items = {item["frame_id"]: item for item in answer["items"]}
+    response = compared.get(f"{DIFF}?from=1&to=LATEST").json()
+    assert (response["from"], response["to"], response["cursor"]) == (1, 2, None)
+    items = {item["frame_id"]: item for item in response["items"]}
     assert {frame_id: item["change"] for frame_id, item in items.items()} == {
         "f1": "modified",
         "f2": "removed",
@@ -36,7 +37,7 @@ def test_a_diff_names_its_versions_and_tells_what_changed(compared: Client) -> N
     assert (modified["before"]["class"], modified["after"]["class"]) == ("heron", "stork")
     digest = compared.get(f"{TRAIN}/frames/f1?version=1").json()["digest"]
     assert items["f1"]["digest"]["before"] == digest
-    assert conforms(answer, "DiffPage")
+    assert conforms(response, "DiffPage")
 
 
 def test_a_diff_leads_to_the_latest_version_unless_told_otherwise(compared: Client) -> None:
@@ -44,8 +45,8 @@ def test_a_diff_leads_to_the_latest_version_unless_told_otherwise(compared: Clie
 
 
 def test_a_diff_is_told_backwards_too(compared: Client) -> None:
-    answer = compared.get(f"{DIFF}?from=2&to=1").json()
-    assert {item["frame_id"]: item["change"] for item in answer["items"]} == {
+    response = compared.get(f"{DIFF}?from=2&to=1").json()
+    assert {item["frame_id"]: item["change"] for item in response["items"]} == {
         "f1": "modified",
         "f2": "added",
         "f3": "removed",
@@ -53,18 +54,18 @@ def test_a_diff_is_told_backwards_too(compared: Client) -> None:
 
 
 def test_pages_of_a_diff_are_continued_by_their_cursors(compared: Client) -> None:
-    read, query = [], f"{DIFF}?from=1&to=2&limit=1"
+    items, query = [], f"{DIFF}?from=1&to=2&limit=1"
     page = compared.get(query).json()
     while page["cursor"]:
-        read += page["items"]
+        items += page["items"]
         page = compared.get(f"{query}&cursor={page['cursor']}").json()
-    read += page["items"]
-    assert read == compared.get(f"{DIFF}?from=1&to=2").json()["items"]
+    items += page["items"]
+    assert items == compared.get(f"{DIFF}?from=1&to=2").json()["items"]
 
 
 def test_totals_are_counted_in_all_and_by_class(compared: Client) -> None:
-    answer = compared.get(f"{DIFF}/summary?from=1&to=2").json()
-    assert answer == {
+    response = compared.get(f"{DIFF}/summary?from=1&to=2").json()
+    assert response == {
         "from": 1,
         "to": 2,
         "frames": {"added": 1, "removed": 1, "modified": 1},
@@ -75,7 +76,7 @@ def test_totals_are_counted_in_all_and_by_class(compared: Client) -> None:
         },
         "cursor": None,
     }
-    assert conforms(answer, "DiffSummary")
+    assert conforms(response, "DiffSummary")
 
 
 @pytest.mark.parametrize("path", [DIFF, f"{DIFF}/summary"])
@@ -99,15 +100,15 @@ def test_totals_are_counted_in_all_and_by_class(compared: Client) -> None:
 def test_a_bad_question_is_refused_where_it_is_wrong(
     compared: Client, path: str, query: str, status: int, code: str, parameter: str
 ) -> None:
-    answer = compared.get(path + query)
-    (error,) = answer.json()["errors"]
-    assert (answer.status, error["parameter"]) == (status, parameter)
-    assert code in {answer.json()["code"], error["code"]}
+    response = compared.get(path + query)
+    (error,) = response.json()["errors"]
+    assert (response.status, error["parameter"]) == (status, parameter)
+    assert code in {response.json()["code"], error["code"]}
 
 
 def test_a_dataset_that_is_not_there_cannot_be_compared(api: Client) -> None:
-    answer = api.get("/projects/birds/datasets/none/diff?from=1")
-    assert (answer.status, answer.json()["code"]) == (404, "unknown_dataset")
+    response = api.get("/projects/birds/datasets/none/diff?from=1")
+    assert (response.status, response.json()["code"]) == (404, "unknown_dataset")
 
 
 def test_a_reader_of_another_project_is_refused(compared: Client, reader: Client) -> None:

@@ -1,4 +1,4 @@
-"""Faults of ours and of what we stand on: what the client is told, and what only the logs are."""
+"""Errors of the service and of AWS: what the client sees, and what only the logs hold."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Answer:
 
 
 def aws(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Query")  # type: ignore[typeddict-item]  # the parts that are read
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Query")  # type: ignore[typeddict-item]  # only the fields that are read
 
 
 @pytest.mark.usefixtures("api")
@@ -39,8 +39,8 @@ def aws(code: str, status: int = 400) -> ClientError:
     ids=repr,
 )
 def test_what_may_pass_is_unavailable_for_a_moment(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    answer = failing(monkeypatch, error)
-    assert (answer.status, answer.json()["code"], answer.headers["Retry-After"]) == (503, "unavailable", "2")
+    response = failing(monkeypatch, error)
+    assert (response.status, response.json()["code"], response.headers["Retry-After"]) == (503, "unavailable", "2")
 
 
 @pytest.mark.usefixtures("api")
@@ -48,9 +48,13 @@ def test_what_may_pass_is_unavailable_for_a_moment(monkeypatch: pytest.MonkeyPat
 def test_anything_else_is_an_internal_error_without_its_inside(
     monkeypatch: pytest.MonkeyPatch, logs: Logs, error: Exception
 ) -> None:
-    answer = failing(monkeypatch, error)
-    assert (answer.status, answer.json()["code"], answer.json()["request_id"]) == (500, "internal_error", REQUEST_ID)
-    assert "secret" not in answer.text
+    response = failing(monkeypatch, error)
+    assert (response.status, response.json()["code"], response.json()["request_id"]) == (
+        500,
+        "internal_error",
+        REQUEST_ID,
+    )
+    assert "secret" not in response.text
     (fault,) = [line for line in logs.lines() if line["level"] == "ERROR"]
     assert fault["correlation_id"] == REQUEST_ID
     assert type(error).__name__ in fault["exception"]
@@ -75,8 +79,8 @@ def test_anything_else_is_an_internal_error_without_its_inside(
 def test_each_refusal_of_the_domain_has_its_status(
     monkeypatch: pytest.MonkeyPatch, error: errors.TidemarkError, status: int
 ) -> None:
-    answer = failing(monkeypatch, error)
-    assert (answer.status, answer.json()["detail"], answer.json()["code"]) == (status, "m", error.code)
+    response = failing(monkeypatch, error)
+    assert (response.status, response.json()["detail"], response.json()["code"]) == (status, "m", error.code)
 
 
 @pytest.mark.usefixtures("api")

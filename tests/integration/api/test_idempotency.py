@@ -1,4 +1,4 @@
-"""A write that is sent again with its Idempotency-Key gets the answer of the first time and changes nothing."""
+"""A write repeated with its Idempotency-Key returns the first response and changes nothing."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from functions.api.http import idempotency
+from tests.integration.api.conftest import TRAIN
 from tests.simulation.gateway import Answer, Client
 from tests.simulation.world import World
 from tidemark.datasets import projects
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_SINGLE_PUT_BYTES
 
-TRAIN = "/projects/birds/datasets/train"
 Write = Callable[[Client, str], Answer]
 
 
@@ -66,8 +66,8 @@ def test_the_answer_of_the_largest_class_map_is_kept(api: Client) -> None:
 
 
 def dense_classes() -> list[dict[str, Any]]:
-    """As many classes as a map may have bytes, which say as much as text can: random characters of one to three bytes,
-    random ids and colours."""
+    """Returns the largest class map that compresses badly: random names of characters of one to three bytes, random
+    ids and colours."""
     random = Random(1)
     alphabets = [[chr(code) for code in range(*codes)] for codes in ((0x23, 0x5B), (0x410, 0x482), (0x4E00, 0x9FA5))]
     classes: list[dict[str, Any]] = []
@@ -94,17 +94,17 @@ def announce_files(client: Client, key: str) -> Answer:
 def test_a_repeat_of_an_announcement_gets_new_urls_of_the_same_files(api: Client, world: World, lost: bool) -> None:
     first = announce_files(api, "once")
     if lost:
-        _lose_kept_answers(world)
-    again = announce_files(api, "once")
-    assert (again.status, again.headers) == (first.status, first.headers) == (201, first.headers)
-    assert again.json()["upload"] == first.json()["upload"]
-    for before, after in zip(first.json()["files"], again.json()["files"], strict=True):
+        _delete_stored_responses(world)
+    repeated = announce_files(api, "once")
+    assert (repeated.status, repeated.headers) == (first.status, first.headers) == (201, first.headers)
+    assert repeated.json()["upload"] == first.json()["upload"]
+    for before, after in zip(first.json()["files"], repeated.json()["files"], strict=True):
         assert before["expires_at"] < after["expires_at"]
-        assert _places(before) == _places(after)
+        assert _targets(before) == _targets(after)
 
 
-def _places(file: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Where the URLs of a file lead: to which objects, and to which parts of which multipart uploads."""
+def _targets(file: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Returns the targets of a file's URLs: object paths, multipart upload ids and part numbers."""
     urls = [urlsplit(part["url"]) for part in file["parts"] or [file]]
     return [
         (url.path, [*parse_qs(url.query).get("uploadId", []), *parse_qs(url.query).get("partNumber", [])])
@@ -115,7 +115,7 @@ def _places(file: dict[str, Any]) -> list[tuple[str, list[str]]]:
 def test_signed_urls_are_not_kept(api: Client, world: World) -> None:
     announce_files(api, "once")
     (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
-    assert idempotency.Answer.of_kept(json.loads(item["data"]["S"])).body == ""
+    assert idempotency.load(json.loads(item["data"]["S"])).body == ""
 
 
 @pytest.mark.parametrize(
@@ -129,26 +129,26 @@ def test_signed_urls_are_not_kept(api: Client, world: World) -> None:
 )
 def test_the_same_key_with_another_body_is_refused(api: Client, first: Write, path: str, body: Any) -> None:
     first(api, "once")
-    answer = api.post(path, body, Idempotency_Key="once")
-    assert (answer.status, answer.json()["code"]) == (422, "idempotency_key_reused")
-    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
+    response = api.post(path, body, Idempotency_Key="once")
+    assert (response.status, response.json()["code"]) == (422, "idempotency_key_reused")
+    assert response.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_repeat_finds_what_was_made_though_its_answer_was_lost(api: Client, world: World, write: Write) -> None:
     first = write(api, "once")
-    _lose_kept_answers(world)
+    _delete_stored_responses(world)
     assert write(api, "once") == first
 
 
 def test_a_lost_answer_is_not_found_with_another_key(api: Client, world: World) -> None:
     create_project(api, "once")
-    _lose_kept_answers(world)
+    _delete_stored_responses(world)
     assert create_project(api, "another").status == 409
 
 
-def _lose_kept_answers(world: World) -> None:
-    """As where a function was killed after it had written, before it had kept its answer."""
+def _delete_stored_responses(world: World) -> None:
+    """Leaves the tables as if the function died after the write, before it stored the response."""
     dynamodb, table = world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"]
     for item in dynamodb.scan(TableName=table)["Items"]:
         dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
@@ -193,10 +193,10 @@ def test_a_repeat_while_the_first_is_running_is_a_conflict(api: Client, monkeypa
     during: list[Answer] = []
     create = projects.create_project
 
-    def slow(*given: Any, **named: Any) -> Any:
+    def slow(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(projects, "create_project", create)
         during.append(create_project(api, "once"))
-        return create(*given, **named)
+        return create(*args, **kwargs)
 
     monkeypatch.setattr(projects, "create_project", slow)
     first = create_project(api, "once")
@@ -208,14 +208,14 @@ def test_a_store_of_answers_out_of_reach_refuses_before_anything_is_done(
     api: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIDEMARK_IDEMPOTENCY_TABLE", "no-such-table")
-    idempotency._remembered.cache_clear()
-    answer = create_project(api, "once")
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    idempotency._idempotent_write.cache_clear()
+    response = create_project(api, "once")
+    assert (response.status, response.headers["Retry-After"]) == (503, "2")
     assert api.get("/projects/cars").status == 404
 
 
 def test_answers_are_kept_for_a_day(api: Client, world: World) -> None:
     create_project(api, "once")
     (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
-    kept = int(item["expiration"]["N"]) - int(item["in_progress_expiration"]["N"]) / 1000
-    assert 24 * 3600 - 60 < kept < 24 * 3600
+    lifetime = int(item["expiration"]["N"]) - int(item["in_progress_expiration"]["N"]) / 1000
+    assert 24 * 3600 - 60 < lifetime < 24 * 3600

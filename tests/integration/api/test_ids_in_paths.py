@@ -1,4 +1,4 @@
-"""Ids in paths: any script and most punctuation, from gateways that decode paths and from those that do not."""
+"""Ids in paths: any script and most punctuation, behind gateways that decode paths and gateways that do not."""
 
 import urllib.parse
 
@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.api.http.resolver import Resolver
+from tests.integration.api.conftest import TRAIN
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
 
-TRAIN = "/projects/birds/datasets/train"
 IDS = [
     "plain",
     "a b",
@@ -49,17 +49,17 @@ def test_a_frame_is_found_by_its_id(api: Client, world: World, frame_id: str, de
 @pytest.mark.parametrize("refused", ["#", "\\", "?", "*", "[", "]", ",", '"', "<", ">", "^", "|", "{", "}", "`"])
 @pytest.mark.parametrize("decodes", [True, False], ids=["decoding gateway", "passing gateway"])
 def test_a_refused_character_in_an_id_is_named(api: Client, refused: str, decodes: bool) -> None:
-    answer = Client(decodes_paths=decodes).get(f"{TRAIN}/frames/{encoded('a' + refused)}")
-    (error,) = answer.json()["errors"]
-    assert (answer.status, error["parameter"]) == (422, "frame")
+    response = Client(decodes_paths=decodes).get(f"{TRAIN}/frames/{encoded('a' + refused)}")
+    (error,) = response.json()["errors"]
+    assert (response.status, error["parameter"]) == (422, "frame")
     assert f"cannot contain '{refused}'" in error["detail"]
     assert api.get(TRAIN).status == 200
 
 
 def test_a_percent_sign_is_refused_even_if_encoded_twice(api: Client) -> None:
     # HTTP APIs decode every escape but %25.
-    answer = Client(decodes_paths=False).get(f"{TRAIN}/frames/100%25")
-    assert "'%'" in answer.json()["detail"]
+    response = Client(decodes_paths=False).get(f"{TRAIN}/frames/100%25")
+    assert "'%'" in response.json()["detail"]
     assert api.get(f"{TRAIN}/frames/100%2525").status == 422
 
 

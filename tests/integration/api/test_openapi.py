@@ -1,10 +1,10 @@
-"""The description: valid, complete, and true to what the API does."""
+"""The OpenAPI document: valid, complete, and consistent with the responses."""
 
 import json
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without stubs
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
 from openapi_spec_validator import validate
 
 from functions.api import handler, openapi
@@ -24,8 +24,8 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 
 def conforms(document: Any, schema: str) -> bool:
-    whole = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
-    Draft202012Validator(whole).validate(document)
+    full_schema = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
+    Draft202012Validator(full_schema).validate(document)
     return True
 
 
@@ -35,9 +35,9 @@ def test_it_is_valid_openapi_3_1() -> None:
 
 
 def test_it_is_served_to_anyone(world: World) -> None:  # noqa: ARG001 - the deployment
-    answer = Client(None).get("/openapi.json")
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
-    assert answer.json() == json.loads(json.dumps(DOCUMENT))
+    response = Client(None).get("/openapi.json")
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
+    assert response.json() == json.loads(json.dumps(DOCUMENT))
 
 
 def test_it_is_made_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the deployment
@@ -49,9 +49,9 @@ def test_it_is_made_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_reference_leads_somewhere() -> None:
     text = json.dumps(DOCUMENT)
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
-        found: Any = DOCUMENT
+        target: Any = DOCUMENT
         for name in reference.split("/"):
-            found = found[name]
+            target = target[name]
 
 
 def test_both_ways_to_send_a_key_are_described() -> None:
@@ -62,13 +62,13 @@ def test_both_ways_to_send_a_key_are_described() -> None:
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_every_refusal_is_a_problem(name: str) -> None:
     for status, response in OPERATIONS[name]["responses"].items():
-        described = response
+        resolved = response
         if "$ref" in response:
-            described = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+            resolved = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
         expected = ["application/problem+json"] if int(status) >= 400 else ["application/json"]
         if status in {"403", "413", "429", "500", "503"}:
-            expected.append("application/json")  # the gateway's own answers
-        assert list(described["content"]) == expected
+            expected.append("application/json")  # errors of the gateway itself
+        assert list(resolved["content"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -186,5 +186,5 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
 
 
 def test_a_refused_upload_is_as_described(api: Client) -> None:
-    answer = api.post("/projects/birds/datasets/train/mutations", {"mutations": [7]})
-    assert conforms(answer.json(), "UploadProblem")
+    response = api.post("/projects/birds/datasets/train/mutations", {"mutations": [7]})
+    assert conforms(response.json(), "UploadProblem")

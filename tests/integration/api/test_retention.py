@@ -1,31 +1,31 @@
-"""The end of datasets by the API: archived, put back, purged; and what storage they take."""
+"""Retention of datasets: archive, unarchive and purge; and their storage use."""
 
 from datetime import timedelta
 
 import pytest
 
+from tests.integration.api.conftest import TRAIN
 from tests.simulation.gateway import Answer, Client
 from tests.simulation.world import World
 from tests.support.purging import purges
 
-TRAIN = "/projects/birds/datasets/train"
 ROW = {"op": "ADD", "frame": {"frame_id": "f1"}}
 
 
 def archived(api: Client, world: World) -> Answer:
-    answer = api.delete(TRAIN)
+    response = api.delete(TRAIN)
     world.now += timedelta(minutes=3)
-    return answer
+    return response
 
 
 def test_a_dataset_is_archived_and_put_back(api: Client, world: World) -> None:
-    answer = archived(api, world)
-    assert answer.status == 200
-    assert answer.json()["archived_by"] == "ann"
+    response = archived(api, world)
+    assert response.status == 200
+    assert response.json()["archived_by"] == "ann"
     assert api.get("/projects/birds/datasets").json()["items"] == []
     assert [item["name"] for item in api.get("/projects/birds/datasets?archived=true").json()["items"]] == ["train"]
-    back = api.post(f"{TRAIN}/unarchive", {})
-    assert (back.status, back.json()["archived_at"]) == (200, None)
+    unarchived = api.post(f"{TRAIN}/unarchive", {})
+    assert (unarchived.status, unarchived.json()["archived_at"]) == (200, None)
     assert len(api.get("/projects/birds/datasets?archived=all").json()["items"]) == 1
 
 
@@ -39,10 +39,10 @@ def test_an_archived_dataset_refuses_mutations_in_words(api: Client, world: Worl
 
 def test_a_purge_is_confirmed_accepted_and_seen(api: Client, world: World) -> None:
     archived(api, world)
-    answer = api.post(f"{TRAIN}/purge", {"name": "train"})
-    assert (answer.status, answer.headers["Location"]) == (202, "/api/v2/projects/birds/datasets/train")
-    shown = api.get(TRAIN).json()
-    assert (shown["purge"]["requested_by"], shown["purge"]["failure"]) == ("ann", None)
+    response = api.post(f"{TRAIN}/purge", {"name": "train"})
+    assert (response.status, response.headers["Location"]) == (202, "/api/v2/projects/birds/datasets/train")
+    dataset = api.get(TRAIN).json()
+    assert (dataset["purge"]["requested_by"], dataset["purge"]["failure"]) == ("ann", None)
     refusal = api.get(f"{TRAIN}/frames")
     assert (refusal.status, refusal.json()["code"]) == (404, "dataset_purged")
     world.run_purge(purges(world)[-1])
@@ -76,7 +76,7 @@ def test_a_purge_that_is_sent_again_gets_the_first_answer(api: Client, world: Wo
 def test_the_storage_of_a_dataset_is_told(api: Client, world: World) -> None:
     api.post(f"{TRAIN}/mutations", {"mutations": [ROW]})
     world.drain()
-    found = api.get(f"{TRAIN}/storage").json()
-    assert (found["versions"], found["frame_versions"], found["packs"]["objects"]) == (1, 1, 1)
-    assert found["live_bytes"] == found["payload_bytes"] > 0
-    assert found["cursor"] is None
+    report = api.get(f"{TRAIN}/storage").json()
+    assert (report["versions"], report["frame_versions"], report["packs"]["objects"]) == (1, 1, 1)
+    assert report["live_bytes"] == report["payload_bytes"] > 0
+    assert report["cursor"] is None

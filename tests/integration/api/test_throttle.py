@@ -1,4 +1,4 @@
-"""Too many requests: a key that floods is refused until its window is over, and nobody else is."""
+"""Throttling: a key that floods the API is refused until its window ends; other keys are not."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from tidemark.domain.uploads import InFlight
 from tidemark.ingest import backpressure
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""A window begins at it."""
+"""The start of a window."""
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that a test moves by hand."""
 
     def __init__(self) -> None:
         self.at = NOON.timestamp()
@@ -39,18 +39,18 @@ def clock() -> Clock:
 
 @pytest.fixture
 def environments(world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Has the environment of that number answer from now on; all count in one table."""
-    made = [Throttle(world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], clock) for _ in range(4)]
+    """Selects, by number, the function environment that handles the next requests. All share one table."""
+    throttles = [Throttle(world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], clock) for _ in range(4)]
 
-    def answer_by(number: int) -> None:
-        monkeypatch.setattr(throttle, "throttle", lambda: made[number % len(made)])
+    def select(number: int) -> None:
+        monkeypatch.setattr(throttle, "throttle", lambda: throttles[number % len(throttles)])
 
-    answer_by(0)
-    return answer_by
+    select(0)
+    return select
 
 
 def flood(client: Client, requests: int, environments: Callable[[int], None]) -> list[int]:
-    """Send requests that fall on all environments in turn; answers their statuses."""
+    """Sends requests to all environments in turn and returns their statuses."""
     statuses = []
     for number in range(requests):
         environments(number)
@@ -111,8 +111,8 @@ def test_counting_that_fails_fails_no_request_and_is_told(
     broken = Throttle(world.process().dynamodb, "no-such-table", clock)
     monkeypatch.setattr(throttle, "throttle", lambda: broken)
     assert {reader.get("/projects/birds").status for _ in range(TOLD_AT_ONCE)} == {200}
-    (told,) = [line for line in logs.lines() if line["message"] == "requests not counted"]
-    assert "ResourceNotFoundException" in told["exception"]
+    (warning,) = [line for line in logs.lines() if line["message"] == "requests not counted"]
+    assert "ResourceNotFoundException" in warning["exception"]
 
 
 @pytest.mark.usefixtures("api")

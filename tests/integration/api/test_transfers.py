@@ -1,40 +1,23 @@
-"""Roll backs and clones as a client asks for them (R10, R32, R33)."""
+"""Roll backs and clones (R10, R32, R33)."""
 
 from typing import Any
 
 import pytest
 
-from tests.simulation.gateway import BASE, Answer, Client
+from tests.integration.api.conftest import TRAIN, only_error
+from tests.simulation.gateway import BASE, Client
 from tests.simulation.world import World
 from tidemark.domain.api_keys import Grant, Role
 
-TRAIN = "/projects/birds/datasets/train"
-
-
-@pytest.fixture
-def filled(api: Client, world: World) -> Client:
-    """A dataset at version 2: `f1` was added, then `f2`."""
-    for frame_id in ("f1", "f2"):
-        row = {"op": "ADD", "frame": {"frame_id": frame_id}}
-        assert api.post(f"{TRAIN}/mutations", {"mutations": [row]}).status == 202
-        world.drain()
-    return api
-
-
-def fault(answer: Answer) -> tuple[int, str, str]:
-    """Status, and code and place of the only fault."""
-    (error,) = answer.json()["errors"]
-    return answer.status, error["code"], error.get("pointer") or error.get("parameter")
-
 
 def test_a_roll_back_answers_the_upload_to_follow(filled: Client, world: World) -> None:
-    answer = filled.post(f"{TRAIN}/rollbacks", {"version": "1", "message": "wrong labels"})
-    begun = answer.json()
-    assert (answer.status, answer.headers["Location"]) == (202, f"{BASE}{TRAIN}/uploads/{begun['id']}")
-    assert (begun["status"], begun["source"], begun["message"]) == ("PENDING", "ROLLBACK", "wrong labels")
-    assert begun["origin"] == {"project": "birds", "dataset": "train", "version": 1}
+    response = filled.post(f"{TRAIN}/rollbacks", {"version": "1", "message": "wrong labels"})
+    upload = response.json()
+    assert (response.status, response.headers["Location"]) == (202, f"{BASE}{TRAIN}/uploads/{upload['id']}")
+    assert (upload["status"], upload["source"], upload["message"]) == ("PENDING", "ROLLBACK", "wrong labels")
+    assert upload["origin"] == {"project": "birds", "dataset": "train", "version": 1}
     world.drain()
-    assert filled.get(f"{TRAIN}/uploads/{begun['id']}").json()["version"] == 3
+    assert filled.get(f"{TRAIN}/uploads/{upload['id']}").json()["version"] == 3
     assert [item["frame"]["frame_id"] for item in filled.get(f"{TRAIN}/frames").json()["items"]] == ["f1"]
 
 
@@ -57,7 +40,7 @@ def test_a_repeated_roll_back_is_one(filled: Client, world: World) -> None:
 def test_a_roll_back_that_names_no_version_is_refused(
     filled: Client, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
-    assert fault(filled.post(f"{TRAIN}/rollbacks", body)) == expected
+    assert only_error(filled.post(f"{TRAIN}/rollbacks", body)) == expected
 
 
 def test_a_reader_rolls_nothing_back(filled: Client, reader: Client) -> None:
@@ -66,13 +49,13 @@ def test_a_reader_rolls_nothing_back(filled: Client, reader: Client) -> None:
 
 
 def test_a_clone_answers_the_dataset_and_the_upload_that_fills_it(filled: Client, world: World) -> None:
-    answer = filled.post(f"{TRAIN}/clones", {"name": "copy", "version": "1", "description": "For the interns"})
-    begun = answer.json()
-    where = f"/projects/birds/datasets/copy/uploads/{begun['upload']['id']}"
-    assert (answer.status, answer.headers["Location"]) == (202, f"{BASE}{where}")
-    assert (begun["dataset"]["name"], begun["dataset"]["description"]) == ("copy", "For the interns")
+    response = filled.post(f"{TRAIN}/clones", {"name": "copy", "version": "1", "description": "For the interns"})
+    receipt = response.json()
+    upload_path = f"/projects/birds/datasets/copy/uploads/{receipt['upload']['id']}"
+    assert (response.status, response.headers["Location"]) == (202, f"{BASE}{upload_path}")
+    assert (receipt["dataset"]["name"], receipt["dataset"]["description"]) == ("copy", "For the interns")
     world.drain()
-    assert filled.get(where).json()["status"] == "SETTLED"
+    assert filled.get(upload_path).json()["status"] == "SETTLED"
     details = filled.get("/projects/birds/datasets/copy").json()
     assert (details["frames"], details["cloned_from"]["dataset"], details["cloned_from"]["version"]) == (1, "train", 1)
 
@@ -80,8 +63,8 @@ def test_a_clone_answers_the_dataset_and_the_upload_that_fills_it(filled: Client
 def test_a_clone_says_so_where_changes_come_too_early(filled: Client) -> None:
     filled.post(f"{TRAIN}/clones", {"name": "copy"})
     row = {"op": "DELETE", "frame_id": "f1"}
-    answer = filled.post("/projects/birds/datasets/copy/mutations", {"mutations": [row]})
-    assert (answer.status, answer.json()["code"]) == (409, "dataset_cloning")
+    response = filled.post("/projects/birds/datasets/copy/mutations", {"mutations": [row]})
+    assert (response.status, response.json()["code"]) == (409, "dataset_cloning")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +80,7 @@ def test_a_clone_says_so_where_changes_come_too_early(filled: Client) -> None:
 def test_a_clone_that_cannot_be_made_is_refused(
     filled: Client, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
-    assert fault(filled.post(f"{TRAIN}/clones", body)) == expected
+    assert only_error(filled.post(f"{TRAIN}/clones", body)) == expected
 
 
 def test_only_who_may_create_datasets_clones_them(filled: Client, writer: Client) -> None:
@@ -108,5 +91,5 @@ def test_only_who_may_create_datasets_clones_them(filled: Client, writer: Client
 def test_a_clone_into_a_foreign_project_is_refused(filled: Client) -> None:
     admin_of_birds = Client(Grant(name="bea", role=Role.ADMIN, projects=("birds",)))
     assert filled.get(TRAIN).status == 200
-    answer = admin_of_birds.post(f"{TRAIN}/clones", {"name": "copy", "project": "fish"})
-    assert (answer.status, answer.json()["code"]) == (403, "project_forbidden")
+    response = admin_of_birds.post(f"{TRAIN}/clones", {"name": "copy", "project": "fish"})
+    assert (response.status, response.json()["code"]) == (403, "project_forbidden")

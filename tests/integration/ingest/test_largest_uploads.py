@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.api.http.resolver import MAX_ANSWER_BYTES
+from functions.api.http.resolver import MAX_RESPONSE_BYTES
 from tests.simulation.world import World
 from tests.support.sending import DATASET, PROJECT
 from tidemark.aws import multipart
@@ -42,4 +42,4 @@ def test_the_largest_upload_fits_an_answer(world: World, monkeypatch: pytest.Mon
     receipt = file_uploads.create(
         world.process(), project=PROJECT, dataset=DATASET, files=wanted, actor="ann", request=None
     )
-    assert len(receipt.model_dump_json()) < MAX_ANSWER_BYTES
+    assert len(receipt.model_dump_json()) < MAX_RESPONSE_BYTES

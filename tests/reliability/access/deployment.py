@@ -114,7 +114,7 @@ def deployed() -> Iterator[Deployment]:
         caches = (
             deployment.backend,
             throttle.throttle,
-            idempotency._remembered,
+            idempotency._idempotent_write,
             idempotency._config,
             authorizer._table,
         )
