@@ -1,5 +1,5 @@
-# Everything runs in .venv, which is made on first use and again when a lock file changes.
-# Needs Python 3.11 or newer and make; Node comes with the pinned requirements.
+# Everything runs in .venv, which is created on first use and again when a lock file changes.
+# Needs Python 3.11 or newer and make. Node is one of the pinned requirements.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,59 +8,65 @@ BIN := $(VENV)/bin
 AUDIT := build/audit
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)
-# A proxy for the world is none for this machine.
+# Requests to this machine never go through a proxy.
 export NO_PROXY := 127.0.0.1,$(NO_PROXY)
 export no_proxy := $(NO_PROXY)
 
-# The functions run with boto3 and what it needs as AWS brings them, so their lock file leaves these out.
-AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
+# Lambda's runtime contains boto3 and its dependencies, so the functions' lock file leaves them out.
+IN_LAMBDA := boto3 botocore s3transfer python-dateutil six urllib3
+
+# Tests run in up to four processes; those of one module stay together.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint format up down bootstrap deploy bench lock audit clean
+.PHONY: help demo test check faults lint format up down bootstrap deploy bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## the handwritten digits as a changing dataset, on a stack of your own that it leaves running
+demo: $(READY) ## run the demo, handwritten digits that change, on a local stack that stays up
 	@python -m infra.local up $(if $(PORT),--port $(PORT))
 	@env -u TIDEMARK_API -u TIDEMARK_BUCKET python -m examples.digits
 
-test: $(READY) ## all tests: units, store, template, faults, and the deployed stack on this machine
-	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+check: lint ## before each commit: lint, then the unit and integration tests
+	@python -m pytest tests/unit tests/integration $(SPREAD)
 
-faults: $(READY) ## faults, hostile users and load, at length: the figures of docs/reliability.md (PART=… for one)
+test: $(READY) ## all tests: unit, integration, template, faults, and the deployed stack on this machine
+	@python -m pytest $(SPREAD)
+
+faults: $(READY) ## test faults, hostile users and load at length, for docs/reliability.md (PART=… for one)
 	@uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/fuzz.txt || \
-		echo "atheris is not for this machine: what is fuzzed by coverage is not run here"
+		echo "atheris does not run on this machine: fuzzing by coverage is skipped"
 	@python -m tests.reliability $(PART)
 
-lint: $(READY) ## check style, types and that imports go downhill
+lint: $(READY) ## check style, types and the layers of the imports
 	ruff check
 	ruff format --check
 	mypy
 	lint-imports
 
-format: $(READY) ## put the code into the style that lint checks
+format: $(READY) ## format the code
 	ruff check --fix
 	ruff format
 
-up: $(READY) ## run Tidemark on this machine, and print its address and an admin key (PORT=… to choose one)
+up: $(READY) ## run Tidemark on this machine; prints its address and an admin key (PORT=… to choose one)
 	@python -m infra.local up $(if $(PORT),--port $(PORT)) $(ARGS)
 
-down: $(READY) ## stop it; its data stays for the next up
+down: $(READY) ## stop it; its data stays for the next `make up`
 	@python -m infra.local down
 
-bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CDK, once, before the first deploy
+bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CDK, once before the first deploy
 	npx --no-install cdk bootstrap $(ARGS)
 
 deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
 	npx --no-install cdk deploy $(ARGS)
 
-bench: $(READY) ## what common operations cost, in AWS's units and in seconds
+bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds
 	@python -m tests.bench
 
 lock: $(READY) ## resolve requirements/*.in and package.json again
-	$(COMPILE) $(addprefix --no-emit-package ,$(AWS_BRINGS)) -o requirements/runtime.txt requirements/runtime.in
+	$(COMPILE) $(addprefix --no-emit-package ,$(IN_LAMBDA)) -o requirements/runtime.txt requirements/runtime.in
 	$(COMPILE) -o requirements/parquet.txt requirements/parquet.in
 	$(COMPILE) -o requirements/oidc.txt requirements/oidc.in
 	$(COMPILE) -o requirements/dev.txt requirements/dev.in
@@ -69,15 +75,15 @@ lock: $(READY) ## resolve requirements/*.in and package.json again
 	$(COMPILE) -o requirements/audit.txt requirements/audit.in
 	npm install --package-lock-only --no-audit --no-fund
 
-# Strictly: what the advisories do not know must not pass for sound. Both are asked, whatever the first one says.
-audit: $(AUDIT)/ready ## look for known vulnerabilities in all that is pinned, by the advisories of PyPI and npm
+# Strict: an unknown package counts as a failure. Both services are asked, whatever the first one reports.
+audit: $(AUDIT)/ready ## check all pinned packages against the advisories of PyPI and npm
 	@failed=0; \
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes \
 		$(foreach lock,runtime parquet oidc dev uv fuzz audit,-r requirements/$(lock).txt) || failed=1; \
 	npm audit --package-lock-only || failed=1; \
 	exit $$failed
 
-clean: $(READY) ## stop the local stack and remove its data and everything else that was made
+clean: $(READY) ## stop the local stack; remove its data and all build output
 	@python -m infra.local down
 	rm -rf build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache $(VENV)
 
