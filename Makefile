@@ -56,7 +56,7 @@ bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CD
 deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
 	npx --no-install cdk deploy $(ARGS)
 
-bench: $(READY) ## what common operations cost, in AWS's units and in seconds
+bench: $(READY) ## what common operations cost, in AWS units and in seconds: writes docs/costs-measured.md
 	@python -m tests.bench
 
 lock: $(READY) ## resolve requirements/*.in and package.json again
