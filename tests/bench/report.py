@@ -14,9 +14,9 @@ KINDS = (*COSTS, *OF_AWS)
 HEADER = """\
 # Measured costs
 
-*`make bench` writes this page; do not edit it.* The figures behind [Costs](costs.md), measured on {when}, with
-Python {python} on {cores} cores. The operations are in `tests/bench/scenario.py`, the prices in
-`tests/bench/prices.py`. `build/bench.json` has the same by operation and function.
+*`make bench` writes this page; do not edit it.* It has the figures behind [Costs](costs.md), measured on {when} with
+Python {python} on {cores} cores. The operations are in `tests/bench/scenario.py`, the prices in `tests/bench/prices.py`.
+`build/bench.json` has the same figures by operation and function.
 """
 Row = Sequence[str]
 
@@ -166,7 +166,7 @@ def _storage_row(line: Measured) -> Row:
     )
 
 
-TARGET_COLUMNS = ("target", "measured", "at most", "")
+TARGET_COLUMNS = ("target", "measured", "at most", "result")
 TARGET_NOTE = "A target of CPU time depends on the machine, so that missing it is no error."
 
 
