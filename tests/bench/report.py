@@ -15,7 +15,7 @@ HEADER = """\
 # Measured costs
 
 *`make bench` writes this page; do not edit it.* It has the figures behind [Costs](costs.md), measured on {when} with
-Python {python} on {cores} cores. The operations are in `tests/bench/scenario.py`, the prices in `tests/bench/prices.py`.
+Python {python} on {cores} cores. `tests/bench/scenario.py` has the operations and `tests/bench/prices.py` the prices.
 `build/bench.json` has the same figures by operation and function.
 """
 Row = Sequence[str]
