@@ -17,7 +17,7 @@ AWS_BRINGS := boto3 botocore s3transfer python-dateutil six urllib3
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint format up down bootstrap deploy bench lock audit clean
+.PHONY: help demo test faults lint format docs up down bootstrap deploy bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: $(READY) ## check style, types and that imports go downhill
 format: $(READY) ## put the code into the style that lint checks
 	ruff check --fix
 	ruff format
+
+docs: $(READY) ## write the generated tables of docs/api/ from the code
+	@python -m tests.docs
 
 up: $(READY) ## run Tidemark on this machine, and print its address and an admin key (PORT=… to choose one)
 	@python -m infra.local up $(if $(PORT),--port $(PORT)) $(ARGS)
