@@ -110,7 +110,7 @@ class _Api:
         described = schema.get("description") or descriptions(model).get(name, "")
         kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
         null = " or null" if not in_request and len(kinds) < len(schema.get("anyOf", kinds)) else ""
-        limits = [text for kind in kinds[:1] for text in self._limits(kind)]
+        limits = self._limits(kinds[0]) if in_request else []
         if in_request and (default := schema.get("default")) not in (None, "", [], {}):
             limits.append(f"default `{default}`")
         return [f"`{name}`{star}", " or ".join(map(self._type, kinds)) + null, ", ".join(limits), _clean(described)]
@@ -231,4 +231,4 @@ def _plural(kind: str) -> str:
 
 def _clean(text: str) -> str:
     """Returns a description as a cell: in one line, without requirements, and with JSON's word for None."""
-    return re.sub(r"\bNone\b", "null", RULES.sub("", " ".join(text.split()))).replace("|", "\\|")
+    return re.sub(r"\bNone\b", "`null`", RULES.sub("", " ".join(text.split()))).replace("|", "\\|")
