@@ -20,7 +20,7 @@ SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults lint format up down bootstrap deploy bench lock audit clean
+.PHONY: help demo test check faults lint format docs up down bootstrap deploy bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: $(READY) ## format the code
 	ruff check --fix
 	ruff format
 
+docs: $(READY) ## write the generated tables of docs/api/ from the code
+	@python -m tests.docs
+
 up: $(READY) ## run Tidemark on this machine; prints its address and an admin key (PORT=… to choose one)
 	@python -m infra.local up $(if $(PORT),--port $(PORT)) $(ARGS)
 
@@ -62,7 +65,7 @@ bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CD
 deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
 	npx --no-install cdk deploy $(ARGS)
 
-bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds
+bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds (writes docs/costs-measured.md)
 	@python -m tests.bench
 
 lock: $(READY) ## resolve requirements/*.in and package.json again

@@ -1,15 +1,19 @@
-"""`python -m tests.bench`: what `make bench` runs. Ends with an error where a target that is counted is missed.
+"""`make bench` runs this: it measures, prints the report, and writes it to docs/costs-measured.md and build/bench.json.
 
 Two passes over the same operations, on a local stack of its own: the functions in this process, where their requests
-can be counted and their CPU time taken, then the deployed functions through the HTTPS API, by the clock.
+can be counted and their CPU time taken, then the deployed functions through the HTTPS API, by the clock. Exits with an
+error if a counted target is missed.
 """
 
 import json
+import os
+import platform
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.local.server import ROOT, free_port, stop
@@ -17,17 +21,18 @@ from infra.local.stack import LocalStack, up
 from tests.bench.deployed import Deployed
 from tests.bench.measured import Measured, Run, representative
 from tests.bench.process import process
-from tests.bench.report import document, text
+from tests.bench.report import document, page, text
 from tests.bench.scenario import Operation, operations, prepare
 from tests.bench.targets import targets
 
 FIRST_PORT = 15566
 """Away from the ports of `make up` and of the tests."""
+PAGE = ROOT / "docs" / "costs-measured.md"
 RESULT = ROOT / "build" / "bench.json"
 
 
 def main() -> None:
-    """Measure, print, write the JSON."""
+    """Measures, prints and writes the report."""
     began = time.monotonic()
     with _stack() as stack:
         key = stack.make_key("admin")
@@ -38,7 +43,12 @@ def main() -> None:
     checked = list(targets({line.operation.name: line for line in lines}))
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(document(lines, checked), indent=2) + "\n")
-    print(f"\n{text(lines, checked)}\n\n{RESULT.relative_to(ROOT)} has the details. {time.monotonic() - began:.0f} s.")
+    when = f"{datetime.now(UTC):%-d %B %Y}"
+    PAGE.write_text(
+        page(lines, checked, when=when, python=platform.python_version(), cores=os.cpu_count() or 1), encoding="utf-8"
+    )
+    written = " and ".join(str(path.relative_to(ROOT)) for path in (PAGE, RESULT))
+    print(f"\n{text(lines, checked)}\n\nWrote {written} in {time.monotonic() - began:.0f} s.")
     if missed := [target.name for target in checked if target.counted and not target.met]:
         sys.exit(f"Targets missed: {'; '.join(missed)}")
 
@@ -67,7 +77,7 @@ def _counted(stack: LocalStack, key: str) -> Iterator[tuple[str, Run]]:
 
 
 def _timed(stack: LocalStack, key: str) -> Iterator[tuple[Operation, float]]:
-    """The operations and the seconds that they take, the least of several runs."""
+    """Yields each operation with the seconds that it takes, the least of several runs."""
     with closing(Deployed(stack, key)) as door:
 
         def took(operation: Operation, number: int) -> float:

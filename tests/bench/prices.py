@@ -24,6 +24,9 @@ EVENT = 1.0 / MILLION
 TRANSITION = 25.0 / MILLION
 """From one state of a standard workflow to the next."""
 LOG_BYTE = 0.5 / GIGABYTE
+TABLE_BYTE_MONTH = (0.25 + 0.20) / GIGABYTE
+"""Storage, and point-in-time recovery of it."""
+BUCKET_BYTE_MONTH = 0.023 / GIGABYTE
 
 MEMORY_MB = {
     "authorizer": 512,
@@ -71,6 +74,11 @@ def dollars(functions: Mapping[str, Usage]) -> dict[str, float]:
         "Step Functions": total.transitions * TRANSITION,
         "logs": total.log_bytes * LOG_BYTE,
     }
+
+
+def monthly_dollars(table_bytes: float, bucket_bytes: float) -> float:
+    """Returns what a month of storage costs, in DynamoDB and in S3."""
+    return table_bytes * TABLE_BYTE_MONTH + bucket_bytes * BUCKET_BYTE_MONTH
 
 
 def _api_requests(api: Usage) -> int:

@@ -1,44 +1,69 @@
-"""The report: tables for people, JSON for programs."""
+"""The benchmark's report: tables for the terminal, a page for the documentation, JSON for programs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tests.bench.measured import Measured
 from tests.bench.metering import COSTS
-from tests.bench.prices import OF_AWS, dollars
-from tests.bench.process import Usage
+from tests.bench.prices import GIGABYTE, MILLION, OF_AWS, dollars, monthly_dollars
+from tests.bench.process import FUNCTIONS, OUTSIDE, Usage
 from tests.bench.targets import Target
 
 KINDS = (*COSTS, *OF_AWS)
-LEGEND = """\
-  Counts are those of warm functions; CPU time and seconds are the least of several runs. Seconds are those of the
-  deployed functions on the emulator, until the upload has settled or the answer is there. "$ a million": a million such
-  operations at the list prices of docs/costs.md."""
+HEADER = """\
+# Measured costs
+
+*`make bench` writes this page; do not edit it.* It has the figures behind [Costs](costs.md), measured on {when} with
+Python {python} on {cores} cores. `tests/bench/scenario.py` has the operations and `tests/bench/prices.py` the prices.
+`build/bench.json` has the same figures by operation and function.
+"""
 Row = Sequence[str]
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of the report. Its first column is text, the others are figures."""
+
+    title: str
+    columns: Row
+    rows: Sequence[Row]
+    note: str
+
+
 def text(lines: Sequence[Measured], targets: Sequence[Target]) -> str:
-    """The report as tables."""
+    """Returns the report for the terminal."""
     return "\n\n".join(
-        "\n".join(part)
-        for part in (
-            ["What it costs", *_table(COST_COLUMNS, map(_costs, lines)), LEGEND],
-            ["AWS requests by kind", *_table(_kind_columns(lines), (_kinds(line, lines) for line in lines))],
-            ["Targets", *_table(("", "measured", "at most", ""), map(_target, targets))],
-        )
+        "\n".join([table.title, *_aligned(table), *(f"  {line}" for line in table.note.splitlines())])
+        for table in _tables(lines, targets)
     )
 
 
+def page(lines: Sequence[Measured], targets: Sequence[Target], *, when: str, python: str, cores: int) -> str:
+    """Returns the report as a page in Markdown."""
+    header = HEADER.format(when=when, python=python, cores=cores)
+    return "\n".join([header, *(_section(table) for table in _tables(lines, targets))])
+
+
 def document(lines: Sequence[Measured], targets: Sequence[Target]) -> dict[str, Any]:
-    """The report as JSON, by operation and function."""
+    """Returns the report as JSON, by operation and function."""
     return {
         "operations": {line.operation.name: _operation(line) for line in lines},
         "targets": [{**asdict(target), "met": target.met} for target in targets],
     }
 
 
-COST_COLUMNS = (
+def _tables(lines: Sequence[Measured], targets: Sequence[Target]) -> Iterator[Table]:
+    yield Table("Units and times", USAGE_COLUMNS, [_usage_row(line) for line in lines], USAGE_NOTE)
+    yield _dollars(lines)
+    yield _write_units(lines)
+    yield _requests(lines)
+    stored = [_storage_row(line) for line in lines if line.total.tally.table_bytes > 0]
+    yield Table("Storage of a million frames", STORAGE_COLUMNS, stored, STORAGE_NOTE)
+    yield Table("Targets", TARGET_COLUMNS, [_target_row(target) for target in targets], TARGET_NOTE)
+
+
+USAGE_COLUMNS = (
     "operation",
     "write units",
     "read units",
@@ -51,11 +76,16 @@ COST_COLUMNS = (
     "CPU ms, ours",
     "CPU ms, SDK",
     "s, emulator",
-    "$ a million",
 )
+USAGE_NOTE = """\
+The counts are from the run with the fewest requests, when the functions have the API key, the dataset, its class map,
+its schema and the version record in memory. CPU time and seconds are the least of all runs. "Ours" is our code and the
+libraries it calls; the SDK builds, signs and sends requests. The seconds are those of the deployed functions on the
+emulator, until the upload has settled or the response has arrived. SQS charges a request for each 64 KB of messages.
+Events are those that Tidemark sends, transitions those of Step Functions."""
 
 
-def _costs(line: Measured) -> Row:
+def _usage_row(line: Measured) -> Row:
     total = line.total
     return (
         line.operation.name,
@@ -70,34 +100,98 @@ def _costs(line: Measured) -> Row:
         f"{total.cpu.ours:,.1f}",
         f"{total.cpu.sdk:,.1f}",
         f"{line.seconds:.2f}",
-        f"{sum(dollars(line.functions).values()) * 1_000_000:,.2f}",
     )
 
 
-def _kind_columns(lines: Sequence[Measured]) -> Row:
-    return ("operation", *(kind.partition(".")[2] for kind in _kinds_of(lines)))
+DOLLARS_NOTE = """\
+For a million frames that are written or read; for histories, a million of them. Lambda's time is computed: the CPU time
+above, divided by the share of a core that the function's memory buys, and 10 ms for each request that it waits for,
+queries and GETs 16 at a time. Everything else is counted."""
 
 
-def _kinds(line: Measured, lines: Sequence[Measured]) -> Row:
-    return (line.operation.name, *(f"{line.requests(kind):,}" for kind in _kinds_of(lines)))
+def _dollars(lines: Sequence[Measured]) -> Table:
+    costs = {line.operation: dollars(line.functions) for line in lines}
+    services = [service for service in next(iter(costs.values()), {}) if any(cost[service] for cost in costs.values())]
+
+    def row(line: Measured) -> Row:
+        cost, scale = costs[line.operation], MILLION / line.operation.frames
+        return (line.operation.name, *(f"{cost[s] * scale:.3f}" for s in services), f"{sum(cost.values()) * scale:.2f}")
+
+    return Table("Dollars for a million frames", ("operation", *services, "total"), [*map(row, lines)], DOLLARS_NOTE)
 
 
-def _kinds_of(lines: Sequence[Measured]) -> list[str]:
-    return [kind for kind in KINDS if any(line.requests(kind) for line in lines)]
+UNITS_NOTE = "Without operations that only read."
 
 
-def _target(target: Target) -> Row:
+def _write_units(lines: Sequence[Measured]) -> Table:
+    writing = [line for line in lines if line.total.tally.write_units]
+    names = [
+        name
+        for name in (*FUNCTIONS, OUTSIDE)
+        if any(name in line.functions and line.functions[name].tally.write_units for line in writing)
+    ]
+    rows = [
+        (
+            line.operation.name,
+            *(f"{line.functions.get(name, Usage()).tally.write_units:,.0f}" for name in names),
+        )
+        for line in writing
+    ]
+    return Table("Write units by function", ("operation", *names), rows, UNITS_NOTE)
+
+
+REQUESTS_NOTE = "SendMessage, ReceiveMessage and DeleteMessageBatch are EventBridge's and Lambda's."
+
+
+def _requests(lines: Sequence[Measured]) -> Table:
+    kinds = [kind for kind in KINDS if any(line.requests(kind) for line in lines)]
+    rows = [(line.operation.name, *(f"{line.requests(kind):,}" for kind in kinds)) for line in lines]
+    return Table("Requests to AWS", ("operation", *(kind.partition(".")[2] for kind in kinds)), rows, REQUESTS_NOTE)
+
+
+STORAGE_COLUMNS = ("operation", "DynamoDB, GB", "S3, GB", "$ a month")
+STORAGE_NOTE = """\
+What the operation leaves. DynamoDB's share counts the index entries and the 100 bytes that are charged for each item;
+its price includes point-in-time recovery."""
+
+
+def _storage_row(line: Measured) -> Row:
+    scale = MILLION / line.operation.frames
+    table, bucket = line.total.tally.table_bytes * scale, line.total.tally.pack_bytes * scale
+    return (
+        line.operation.name,
+        f"{table / GIGABYTE:.2f}",
+        f"{bucket / GIGABYTE:.2f}",
+        f"{monthly_dollars(table, bucket):.2f}",
+    )
+
+
+TARGET_COLUMNS = ("target", "measured", "at most", "result")
+TARGET_NOTE = "A target of CPU time depends on the machine, so that missing it is no error."
+
+
+def _target_row(target: Target) -> Row:
     verdict = "met" if target.met else "MISSED" if target.counted else "missed (CPU time: no error)"
     return target.name, f"{target.measured:.3g}", f"{target.most:.3g}", verdict
 
 
-def _table(header: Row, rows: Iterable[Row]) -> Iterator[str]:
-    """Lines of a table, the first column left, the others right."""
-    all_rows = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*all_rows, strict=True)]
-    for first, *others in all_rows:
+def _aligned(table: Table) -> Iterator[str]:
+    """Yields the lines of a table, the first column left, the others right."""
+    rows = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
         yield "  " + "  ".join(cells).rstrip()
+
+
+def _section(table: Table) -> str:
+    rule = ["---", *("--:" for _ in table.columns[1:])]
+    rows = [_cells(table.columns), _cells(rule), *map(_cells, table.rows)]
+    return "\n".join([f"## {table.title}", "", *rows, "", table.note, ""])
+
+
+def _cells(row: Iterable[str]) -> str:
+    return f"| {' | '.join(row)} |"
 
 
 def _operation(line: Measured) -> dict[str, Any]:

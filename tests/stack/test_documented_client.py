@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.local.stack import LocalStack
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api" / "index.md"
 CODE, OUTPUT = (
     re.compile(r"^```python\n(.*?)^```$", re.M | re.S),
     re.compile(r"^```\n(SETTLED 1\n.*?)^```$", re.M | re.S),
