@@ -88,7 +88,7 @@ audit: $(AUDIT)/ready ## check all pinned packages against the advisories of PyP
 
 clean: $(READY) ## stop the local stack; remove its data and all build output
 	@python -m infra.local down
-	rm -rf build cdk.out node_modules .mypy_cache .pytest_cache .ruff_cache $(VENV)
+	rm -rf build cdk.out node_modules .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(VENV)
 
 $(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
