@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.world import World, new_world
-from tests.support.sending import DATASET, PROJECT
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.datasets import datasets, projects
 from tidemark.domain.frames.class_map import ClassInput
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.gateway import BASE, Answer, Client
 from tests.simulation.world import World
-from tests.support.run_workflows import fail, run_all
+from tests.support.checkpoint_workflow import fail, run_all
 
 TRAIN = "/projects/birds/datasets/train"
 GOLDEN = f"{TRAIN}/checkpoints/golden"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.gateway import Answer, Client
 from tests.simulation.world import World
-from tests.support.purging import purges
+from tests.support.purges import purges
 
 TRAIN = "/projects/birds/datasets/train"
 ROW = {"op": "ADD", "frame": {"frame_id": "f1"}}

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, modify, send, upload
-from tests.support.sending_files import lines, sent
+from tests.support.uploads import DATASET, PROJECT, add, lines, modify, send, upload, upload_files
 from tidemark.aws import events
 from tidemark.aws.events import EventsRefused, VersionPublished
 from tidemark.datasets import datasets
@@ -74,7 +73,7 @@ def test_an_upload_that_settles_is_announced_with_what_became_of_it(
 
 
 def test_an_upload_of_files_is_announced_once_it_has_settled(world: World) -> None:
-    done = sent(world, lines(add("f1")), lines(add("f2")))
+    done = upload_files(world, lines(add("f1")), lines(add("f2")))
     told = world.announced("upload settled")
     assert {(event["upload"], event["applied"], event["source"]) for event in told} == {(done.id, 2, "FILES")}
 

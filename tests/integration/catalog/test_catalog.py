@@ -7,8 +7,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.paging import pages
-from tests.support.sending import DATASET, PROJECT
+from tests.support.pages import pages
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws.backend import CATALOG_SECONDS, Memory
 from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Dataset

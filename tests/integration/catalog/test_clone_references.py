@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import PROJECT
+from tests.support.uploads import PROJECT
 from tidemark.aws import table
 from tidemark.aws.table import TransactionRefused
 from tidemark.catalog import clone_references

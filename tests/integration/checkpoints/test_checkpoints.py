@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.aws.backend import Backend
 from tidemark.checkpoints import checkpoints
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch

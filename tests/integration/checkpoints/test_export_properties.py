@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.reliability.faults import model
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World, new_world
-from tests.support import exporting
-from tests.support.exporting import GOLDEN, coco, export, freeze, jsonl, pages, parquet, stored
-from tests.support.run_workflows import run_all
+from tests.support import exports
+from tests.support.checkpoint_workflow import run_all
+from tests.support.exports import GOLDEN, coco, export, freeze, jsonl, parquet, stored
+from tests.support.frames import frames_at
 from tests.support.strategies import CLASSES, Json, frames
 from tidemark.checkpoints import checkpoints
 from tidemark.checkpoints import pages as checkpoint_pages
@@ -74,7 +75,7 @@ def test_manifest_and_exports_of_any_version_hold_what_a_read_of_it_gives(
         freeze(world, str(at % latest + 1), **WHERE)
         with in_pages(sizes):
             run_all(world)
-        expected = {name: found.digest for name, found in pages(world, GOLDEN, **WHERE).items()}
+        expected = {name: found.digest for name, found in frames_at(world, GOLDEN).items()}
         files = [data for key, data in stored(world, "checkpoints/").items() if key.endswith(".parquet")]
         manifest = [row for data in files for row in pq.read_table(BytesIO(data)).to_pylist()]
         assert sorted((row["frame_id"], row["digest"]) for row in manifest) == sorted(expected.items())
@@ -118,12 +119,12 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
         freeze(world, **WHERE)
         with in_pages(sizes):
             run_all(world)
-        expected = pages(world, GOLDEN, **WHERE)
+        expected = frames_at(world, GOLDEN)
         kept = [json.loads(found.frame) for found in expected.values()]
         digests = {name: found.digest for name, found in expected.items()}
         assert len(digests) == len(some)
 
-        statistics = checkpoints.get_statistics(world.process(), **exporting.where("train", "birds"))
+        statistics = checkpoints.get_statistics(world.process(), **exports.where("train", "birds"))
         told = statistics.model_dump(exclude={"classes", "metadata"})
         assert told | {"fields": {name: f.frames for name, f in statistics.metadata.items()}} == recounted(kept)
 
@@ -140,12 +141,12 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
             }
             if lost:  # a field of which there are but empty lists has no column
                 row["metadata"] = (row.get("metadata") or {}) | lost
-        assert {row["frame_id"]: digest(exporting.frame_of(row)) for row in rows} == digests
+        assert {row["frame_id"]: digest(exports.frame_of(row)) for row in rows} == digests
 
         exported(world, ExportFormat.JSONL, sizes)
         copy = model.DatasetModel("birds", "copy", "", count)
         send(world, copy, [json.loads(line) for line in jsonl(world, **WHERE)])
-        copied = pages(world, "LATEST", project="birds", dataset="copy")
+        copied = frames_at(world, "LATEST", project="birds", dataset="copy")
         assert {name: found.digest for name, found in copied.items()} == digests
 
         exported(world, ExportFormat.COCO, sizes)

@@ -11,11 +11,11 @@ from moto.s3.models import S3Backend
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import Execution, World
-from tests.support import exporting
-from tests.support.exporting import ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
-from tests.support.purging import archived, begun, objects, purges, uid_of
-from tests.support.run_workflows import fail, repeat, run_all, take
-from tests.support.sending import PROJECT, add, delete, upload
+from tests.support.checkpoint_workflow import fail, repeat, run_all, take
+from tests.support.exports import GOLDEN, ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
+from tests.support.frames import frames_at
+from tests.support.purges import archive_for_purge, begin_purge, objects, purges, uid_of
+from tests.support.uploads import PROJECT, add, delete, upload
 from tidemark.aws import shard_progress
 from tidemark.checkpoints import checkpoints, coco_file, exports, pages
 from tidemark.checkpoints.model import CheckpointWork
@@ -157,7 +157,7 @@ def test_a_failure_is_told_and_the_retry_goes_on_where_it_stopped(started: World
     )
     failed = checkpoint(started)
     assert (failed.status, failed.reason) == (ArtifactStatus.FAILED, "PackCorrupt: payload is not what it was")
-    assert len(exporting.pages(started, exporting.GOLDEN)) == 9, "reads depend on no manifest"
+    assert len(frames_at(started, GOLDEN)) == 9, "reads depend on no manifest"
     started.executions.clear()
     retry(started)
     again = only(started)
@@ -327,8 +327,8 @@ def test_a_purge_leaves_nothing_in_s3_whatever_was_being_written(
     for event in shards if step == "finish" else []:
         repeat(started, event)
     stopped = _stopped_before_each_call(started, finish if step == "finish" else shards[0])
-    archived(started)
-    begun(started)
+    archive_for_purge(started)
+    begin_purge(started)
     started.run_purge(purges(started)[-1])
     for attempt in stopped:
         attempt.run()
@@ -351,7 +351,7 @@ def test_a_purge_ends_what_is_being_written_without_a_failure(started: World) ->
     finish_manifest(started)
     ask(started, ExportFormat.PARQUET)
     execution = only(started)
-    archived(started)
-    begun(started)
+    archive_for_purge(started)
+    begin_purge(started)
     assert all(take(started, event) for event in events(execution))
     fail(started, execution)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import storage
 from tidemark.domain.canonical import canonical_json

@@ -6,9 +6,20 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, modify, send
-from tests.support.sending_files import content, found, lines, sent, started, where
-from tests.support.transferring import roll_back
+from tests.support.transfers import start_rollback
+from tests.support.uploads import (
+    DATASET,
+    PROJECT,
+    add,
+    content,
+    get_upload,
+    lines,
+    modify,
+    send,
+    start_files,
+    upload_files,
+    where,
+)
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
@@ -50,33 +61,33 @@ def quota(monkeypatch: pytest.MonkeyPatch, name: str, rows: int = 10**9, windows
 
 def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: World) -> None:
     receipt = send(world, *ROWS, add(""))
-    assert flying(world) == InFlight(len(ROWS), found(world, receipt.upload).windows)
+    assert flying(world) == InFlight(len(ROWS), get_upload(world, receipt.upload).windows)
     world.drain()
     assert flying(world) == InFlight()
 
 
 def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_decided(world: World) -> None:
-    upload = started(world, lines(*ROWS, add("")))
+    upload = start_files(world, lines(*ROWS, add("")))
     assert flying(world) == InFlight()
     run_tasks(world)
-    assert flying(world) == InFlight(len(ROWS), found(world, upload).windows)
+    assert flying(world) == InFlight(len(ROWS), get_upload(world, upload).windows)
     run_windows(world)
-    assert found(world, upload).status is UploadStatus.PARTIAL
+    assert get_upload(world, upload).status is UploadStatus.PARTIAL
     assert flying(world) == InFlight()
 
 
 def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world: World) -> None:
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     run_tasks(world)
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
-    failed = found(world, upload)
+    failed = get_upload(world, upload)
     assert failed.windows_failed == 1
     retry.retry(world.process(), **where(), upload=upload)
     run_tasks(world)
     assert flying(world) == InFlight(failed.failed, 1)
     world.drain()
-    assert found(world, upload).status is UploadStatus.SETTLED
+    assert get_upload(world, upload).status is UploadStatus.SETTLED
     assert flying(world) == InFlight()
 
 
@@ -84,13 +95,13 @@ def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: Worl
     datasets.create_dataset(
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
-    upload = started(world, lines(*ROWS), lines(add("last")), dataset="golden")
+    upload = start_files(world, lines(*ROWS), lines(add("last")), dataset="golden")
     first, second = world.tasks
     assert world.start_task(first).run().error is None
     assert flying(world, "golden") == InFlight()
     assert world.start_task(second).run().error is None
     run_tasks(world)
-    assert flying(world, "golden") == InFlight(len(ROWS) + 1, found(world, upload, "golden").windows)
+    assert flying(world, "golden") == InFlight(len(ROWS) + 1, get_upload(world, upload, dataset="golden").windows)
     run_windows(world)
     assert flying(world, "golden") == InFlight()
 
@@ -100,13 +111,13 @@ def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
     world.drain()
     send(world, *(modify(f"f{number}", metadata={"n": -1}) for number in range(12)))
     world.drain()
-    rolled = roll_back(world, 1)
+    rolled = start_rollback(world, 1)
     (execution,) = world.transfers()
     assert flying(world) == InFlight()
     world.run_transfer(execution)
     assert flying(world).rows == len(ROWS)
     world.drain()
-    assert found(world, rolled.id).status is UploadStatus.SETTLED
+    assert get_upload(world, rolled.id).status is UploadStatus.SETTLED
     assert flying(world) == InFlight()
 
 
@@ -143,11 +154,11 @@ def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_la
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
-    upload = started(world, lines(add("from-file")))
+    upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
-    assert (len(world.delayed), found(world, upload).rows) == (1, 0)
+    assert (len(world.delayed), get_upload(world, upload).rows) == (1, 0)
     world.drain()
-    assert found(world, upload).status is UploadStatus.SETTLED
+    assert get_upload(world, upload).status is UploadStatus.SETTLED
     assert "from-file" in content(world)
 
 
@@ -157,17 +168,17 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
     quota(monkeypatch, "READING_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     run_tasks(world)
-    assert found(world, upload).rows == 5
+    assert get_upload(world, upload).rows == 5
     world.drain()
-    assert (found(world, upload).status, found(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
+    assert (get_upload(world, upload).status, get_upload(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
 
 
 def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
-    upload = started(world, lines(add("from-file")))
+    upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
     for _ in range(3):
         file_uploads.complete(world.process(), **where(), upload=upload)
@@ -175,7 +186,7 @@ def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, m
     assert (len(world.delayed), world.tasks) == (1, [])
     world.let_delays_pass()
     run_tasks(world)
-    assert found(world, upload).rows == 1
+    assert get_upload(world, upload).rows == 1
 
 
 def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
@@ -184,12 +195,12 @@ def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
     quota(monkeypatch, "READING_QUOTA", rows=1)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     send(world, *ROWS)
-    upload = started(world, lines(*(add(f"g{number}") for number in range(12))))
+    upload = start_files(world, lines(*(add(f"g{number}") for number in range(12))))
     run_tasks(world)
     for _ in range(3):
         world.let_delays_pass()
         run_tasks(world)
-    assert found(world, upload).rows == 12
+    assert get_upload(world, upload).rows == 12
 
 
 def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
@@ -197,7 +208,7 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     reading = world.start_task(world.tasks[0])
     while reading.calls[-1] != "sqs.SendMessageBatch":
         reading.step()
@@ -205,7 +216,7 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
     assert not world.windows.groups()
     run_tasks(world)
     run_windows(world)
-    assert found(world, upload).applied == 5
+    assert get_upload(world, upload).applied == 5
 
 
 def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world: World) -> None:
@@ -226,7 +237,7 @@ def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monke
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    upload = sent(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
+    upload = upload_files(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
     assert (upload.status, upload.applied) == (UploadStatus.SETTLED, 24)
 
 

@@ -10,7 +10,7 @@ from moto.s3 import models as moto_s3
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World, new_world
-from tests.support.sending import DATASET, PROJECT, add
+from tests.support.uploads import DATASET, PROJECT, add
 from tidemark.aws import bucket, multipart
 from tidemark.datasets import datasets, projects
 from tidemark.domain import upload_files as shapes

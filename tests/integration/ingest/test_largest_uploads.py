@@ -4,7 +4,7 @@ import pytest
 
 from functions.api.http.resolver import MAX_ANSWER_BYTES
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws import multipart
 from tidemark.aws.multipart import Multipart
 from tidemark.domain.limits import MAX_FILE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_UPLOAD_FILES, MAX_UPLOAD_PARTS

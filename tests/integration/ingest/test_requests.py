@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tests.support.strategies import any_json, small_mutations, spoiled
+from tests.support.uploads import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tidemark.catalog import schema_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, NotFound, TidemarkError, TooLarge, Unavailable
@@ -141,9 +141,9 @@ def test_a_field_that_two_requests_add_at_once_has_the_type_that_was_first(world
 
 def test_a_process_that_remembers_an_old_schema_judges_by_the_new_one(world: World) -> None:
     old = world.process()
-    send(world, add("f1", weather="rain"), by=old)
+    send(world, add("f1", weather="rain"), backend=old)
     send(world, add("f2", speed=7))
-    assert [error.code for error in send(world, add("f3", speed="fast"), by=old).errors] == ["metadata_type"]
+    assert [error.code for error in send(world, add("f3", speed="fast"), backend=old).errors] == ["metadata_type"]
 
 
 def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_nothing(
@@ -194,10 +194,10 @@ def test_rejected_rows_teach_the_schema_nothing(world: World) -> None:
 
 def test_a_process_that_remembers_an_old_class_map_takes_the_classes_appended_since(world: World) -> None:
     old = world.process()
-    send(world, add("f1", "l1"), by=old)
+    send(world, add("f1", "l1"), backend=old)
     classes = [ClassInput(name=name) for name in ("heron", "stork", "crane")]
     projects.put_class_map(world.process(), PROJECT, classes)
-    assert send(world, labelled("f2", "crane"), by=old).accepted == 1
+    assert send(world, labelled("f2", "crane"), backend=old).accepted == 1
 
 
 # Refused whole

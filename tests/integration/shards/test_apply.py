@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.invocation import Invocation
 from tests.simulation.queues import Message
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import NotFound, Unavailable
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.uploads import RowOutcome

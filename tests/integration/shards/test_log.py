@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import PROJECT, add, delete, upload
+from tests.support.uploads import PROJECT, add, delete, upload
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records

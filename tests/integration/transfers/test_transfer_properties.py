@@ -11,7 +11,7 @@ from tests.reliability.faults import invariants, model
 from tests.reliability.faults.model import DatasetModel
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World
-from tests.support import diffing
+from tests.support import diffs
 from tidemark.transfers import clone, workflow
 
 Rows = list[dict[str, Any]]
@@ -99,6 +99,6 @@ def test_a_diff_tells_what_a_roll_back_has_undone(history: list[Rows], shards: i
         for version in (to % (last + 1), then % (last + 2)):
             model.start_rollback(world, dataset, version).run()
             world.drain()
-        items = diffing.diff(world, last, last + 2, **dataset.where())
+        items = diffs.diff(world, last, last + 2, **dataset.where())
         assert applied(state(world, dataset, last), items) == state(world, dataset, last + 2)
         assert state(world, dataset, last + 2) == state(world, dataset, then % (last + 2))

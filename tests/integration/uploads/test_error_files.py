@@ -11,8 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.support.sending_files import errors, lines, sent
+from tests.support.uploads import DATASET, PROJECT, add, delete, errors, lines, modify, send, upload, upload_files
 from tidemark.aws import bucket
 from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.errors import NotFound
@@ -51,7 +50,9 @@ def mixed(world: World) -> str:
     """An upload of files with errors of every kind in several parts."""
     upload(world, add("f1"))
     unknown_label = modify("f1", labels=[{"id": "l9"}])
-    return sent(world, lines(add("f2"), BAD, delete("no"), 7), lines(unknown_label, add("f3"), 8, modify("no"))).id
+    return upload_files(
+        world, lines(add("f2"), BAD, delete("no"), 7), lines(unknown_label, add("f3"), 8, modify("no"))
+    ).id
 
 
 @pytest.mark.parametrize("part_rows", [1, 3, 1000])
@@ -116,7 +117,7 @@ def test_a_file_that_would_take_too_long_holds_what_was_read_in_time_and_says_so
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    upload_id = sent(world, lines(6, 7, 8, 9, 10, 11)).id
+    upload_id = upload_files(world, lines(6, 7, 8, 9, 10, 11)).id
     looks = iter([True, True, False])
     file = written(world, upload_id, has_time=lambda: next(looks))
     assert (file.errors, file.truncated) == (4, True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.aws.backend import Backend
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Activity

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.support.sending_files import announced, lines, sent
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, announce, delete, lines, modify, send, upload, upload_files
 from tidemark.aws.backend import Backend
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
@@ -115,7 +114,7 @@ def test_sound_rows_of_files_that_a_batch_dataset_refused_whole_are_rejected_wit
     datasets.create_dataset(
         world.process(), project=PROJECT, name="batch", description="", mode=Mode.BATCH, shards=2, actor="admin"
     )
-    settled = sent(world, lines(add("f1", "l1"), add("f2", "l1")), lines(add("f3"), 7), dataset="batch")
+    settled = upload_files(world, lines(add("f1", "l1"), add("f2", "l1")), lines(add("f3"), 7), dataset="batch")
     found = items(listing(world, settled.id, dataset="batch"))
     assert [(row.frame_id, row.op, row.outcome, row.errors[0].code) for row in found] == [
         ("f1", "ADD", "rejected", "upload_refused"),
@@ -142,7 +141,9 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     monkeypatch.setattr(upload_rows, "CHUNKS_AT_ONCE", 2)
-    settled = sent(world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2")))
+    settled = upload_files(
+        world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2"))
+    )
     found = pages(listing(world, settled.id, limit))
     assert [(row.file, row.row, row.frame_id, row.outcome) for page in found for row in page] == [
         ("file-0", 1, "f1", "applied"),
@@ -159,7 +160,7 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
 def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     monkeypatch.setattr(upload_rows, "MAX_PAGE_CHUNKS", 2)
-    settled = sent(world, lines(*(add(f"f{number}") for number in range(5))))
+    settled = upload_files(world, lines(*(add(f"f{number}") for number in range(5))))
     found = pages(listing(world, settled.id))
     assert [[row.row for row in page] for page in found] == [[1, 2], [3, 4], [5]]
 
@@ -168,7 +169,7 @@ def test_rows_that_are_rejected_beyond_the_errors_that_are_kept_are_not_listed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_ERRORS_TOLD", 2)
-    settled = sent(world, lines(6, 7, 8, 9, add("f1")))
+    settled = upload_files(world, lines(6, 7, 8, 9, add("f1")))
     found = [(row.row, row.outcome, [why.code for why in row.errors]) for row in rows(world, settled.id)]
     assert found == [
         (1, "rejected", ["wrong_type"]),
@@ -234,7 +235,7 @@ def test_a_page_reads_only_the_markers_of_windows_that_hold_its_rows(
 
 
 def test_an_upload_whose_files_are_not_read_has_no_rows_yet(world: World) -> None:
-    assert rows(world, announced(world, "a").upload) == []
+    assert rows(world, announce(world, "a").upload) == []
 
 
 def test_the_rows_of_an_unknown_upload_are_not_found(world: World) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, send, upload
 from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import InvalidRequest, NotFound

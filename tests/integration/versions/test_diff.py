@@ -10,9 +10,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.diffing import diff, page, pages, summary, totals
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
-from tests.support.sending_files import where
+from tests.support.diffs import diff, page, pages, summary, totals
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload, where
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints
 from tidemark.datasets import datasets

@@ -14,7 +14,7 @@ from tests.reliability.faults import model
 from tests.reliability.faults.model import DatasetModel
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World, new_world
-from tests.support import diffing
+from tests.support import diffs
 from tests.support.replaying import replayed
 from tests.support.strategies import Json
 from tidemark.domain.diffs import FrameDiff
@@ -162,10 +162,10 @@ def test_a_diff_leads_from_one_state_to_the_other(
 ) -> None:
     with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
         one, other = (pick % (latest + 1) for pick in ends)
-        items = diffing.diff(world, one, other, limit=limit)
+        items = diffs.diff(world, one, other, limit=limit)
         assert len({item.frame_id for item in items}) == len(items)
         assert applied(state(world, dataset, one), items) == state(world, dataset, other)
-        assert not diffing.diff(world, one, one)
+        assert not diffs.diff(world, one, one)
 
 
 @FEWER
@@ -175,7 +175,7 @@ def test_the_way_back_is_the_inverse(
 ) -> None:
     with a_history(uploads, count) as (world, _, latest), reading(sizes):
         one, other = (pick % (latest + 1) for pick in ends)
-        there, back = diffing.diff(world, one, other, limit=limit), diffing.diff(world, other, one, limit=limit)
+        there, back = diffs.diff(world, one, other, limit=limit), diffs.diff(world, other, one, limit=limit)
         assert [item.frame_id for item in there] == [item.frame_id for item in back]
         assert [told(item) for item in there] == [told_backwards(item) for item in back]
 
@@ -188,7 +188,7 @@ def test_totals_equal_a_recount_of_both_versions(
     with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
         one, other = (pick % (latest + 1) for pick in ends)
         expected = recounted(state(world, dataset, one), state(world, dataset, other))
-        found = diffing.totals(world, one, other, has_time=limit > 1)
+        found = diffs.totals(world, one, other, has_time=limit > 1)
         assert found.model_dump() == expected
 
 
@@ -199,8 +199,8 @@ def test_pages_of_any_size_hold_the_same_items(
 ) -> None:
     with a_history(uploads, count) as (world, _, latest):
         one, other = (pick % (latest + 1) for pick in ends)
-        whole = diffing.diff(world, one, other)
-        assert diffing.diff(world, one, other, limit=limit) == whole
+        whole = diffs.diff(world, one, other)
+        assert diffs.diff(world, one, other, limit=limit) == whole
         with reading(sizes):
-            found = diffing.diff(world, one, other, limit=limit)
+            found = diffs.diff(world, one, other, limit=limit)
         assert sorted(found, key=lambda item: item.frame_id) == sorted(whole, key=lambda item: item.frame_id)

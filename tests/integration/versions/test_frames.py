@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.shards import frame_versions

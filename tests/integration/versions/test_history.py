@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound

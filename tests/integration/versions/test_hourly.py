@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.world import World, new_world
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets, projects

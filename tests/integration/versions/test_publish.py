@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, send
+from tests.support.uploads import DATASET, PROJECT, add, send
 from tidemark.aws.table import TransactionRefused
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Upload, UploadStatus

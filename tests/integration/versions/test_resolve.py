@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, send, upload
+from tests.support.uploads import DATASET, PROJECT, add, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.versions import Version
 from tidemark.uploads import follow

@@ -6,9 +6,10 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import Execution, World, new_world
-from tests.support.purging import archived, begun, items, objects, purges, uid_of
-from tests.support.sending import DATASET, PROJECT, add, upload
-from tests.support.transferring import State, cloned, state
+from tests.support.frames import State, state
+from tests.support.purges import archive_for_purge, begin_purge, items, objects, purges, uid_of
+from tests.support.transfers import clone
+from tests.support.uploads import DATASET, PROJECT, add, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import NotFound
@@ -25,8 +26,8 @@ def _world_with_a_clone(world: World) -> tuple[str, State]:
     datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=1, actor="admin")
     upload(world, add("a"), add("b"))
     upload(world, add("a", n=1))
-    cloned(world, COPY, version="1")
-    archived(world)
+    clone(world, COPY, version="1")
+    archive_for_purge(world)
     return uid_of(world), state(world, 1, dataset=COPY)
 
 
@@ -39,7 +40,7 @@ def _begin(world: World) -> Invocation:
 
 
 def _execution(world: World) -> Execution:
-    begun(world)
+    begin_purge(world)
     return purges(world)[-1]
 
 
@@ -106,8 +107,8 @@ def test_a_crash_at_any_call_leaves_nothing_behind_and_the_clone_whole(step: str
 def test_a_crash_of_the_last_clones_purge_leaves_nothing_of_its_source(step: str) -> None:
     for world, uid, _ in _crashed(STEPS[step]):
         _go_on(world)
-        clone = archived(world, COPY).uid
-        begun(world, COPY)
+        clone = archive_for_purge(world, COPY).uid
+        begin_purge(world, COPY)
         world.run_purge(purges(world)[-1])
         assert items(world, uid) == items(world, clone) == []
         assert objects(world, uid) == objects(world, clone) == []

@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.simulation.world import World
-from tests.support.run_workflows import run_all
-from tests.support.sending import DATASET, PROJECT
+from tests.support.checkpoint_workflow import run_all
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws import bucket
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints, exports, objects
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.checkpoints import Checkpoint
 from tidemark.domain.exports import Export, ExportFile, ExportFormat
-from tidemark.versions import frames
 
 Json = dict[str, Any]
 GOLDEN = "golden"
@@ -103,20 +102,6 @@ def stored(world: World, prefix: str) -> dict[str, bytes]:
     backend = world.process()
     listed = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix=prefix).get("Contents", [])
     return {one["Key"]: bucket.read(backend, one["Key"]) for one in listed}
-
-
-def pages(world: World, version: str, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, frames.FrameAt]:
-    """A version as its readers see it, page by page: frames by id."""
-    found: dict[str, frames.FrameAt] = {}
-    cursor: str | None = None
-    while True:
-        page = frames.list_frames(
-            world.process(), project=project, dataset=dataset, version=version, limit=3, cursor=cursor
-        )
-        found.update((json.loads(item.frame)["frame_id"], item) for item in page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return found
 
 
 def frame_of(row: Json) -> bytes:
