@@ -1,4 +1,4 @@
-"""One crash, at every AWS call of each step of a purge in turn: before the first, and after each has taken effect."""
+"""One crash at every AWS call of each step of a purge in turn: before the first, and after each took effect."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,7 +20,10 @@ COPY = "copy"
 
 
 def _world_with_a_clone(world: World) -> tuple[str, State]:
-    """A source of two packs, archived, and a clone that uses one of them; its uid, and what the clone holds."""
+    """Creates a dataset of two packs and a clone that uses one of them, and archives the dataset.
+
+    Returns the dataset's uid and the clone's frames.
+    """
     classes = [ClassInput(name="heron")]
     projects.create_project(world.process(), name=PROJECT, description="", classes=classes, actor="admin")
     datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=1, actor="admin")
@@ -67,25 +70,25 @@ STEPS: dict[str, Callable[[World], Invocation]] = {
 
 
 def _crashed(step: Callable[[World], Invocation]) -> Iterator[tuple[World, str, State]]:
-    """A world for each call of a step, in which it crashed there."""
+    """Yields a world for each call of a step, in which the step crashed at that call."""
     with new_world() as world:
         _world_with_a_clone(world)
-        whole = step(world).run()
-    assert whole.error is None
-    assert whole.calls
-    for position in range(len(whole.calls) + 1):
+        undisturbed = step(world).run()
+    assert undisturbed.error is None
+    assert undisturbed.calls
+    for position in range(len(undisturbed.calls) + 1):
         with new_world() as world:
             uid, content = _world_with_a_clone(world)
             invocation = step(world)
             for _ in range(position - 1):
                 invocation.step()
             invocation.crash(after=position > 0)
-            assert invocation.crashed, f"no crash at call {position} of {whole.calls}"
+            assert invocation.crashed, f"no crash at call {position} of {undisturbed.calls}"
             yield world, uid, content
 
 
 def _go_on(world: World) -> None:
-    """Somebody asks for the purge again, if the dataset is still there, and the workflow is run to its end."""
+    """Requests the purge again, if the dataset still exists, and runs the workflow to its end."""
     try:
         dataset_records.definition(world.process(), PROJECT, DATASET)
     except NotFound:
