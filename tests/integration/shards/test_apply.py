@@ -175,7 +175,7 @@ def test_a_window_whose_turn_has_passed_is_refused_and_changes_nothing(world: Wo
     assert world.writes == before
 
 
-@pytest.mark.parametrize("turn", [FencingToken(5, 1), FencingToken(1, 5), FencingToken(9, 9)], ids=repr)
+@pytest.mark.parametrize("token", [FencingToken(5, 1), FencingToken(1, 5), FencingToken(9, 9)], ids=repr)
 def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(world: World, token: FencingToken) -> None:
     apply_now(world, sent(world, add("f1")).window, FencingToken(3, 3))
     assert apply_now(world, sent(world, delete("f1")).window, token).applied == 1
