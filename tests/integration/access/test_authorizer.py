@@ -1,4 +1,4 @@
-"""The authorizer: which requests pass, as whom, and what it remembers."""
+"""The authorizer: which requests it accepts, with which grant, and what it caches."""
 
 import io
 import json
@@ -87,7 +87,7 @@ def test_no_key_passes_as_nobody() -> None:
 
 
 class Clock:
-    """A time of day that a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 1_000_000.0

@@ -1,4 +1,4 @@
-"""Which datasets may use each other's packs."""
+"""Records of which datasets may use each other's packs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Checkpoints name versions for good: what is frozen stays, whoever writes, creates or edits meanwhile (R12-R14)."""
+"""Checkpoints name versions for good, despite concurrent writes, creations and edits (R12-R14)."""
 
 import json
 from datetime import timedelta
@@ -72,15 +72,15 @@ def names(world: World, archived: Archived = Archived.NO, limit: int = 100) -> l
 
 
 def read(world: World, version: str) -> tuple[int, dict[str, Any]]:
-    """The number that a reader of `version` is told, and the frames it gets."""
+    """Reads a version. Returns its number and its frames by id."""
     found = frames.list_frames(
         world.process(), project=PROJECT, dataset=DATASET, version=version, limit=100, cursor=None
     )
     return found.version, {(frame := json.loads(item.frame))["frame_id"]: frame for item in found.items}
 
 
-def resolved(world: World, version: str, by: Backend | None = None) -> int:
-    return resolve.get_version(by or world.process(), project=PROJECT, dataset=DATASET, version=version).number
+def resolved(world: World, version: str, backend: Backend | None = None) -> int:
+    return resolve.get_version(backend or world.process(), project=PROJECT, dataset=DATASET, version=version).number
 
 
 def start_create(world: World, name: str, version: str = "LATEST", request: str | None = None) -> Invocation:
@@ -92,7 +92,7 @@ def start_edit(world: World, **metadata: Any) -> Invocation:
 
 
 def stepped(invocation: Invocation, steps: int) -> Invocation:
-    """The invocation, stopped before its next call after so many."""
+    """Runs an invocation for some steps, so that it stops before the next call."""
     for _ in range(steps):
         invocation.step()
     return invocation
@@ -224,7 +224,7 @@ def test_a_request_that_broke_off_anywhere_is_finished_by_its_repeat(world: Worl
         assert get(world, name) == made
         assert names(world).count(name) == 1
     begun = [execution.input["work"]["checkpoint"] for execution in world.executions.values()]
-    assert sorted(begun) == sorted(names(world)), "a manifest is not written, or is twice"
+    assert sorted(begun) == sorted(names(world)), "a manifest is written twice or not at all"
 
 
 def test_a_name_that_is_not_there_is_told_with_what_a_version_may_be(world: World) -> None:
@@ -245,7 +245,7 @@ def test_a_checkpoint_costs_a_reader_one_read_and_later_none(world: World) -> No
     upload(world, add("f1"))
     create(world, "golden")
     reader = world.process()
-    resolved(world, "1", reader)  # the dataset and the version are known by now
+    resolved(world, "1", reader)  # the dataset and the version are cached now
     assert Invocation("read", lambda: resolved(world, "golden", reader)).run().calls == ["dynamodb.GetItem"]
     assert Invocation("read", lambda: resolved(world, "golden", reader)).run().calls == []
 

@@ -1,4 +1,4 @@
-"""Manifests and exports of random histories and random frames, against what a page-by-page read gives (R15)."""
+"""Manifests and exports of random histories and random frames, compared with page-by-page reads (R15)."""
 
 import json
 from collections import Counter
@@ -37,7 +37,7 @@ SIZES = st.fixed_dictionaries(
         "QUERY_FRAMES": st.sampled_from([1, 2, 1000]),
     }
 )
-"""How much is written at once: small, so that what takes a large dataset happens here."""
+"""Limits of what is written at once. Small, so that a small dataset reaches them."""
 FEWER = settings(max_examples=max(settings.default.max_examples // 5, 1))  # type: ignore[union-attr]
 
 
@@ -75,7 +75,7 @@ def test_manifest_and_exports_of_any_version_hold_what_a_read_of_it_gives(
         freeze(world, str(at % latest + 1), **WHERE)
         with in_pages(sizes):
             run_all(world)
-        expected = {name: found.digest for name, found in frames_at(world, GOLDEN).items()}
+        expected = {name: frame.digest for name, frame in frames_at(world, GOLDEN).items()}
         files = [data for key, data in stored(world, "checkpoints/").items() if key.endswith(".parquet")]
         manifest = [row for data in files for row in pq.read_table(BytesIO(data)).to_pylist()]
         assert sorted((row["frame_id"], row["digest"]) for row in manifest) == sorted(expected.items())
@@ -89,7 +89,7 @@ def test_manifest_and_exports_of_any_version_hold_what_a_read_of_it_gives(
 
 
 def recounted(found: list[Json]) -> Json:
-    """The statistics of frames, counted in another way."""
+    """Computes the statistics of frames independently."""
     labels = [label for frame in found for label in frame.get("labels", [])]
     return {
         "frames": len(found),
@@ -121,12 +121,12 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
             run_all(world)
         expected = frames_at(world, GOLDEN)
         kept = [json.loads(found.frame) for found in expected.values()]
-        digests = {name: found.digest for name, found in expected.items()}
+        digests = {name: frame.digest for name, frame in expected.items()}
         assert len(digests) == len(some)
 
         statistics = checkpoints.get_statistics(world.process(), **exports.where("train", "birds"))
-        told = statistics.model_dump(exclude={"classes", "metadata"})
-        assert told | {"fields": {name: f.frames for name, f in statistics.metadata.items()}} == recounted(kept)
+        totals = statistics.model_dump(exclude={"classes", "metadata"})
+        assert totals | {"fields": {name: f.frames for name, f in statistics.metadata.items()}} == recounted(kept)
 
         exported(world, ExportFormat.PARQUET, sizes)
         rows = parquet(world, **WHERE).to_pylist()
@@ -139,7 +139,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
                 for name in frame.get("metadata", {})
                 if typed[name].type is None
             }
-            if lost:  # a field of which there are but empty lists has no column
+            if lost:  # a field with only empty lists has no column
                 row["metadata"] = (row.get("metadata") or {}) | lost
         assert {row["frame_id"]: digest(exports.frame_of(row)) for row in rows} == digests
 
@@ -147,7 +147,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
         copy = model.DatasetModel("birds", "copy", "", count)
         send(world, copy, [json.loads(line) for line in jsonl(world, **WHERE)])
         copied = frames_at(world, "LATEST", project="birds", dataset="copy")
-        assert {name: found.digest for name, found in copied.items()} == digests
+        assert {name: frame.digest for name, frame in copied.items()} == digests
 
         exported(world, ExportFormat.COCO, sizes)
         file = coco(world, **WHERE)
@@ -157,7 +157,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
 
 
 def send(world: World, dataset: model.DatasetModel, rows: list[Json]) -> None:
-    """Send rows that are valid, and let them settle."""
+    """Sends valid rows and lets them settle."""
     body = json.dumps({"mutations": rows}).encode()
     receipt = requests.submit(world.process(), **dataset.where(), body=body, actor="ann", idempotency_key=None)
     assert not receipt.rejected, receipt

@@ -1,4 +1,4 @@
-"""Exports hold what a page-by-page read of their checkpoint holds, and all readers of their formats take them (R15)."""
+"""Exports equal page-by-page reads of their checkpoint and are readable by the formats' usual readers (R15)."""
 
 import gzip
 import json
@@ -188,7 +188,7 @@ def test_files_are_listed_when_they_are_written(frozen: World) -> None:
 def test_exports_are_listed_by_format(frozen: World) -> None:
     def listed() -> list[tuple[ExportFormat, ArtifactStatus]]:
         page = exports.list_exports(frozen.process(), **where())
-        return [(one.format, one.status) for one in page.items]
+        return [(export.format, export.status) for export in page.items]
 
     assert listed() == []
     export(frozen, ExportFormat.COCO)
@@ -280,9 +280,9 @@ def test_ids_in_coco_are_dense_across_shards_and_pages(world: World, monkeypatch
     export(world, ExportFormat.COCO)
     found = coco(world)
     assert [image["id"] for image in found["images"]] == list(range(1, 16))
-    assert [one["id"] for one in found["annotations"]] == list(range(1, 16))
+    assert [annotation["id"] for annotation in found["annotations"]] == list(range(1, 16))
     images = {image["id"]: image["frame_id"] for image in found["images"]}
-    counted = [images[one["image_id"]] for one in found["annotations"]]
+    counted = [images[annotation["image_id"]] for annotation in found["annotations"]]
     assert {name: counted.count(name) for name in images.values()} == {f"f{n}": n % 3 for n in range(15)}
 
 

@@ -1,4 +1,4 @@
-"""What storage a dataset takes."""
+"""The storage report of a dataset."""
 
 from collections.abc import Iterator
 
@@ -62,9 +62,9 @@ def test_the_bytes_of_packs_are_those_in_s3(world: World) -> None:
     upload(world, add("f1"))
     upload(world, modify("f1", metadata={"n": 1}))
     backend = world.process()
-    kept = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix="packs/")["Contents"]
-    assert report(world).packs == Objects(objects=len(kept), bytes=sum(one["Size"] for one in kept))
-    assert len(kept) == 3  # a pack of each request, and one of what was merged
+    listed = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix="packs/")["Contents"]
+    assert report(world).packs == Objects(objects=len(listed), bytes=sum(entry["Size"] for entry in listed))
+    assert len(listed) == 3  # a pack per request, and one of merged frames
 
 
 def test_what_checkpoints_and_exports_hold_is_told_apart(world: World) -> None:
@@ -79,7 +79,7 @@ def test_what_checkpoints_and_exports_hold_is_told_apart(world: World) -> None:
 
 @pytest.fixture
 def two_to_a_page(world: World) -> Iterator[World]:
-    """S3 lists two objects at once."""
+    """Makes S3 list two objects per page."""
     client = world.process().s3
 
     def small(params: dict[str, object], **_: object) -> None:

@@ -1,4 +1,4 @@
-"""What a dataset has in flight is counted, and bounded: requests are refused, files wait, and nothing is lost."""
+"""Rows in flight are counted and limited: requests are refused, files wait, and nothing is lost."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,20 +33,20 @@ ALL = InFlight(10**9, 10**9)
 ROWS = [add(f"f{number}", n=number) for number in range(12)]
 
 
-def flying(world: World, dataset: str = DATASET) -> InFlight:
-    """What a dataset has in flight."""
+def in_flight_of(world: World, dataset: str = DATASET) -> InFlight:
+    """Returns the number of rows and windows that a dataset has in flight."""
     backend = world.process()
     return upload_records.in_flight(backend, dataset_records.dataset(backend, PROJECT, dataset).uid, most=ALL)
 
 
 def run_tasks(world: World) -> None:
-    """Have intake do once what waits for it."""
+    """Runs each queued intake task once."""
     for task in list(world.tasks):
         assert world.start_task(task).run().error is None
 
 
 def run_windows(world: World) -> None:
-    """Apply and publish all windows that wait."""
+    """Applies and publishes all queued windows."""
     for group in [*world.windows.groups()]:
         while world.windows.waiting[group]:
             assert world.start_apply(group).run().error is None
@@ -61,19 +61,19 @@ def quota(monkeypatch: pytest.MonkeyPatch, name: str, rows: int = 10**9, windows
 
 def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: World) -> None:
     receipt = send(world, *ROWS, add(""))
-    assert flying(world) == InFlight(len(ROWS), get_upload(world, receipt.upload).windows)
+    assert in_flight_of(world) == InFlight(len(ROWS), get_upload(world, receipt.upload).windows)
     world.drain()
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
 
 
 def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_decided(world: World) -> None:
     upload = start_files(world, lines(*ROWS, add("")))
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
     run_tasks(world)
-    assert flying(world) == InFlight(len(ROWS), get_upload(world, upload).windows)
+    assert in_flight_of(world) == InFlight(len(ROWS), get_upload(world, upload).windows)
     run_windows(world)
     assert get_upload(world, upload).status is UploadStatus.PARTIAL
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
 
 
 def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world: World) -> None:
@@ -85,10 +85,10 @@ def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world
     assert failed.windows_failed == 1
     retry.retry(world.process(), **where(), upload=upload)
     run_tasks(world)
-    assert flying(world) == InFlight(failed.failed, 1)
+    assert in_flight_of(world) == InFlight(failed.failed, 1)
     world.drain()
     assert get_upload(world, upload).status is UploadStatus.SETTLED
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
 
 
 def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: World) -> None:
@@ -98,12 +98,12 @@ def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: Worl
     upload = start_files(world, lines(*ROWS), lines(add("last")), dataset="golden")
     first, second = world.tasks
     assert world.start_task(first).run().error is None
-    assert flying(world, "golden") == InFlight()
+    assert in_flight_of(world, "golden") == InFlight()
     assert world.start_task(second).run().error is None
     run_tasks(world)
-    assert flying(world, "golden") == InFlight(len(ROWS) + 1, get_upload(world, upload, dataset="golden").windows)
+    assert in_flight_of(world, "golden") == InFlight(len(ROWS) + 1, get_upload(world, upload, dataset="golden").windows)
     run_windows(world)
-    assert flying(world, "golden") == InFlight()
+    assert in_flight_of(world, "golden") == InFlight()
 
 
 def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
@@ -113,12 +113,12 @@ def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
     world.drain()
     rolled = start_rollback(world, 1)
     (execution,) = world.transfers()
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
     world.run_transfer(execution)
-    assert flying(world).rows == len(ROWS)
+    assert in_flight_of(world).rows == len(ROWS)
     world.drain()
     assert get_upload(world, rolled.id).status is UploadStatus.SETTLED
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
 
 
 @pytest.mark.parametrize("limit", [{"rows": 12}, {"windows": 3}])
@@ -228,7 +228,7 @@ def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world:
         Key=upload_records.key(uid, upload).attributes(),
         UpdateExpression="REMOVE rows_in_flight, windows_in_flight",
     )
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
     assert send(world, add("later")).accepted == 1
 
 
@@ -242,21 +242,21 @@ def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monke
 
 
 def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[str] = []
-    look = upload_records.in_flight
+    reads: list[str] = []
+    read_in_flight = upload_records.in_flight
 
-    def looked(backend: Any, uid: str, **given: Any) -> InFlight:
-        looks.append(uid)
-        return look(backend, uid, **given)
+    def counted(backend: Any, uid: str, **given: Any) -> InFlight:
+        reads.append(uid)
+        return read_in_flight(backend, uid, **given)
 
-    monkeypatch.setattr(upload_records, "in_flight", looked)
+    monkeypatch.setattr(upload_records, "in_flight", counted)
     process = world.process()
     uid = dataset_records.dataset(process, PROJECT, DATASET).uid
     backpressure.may_read_on(process, uid)
     backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
-    assert looks == [uid]
+    assert reads == [uid]
     backpressure.may_read_on(process, uid)
-    assert looks == [uid, uid]
+    assert reads == [uid, uid]
 
 
 def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> None:

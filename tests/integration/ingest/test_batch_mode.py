@@ -1,4 +1,4 @@
-"""BATCH datasets: one upload, all of its rows or none, and nothing after it (R22)."""
+"""BATCH datasets: one upload, all of its rows or none, and no upload after it (R22)."""
 
 import json
 from typing import Any
@@ -83,7 +83,7 @@ def give_up_windows(world: World) -> None:
     world.drain()
 
 
-# Whole
+# All rows
 
 
 def test_a_request_fills_the_dataset(world: World) -> None:
@@ -129,7 +129,7 @@ def test_a_dropped_file_fills_the_dataset(world: World) -> None:
     assert set(filled(world)) == {"f1"}
 
 
-# Or not at all
+# No rows
 
 
 def test_a_request_with_a_bad_row_is_refused_whole_with_all_of_its_errors(world: World) -> None:
@@ -198,7 +198,7 @@ def test_a_batch_of_which_a_window_was_given_up_is_in_no_version_until_a_retry_c
     assert incomplete.reason is not None
     assert "retry" in incomplete.reason
     assert filled(world) == {}
-    assert is_sealed(world), "another upload would be mixed with what is there of the first"
+    assert is_sealed(world), "another upload would mix with rows of the first"
     retry.retry(world.process(), project=PROJECT, dataset=BATCH, upload=sent)
     world.drain()
     done = upload_of(world, sent)
@@ -214,7 +214,7 @@ def test_files_of_which_windows_were_given_up_are_completed_by_a_retry(world: Wo
     assert (upload_of(world, upload_id).status, len(filled(world))) == (SETTLED, 8)
 
 
-# And nothing after it
+# No upload after it
 
 
 def test_a_dataset_that_is_filled_refuses_mutations_and_says_who_fills_it(world: World) -> None:
@@ -249,9 +249,9 @@ def test_of_two_uploads_of_files_at_once_one_fills_the_dataset_and_the_other_is_
     uploads = [start_files(world, lines(add(name)), dataset=BATCH) for name in ("f1", "f2")]
     world.drain()
     ended = [upload_of(world, upload_id) for upload_id in uploads]
-    assert sorted(one.status for one in ended) == [FAILED, SETTLED]
-    (loser,) = [one for one in ended if one.status is FAILED]
-    (winner,) = [one for one in ended if one.status is SETTLED]
+    assert sorted(upload.status for upload in ended) == [FAILED, SETTLED]
+    (loser,) = [upload for upload in ended if upload.status is FAILED]
+    (winner,) = [upload for upload in ended if upload.status is SETTLED]
     assert loser.reason is not None
     assert winner.id in loser.reason
     assert (loser.rows, loser.rejected) == (1, 1)
@@ -273,11 +273,11 @@ def test_a_drop_event_that_is_told_twice_does_not_move_the_file_that_fills_the_d
     assert drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items == []
 
 
-# Whatever comes twice, and in whatever order
+# Repeats and reordering
 
 
 def read_again(world: World, upload_id: str, number: int = 0) -> None:
-    """Deliver an order to read a file of an upload once more, long after the first."""
+    """Delivers the task to read a file of an upload once more, long after the first time."""
     world.let_five_minutes_pass()
     uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
     again = world.start_task(ReadFile(uid=uid, upload=upload_id, file=number)).run()
@@ -320,7 +320,7 @@ def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to
     second = [add(f"second-{number}") for number in range(8)]
     for rows in ([add(f"first-{number}") for number in range(8)], second):
         loser = start_files(world, lines(*rows), dataset=BATCH)
-    for _ in range(2):  # all are read; then the first is released, and the second refused
+    for _ in range(2):  # all files are read; then the first upload is released and the second refused
         for task in list(world.tasks):
             assert world.start_task(task).run().error is None
     read_again(world, loser)
@@ -335,11 +335,11 @@ def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(
     assert world.start_task(first).run().error is None
     uid = dataset_records.dataset(world.process(), PROJECT, BATCH).uid
     early = world.start_task(ResumeUpload(uid=uid, upload=refused)).run()
-    assert early.error is None, "it finds that the second file is not read"
+    assert early.error is None, "the task must see that the second file is not read"
     assert world.start_task(second).run().error is None
     for task in [task for task in world.tasks if isinstance(task, ResumeUpload)]:
         assert world.start_task(task).run().error is None
-    while world.tasks:  # what it had read, for it was read by then
+    while world.tasks:  # the tasks read the files before that
         assert world.start_task(world.tasks[0]).run().error is None
     assert upload_of(world, refused).rows == 3
     assert world.windows.groups() == []
@@ -371,7 +371,7 @@ def test_a_repeat_that_overtakes_its_request_leaves_it_the_same_receipt(world: W
         ),
     )
     slow.step()
-    slow.step()  # it has found no upload of this key
+    slow.step()  # it has seen that no upload has this key
     receipt = send(world, add("f1"), key="k", dataset=BATCH)
     slow.run()
     assert slow.error is None

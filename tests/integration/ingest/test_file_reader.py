@@ -1,4 +1,4 @@
-"""Files of mutations: put to signed URLs or dropped, read into parts, settled as one upload (R31)."""
+"""Files of mutations: uploaded by signed URLs or dropped, read in chunks, settled as one upload (R31)."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -117,8 +117,8 @@ def test_bad_lines_are_told_by_file_and_line_and_harm_nothing_else(world: World)
         world, lines(add("f1")) + b"{nonsense\n\n" + lines(add("f2", "x" * 300)), lines(add("f3")) + b"7\n"
     )
     assert (settled.status, settled.rows, settled.applied, settled.rejected) == (UploadStatus.PARTIAL, 5, 2, 3)
-    told = [(error.file, error.row, error.code) for error in errors(world, settled.id)]
-    assert told == [("file-0", 2, "malformed_json"), ("file-0", 4, "invalid_id"), ("file-1", 2, "wrong_type")]
+    reported = [(error.file, error.row, error.code) for error in errors(world, settled.id)]
+    assert reported == [("file-0", 2, "malformed_json"), ("file-0", 4, "invalid_id"), ("file-1", 2, "wrong_type")]
     assert [(file.status, file.lines) for file in _files(world, settled.id)] == [
         (FileStatus.READ, 4),
         (FileStatus.READ, 2),
@@ -132,7 +132,7 @@ def _files(world: World, upload_id: str) -> Any:
 def test_all_files_are_found_however_few_come_with_a_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settled = upload_files(world, *(lines(add(f"f{number}")) for number in range(3)))
     query = table.query
-    monkeypatch.setattr(table, "query", lambda *given, **named: query(*given, **named | {"limit": 1}))
+    monkeypatch.setattr(table, "query", lambda *args, **options: query(*args, **options | {"limit": 1}))
     assert [file.name for file in _files(world, settled.id)] == ["file-0", "file-1", "file-2"]
 
 
@@ -143,8 +143,8 @@ def test_errors_are_told_in_pages_across_files_and_parts(
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     bad = [lines(add("f1"), delete("nowhere"), 7, add("f2"), 8), lines(9, modify("nowhere"))]
     settled = upload_files(world, *bad)
-    told = [(error.file, error.row, error.outcome) for error in errors(world, settled.id, limit)]
-    assert told == [
+    reported = [(error.file, error.row, error.outcome) for error in errors(world, settled.id, limit)]
+    assert reported == [
         ("file-0", 2, "dropped"),
         ("file-0", 3, "rejected"),
         ("file-0", 5, "rejected"),
@@ -154,8 +154,8 @@ def test_errors_are_told_in_pages_across_files_and_parts(
 
 
 def test_a_truncated_file_keeps_what_came_before_and_says_where_it_ends(world: World) -> None:
-    whole = gzip.compress(lines(*(add(f"f{number:03d}", n=number) for number in range(400))))
-    settled = upload_files(world, whole[: len(whole) // 2])
+    compressed = gzip.compress(lines(*(add(f"f{number:03d}", n=number) for number in range(400))))
+    settled = upload_files(world, compressed[: len(compressed) // 2])
     (file,) = _files(world, settled.id)
     assert settled.status is UploadStatus.PARTIAL
     assert 0 < settled.applied < 400
@@ -174,9 +174,9 @@ def test_a_file_without_rows_fails_its_upload_with_a_reason(world: World, text: 
 
 def test_of_very_many_errors_a_thousand_are_kept_and_it_is_said_so(world: World) -> None:
     settled = upload_files(world, b"7\n" * 2500 + lines(add("f1")))
-    told = errors(world, settled.id)
+    reported = errors(world, settled.id)
     assert (settled.rejected, settled.applied) == (2500, 1)
-    assert [error.code for error in told] == ["wrong_type"] * 1000 + ["more_errors"]
+    assert [error.code for error in reported] == ["wrong_type"] * 1000 + ["more_errors"]
 
 
 def test_a_file_learns_its_fields_with_the_part_that_brings_them(world: World) -> None:
@@ -277,8 +277,8 @@ def test_a_file_that_was_mended_under_its_key_stays_when_the_old_one_is_told_of_
     drop_folder.take(world.process(), bad)
     world.drain()
     mended = put_version(lines(add("f1")))
-    for told in (mended, bad):
-        drop_folder.take(world.process(), told)
+    for reported in (mended, bad):
+        drop_folder.take(world.process(), reported)
         world.drain()
     assert content(world) == {"f1": {}}
     assert key in keys(world)

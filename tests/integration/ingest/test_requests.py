@@ -1,4 +1,4 @@
-"""Taking mutations: what is refused whole, what is refused by row, and what a repeat gets (R1, R3, R20, R21)."""
+"""Requests with mutations: refused requests, rejected rows and repeats (R1, R3, R20, R21)."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def labelled(frame_id: str, class_name: str, **metadata: Any) -> Any:
 
 
 def refusal_of(world: World, body: bytes) -> TidemarkError:
-    """How a body is refused; nothing may be written on the way."""
+    """Returns the error for a body. Fails if anything is written."""
     before = world.writes
     with pytest.raises(TidemarkError) as refusal:
         submit(world, body)
@@ -51,10 +51,10 @@ def refusal_of(world: World, body: bytes) -> TidemarkError:
 
 
 def stopped_before(call: str, invocation: Invocation) -> Invocation:
-    """An invocation that goes on to the next time that it makes this AWS call, and waits there."""
+    """Runs an invocation until it is about to make this AWS call."""
     while invocation.calls[-1] != call and not invocation.finished:
         invocation.step()
-    assert not invocation.finished, f"it never calls {call}"
+    assert not invocation.finished, f"the invocation never calls {call}"
     return invocation
 
 
@@ -97,8 +97,8 @@ def test_a_key_is_its_senders_own(world: World) -> None:
 
 def test_a_key_is_good_for_one_dataset(world: World) -> None:
     datasets.create_dataset(world.process(), project=PROJECT, name="other", description="", shards=1, actor="admin")
-    here, there = (send(world, add("f1"), key="once", dataset=name).upload for name in (DATASET, "other"))
-    assert here != there
+    upload, other_upload = (send(world, add("f1"), key="once", dataset=name).upload for name in (DATASET, "other"))
+    assert upload != other_upload
 
 
 def test_a_key_used_with_another_body_is_refused_and_changes_nothing(world: World) -> None:
@@ -200,7 +200,7 @@ def test_a_process_that_remembers_an_old_class_map_takes_the_classes_appended_si
     assert send(world, labelled("f2", "crane"), backend=old).accepted == 1
 
 
-# Refused whole
+# Refused requests
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_an_unknown_dataset_is_not_found(world: World, project: str, dataset: st
         )
 
 
-# Refused by row
+# Rejected rows
 
 
 def test_a_row_nested_too_deeply_is_an_error_of_its_own(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The sweep: uploads whose sender died are found and finished, and none hangs for ever."""
+"""The sweep: finds and finishes uploads whose sender crashed, so that none stays pending for ever."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def sweep_after(world: World, age: timedelta) -> list[ResumeUpload]:
-    """Let some time pass, then sweep."""
+    """Lets time pass, then runs the sweep. Returns the tasks that it sent."""
     world.now += age
     world.let_five_minutes_pass()
     return resume.sweep(world.process(), world.now)
@@ -128,7 +128,7 @@ def test_what_was_settled_and_never_published_is_published_after_a_sweep(world: 
     (group,) = world.windows.groups()
     world.start_apply(group).run()
     (uid,) = world.settled.groups()
-    (settled,) = [one for one in world.settled.waiting[uid] if "-file-" not in one.deduplication_id]
+    (settled,) = [message for message in world.settled.waiting[uid] if "-file-" not in message.deduplication_id]
     world.settled.delete(settled)
     world.drain()
     assert get_upload(world, sent).status is PENDING
@@ -161,7 +161,7 @@ def test_a_retry_whose_sender_died_is_finished_by_the_sweep(world: World) -> Non
     assert (get_upload(world, sent).status, set(content(world))) == (UploadStatus.SETTLED, {"f1"})
 
 
-# Ends
+# Expiry
 
 
 def test_rows_that_cannot_be_applied_for_days_fail_and_can_be_retried(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Retrying uploads: what was given up is sent again, and nothing else is touched (R30)."""
+"""Retrying uploads: given-up windows are sent again, and nothing else changes (R30)."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def give_up_first_window(world: World) -> None:
 
 
 def give_up_all(world: World) -> None:
-    """Have all windows given up that are waiting, or come to wait."""
+    """Gives up all waiting windows, until none is left."""
     while world.windows.groups() or world.tasks:
         for task in list(world.tasks):
             assert world.start_task(task).run().error is None
@@ -281,7 +281,7 @@ def test_a_retry_that_is_overtaken_by_another_changes_nothing(world: World) -> N
     process = world.process()
     slow = Invocation("slow", lambda: retry.retry(process, **where(), upload=sent))
     slow.step()
-    slow.step()  # it has found that the upload can be retried
+    slow.step()  # it has seen that the upload can be retried
     retry_upload(world, sent)
     world.drain()
     done = get_upload(world, sent)

@@ -1,4 +1,4 @@
-"""Archiving datasets: they are not listed and take nothing more, and read as before."""
+"""Archiving datasets: they are not listed and accept no writes, but are read as before."""
 
 from collections.abc import Callable
 
@@ -133,7 +133,7 @@ def test_a_dropped_file_is_rejected_with_the_reason(world: World) -> None:
 def test_a_file_that_was_taken_before_goes_on(world: World) -> None:
     taken = drop_file(world, KEY, lines(add("f1")))
     archive_for_purge(world)
-    world.tasks.clear()  # as if the first invocation had died before it sent its order
+    world.tasks.clear()  # as if the first invocation had crashed before it sent its task
     again = drop_file(world, KEY, lines(add("f1")))
     assert taken is not None
     assert again is not None
@@ -170,7 +170,7 @@ def test_its_name_stays_taken(world: World) -> None:
 def test_of_two_that_archive_it_at_once_one_does(world: World) -> None:
     backend = world.process()
     first = Invocation("first", lambda: archive.archive_dataset(backend, **WHERE, actor="bob"))
-    first.step()  # it has read the dataset
+    first.step()  # the invocation has read the dataset
     archive_for_purge(world)
     assert first.run().error is None
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).archived_by == "ann"

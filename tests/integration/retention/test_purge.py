@@ -1,4 +1,4 @@
-"""Purging datasets: all of it goes, but for the packs that clones use."""
+"""Purging datasets: everything is deleted, except packs that clones use."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ WHERE = {"project": PROJECT, "dataset": DATASET}
 
 
 def filled(world: World) -> None:
-    """A dataset with all that one may hold."""
+    """Fills a dataset with everything that a dataset may have."""
     upload(world, add("a", "l1"), add("b"), add("c"))
     upload(world, modify("a", metadata={"n": 1}), delete("b"), delete("nowhere"))
     upload_files(world, lines(add("d"), {"op": "nonsense"}))
@@ -82,7 +82,7 @@ def test_the_name_is_free_again(world: World) -> None:
     assert set(state(world, 1)) == {"b"}
 
 
-# What is asked for first
+# Requirements
 
 
 def test_only_an_archived_dataset_is_purged(world: World) -> None:
@@ -154,7 +154,7 @@ def test_one_that_is_put_back_while_it_is_looked_at_stays(world: World) -> None:
     assert datasets.get_dataset(world.process(), PROJECT, DATASET).purge is None
 
 
-# While it goes on
+# During a purge
 
 
 def test_nothing_of_it_reads_from_its_beginning_on(world: World) -> None:
@@ -228,7 +228,7 @@ def test_the_sweep_passes_over_an_upload_that_went_with_it(world: World) -> None
     assert resume.resume(world.process(), task, lambda: True) is None
 
 
-# Broken off and begun again
+# Interrupted and repeated
 
 
 def test_a_repeat_starts_nothing_new(world: World) -> None:
@@ -312,7 +312,7 @@ def test_packs_that_a_clone_uses_are_kept_and_no_others(world: World) -> None:
     before = state(world, 1, dataset="copy")
     uid = archive_and_purge(world)
     assert state(world, 1, dataset="copy") == before
-    assert len(objects(world, uid)) == 1, "the pack of the first upload, and none of the others"
+    assert len(objects(world, uid)) == 1, "only the pack of the first upload is left"
     assert items(world, uid) == [f"R#{uid_of(world, 'copy')}"]
 
 
@@ -366,7 +366,7 @@ def test_what_a_large_clone_uses_is_found_in_pages(world: World, monkeypatch: py
 
 
 def test_a_clone_that_is_made_of_a_clone_while_packs_are_looked_at_keeps_what_it_uses(world: World) -> None:
-    """Its own source is purged, and with it what told of the packs, before that was looked at."""
+    """The clone's own source, and its records of packs, are purged before this purge reads them."""
     upload(world, add("a"), add("b"))
     clone(world, "second")
     archive_for_purge(world)
@@ -378,7 +378,7 @@ def test_a_clone_that_is_made_of_a_clone_while_packs_are_looked_at_keeps_what_it
     finish = world.start_purge_step(execution, None)
     while "dynamodb.Query" not in finish.calls:
         finish.step()
-    finish.step()  # it knows of the second dataset alone
+    finish.step()  # it has read only the second dataset
     clone(world, "third", dataset="second")
     before = state(world, 1, dataset="third")
     archive_and_purge(world, "second")
@@ -390,15 +390,17 @@ def test_a_clone_that_is_made_of_a_clone_while_packs_are_looked_at_keeps_what_it
 def test_a_clone_that_is_looked_at_before_it_has_all_keeps_what_it_comes_to_use(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has all, and what it was made of is being purged, before that one was looked at."""
+    """A new clone is complete, and its source is being purged, before this purge reads that source."""
     upload(world, add("a"))
     clone(world, "second")
     archive_for_purge(world)
     begin_purge(world)
     (first,) = purges(world)
     third, _ = start_clone(world, "third", dataset="second")
-    found = clone_references.referrers
-    monkeypatch.setattr(clone_references, "referrers", lambda *of: sorted(found(*of), key=lambda uid: uid != third.uid))
+    referrers = clone_references.referrers
+    monkeypatch.setattr(
+        clone_references, "referrers", lambda *args: sorted(referrers(*args), key=lambda uid: uid != third.uid)
+    )
     world.start_purge_step(first, None, pages=4).run()
     world.drain()
     archive_and_purge(world, "second")

@@ -1,4 +1,4 @@
-"""What a shard's log tells of the frames that its commits changed."""
+"""Reading a shard's log: which frames its commits changed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ ONE = "one"
 
 @pytest.fixture
 def log(world: World) -> World:
-    """A dataset of one shard: four frames are added, then three of them changed one after another, the last twice."""
+    """A dataset of one shard: four frames are added, then three are changed one by one, the last of them twice."""
     datasets.create_dataset(world.process(), project=PROJECT, name=ONE, description="", shards=1, actor="admin")
     upload(world, add("a"), add("b"), add("c"), add("d"), dataset=ONE)
     for row in (add("b"), add("c"), delete("a"), add("a")):

@@ -1,4 +1,4 @@
-"""Clones (R32, R33): datasets that begin with the frames of another one, and share its payloads."""
+"""Clones: datasets that start with the frames of another dataset and share its payloads (R32, R33)."""
 
 from unittest.mock import patch
 
@@ -158,7 +158,7 @@ def test_a_failed_workflow_says_why_and_goes_on_with_a_retry(world: World) -> No
 
 
 def test_a_late_failure_of_a_workflow_does_not_stop_the_retry(world: World) -> None:
-    """The answer to the call that told of it was lost, so the call is made once more."""
+    """The response to the first call was lost, so the call is repeated."""
     upload(world, add("a"))
     _, made = start_clone(world, "copy")
     first = world.transfers()[0]
@@ -194,7 +194,7 @@ def test_two_executions_at_once_make_each_row_once(world: World) -> None:
     execution = world.transfers()[0]
     with patch.object(workflow, "PAGE_ROWS", 3):
         running = [world.start_step(execution, 0), world.start_step(execution, 0)]
-        while not all(one.finished for one in running):
+        while not all(invocation.finished for invocation in running):
             for one in running:
                 if not one.finished:
                     one.step()
@@ -282,7 +282,7 @@ def test_a_class_map_that_lacks_classes_does_not_fit(world: World) -> None:
 
 
 def create_project(world: World, name: str, *classes: str) -> None:
-    inputs = [ClassInput(name=one) for one in classes]
+    inputs = [ClassInput(name=name) for name in classes]
     projects.create_project(world.process(), name=name, description="", classes=inputs, actor="admin")
 
 
@@ -300,4 +300,4 @@ def test_the_version_list_names_the_clone(world: World) -> None:
     upload(world, add("a"))
     after = clone(world, "copy")
     version = resolve.get_version(world.process(), project=PROJECT, dataset="copy", version="1")
-    assert [one.id for one in version.uploads] == [after.id]
+    assert [listed.id for listed in version.uploads] == [after.id]

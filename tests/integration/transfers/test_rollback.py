@@ -1,4 +1,4 @@
-"""Roll backs (R10): the state of an earlier version as a new version, whatever else is going on."""
+"""Roll backs: the state of an earlier version as a new version, with writes meanwhile (R10)."""
 
 from unittest.mock import patch
 
@@ -93,7 +93,7 @@ def packed_bytes(world: World) -> int:
 
 
 def test_what_was_applied_before_the_last_window_is_undone_whole(world: World) -> None:
-    """Also frames that nobody had touched when the roll back began, for its other frames are."""
+    """This includes frames that nobody had changed when the roll back started."""
     upload(world, add("a"), add("b"))
     upload(world, add("a", n=1))
     begun = start_rollback(world, 1)
@@ -274,14 +274,14 @@ def bury_last_windows(world: World) -> int:
 
 
 def released(world: World) -> None:
-    """The windows of the roll back that was begun are on their way."""
+    """Runs a started roll back until its windows are sent."""
     world.run_transfer(world.transfers()[0])
     for task in list(world.tasks):
         world.start_task(task).run()
 
 
 def test_a_window_that_comes_after_the_last_one_does_not_undo_what_came_after_the_roll_back(world: World) -> None:
-    """It lies among the dead letters, undecided, while the sweep has it sent again."""
+    """The window waits in the dead-letter queue while the sweep sends it again."""
     upload(world, add("a"))
     upload(world, add("a", n=1))
     begun = start_rollback(world, 1)
@@ -324,7 +324,7 @@ def window_of(message: Message) -> Window:
 
 
 def test_a_last_window_that_was_given_up_restores_no_more(world: World) -> None:
-    """An invocation is so slow that its window was set aside meanwhile, and its upload has settled without it."""
+    """The invocation is so slow that its window became a dead letter and its upload settled without it."""
     upload(world, *(add(f"frame-{number:03}") for number in range(30)))
     begun = start_rollback(world, 1)
     send(world, *(add(f"frame-{number:03}", n=1) for number in range(30)))
@@ -360,7 +360,7 @@ def test_a_retry_does_not_undo_what_came_after_the_roll_back(world: World) -> No
 
 
 def partial(world: World) -> Upload:
-    """A roll back from version 2 to version 1 that has settled, of which a window with a row was given up."""
+    """Rolls back from version 2 to version 1. One window with a row is given up."""
     upload(world, add("a"))
     upload(world, add("a", n=1))
     begun = start_rollback(world, 1)
@@ -373,7 +373,7 @@ def partial(world: World) -> Upload:
 
 
 def test_a_roll_back_that_another_one_followed_is_not_retried(world: World) -> None:
-    """What is left of it would undo what the later one found in place and did not touch."""
+    """A retry would undo changes that the later roll back left in place."""
     first = partial(world)
     roll_back(world, 2)
     with pytest.raises(Conflict, match="rolled back once more"):

@@ -1,4 +1,4 @@
-"""Finding uploads: of a dataset or of all datasets of a project, by status, mode and door (R29)."""
+"""Listing the uploads of a dataset or a project, by status, mode and source (R29)."""
 
 from collections.abc import Callable
 
@@ -17,31 +17,31 @@ from tidemark.ingest import file_uploads
 from tidemark.uploads import follow
 
 BAD = add("")
-"""A row that is refused on arrival, so that an upload of it has failed at once."""
+"""A row that is rejected on arrival, so that an upload of it fails at once."""
 
 Read = Callable[[str | None], Page[Upload]]
 
 
-def of_project(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, project: str = PROJECT) -> Read:
+def of_project(world: World, criteria: UploadFilter = ANY_UPLOAD, *, limit: int = 100, project: str = PROJECT) -> Read:
     backend = world.process()
     return lambda cursor: follow.list_project_uploads(
-        backend, project=project, wanted=wanted, limit=limit, cursor=cursor
+        backend, project=project, wanted=criteria, limit=limit, cursor=cursor
     )
 
 
-def of_dataset(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, dataset: str = DATASET) -> Read:
+def of_dataset(world: World, criteria: UploadFilter = ANY_UPLOAD, *, limit: int = 100, dataset: str = DATASET) -> Read:
     backend = world.process()
     return lambda cursor: follow.list_uploads(
-        backend, project=PROJECT, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor
+        backend, project=PROJECT, dataset=dataset, wanted=criteria, limit=limit, cursor=cursor
     )
 
 
 def ids(read: Read) -> list[str]:
-    return [one.id for one in items(read)]
+    return [listed.id for listed in items(read)]
 
 
 def announce(world: World) -> str:
-    """An upload whose files are not put yet."""
+    """Announces an upload whose files are not uploaded yet."""
     files = [NewFile(name="a")]
     return file_uploads.create(
         world.process(), project=PROJECT, dataset=DATASET, files=files, actor="ann", request=None
@@ -58,7 +58,7 @@ def test_the_uploads_of_all_datasets_of_a_project_are_listed_newest_first_each_o
     other = second_dataset(world)
     sent = [send(world, add("f"), dataset=(DATASET, other)[number % 2]).upload for number in range(5)]
     found = pages(of_project(world, limit=limit))
-    assert [one.id for page in found for one in page] == sent[::-1]
+    assert [listed.id for page in found for listed in page] == sent[::-1]
     assert max(map(len, found)) <= limit
 
 
@@ -120,7 +120,7 @@ def test_pages_of_a_filtered_list_hold_all_that_it_takes_each_once(
     monkeypatch.setattr(follow, "FILTERED_AT_ONCE", at_once)
     sent = [send(world, BAD if number % 3 else add("f")).upload for number in range(10)]
     found = pages(of_dataset(world, UploadFilter(UploadStatus.FAILED), limit=limit))
-    assert [one.id for page in found for one in page] == [name for n, name in enumerate(sent) if n % 3][::-1]
+    assert [listed.id for page in found for listed in page] == [name for n, name in enumerate(sent) if n % 3][::-1]
     assert max(map(len, found)) <= limit
 
 
@@ -132,7 +132,7 @@ def test_a_page_looks_at_no_more_than_its_share_and_the_next_goes_on_behind(
     for _ in range(5):
         send(world, BAD)
     found = pages(of_project(world, UploadFilter(UploadStatus.PENDING)))
-    assert [[one.id for one in page] for page in found[:3]] == [[], [], [sent]]
+    assert [[listed.id for listed in page] for page in found[:3]] == [[], [], [sent]]
 
 
 def test_a_cursor_is_only_for_the_list_and_the_filters_that_gave_it(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What differs between two versions of a dataset (R11)."""
+"""Diffs between two versions of a dataset (R11)."""
 
 import json
 from collections.abc import Callable
@@ -36,13 +36,13 @@ def digest(world: World, frame_id: str, version: int) -> str:
 
 
 def calls_of(operation: Callable[[], Any]) -> list[str]:
-    """The requests to AWS that an operation makes."""
+    """Returns the AWS requests that an operation makes."""
     invocation = Invocation("read", operation).run()
     assert invocation.error is None
     return invocation.calls
 
 
-# What is told
+# Content
 
 
 def test_frames_are_told_that_were_added_removed_and_modified(world: World) -> None:
@@ -116,7 +116,7 @@ def test_a_frame_that_was_changed_often_is_told_once(world: World, monkeypatch: 
     assert (item.metadata["turn"].before, item.metadata["turn"].after) == (0, 8)
 
 
-# In total
+# Totals
 
 
 def test_totals_count_frames_and_labels_in_all_and_by_class(world: World) -> None:
@@ -150,7 +150,7 @@ def test_totals_break_off_when_time_is_up_and_go_on_where_they_did(
     assert summary(world, 0, 1).frames.added == 7
 
 
-# In pages
+# Pages
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])
@@ -158,8 +158,8 @@ def test_pages_hold_every_changed_frame_once(world: World, limit: int) -> None:
     upload(world, *(add(f"f{number}", turn=1) for number in range(12)))
     upload(world, *(modify(f"f{number}", metadata={"turn": 2}) for number in range(0, 12, 2)))
     found = pages(world, 1, 2, limit=limit)
-    assert all(len(one.items) <= limit for one in found)
-    assert sorted(item.frame_id for one in found for item in one.items) == sorted(f"f{n}" for n in range(0, 12, 2))
+    assert all(len(part.items) <= limit for part in found)
+    assert sorted(item.frame_id for part in found for item in part.items) == sorted(f"f{n}" for n in range(0, 12, 2))
 
 
 def test_a_cursor_stays_with_its_versions_while_writers_go_on(world: World) -> None:
@@ -202,7 +202,7 @@ def test_a_page_ends_early_where_frames_are_large(world: World, monkeypatch: pyt
     monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", 400)
     found = pages(world, 0, 1)
     assert len(found) > 1
-    assert sorted(item.frame_id for one in found for item in one.items) == ["f0", "f1", "f2", "f3"]
+    assert sorted(item.frame_id for part in found for item in part.items) == ["f0", "f1", "f2", "f3"]
 
 
 def test_a_page_ends_early_where_changes_are_larger_than_the_states(
@@ -211,10 +211,10 @@ def test_a_page_ends_early_where_changes_are_larger_than_the_states(
     upload(world, *(add(f"f{number}", **{f"field{n}": n for n in range(30)}) for number in range(3)))
     (item, *_) = diff(world, 0, 1)
     monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
-    assert [len(one.items) for one in pages(world, 0, 1)] == [1, 1, 1]
+    assert [len(part.items) for part in pages(world, 0, 1)] == [1, 1, 1]
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(("before", "after", "parameter"), [(9, 1, "from"), (1, 9, "to"), (9, 9, "from")])
@@ -246,7 +246,7 @@ def test_checkpoints_are_compared_by_their_names(world: World) -> None:
     assert (refusal.value.code, refusal.value.pointer) == ("unknown_checkpoint", "from")
 
 
-# What it costs
+# Cost
 
 
 @pytest.mark.parametrize("frames_in_all", [20, 200])
@@ -285,7 +285,7 @@ def test_a_page_looks_at_no_more_frames_than_its_limit_however_many_came_back(
     upload(world, add("zzz"))
     found = pages(world, 1, 4)
     assert len(found) > 1
-    assert [item.frame_id for one in found for item in one.items] == ["zzz"]
+    assert [item.frame_id for part in found for item in part.items] == ["zzz"]
 
 
 def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,5 +294,5 @@ def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: 
     for turn in range(7):
         upload(world, add("f1", turn=turn % 2))
     found = pages(world, 1, 7, limit=1)
-    assert [len(one.items) for one in found] == [0, 0, 0]
+    assert [len(part.items) for part in found] == [0, 0, 0]
     assert json.loads(found[0].model_dump_json(by_alias=True))["from"] == 1

@@ -1,4 +1,4 @@
-"""The list of versions with one an hour (R8)."""
+"""The list of versions thinned to one per hour (R8)."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from tidemark.versions import resolve
 
 START = datetime(2026, 1, 1, 10, 59, 59, tzinfo=UTC)
 GAPS = st.lists(st.sampled_from([1, 1, 20, 700, 3599, 3600, 90_000]), max_size=60)
-"""Seconds from a version to the next one."""
+"""Seconds between two versions."""
 
 
 def publish(world: World, times: list[datetime]) -> None:
@@ -46,7 +46,7 @@ def hourly(world: World, limit: int = 1000) -> list[int]:
 
 
 def thinned(times: list[datetime]) -> list[int]:
-    """The naive way: of all versions, the last of each hour."""
+    """Returns the last version of each hour, computed from all versions."""
     hours = {at.replace(minute=0, second=0): number for number, at in enumerate(times, start=1)}
     return sorted(hours.values(), reverse=True)
 

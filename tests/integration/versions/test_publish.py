@@ -1,4 +1,4 @@
-"""Publishing: complete uploads become versions, each announced, whoever is faster and whatever is lost."""
+"""Publishing: complete uploads become versions with events, despite races and lost messages."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tidemark.versions import records as version_records
 
 @pytest.fixture
 def applied(world: World) -> World:
-    """An upload whose only window is applied and not published."""
+    """An upload whose only window is applied, but not published."""
     send(world, add("f1"))
     world.start_apply(*world.windows.groups()).run()
     return world
@@ -49,8 +49,8 @@ def test_a_version_is_announced_with_all_of_its_uploads_though_its_messages_come
     lost.crash(after=False)
     for _ in range(2):
         world.start_publish(uid, 1).run()
-    told = world.announced("version published")
-    assert [(event["version"], set(event["uploads"])) for event in told] == [(1, sent)] * 2
+    events = world.announced("version published")
+    assert [(event["version"], set(event["uploads"])) for event in events] == [(1, sent)] * 2
 
 
 def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(applied: World) -> None:

@@ -269,7 +269,7 @@ def test_an_issuer_that_answers_in_drops_is_not_waited_for(
     issuer: Issuer, keys: tuple[IssuerKeys, Clock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key_set, _ = keys
-    monkeypatch.setattr(key_set, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(issuer_keys, "FETCH_SECONDS", 0.2)
     issuer.seconds_a_byte = 0.02
     began = time.monotonic()
     with pytest.raises(IssuerUnreachable, match=r"not answered within 0\.2 s"):
