@@ -75,6 +75,13 @@ class Invocation:
         self._go.release()
         self._await()
 
+    def run_to(self, call: str) -> "Invocation":
+        """Lets requests through until the invocation pauses before this AWS call. Fails if it ends before."""
+        while self.calls[-1:] != [call]:
+            assert not self.finished, f"{self.name} never calls {call}"
+            self.step()
+        return self
+
     def run(self) -> "Invocation":
         """Lets all requests through until the operation ends."""
         while not self.finished:

@@ -83,8 +83,7 @@ def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world:
     world.start_apply(world.windows.groups()[0]).run()
     (uid,) = world.settled.groups()
     lost = world.start_publish(uid, 1)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     assert world.events == []
     world.drain()
@@ -99,8 +98,7 @@ def test_a_version_is_announced_though_its_upload_is_retried_before_its_announce
     assert world.start_give_up(world.dead[0]).run().error is None
     (uid,) = world.settled.groups()
     publication = world.start_publish(uid, 10)
-    while publication.calls[-1] != "events.PutEvents":
-        publication.step()
+    publication.run_to("events.PutEvents")
     publication.crash(after=False)
     retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=sent_id)
     world.drain()

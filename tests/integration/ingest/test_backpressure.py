@@ -210,8 +210,7 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     upload = start_files(world, lines(*ROWS))
     reading = world.start_task(world.tasks[0])
-    while reading.calls[-1] != "sqs.SendMessageBatch":
-        reading.step()
+    reading.run_to("sqs.SendMessageBatch")
     reading.crash(after=False)
     assert not world.windows.groups()
     run_tasks(world)

@@ -184,8 +184,7 @@ def test_a_file_learns_its_fields_with_the_part_that_brings_them(world: World) -
     store_files(world, receipt, lines(add("f1", speed="fast"), add("f2", weather="rain")))
     complete(world, receipt)
     reading = world.start_task(world.tasks[0])
-    while reading.calls[-1] != "dynamodb.TransactWriteItems":
-        reading.step()
+    reading.run_to("dynamodb.TransactWriteItems")
     assert schema(world) == {}
     upload(world, add("f3", speed=7))
     assert reading.run().error is None

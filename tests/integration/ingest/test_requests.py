@@ -50,14 +50,6 @@ def refusal_of(world: World, body: bytes) -> TidemarkError:
     return refusal.value
 
 
-def stopped_before(call: str, invocation: Invocation) -> Invocation:
-    """Runs an invocation until it is about to make this AWS call."""
-    while invocation.calls[-1] != call and not invocation.finished:
-        invocation.step()
-    assert not invocation.finished, f"the invocation never calls {call}"
-    return invocation
-
-
 def start(world: World, body: bytes, key: str | None = None) -> Invocation:
     return Invocation("submit", lambda: submit(world, body, key=key))
 
@@ -111,7 +103,7 @@ def test_a_key_used_with_another_body_is_refused_and_changes_nothing(world: Worl
 
 def test_of_two_bodies_sent_at_once_under_one_key_the_first_on_record_is_taken(world: World) -> None:
     slow = start(world, body_of(add("slow")), key="once")
-    stopped_before("s3.PutObject", slow)
+    slow.run_to("s3.PutObject")
     fast = send(world, add("fast"), key="once")
     assert isinstance(slow.run().error, IdempotencyMismatch)
     world.drain()
@@ -124,14 +116,14 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_first_on_record_is_taken(w
 
 
 def test_fields_that_two_requests_add_at_once_are_all_learned(world: World) -> None:
-    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", weather="rain"))))
+    slow = start(world, body_of(add("f1", weather="rain"))).run_to("dynamodb.TransactWriteItems")
     send(world, add("f2", speed=7))
     assert slow.run().result.accepted == 1
     assert schema(world).fields == {"weather": FieldType.STRING, "speed": FieldType.NUMBER}
 
 
 def test_a_field_that_two_requests_add_at_once_has_the_type_that_was_first(world: World) -> None:
-    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed="fast"), add("f2"))))
+    slow = start(world, body_of(add("f1", speed="fast"), add("f2"))).run_to("dynamodb.TransactWriteItems")
     send(world, add("f3", speed=7))
     receipt: Receipt = slow.run().result
     assert [(error.row, error.code) for error in receipt.errors] == [(0, "metadata_type")]
@@ -164,7 +156,7 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_one_that_is_refused_teache
     world: World, field: str
 ) -> None:
     slow = start(world, body_of(add("slow", weather="rain")), key="once")
-    stopped_before("dynamodb.TransactWriteItems", slow)
+    slow.run_to("dynamodb.TransactWriteItems")
     send(world, add("fast", **{field: 7}), key="once")
     assert isinstance(slow.run().error, IdempotencyMismatch)
     assert schema(world).fields == {field: FieldType.NUMBER}
@@ -172,7 +164,7 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_one_that_is_refused_teache
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_request_that_breaks_off_teaches_what_is_on_record(world: World, after: bool) -> None:
-    broken = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed=7)), key="once"))
+    broken = start(world, body_of(add("f1", speed=7)), key="once").run_to("dynamodb.TransactWriteItems")
     broken.crash(after=after)
     assert schema(world).fields == ({"speed": FieldType.NUMBER} if after else {})
     assert send(world, add("f1", speed=7), key="once").accepted == 1

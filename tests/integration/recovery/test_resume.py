@@ -219,8 +219,7 @@ def test_an_upload_that_is_completed_while_it_is_found_too_old_goes_on(world: Wo
     store_files(world, receipt, lines(add("f1")))
     world.now += timedelta(days=7)
     late = world.start_task(ResumeUpload(uid=_uid(world), upload=receipt.upload))
-    while late.calls[-1] != "dynamodb.PutItem":
-        late.step()
+    late.run_to("dynamodb.PutItem")
     complete(world, receipt)
     assert late.run().error is None
     world.drain()

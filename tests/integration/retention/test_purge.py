@@ -133,8 +133,7 @@ def test_a_clone_that_begins_while_it_is_looked_at_stops_it(world: World) -> Non
     archive_for_purge(world)
     backend = world.process()
     purging = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
-    while purging.calls[-1] != "dynamodb.TransactWriteItems":
-        purging.step()
+    purging.run_to("dynamodb.TransactWriteItems")
     start_clone(world, "copy")
     purging.run()
     assert isinstance(purging.error, Conflict)
@@ -146,8 +145,7 @@ def test_one_that_is_put_back_while_it_is_looked_at_stays(world: World) -> None:
     archive_for_purge(world)
     backend = world.process()
     purging = Invocation("purge", lambda: purge.begin_purge(backend, **WHERE, confirmation=DATASET, actor="ann"))
-    while purging.calls[-1] != "dynamodb.TransactWriteItems":
-        purging.step()
+    purging.run_to("dynamodb.TransactWriteItems")
     archive.unarchive_dataset(world.process(), **WHERE)
     purging.run()
     assert isinstance(purging.error, Conflict)

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.simulation.invocation import Invocation
 from tests.simulation.queues import Message
 from tests.simulation.world import World
 from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
@@ -224,7 +223,7 @@ def test_a_row_sent_once_applies_in_the_order_of_the_queue(world: World) -> None
 
 def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> None:
     early, late = sent(world, add("f1", "l1")), sent(world, modify("f1", metadata={"city": "Rome"}))
-    outrun = before_its_commit(world.redeliver(late.message))
+    outrun = world.redeliver(late.message).run_to("dynamodb.TransactWriteItems")
     world.redeliver(early.message).run()
     assert outrun.run().result.applied == 1
     world.drain()
@@ -236,16 +235,9 @@ def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World)
     last = sent(world, add("f1", n=apply.RACES))
     outrun = world.redeliver(last.message)
     for other in others:
-        before_its_commit(outrun)
+        outrun.run_to("dynamodb.TransactWriteItems")
         world.redeliver(other.message).run()
         outrun.step()
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
     assert frame(world).metadata == {"n": apply.RACES}
-
-
-def before_its_commit(invocation: Invocation) -> Invocation:
-    """Runs an invocation until it is about to commit."""
-    while invocation.calls[-1] != "dynamodb.TransactWriteItems":
-        invocation.step()
-    return invocation

@@ -244,8 +244,7 @@ def test_a_source_whose_purge_begins_meanwhile_is_refused_as_such(world: World) 
     upload(world, add("a"))
     archive_for_purge(world)
     late = Invocation("clone", lambda: start_clone(world, "copy"))
-    while late.calls[-1] != "dynamodb.TransactWriteItems":
-        late.step()
+    late.run_to("dynamodb.TransactWriteItems")
     begin_purge(world)
     error = late.run().error
     assert isinstance(error, NotFound)

@@ -231,8 +231,7 @@ def test_pages_of_a_failed_workflow_that_are_under_way_are_not_taken(world: Worl
     begun = start_rollback(world, 0)
     execution = world.transfers()[0]
     slow = world.start_step(execution, 1)
-    while slow.calls[-1] != "dynamodb.TransactWriteItems":
-        slow.step()
+    slow.run_to("dynamodb.TransactWriteItems")
     fail(world)
     before = get_upload(world, begun.id)
     slow.run()
@@ -333,8 +332,7 @@ def test_a_last_window_that_was_given_up_restores_no_more(world: World) -> None:
     with patch.object(restore, "MAX_WINDOW_FRAMES", 3):
         slow = [world.start_apply(group) for group in world.windows.groups()]
         for invocation in slow:
-            while invocation.calls[-1] != "dynamodb.TransactWriteItems":
-                invocation.step()
+            invocation.run_to("dynamodb.TransactWriteItems")
         bury_last_windows(world)
         world.drain()
         after = get_upload(world, begun.id)
@@ -383,8 +381,7 @@ def test_a_roll_back_that_another_one_followed_is_not_retried(world: World) -> N
 def test_a_roll_back_does_not_begin_while_the_one_before_is_retried(world: World) -> None:
     first = partial(world)
     second = Invocation("roll back", lambda: start_rollback(world, 2))
-    while second.calls[-1] != "dynamodb.TransactWriteItems":
-        second.step()
+    second.run_to("dynamodb.TransactWriteItems")
     retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=first.id)
     assert isinstance(second.run().error, Conflict)
     world.drain()
@@ -395,8 +392,7 @@ def test_a_retry_does_not_begin_while_another_roll_back_does(world: World) -> No
     first = partial(world)
     where = {"project": PROJECT, "dataset": DATASET, "upload": first.id}
     again = Invocation("retry", lambda: retry.retry(world.process(), **where))
-    while again.calls[-1] != "dynamodb.TransactWriteItems":
-        again.step()
+    again.run_to("dynamodb.TransactWriteItems")
     second = start_rollback(world, 2)
     assert isinstance(again.run().error, Conflict)
     world.drain()

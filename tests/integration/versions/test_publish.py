@@ -28,8 +28,7 @@ def only_upload(world: World) -> Upload:
 def test_a_version_whose_announcement_was_lost_is_announced_by_the_repeat(applied: World) -> None:
     (uid,) = applied.settled.groups()
     lost = applied.start_publish(uid, 1)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     assert applied.events == []
     applied.drain()
@@ -44,8 +43,7 @@ def test_a_version_is_announced_with_all_of_its_uploads_though_its_messages_come
             world.start_apply(group).run()
     (uid,) = world.settled.groups()
     lost = world.start_publish(uid, 2)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     for _ in range(2):
         world.start_publish(uid, 1).run()
