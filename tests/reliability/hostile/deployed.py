@@ -1,15 +1,10 @@
 """Sends the deployed stack requests generated from its description, and bodies that contradict their headers."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import NamedTuple
 
 from functions.api.http.router import BASE_PATH
-from infra.local.server import free_port, stop
-from infra.local.stack import LocalStack, up
+from infra.local.stack import LocalStack
 from tests.reliability.hostile.described import ANYTHING, CHECKS, Driven, Json, Named, config, drive
 from tests.reliability.hostile.envelopes import ENVELOPES, status_of
 from tests.stack.client import Caller, path, wait_until
@@ -37,17 +32,6 @@ ROUNDS = (
     Round("key `write`, any names", "write", False, ("examples", "fuzzing"), 6, 40),
     Round("key `read`, existing resources", "read", True, ("examples", "fuzzing"), 4, 30),
 )
-
-
-@contextmanager
-def deployed() -> Iterator[LocalStack]:
-    """Yields a stack of its own, deleted afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        try:
-            yield up(home, free_port(FIRST_PORT))
-        finally:
-            stop(home)
 
 
 def drive_by_description(stack: LocalStack) -> dict[str, Driven]:

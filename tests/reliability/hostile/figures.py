@@ -17,12 +17,13 @@ from tests.integration.api import conftest
 from tests.reliability.hostile import fuzzing
 from tests.reliability.hostile.bodies import bodies
 from tests.reliability.hostile.costs import MAX_SECONDS, Cost, cost_of
-from tests.reliability.hostile.deployed import ROUNDS, deployed, drive_by_description, send_envelopes
+from tests.reliability.hostile.deployed import FIRST_PORT, ROUNDS, drive_by_description, send_envelopes
 from tests.reliability.hostile.described import Driven
 from tests.reliability.hostile.envelopes import ENVELOPES
 from tests.reliability.hostile.restoring import check_restore
 from tests.reliability.report import Findings, Table
 from tests.simulation.gateway import Client
+from tests.support.temporary_stack import temporary_stack
 
 FUZZED_SECONDS = 30
 """Seconds for each fuzz target."""
@@ -60,7 +61,7 @@ def _costs() -> Iterator[tuple[str, Cost]]:
 
 
 def _deployed() -> tuple[list[Line], list[str]]:
-    with deployed() as stack:
+    with temporary_stack(FIRST_PORT) as stack:
         driven = drive_by_description(stack)
         taken = send_envelopes(stack)
         read, changed = check_restore(stack)

@@ -1,15 +1,12 @@
 """Measures a soak for `docs/reliability.md`, on a stack of its own."""
 
-import tempfile
 import time
 from datetime import date
-from pathlib import Path
 
-from infra.local.server import free_port
-from infra.local.stack import up
 from tests.reliability.report import Findings, Table
 from tests.reliability.soak.soak import PLACES_OF_SENDERS, READERS, soak
 from tests.reliability.soak.tally import Tally
+from tests.support.temporary_stack import temporary_stack
 
 FIRST_PORT = 15566
 SECONDS = 600.0
@@ -56,12 +53,8 @@ TIMED = ("send", "to settle", "read", "read a page", "poll")
 def find(seconds: float = SECONDS, seed: int | None = None) -> Findings:
     """Runs a soak on a temporary stack."""
     seed = int(time.time()) if seed is None else seed
-    with tempfile.TemporaryDirectory() as home:
-        stack = up(Path(home), free_port(FIRST_PORT))
-        try:
-            tally = soak(stack, seconds, seed)
-        finally:
-            stack.stop()
+    with temporary_stack(FIRST_PORT) as stack:
+        tally = soak(stack, seconds, seed)
     again = f"python -m tests.reliability.soak --seconds {seconds:.0f} --seed {seed}"
     return Findings(
         tables=_tables(tally, seconds, seed), violations=[f"{line} (reproduce with {again})" for line in tally.lines()]
