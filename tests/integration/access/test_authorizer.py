@@ -116,10 +116,10 @@ def test_the_minute_counts_from_before_the_key_is_read(
     token: str, keys_table: KeysTable, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(table: KeysTable, text: str) -> Grant | None:
-        found = authenticate(table, text)
+        grant = authenticate(table, text)
         revoke_key(keys_table, "trainer")
         clock.seconds += 3
-        return found
+        return grant
 
     monkeypatch.setattr(authorizer, "authenticate", slowly)
     granted(authorize(x_api_key=token))

@@ -68,15 +68,15 @@ def page(
 
 
 def names(world: World, archived: Archived = Archived.NO, limit: int = 100) -> list[str]:
-    return [found.name for found in items(lambda cursor: page(world, archived, limit, cursor))]
+    return [checkpoint.name for checkpoint in items(lambda cursor: page(world, archived, limit, cursor))]
 
 
 def read(world: World, version: str) -> tuple[int, dict[str, Any]]:
     """Reads a version. Returns its number and its frames by id."""
-    found = frames.list_frames(
+    read_page = frames.list_frames(
         world.process(), project=PROJECT, dataset=DATASET, version=version, limit=100, cursor=None
     )
-    return found.version, {(frame := json.loads(item.frame))["frame_id"]: frame for item in found.items}
+    return read_page.version, {(frame := json.loads(item.frame))["frame_id"]: frame for item in read_page.items}
 
 
 def resolved(world: World, version: str, backend: Backend | None = None) -> int:
@@ -314,9 +314,9 @@ def test_of_two_changes_at_once_neither_is_lost(world: World) -> None:
         edit(world, "golden", metadata={"fast": position})
         (archive if position % 2 else unarchive)(world, "golden")
         assert slow.run().error is None
-        found = get(world, "golden")
-        assert found.metadata == {"kept": True, "slow": position, "fast": position}
-        assert (found.archived_at is not None) == bool(position % 2)
+        read_page = get(world, "golden")
+        assert read_page.metadata == {"kept": True, "slow": position, "fast": position}
+        assert (read_page.archived_at is not None) == bool(position % 2)
 
 
 def test_what_is_not_there_is_neither_read_nor_changed(world: World) -> None:
@@ -332,9 +332,9 @@ def test_what_is_not_there_is_neither_read_nor_changed(world: World) -> None:
 def test_checkpoints_are_listed_newest_first_each_once(world: World, limit: int) -> None:
     upload(world, add("f1"))
     made = [create(world, name).name for name in ("b", "a", "z" * 128, "A.b", "c")]
-    found = pages(lambda cursor: page(world, limit=limit, cursor=cursor))
-    assert [checkpoint.name for part in found for checkpoint in part] == made[::-1]
-    assert max(map(len, found)) <= limit
+    read_page = pages(lambda cursor: page(world, limit=limit, cursor=cursor))
+    assert [checkpoint.name for part in read_page for checkpoint in part] == made[::-1]
+    assert max(map(len, read_page)) <= limit
 
 
 def test_checkpoints_of_one_moment_are_listed_each_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,8 +353,8 @@ def test_a_page_with_few_that_are_wanted_ends_where_enough_were_looked_at(
         create(world, f"c{number}")
     archive(world, "c0")
     monkeypatch.setattr(checkpoints, "MAX_CHECKPOINTS_EXAMINED", 3)
-    found = pages(lambda cursor: page(world, Archived.YES, 2, cursor))
-    assert [[checkpoint.name for checkpoint in part] for part in found] == [[], [], ["c0"]]
+    read_page = pages(lambda cursor: page(world, Archived.YES, 2, cursor))
+    assert [[checkpoint.name for checkpoint in part] for part in read_page] == [[], [], ["c0"]]
 
 
 def test_a_page_of_large_checkpoints_ends_early_and_the_list_goes_on(
@@ -364,8 +364,8 @@ def test_a_page_of_large_checkpoints_ends_early_and_the_list_goes_on(
     for number in range(6):
         create(world, f"c{number}", metadata={"a": "x" * 8000})
     monkeypatch.setattr(checkpoints, "MAX_PAGE_BYTES", 20_000)
-    found = pages(lambda cursor: page(world, cursor=cursor))
-    assert [len(part) for part in found] == [3, 3, 0]
+    read_page = pages(lambda cursor: page(world, cursor=cursor))
+    assert [len(part) for part in read_page] == [3, 3, 0]
 
 
 def test_a_cursor_is_of_one_list(world: World) -> None:

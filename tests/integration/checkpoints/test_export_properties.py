@@ -120,7 +120,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
         with in_pages(sizes):
             run_all(world)
         expected = frames_at(world, GOLDEN)
-        kept = [json.loads(found.frame) for found in expected.values()]
+        kept = [json.loads(frame.frame) for frame in expected.values()]
         digests = {name: frame.digest for name, frame in expected.items()}
         assert len(digests) == len(some)
 

@@ -61,11 +61,11 @@ def test_a_checkpoint_is_ready_when_its_workflow_has_run(world: World) -> None:
 
 
 def test_statistics_count_frames_labels_classes_types_and_values(frozen: World) -> None:
-    found = checkpoints.get_statistics(frozen.process(), **where())
-    assert (found.frames, found.labels) == (11, 11)
-    assert found.classes["heron"].model_dump() == {"frames": 11, "labels": 11}
-    assert found.label_types == {"CLASSIFICATION_2D": 11}
-    turn, note = found.metadata["turn"], found.metadata["note"]
+    statistics = checkpoints.get_statistics(frozen.process(), **where())
+    assert (statistics.frames, statistics.labels) == (11, 11)
+    assert statistics.classes["heron"].model_dump() == {"frames": 11, "labels": 11}
+    assert statistics.label_types == {"CLASSIFICATION_2D": 11}
+    turn, note = statistics.metadata["turn"], statistics.metadata["note"]
     assert (turn.type, turn.frames, turn.min, turn.max) == ("number", 11, 0, 11)
     assert [value.model_dump() for value in note.values or ()] == [{"value": "é猫", "count": 1}]
 
@@ -91,12 +91,12 @@ def test_a_shard_that_is_larger_than_a_page_has_several_files(world: World, monk
     freeze(world)
     run_all(world)
     made = export(world, ExportFormat.JSONL)
-    found = files(world, ExportFormat.JSONL)
-    assert made.files == len(found) > 4
-    assert {file.rows for file in found} <= {1, 2}
-    assert sum(file.rows for file in found) == made.rows == 20
-    assert sum(file.bytes for file in found) == made.bytes
-    assert [file.name for file in found] == sorted(file.name for file in found)
+    listed = files(world, ExportFormat.JSONL)
+    assert made.files == len(listed) > 4
+    assert {file.rows for file in listed} <= {1, 2}
+    assert sum(file.rows for file in listed) == made.rows == 20
+    assert sum(file.bytes for file in listed) == made.bytes
+    assert [file.name for file in listed] == sorted(file.name for file in listed)
 
 
 def test_a_page_ends_where_its_frames_have_too_many_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,8 +225,8 @@ def test_an_empty_list_in_a_field_that_got_a_single_value_later_is_null(world: W
     freeze(world)
     run_all(world)
     export(world, ExportFormat.PARQUET)
-    found = {row["frame_id"]: row["metadata"] for row in parquet(world).to_pylist()}
-    assert found == {"f1": {"a": None, "b": []}, "f2": {"a": 3, "b": ["x"]}}
+    metadata = {row["frame_id"]: row["metadata"] for row in parquet(world).to_pylist()}
+    assert metadata == {"f1": {"a": None, "b": []}, "f2": {"a": 3, "b": ["x"]}}
 
 
 def test_numbers_come_back_as_they_were(world: World) -> None:
@@ -278,11 +278,11 @@ def test_ids_in_coco_are_dense_across_shards_and_pages(world: World, monkeypatch
     freeze(world)
     run_all(world)
     export(world, ExportFormat.COCO)
-    found = coco(world)
-    assert [image["id"] for image in found["images"]] == list(range(1, 16))
-    assert [annotation["id"] for annotation in found["annotations"]] == list(range(1, 16))
-    images = {image["id"]: image["frame_id"] for image in found["images"]}
-    counted = [images[annotation["image_id"]] for annotation in found["annotations"]]
+    document = coco(world)
+    assert [image["id"] for image in document["images"]] == list(range(1, 16))
+    assert [annotation["id"] for annotation in document["annotations"]] == list(range(1, 16))
+    images = {image["id"]: image["frame_id"] for image in document["images"]}
+    counted = [images[annotation["image_id"]] for annotation in document["annotations"]]
     assert {name: counted.count(name) for name in images.values()} == {f"f{n}": n % 3 for n in range(15)}
 
 

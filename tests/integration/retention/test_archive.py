@@ -53,10 +53,10 @@ def test_an_archived_dataset_is_listed_only_if_asked_for(world: World, limit: in
 def test_it_says_who_archived_it_and_when(world: World) -> None:
     before = world.now
     archive_for_purge(world)
-    found = datasets.get_dataset(world.process(), PROJECT, DATASET)
-    assert found.archived_by == "ann"
-    assert found.archived_at is not None
-    assert before < found.archived_at <= world.now
+    dataset = datasets.get_dataset(world.process(), PROJECT, DATASET)
+    assert dataset.archived_by == "ann"
+    assert dataset.archived_at is not None
+    assert before < dataset.archived_at <= world.now
 
 
 def test_archiving_it_once_more_changes_nothing(world: World) -> None:

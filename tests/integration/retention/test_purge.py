@@ -179,10 +179,10 @@ def test_it_shows_how_far_it_is(world: World) -> None:
     upload(world, add("a"))
     archive_for_purge(world)
     begin_purge(world)
-    found = datasets.get_dataset(world.process(), PROJECT, DATASET)
-    assert found.purge is not None
-    assert (found.purge.requested_by, found.purge.attempt, found.purge.failure) == ("ann", 1, None)
-    assert (found.latest, found.frames) == (0, 0)
+    dataset = datasets.get_dataset(world.process(), PROJECT, DATASET)
+    assert dataset.purge is not None
+    assert (dataset.purge.requested_by, dataset.purge.attempt, dataset.purge.failure) == ("ann", 1, None)
+    assert (dataset.latest, dataset.frames) == (0, 0)
 
 
 def test_it_cannot_be_undone(world: World) -> None:
@@ -253,10 +253,10 @@ def test_one_that_failed_says_why_and_is_begun_anew(world: World) -> None:
     uid = archive_for_purge(world).uid
     begin_purge(world)
     failed(world)
-    found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
-    assert found is not None
-    assert found.failure is not None
-    assert found.failure.startswith("Throttled: inside; ")
+    record = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.startswith("Throttled: inside; ")
     again = begin_purge(world)
     assert again.purge is not None
     assert (again.purge.attempt, again.purge.failure) == (2, None)
@@ -280,9 +280,9 @@ def test_a_late_failure_of_an_attempt_says_nothing_of_the_next(world: World) -> 
     world.now += timedelta(hours=15)
     begin_purge(world)
     purge.record_failure(world.process(), first, Failure.model_validate({"Error": "Late", "Cause": "inside"}))
-    found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
-    assert found is not None
-    assert found.failure is None
+    record = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
+    assert record is not None
+    assert record.failure is None
 
 
 def test_a_late_step_does_no_harm_to_who_has_the_name_now(world: World) -> None:
@@ -355,7 +355,7 @@ def test_a_source_that_lives_loses_nothing_by_its_clones_end(world: World) -> No
 def test_what_a_large_clone_uses_is_found_in_pages(world: World, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     monkeypatch.setattr("tidemark.retention.pack_use.AT_ONCE", 2)
     for number in range(6):
-        upload(world, *(add(f"f{number}-{one}") for one in range(4)))
+        upload(world, *(add(f"f{number}-{label}") for label in range(4)))
     clone(world, "copy")
     before = state(world, 1, dataset="copy")
     uid = archive_and_purge(world, pages=pages)
@@ -455,4 +455,4 @@ def test_one_that_is_being_purged_is_listed_among_the_archived(world: World) -> 
         wanted: datasets.list_datasets(world.process(), project=PROJECT, archived=wanted, limit=10, cursor=None).items
         for wanted in (Archived.NO, Archived.YES)
     }
-    assert [len(found) for found in listed.values()] == [0, 1]
+    assert [len(names) for names in listed.values()] == [0, 1]

@@ -195,9 +195,9 @@ def test_two_executions_at_once_make_each_row_once(world: World) -> None:
     with patch.object(workflow, "PAGE_ROWS", 3):
         running = [world.start_step(execution, 0), world.start_step(execution, 0)]
         while not all(invocation.finished for invocation in running):
-            for one in running:
-                if not one.finished:
-                    one.step()
+            for invocation in running:
+                if not invocation.finished:
+                    invocation.step()
         world.run_transfer(execution)
     world.drain()
     assert get_upload(world, begun.id, dataset=made.name).rows == 40

@@ -84,9 +84,9 @@ def test_revisions_grow_from_change_to_change(seven: World) -> None:
 
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_pages_of_a_frames_history_tell_what_the_whole_tells(seven: World, limit: int) -> None:
-    found = pages(lambda cursor: of_frame(seven, limit=limit, cursor=cursor))
-    assert [revision for page in found for revision in page] == of_frame(seven).items
-    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    history_pages = pages(lambda cursor: of_frame(seven, limit=limit, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == of_frame(seven).items
+    assert [len(page) for page in history_pages[:-1]] == [limit] * (len(history_pages) - 1)
 
 
 @pytest.mark.parametrize("room", [0, 1, 2.5])
@@ -96,9 +96,9 @@ def test_a_page_ends_early_where_the_changes_that_it_tells_do_not_fit(
     complete = of_frame(seven).items
     change = max(len(revision.model_dump_json()) for revision in complete)
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * change)
-    found = pages(lambda cursor: of_frame(seven, cursor=cursor))
-    assert [revision for page in found for revision in page] == complete
-    assert len(found[0]) == max(1, int(room))
+    history_pages = pages(lambda cursor: of_frame(seven, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
+    assert len(history_pages[0]) == max(1, int(room))
 
 
 def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_tell(
@@ -110,9 +110,9 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
         upload(world, delete("f1"))
     complete = of_frame(world).items
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", 5000)
-    found = pages(lambda cursor: of_frame(world, cursor=cursor))
-    assert [revision for page in found for revision in page] == complete
-    assert max(sum(len(revision.model_dump_json()) for revision in page) for page in found) <= 5000
+    history_pages = pages(lambda cursor: of_frame(world, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
+    assert max(sum(len(revision.model_dump_json()) for revision in page) for page in history_pages) <= 5000
 
 
 def test_a_change_to_or_from_a_large_state_has_a_page_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,10 +182,10 @@ def test_a_frame_that_is_only_on_its_way_has_no_history(world: World) -> None:
 def test_frames_of_similar_ids_are_kept_apart(world: World, frame_id: str) -> None:
     datasets.create_dataset(world.process(), project=PROJECT, name="one", description="", shards=1, actor="admin")
     upload(world, add("f1"), add(frame_id), dataset="one")
-    found = history.frame_history(
+    history_pages = history.frame_history(
         world.process(), project=PROJECT, dataset="one", frame_id="f1", limit=100, cursor=None
     )
-    assert len(found.items) == 1
+    assert len(history_pages.items) == 1
 
 
 def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
@@ -250,8 +250,8 @@ def test_a_frame_that_is_replaced_without_a_label_removes_it(world: World) -> No
 def test_pages_of_a_labels_history_tell_what_the_whole_tells(seven: World, limit: int) -> None:
     upload(seven, relabel(hard=True))
     complete = of_label(seven).items
-    found = pages(lambda cursor: of_label(seven, limit=limit, cursor=cursor))
-    assert [revision for page in found for revision in page] == complete
+    history_pages = pages(lambda cursor: of_label(seven, limit=limit, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
     assert [revision.change for revision in complete] == ["modified", "added"]
 
 

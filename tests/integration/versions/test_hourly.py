@@ -82,9 +82,9 @@ def test_a_page_ends_when_it_has_looked_at_many_versions(world: World, monkeypat
     times = [START + timedelta(minutes=20 * number) for number in range(30)]
     publish(world, times)
     monkeypatch.setattr(hourly_versions, "MAX_VERSIONS_EXAMINED", 5)
-    found = pages(partial(read, world))
-    assert len(found) > 3
-    assert [version.number for page in found for version in page] == thinned(times)
+    version_pages = pages(partial(read, world))
+    assert len(version_pages) > 3
+    assert [version.number for page in version_pages for version in page] == thinned(times)
 
 
 def test_a_dataset_without_versions_has_no_times(world: World) -> None:

@@ -58,8 +58,8 @@ class Issuer:
         self.asked.append(path)
         if path in self.answers:
             return self.answers[path]
-        found = {CONFIGURATION: self.configuration, KEYS: self.published}.get(path)
-        return (200, found(), {}) if found else (404, b"", {})
+        document = {CONFIGURATION: self.configuration, KEYS: self.published}.get(path)
+        return (200, document(), {}) if document else (404, b"", {})
 
     def claims(self, *grants: str, **changes: Any) -> dict[str, Any]:
         """Returns the claims of a valid token with a lifetime of five minutes. A change to None removes a claim."""
@@ -80,8 +80,8 @@ def signed(claims: dict[str, Any], key: Any, algorithm: str | None = None, **hea
 
 def _public(kid: str, key: Any) -> dict[str, Any]:
     kind = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
-    found: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
-    return found | {"kid": kid, "use": "sig"}
+    document: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
+    return document | {"kid": kid, "use": "sig"}
 
 
 @contextmanager

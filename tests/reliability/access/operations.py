@@ -59,7 +59,7 @@ def operations() -> tuple[Operation, ...]:
     """Returns all operations, sorted by name."""
     document = describe(handler.app)
     schemas = document["components"]["schemas"]
-    found = [
+    described = [
         Operation(
             name=described["operationId"],
             method=method.upper(),
@@ -70,7 +70,7 @@ def operations() -> tuple[Operation, ...]:
         for path, methods in document["paths"].items()
         for method, described in methods.items()
     ]
-    return tuple(sorted(found, key=lambda operation: operation.name))
+    return tuple(sorted(described, key=lambda operation: operation.name))
 
 
 def operation(name: str) -> Operation:

@@ -18,13 +18,13 @@ def test_every_query_parameter_is_known_to_these_tests() -> None:
 
 
 def test_an_id_of_another_project_is_refused_and_nothing_of_that_project_is_read(deployment: Deployment) -> None:
-    found = []
+    failures = []
     for foreign in foreign_requests(deployment):
         answer, violations = tried(deployment, foreign.request)
-        found += violations
+        failures += violations
         if foreign.finds_nothing and answer.status not in {400, 404, 409, 422}:
-            found.append(f"{foreign.name}: returned {answer.status}")
-    assert found == []
+            failures.append(f"{foreign.name}: returned {answer.status}")
+    assert failures == []
 
 
 def test_a_foreign_id_and_one_that_never_was_are_refused_alike(deployment: Deployment) -> None:

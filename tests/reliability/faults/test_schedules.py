@@ -59,7 +59,7 @@ def test_windows_that_are_sent_before_their_upload_is_recorded_are_found_by_a_cr
 
 def test_a_schedule_that_finds_something_is_shrunk() -> None:
     _, plant = PLANTS["marker"]
-    whole = run(0, plant=plant)
-    shorter = shrunk(whole, plant, max_runs=8)
-    assert shorter.violation
-    assert len(shorter.moves) < len(whole.moves)
+    outcome = run(0, plant=plant)
+    shrunk_outcome = shrunk(outcome, plant, max_runs=8)
+    assert shrunk_outcome.violation
+    assert len(shrunk_outcome.moves) < len(outcome.moves)

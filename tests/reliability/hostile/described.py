@@ -139,15 +139,15 @@ def _count(driven: Driven, recorder: Any) -> None:
 
 def _failures(recorder: Any) -> dict[str, str]:
     """Returns the failures by operation and kind, so that each is reported once."""
-    found = {}
+    failures = {}
     for case_id, checks in recorder.checks.items():
         operation = recorder.cases[case_id].value.operation.label
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
                 what = " ".join(f"{operation}: {failure.title}: {failure.message}".split())
-                found[what] = f"{what}: {check.failure_info.code_sample}"
-    return found
+                failures[what] = f"{what}: {check.failure_info.code_sample}"
+    return failures
 
 
 def _parameters(named: Named) -> Mapping[str, str]:
