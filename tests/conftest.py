@@ -1,4 +1,4 @@
-"""Settings of all tests: how much the properties explore, an AWS that nobody pays for, and what runs side by side."""
+"""Settings for all tests: Hypothesis profiles, AWS credentials for moto, and how tests are spread over processes."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
-# Schedules and large models are slow to make on a busy machine; that is no fault of theirs.
+# Schedules and large models are slow to generate on a busy machine.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("fast", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
@@ -19,9 +19,9 @@ settings.load_profile("fast")
 
 
 class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # it carries no types
-    """Spreads tests over processes, but runs those of the deployed stack in one of them, on one emulator.
+    """Spreads tests over processes, but runs all tests of the deployed stack in one process, on one emulator.
 
-    Marks of groups, which would do the same, go unheard with this pytest.
+    pytest-xdist's group marks would do the same, but have no effect with this version of pytest.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -29,5 +29,5 @@ class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # it carries no
 
 
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> StackTogether:
-    """Where tests run in several processes."""
+    """Returns the scheduler, if tests run in several processes."""
     return StackTogether(config, log)

@@ -1,8 +1,8 @@
-"""Splits CPU time between our code and the AWS SDK, whose work is the same whatever asks for a request.
+"""Splits CPU time between our code and the AWS SDK, whose cost per request does not depend on our code.
 
-From hooks of the SDK: inside a request, the time of the calling thread is the SDK's, but for that of the meter's hooks.
-What the process spent beside that is ours: our code and the libraries that it calls. Threads are thus counted right,
-however they share the processor.
+Hooks of the SDK mark each request. During a request, the calling thread's CPU time is the SDK's, except that of the
+meter's hooks. The rest of the process's CPU time is ours: our code and its other libraries. This is right even if
+several threads share a core.
 """
 
 import threading
@@ -19,21 +19,21 @@ class Cpu:
 
     ours: float = 0
     sdk: float = 0
-    """The SDK builds, signs, sends and reads requests; without TLS here."""
+    """The SDK's part: building, signing, sending and parsing requests, here without TLS."""
 
     def __add__(self, other: "Cpu") -> "Cpu":
         return Cpu(self.ours + other.ours, self.sdk + other.sdk)
 
 
 class CpuClock:
-    """Measures what runs under `measure`."""
+    """Measures the CPU time of blocks run under `measure`."""
 
     def __init__(self) -> None:
         self._sdk = self._metering = 0.0
         self._lock = threading.Lock()
 
     def attach(self, session: Any) -> None:
-        """Hook into a boto3 session, around all other hooks."""
+        """Adds hooks to a boto3 session, around all other hooks."""
         session.events.register_first("before-parameter-build", self._entered)
         session.events.register_last("before-parameter-build", self._began)
         session.events.register_first("after-call", self._ended)
@@ -41,7 +41,7 @@ class CpuClock:
 
     @contextmanager
     def measure(self) -> Iterator[Cpu]:
-        """The CPU time of the block, filled in at its end. One block at a time."""
+        """Yields the CPU time of the block, filled in at its end. Only one block may run at a time."""
         cpu = Cpu()
         sdk, metering, process = self._sdk, self._metering, time.process_time()
         yield cpu

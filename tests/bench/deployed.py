@@ -1,4 +1,4 @@
-"""The deployed stack behind its HTTPS API: what `process` measures by the piece takes its time here as a whole."""
+"""Calls the deployed stack through its HTTPS API, to time operations that `process` measures in detail."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 UNDER_WAY = ("PENDING", "WRITING")
 PATIENCE = 600.0
-"""Seconds: there may be ten thousand frames to it."""
+"""Seconds to wait for an operation, which may have ten thousand frames."""
 
 
 class Deployed:
-    """The API of a stack, called under an API key: a `Door`."""
+    """The API of a stack, called with an API key. A `Door`."""
 
     def __init__(self, stack: LocalStack, key: str) -> None:
         self._http = httpx.Client(base_url=stack.api, headers={"x-api-key": key}, timeout=SECONDS)
@@ -34,29 +34,29 @@ class Deployed:
         self._bucket = stack.outputs["BucketName"]
 
     def post(self, path: str, document: Json) -> Json:
-        """The answer to a POST of JSON."""
+        """Sends a POST of JSON and returns the response."""
         return self._answer(self._http.post(path, json=document))
 
     def get(self, path: str) -> Json:
-        """The answer to a GET."""
+        """Sends a GET and returns the response."""
         return self._answer(self._http.get(path))
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
-        """Put a file to a signed URL."""
+        """Uploads a file to a signed URL."""
         httpx.put(url, headers=headers, content=content, timeout=SECONDS).raise_for_status()
 
     def settle(self, path: str) -> None:
-        """Look at what is at that path until it has come to its end."""
-        wait_until(lambda: self.get(path)["status"] not in UNDER_WAY, f"{path} to come to its end", PATIENCE)
+        """Polls a path until its upload or artifact is finished."""
+        wait_until(lambda: self.get(path)["status"] not in UNDER_WAY, f"{path} to finish", PATIENCE)
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
-        """Put a file into the drop folder; look at its dataset until that has a new version."""
+        """Drops a file and polls its dataset until it has a new version."""
         before = self.get(dataset)["latest"]
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         wait_until(lambda: self.get(dataset)["latest"] > before, f"{key} to settle")
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         self._http.close()
         self._s3.close()
 

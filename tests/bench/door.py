@@ -1,4 +1,4 @@
-"""The API as the scenario uses it, whatever is behind: the functions in this process, or a deployed stack."""
+"""The API as the scenario uses it, implemented by the functions in this process or by a deployed stack."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,31 +8,31 @@ Json = dict[str, Any]
 
 
 class Door(Protocol):
-    """Takes requests. Paths are below the API's base, percent-encoded, with their query. Raises if one is refused."""
+    """Sends requests. Paths are relative to the API's base, percent-encoded, with a query. Raises if one is refused."""
 
     def post(self, path: str, document: Json) -> Json:
-        """The answer to a POST of JSON."""
+        """Sends a POST of JSON and returns the response."""
         ...
 
     def get(self, path: str) -> Json:
-        """The answer to a GET."""
+        """Sends a GET and returns the response."""
         ...
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
-        """Put a file to a signed URL."""
+        """Uploads a file to a signed URL."""
         ...
 
     def settle(self, path: str) -> None:
-        """Return when what is at that path, an upload or what a workflow writes, has come to its end."""
+        """Waits until the upload or the workflow's artifact at a path is finished."""
         ...
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
-        """Put a file into the drop folder; return when its upload, to the dataset at that path, has settled."""
+        """Drops a file and waits until its upload, to the dataset at that path, has settled."""
         ...
 
 
 class Dataset:
-    """A dataset of the benchmark, alone in its project."""
+    """A dataset of the benchmark, in a project of its own."""
 
     def __init__(self, door: Door, project: str) -> None:
         self._door = door
@@ -40,12 +40,12 @@ class Dataset:
         self._base = f"projects/{project}/datasets/train"
 
     def create(self, classes: Sequence[str]) -> None:
-        """Make it, and its project."""
+        """Creates the dataset and its project."""
         self._door.post("projects", {"name": self._project, "classes": [{"name": name} for name in classes]})
         self._door.post(f"projects/{self._project}/datasets", {"name": "train"})
 
     def send(self, *rows: Json) -> str:
-        """Submit rows; answers their upload's id."""
+        """Submits rows and returns the upload's id."""
         receipt = self._door.post(f"{self._base}/mutations", {"mutations": rows})
         if receipt["rejected"]:
             raise AssertionError(receipt["errors"])
@@ -53,15 +53,15 @@ class Dataset:
         return upload
 
     def settle(self, upload: str) -> None:
-        """Wait until an upload has settled."""
+        """Waits until an upload has settled."""
         self._door.settle(f"{self._base}/uploads/{upload}")
 
     def upload(self, *rows: Json) -> None:
-        """Submit rows and wait until they have settled."""
+        """Submits rows and waits until they have settled."""
         self.settle(self.send(*rows))
 
     def upload_file(self, name: str, content: bytes) -> None:
-        """Announce a file of mutations, put it, complete its upload and wait until that has settled."""
+        """Announces a file of mutations, uploads it, completes the upload and waits until it has settled."""
         receipt = self._door.post(f"{self._base}/uploads", {"files": [{"name": name, "bytes": len(content)}]})
         (file,) = receipt["files"]
         self._door.put(file["url"], file["headers"], content)
@@ -69,44 +69,44 @@ class Dataset:
         self.settle(receipt["upload"])
 
     def drop(self, name: str, content: bytes) -> None:
-        """Put a file of mutations into the dataset's drop folder and wait until its upload has settled."""
+        """Drops a file of mutations for the dataset and waits until its upload has settled."""
         self._door.drop(self._base, f"drop/{self._project}/train/{name}", content)
 
     def roll_back(self, version: int) -> None:
-        """Roll the dataset back to a version and wait until that has settled."""
+        """Rolls the dataset back to a version and waits until that has settled."""
         self.settle(self._door.post(f"{self._base}/rollbacks", {"version": str(version)})["id"])
 
     def clone(self, name: str, version: int) -> None:
-        """Clone a version and wait until the clone has all its frames."""
+        """Clones a version and waits until the clone has all its frames."""
         begun = self._door.post(f"{self._base}/clones", {"name": name, "version": str(version)})
         self._door.settle(f"projects/{self._project}/datasets/{name}/uploads/{begun['upload']['id']}")
 
     def checkpoint(self, name: str, version: int) -> None:
-        """Name a version and wait until its manifest is written."""
+        """Creates a checkpoint of a version and waits until its manifest is written."""
         self._door.post(f"{self._base}/checkpoints", {"name": name, "version": str(version)})
         self._door.settle(f"{self._base}/checkpoints/{name}")
 
     def export(self, checkpoint: str, form: str) -> None:
-        """Export a checkpoint and wait until that is written."""
+        """Exports a checkpoint and waits until the export is written."""
         exports = f"{self._base}/checkpoints/{checkpoint}/exports"
         self._door.post(exports, {"format": form})
         self._door.settle(f"{exports}/{form}")
 
     def latest(self) -> int:
-        """The number of the latest version."""
+        """Returns the number of the latest version."""
         number: int = self._door.get(self._base)["latest"]
         return number
 
     def frame(self, frame_id: str, version: int | str) -> Json:
-        """A frame as of a version."""
+        """Returns a frame as of a version."""
         return self._door.get(f"{self._base}/frames/{quote(frame_id)}?version={version}")
 
     def frames(self, version: int | str, limit: int) -> list[Json]:
-        """The first page of frames of a version."""
+        """Returns the first page of a version's frames."""
         items: list[Json] = self._door.get(f"{self._base}/frames?version={version}&limit={limit}")["items"]
         return items
 
     def history(self, frame_id: str, limit: int) -> list[Json]:
-        """The newest changes of a frame."""
+        """Returns the newest changes of a frame."""
         items: list[Json] = self._door.get(f"{self._base}/frames/{quote(frame_id)}/history?limit={limit}")["items"]
         return items

@@ -1,6 +1,6 @@
-"""The drop folder while the functions run in this process.
+"""The drop folder, while the functions run in this process.
 
-The bucket puts no events on the bus meanwhile: the deployed functions would take what is dropped for these.
+Meanwhile the bucket sends no events, since the deployed functions would otherwise process the dropped files.
 """
 
 import json
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Folder:
-    """Puts files into a bucket, without being metered, for the account and region of the environment."""
+    """Stores files in a bucket without metering, for the account and region of the environment."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
@@ -24,12 +24,12 @@ class Folder:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        told: Any = {"EventBridgeConfiguration": {}}
-        self._s3.put_bucket_notification_configuration(Bucket=self._bucket, NotificationConfiguration=told)
+        configuration: Any = {"EventBridgeConfiguration": {}}
+        self._s3.put_bucket_notification_configuration(Bucket=self._bucket, NotificationConfiguration=configuration)
         self._s3.close()
 
     def put(self, key: str, content: bytes) -> str:
-        """Put a file; answers the message about it that EventBridge would send to the queue of files."""
+        """Stores a file. Returns the message that EventBridge would send to the file queue."""
         version = self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)["VersionId"]
         return json.dumps(
             {

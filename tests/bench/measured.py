@@ -1,4 +1,4 @@
-"""What was measured of an operation: its usage by function, and its seconds."""
+"""The measurements of an operation: usage by function and seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from tests.bench.process import Usage
 from tests.bench.scenario import Operation
 
 Run = Mapping[str, Usage]
-"""What each function has taken for one run of an operation."""
+"""The usage of each function in one run of an operation."""
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,22 @@ class Measured:
     operation: Operation
     functions: Run
     seconds: float
-    """On the emulator, from the request to the answer, or to the settled upload."""
+    """Seconds on the emulator, from the request to the response or the settled upload."""
 
     @property
     def total(self) -> Usage:
-        """What all functions have taken together."""
+        """The usage of all functions together."""
         return sum(self.functions.values(), Usage())
 
     def requests(self, kind: str) -> int:
-        """How many requests of a kind were made."""
+        """Returns the number of requests of a kind."""
         return self.total.tally.requests[kind]
 
 
 def representative(runs: list[Run]) -> Run:
-    """Of several runs the one with the fewest requests, so that what a function remembers for a while does not count.
+    """Returns the run with the fewest requests, so that refreshing a function's caches does not count.
 
-    The CPU time of each function is the least of all runs: on a machine that does other work, the rest is noise.
+    The CPU time of each function is the least of all runs. On a busy machine, the rest is noise.
     """
     warm = min(runs, key=lambda run: sum(usage.tally.requests.total() for usage in run.values()))
     return {

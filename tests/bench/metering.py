@@ -1,7 +1,7 @@
-"""Counts what requests to AWS cost, from hooks of the SDK: how many of which kind, and the units that they consume.
+"""Meters AWS requests with hooks of the SDK: their number by kind, and the units that they consume.
 
-A write's units depend on what was there before, so the meter looks at the items of a write before and after it, by a
-client that it does not meter.
+A write's units depend on the item before it, so the meter reads the items of a write before and after it, with a
+client that is not metered.
 """
 
 import os
@@ -27,34 +27,34 @@ INDEXES = (
     Index(("dataset", "accepted_at")),
     Index(("project", "accepted_at")),
 )
-"""The indexes of the main table: `unsettled`, `uploads`, `project_uploads`. No item of another table has their keys."""
+"""The main table's indexes `unsettled`, `uploads`, `project_uploads`. Items of other tables do not have their keys."""
 CHUNK = 64 * 1024
-"""SQS charges a request for each of these of its messages' bytes, EventBridge an event for each of an event's."""
+"""Bytes per request that SQS charges, and per event that EventBridge charges."""
 CHARGED_OF_EVENT = ("Source", "DetailType", "Detail")
-"""What EventBridge counts the bytes of."""
+"""The fields whose bytes EventBridge counts."""
 
 Key = tuple[str, str, str]
-"""Table, PK and SK; of a table whose items have an `id` alone, that and nothing."""
+"""Table, PK and SK. For a table with the key `id`, the id and an empty SK."""
 Observe = Callable[[list[Key]], dict[Key, Item]]
-"""Reads items without being metered; those that are not there are left out."""
+"""Reads items without metering. Missing items are left out."""
 
 
 @dataclass
 class Tally:
-    """What some requests have cost."""
+    """The cost of some requests."""
 
     requests: Counter[str] = field(default_factory=Counter)
-    """How many of each kind, such as `dynamodb.Query`."""
+    """Number of requests by kind, such as `dynamodb.Query`."""
     write_units: float = 0
     read_units: float = 0
     sqs_charged: int = 0
-    """Requests as SQS charges them."""
+    """Requests that SQS charges."""
     events: int = 0
-    """Events as EventBridge charges them."""
+    """Events that EventBridge charges."""
     table_bytes: int = 0
-    """By which the table has grown, with what is charged for each item."""
+    """Growth of the table, with the overhead charged per item."""
     pack_bytes: int = 0
-    """By which the bucket has grown."""
+    """Growth of the bucket."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
@@ -69,7 +69,7 @@ class Tally:
 
 
 class Meter:
-    """Tallies the requests of every client that is made from a session after `attach`."""
+    """Tallies the requests of every client created from a session after `attach`."""
 
     def __init__(self, observe: Observe) -> None:
         self.tally = Tally()
@@ -77,17 +77,17 @@ class Meter:
         self._lock = threading.Lock()
 
     def attach(self, session: Any) -> None:
-        """Hook into a boto3 session."""
+        """Adds hooks to a boto3 session."""
         session.events.register("before-parameter-build", self._before)
         session.events.register("after-call", self._after)
 
     def take(self) -> Tally:
-        """The tally since it was last taken."""
+        """Returns the tally since the last call, and resets it."""
         taken, self.tally = self.tally, Tally()
         return taken
 
     def deliver(self, size: int) -> None:
-        """Count what Lambda does to hand a function a batch of messages of `size` bytes: receive it and delete it."""
+        """Counts Lambda's requests to deliver a batch of messages of `size` bytes: one to receive, one to delete."""
         self.tally.requests.update(("sqs.ReceiveMessage", "sqs.DeleteMessageBatch"))
         self.tally.sqs_charged += chunks(size) + 1
 
@@ -98,7 +98,7 @@ class Meter:
             context["before"] = self._observe(context["keys"])
 
     def _after(self, parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        if "Error" in parsed:  # it has its price too, but nothing of the benchmark is refused
+        if "Error" in parsed:  # an error costs units too, but the benchmark expects none
             raise AssertionError(f"{model.name} was refused: {parsed['Error']}")
         call = f"{model.service_model.service_name}.{model.name}"
         added = COSTS[call](context["metered"], parsed)
@@ -112,7 +112,7 @@ class Meter:
 
 
 def write_cost(states: list[tuple[Item | None, Item | None]], *, transactional: bool) -> Tally:
-    """The cost of a write request whose items went from one state to another."""
+    """Returns the cost of a write request, from the states of its items before and after."""
     return Tally(
         write_units=sum(
             write_units(*state, transactional=transactional) + sum(index.write_units(*state) for index in INDEXES)
@@ -123,29 +123,29 @@ def write_cost(states: list[tuple[Item | None, Item | None]], *, transactional: 
 
 
 def stored_bytes(item: Item | None) -> int:
-    """What an item and its entries in the indexes take."""
+    """Returns the stored bytes of an item and its index entries."""
     held = [item, *(index.entry(item) for index in INDEXES)]
     return sum(item_size(state) + STORAGE_BYTES for state in held if state)
 
 
 def writes_of(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The writes of a request, each with its table and its item or key."""
+    """Yields the writes of a request, each with its table and its item or key."""
     for transacted in params.get("TransactItems", [{"alone": params}]):
         yield from transacted.values()
 
 
 def key_of(write: Mapping[str, Any]) -> Key:
-    """The key that a write is for."""
+    """Returns the key of a write."""
     return key_in(write["TableName"], write.get("Key") or write["Item"])
 
 
 def key_in(table: str, item: Item) -> Key:
-    """The key of an item, or what is its key alone."""
+    """Returns the key of an item, or of attributes with at least the key."""
     return (table, item["PK"]["S"], item["SK"]["S"]) if "PK" in item else (table, item["id"]["S"], "")
 
 
 def chunks(size: int) -> int:
-    """What SQS charges for a request with messages of `size` bytes, and EventBridge for an event of so many."""
+    """Returns the requests that SQS charges for `size` bytes, which are also the events that EventBridge charges."""
     return max(1, ceil(size / CHUNK))
 
 
@@ -156,10 +156,10 @@ def _get_item(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
 
 def _batch_get_item(params: Mapping[str, Any], parsed: Mapping[str, Any]) -> Tally:
     units = 0.0
-    for table, asked in params["RequestItems"].items():
+    for table, read in params["RequestItems"].items():
         sizes = [item_size(item) for item in parsed["Responses"].get(table, [])]
-        absent = [0] * (len(asked["Keys"]) - len(sizes))
-        units += get_units([*sizes, *absent], consistent=asked.get("ConsistentRead", False))
+        absent = [0] * (len(read["Keys"]) - len(sizes))
+        units += get_units([*sizes, *absent], consistent=read.get("ConsistentRead", False))
     return Tally(read_units=units)
 
 
@@ -172,7 +172,7 @@ def _put_bytes(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
     body = params["Body"]
     if isinstance(body, bytes):
         return Tally(pack_bytes=len(body))
-    return Tally(pack_bytes=body.seek(0, os.SEEK_END))  # a file, which has been sent by now
+    return Tally(pack_bytes=body.seek(0, os.SEEK_END))  # a file that has been sent
 
 
 def _send_message_batch(params: Mapping[str, Any], _: Mapping[str, Any]) -> Tally:
@@ -209,4 +209,4 @@ COSTS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Tally]] = {
     "events.PutEvents": _put_events,
     "stepfunctions.StartExecution": _requests_only,
 }
-"""What each kind of request costs beside the write units. A kind that is not here is not metered yet, and fails."""
+"""Cost functions by kind of request, without write units. A kind that is missing here fails the benchmark."""

@@ -1,4 +1,4 @@
-"""Looks at items without being seen by the meter."""
+"""Reads items without the meter."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from tests.bench.units import Item
 
 
 def observer() -> Observe:
-    """Reads items by a client of a session of its own, for the account and region of the environment."""
+    """Returns a function that reads items with a session of its own, for the account and region of the environment."""
     dynamodb: Any = boto3.Session().client("dynamodb")
 
     def observe(keys: list[Key]) -> dict[Key, Item]:
-        asked: dict[str, Any] = {}
+        request: dict[str, Any] = {}
         for table, pk, sk in keys:
-            asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(
+            request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(
                 {"PK": {"S": pk}, "SK": {"S": sk}} if sk else {"id": {"S": pk}}
             )
-        answer = dynamodb.batch_get_item(RequestItems=asked)
+        answer = dynamodb.batch_get_item(RequestItems=request)
         return {key_in(table, item): item for table, items in answer["Responses"].items() for item in items}
 
     return observe

@@ -1,4 +1,4 @@
-"""What usage costs in dollars: list prices of us-east-1 as of November 2026, on demand, without free tiers."""
+"""Converts usage to dollars, at the list prices of us-east-1 as of November 2026, on demand, without free tiers."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -12,17 +12,17 @@ READ_UNIT = 0.125 / MILLION
 S3_PUT = 5.0 / MILLION
 S3_GET = 0.4 / MILLION
 SQS_REQUEST = 0.5 / MILLION
-"""Of a FIFO queue."""
+"""Per request to a FIFO queue."""
 API_REQUEST = 1.0 / MILLION
-"""Of an HTTP API, for each `API_CHUNK` that it carries."""
+"""Per request to an HTTP API, for each `API_CHUNK` of data."""
 API_CHUNK = 512 * 1024
 LAMBDA_CALL = 0.2 / MILLION
 LAMBDA_GIGABYTE_SECOND = 0.0000133334
-"""On ARM."""
+"""Lambda on ARM."""
 EVENT = 1.0 / MILLION
-"""Of our own, and of those that S3 puts on the bus for what is done to the bucket's objects."""
+"""Per event: our own, and those that S3 sends for changes of the bucket's objects."""
 TRANSITION = 25.0 / MILLION
-"""From one state of a standard workflow to the next."""
+"""Per state transition of a standard workflow."""
 LOG_BYTE = 0.5 / GIGABYTE
 TABLE_BYTE_MONTH = (0.25 + 0.20) / GIGABYTE
 """Storage, and point-in-time recovery of it."""
@@ -37,15 +37,15 @@ MEMORY_MB = {
     "transfer": 1024,
     "checkpoint": 1769,
 }
-"""As `infra/functions.py` has it."""
+"""Memory of each function, as in `infra/functions.py`."""
 CORE_MB = 1769
-"""The memory with which a function has a core of its own."""
+"""Memory with which a function has a full core."""
 ROUND_TRIP = 0.010
-"""Seconds that a function is assumed to wait for a request."""
+"""Assumed seconds that a function waits for a request."""
 PARALLEL = {"dynamodb.Query": 16, "s3.GetObject": 16}
-"""Kinds of which a function makes as many at once."""
+"""Number of parallel requests, for kinds that functions send in parallel."""
 OF_AWS = ("sqs.SendMessage", "sqs.ReceiveMessage", "sqs.DeleteMessageBatch")
-"""Requests of EventBridge and Lambda, which no function waits for."""
+"""Requests of EventBridge and Lambda, for which no function waits."""
 PUTS = (
     "s3.PutObject",
     "s3.PutObjectTagging",
@@ -55,11 +55,11 @@ PUTS = (
     "s3.ListObjectsV2",
 )
 GETS = ("s3.GetObject", "s3.HeadObject")
-"""Kinds by what S3 charges for them. It tells EventBridge of each of the former."""
+"""Kinds of requests by S3's price class. S3 sends an event for each of the former."""
 
 
 def dollars(functions: Mapping[str, Usage]) -> dict[str, float]:
-    """What the calls of functions cost, by what is charged. Lambda's time is computed, everything else was counted."""
+    """Returns the cost of the functions' calls by service. Lambda's time is computed, everything else was counted."""
     total = sum(functions.values(), Usage())
     tally, requests = total.tally, total.tally.requests
     puts, gets = (sum(requests[kind] for kind in kinds) for kinds in (PUTS, GETS))

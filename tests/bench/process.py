@@ -1,7 +1,7 @@
-"""The functions in this process, warm: every request that they make is metered, every call timed.
+"""Runs the functions in this process, warm, with every AWS request metered and every call timed.
 
-The local stack plays DynamoDB and S3 for them, `queues` the rest. A call of a function is what Lambda would call it
-with.
+The local stack provides DynamoDB and S3, `queues` the rest. Functions are called with the events that Lambda would
+send.
 """
 
 import base64
@@ -29,30 +29,30 @@ from tests.stack.inside import backend_of, table_of_counts
 
 FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer", "checkpoint")
 WORKFLOWS = ("transfer", "checkpoint")
-"""Those of them that workflows call; each has one of its name."""
+"""The functions that workflows call. Each has a workflow of its name."""
 CONSUMERS = {FILES: "intake", WINDOWS: "apply", SETTLED: "publish"}
-"""The functions that read queues, in the order in which an upload passes them."""
+"""The functions that read queues, in the order in which an upload reaches them."""
 MILLISECONDS = dict.fromkeys(("intake", *WORKFLOWS), 300_000)
-"""Of a call of a function, as `infra/functions.py` has it, where that matters to the function."""
+"""Timeouts as in `infra/functions.py`, for functions whose work depends on them."""
 TRANSITIONS, TRANSITIONS_OF_SHARD, TRANSITIONS_OF_CALL = 3, 1, 2
-"""States that a workflow enters: its start, its map and its end; the end of each shard; and for each call of its
-function, the call and the look at its answer."""
+"""State transitions of a workflow: its start, its map and its end; one per finished shard; and two per function call,
+for the call and for the choice after it."""
 OUTSIDE = "outside"
-"""In the place of a function: what senders and EventBridge ask of AWS."""
+"""Stands for a function: the requests of senders and EventBridge."""
 
 
 @dataclass
 class Usage:
-    """What calls of a function have taken."""
+    """The usage of a function's calls."""
 
     calls: int = 0
     tally: Tally = field(default_factory=Tally)
     cpu: Cpu = field(default_factory=Cpu)
     log_bytes: int = 0
     transitions: int = 0
-    """From one state of a workflow to the next, as Step Functions charges them."""
+    """State transitions that Step Functions charges."""
     carried_bytes: int = 0
-    """Bodies of requests and answers, for the function that answers the API."""
+    """Bytes of request and response bodies, for the API's function."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -66,7 +66,7 @@ class Usage:
 
 
 class Context:
-    """What Lambda tells a function about a call."""
+    """The Lambda context of a call."""
 
     memory_limit_in_mb = 1024
 
@@ -75,12 +75,12 @@ class Context:
         self._milliseconds = MILLISECONDS.get(function, 28_000)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds that the call may still take."""
+        """Returns the milliseconds until the call times out."""
         return self._milliseconds
 
 
 class Process:
-    """The functions behind their API: a `Door`."""
+    """The functions behind their API. A `Door`."""
 
     def __init__(self, meter: Meter, clock: CpuClock, queues: Queues, folder: Folder, key: str) -> None:
         self._meter = meter
@@ -96,25 +96,25 @@ class Process:
             }
 
     def take(self) -> dict[str, Usage]:
-        """What each function has taken since this was last asked."""
+        """Returns the usage of each function since the last call, and resets it."""
         taken, self._usage = dict(self._usage), defaultdict(Usage)
         return taken
 
     def post(self, path: str, document: Json) -> Json:
-        """The answer to a POST of JSON."""
+        """Sends a POST of JSON and returns the response."""
         return self._request("POST", path, json.dumps(document))
 
     def get(self, path: str) -> Json:
-        """The answer to a GET."""
+        """Sends a GET and returns the response."""
         return self._request("GET", path, None)
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
-        """Put a file to a signed URL."""
+        """Uploads a file to a signed URL."""
         httpx.put(url, headers=headers, content=content).raise_for_status()
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject"])))
 
     def settle(self, path: str) -> None:
-        """Run all workflows and deliver all messages, so that what is at that path comes to its end."""
+        """Runs all workflows and delivers all messages, so that the upload or artifact at a path is finished."""
         while self._queues.executions:
             self._run(*self._queues.executions.popleft())
         for queue, function in CONSUMERS.items():
@@ -122,13 +122,13 @@ class Process:
         del path
 
     def drop(self, dataset: str, key: str, content: bytes) -> None:
-        """Put a file into the drop folder, have intake told of it as EventBridge would, and deliver all messages."""
+        """Drops a file, notifies intake as EventBridge would, and delivers all messages."""
         self._queues.send(FILES, self._folder.put(key, content))
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject", "sqs.SendMessage"]), sqs_charged=1))
         self.settle(dataset)
 
     def _run(self, function: str, given: Json) -> None:
-        """Call a workflow's function as its state machine does: see `infra/workflows.py`."""
+        """Calls a workflow's function as its state machine in `infra/workflows.py` does."""
         steps = [{"step": "shard", "shard": shard} for shard in given["shards"]]
         self._usage[OUTSIDE] += Usage(transitions=TRANSITIONS + TRANSITIONS_OF_SHARD * len(steps))
         for step in [*steps, {"step": "finish"}]:
@@ -166,12 +166,12 @@ class Process:
 
 @contextmanager
 def process(stack: LocalStack, key: str) -> Iterator[Process]:
-    """The functions over the stack's table and bucket, called under an API key.
+    """Yields the functions on the stack's table and bucket, called with an API key.
 
-    Once in a process: functions remember their clients.
+    Call this once per process, since functions keep their clients.
     """
     with patch.dict(os.environ, _environment(stack)):
-        # The functions make their clients from the default session, so that it is the one to be metered.
+        # The functions create their clients from the default session, so the default session is metered.
         session = boto3.Session()
         meter, clock, queues = Meter(observer()), CpuClock(), Queues()
         meter.attach(session)
@@ -198,7 +198,7 @@ def _environment(stack: LocalStack) -> dict[str, str]:
 
 
 def _event(method: str, path: str, body: str | None, key: str) -> Json:
-    """An HTTP API's event, payload format 2.0."""
+    """Returns an HTTP API event of payload format 2.0."""
     where, _, query = path.partition("?")
     event: Json = {
         "version": "2.0",

@@ -1,4 +1,4 @@
-"""SQS, EventBridge and Step Functions of the benchmark: they take what is sent, and give it out as Lambda gets it."""
+"""SQS, EventBridge and Step Functions for the benchmark: accept messages and deliver them as Lambda receives them."""
 
 import json
 import time
@@ -10,22 +10,22 @@ from typing import Any
 
 FILES, WINDOWS, SETTLED = "files", "windows.fifo", "settled.fifo"
 BATCHES = {FILES: 1, WINDOWS: 1, SETTLED: 10}
-"""Messages in one call of the queue's function, as `infra/functions.py` has them."""
+"""Batch sizes of the queues' functions, as in `infra/functions.py`."""
 
 Json = dict[str, Any]
 
 
 class Queues:
-    """What is waiting, by queue and message group; a queue that is not FIFO is one group."""
+    """Waiting messages by queue and message group. A standard queue is one group."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[str, deque[Json]]] = {queue: defaultdict(deque) for queue in BATCHES}
         self.executions: deque[tuple[str, Json]] = deque()
-        """Workflows that were started and have not run, each with its input."""
+        """Started workflows that have not run, with their inputs."""
         self._sequence = count(18_850_000_000_000_000_000)
 
     def answer(self, model: Any, params: Json, **_: Any) -> Any:
-        """A hook of the SDK: the answers of SQS, EventBridge and Step Functions, None for other services."""
+        """An SDK hook. Returns the responses of SQS, EventBridge and Step Functions; None for other services."""
         if model.name == "StartExecution":
             body = json.loads(params["body"])
             self.executions.append((body["stateMachineArn"], json.loads(body["input"])))
@@ -37,11 +37,11 @@ class Queues:
         return None
 
     def send(self, queue: str, body: str) -> None:
-        """Take a message that none of the functions sends, for a queue that is not FIFO."""
+        """Adds a message that no function sends to a standard queue."""
         self._send({"QueueUrl": queue, "Entries": [{"Id": "0", "MessageBody": body}]})
 
     def batches(self, queue: str) -> Iterator[list[Json]]:
-        """The records of one call after another, the groups taking turns, until nothing is waiting."""
+        """Yields the records of each call, group by group in turn, until nothing is waiting."""
         groups = self._waiting[queue]
         while waiting := [group for group in groups.values() if group]:
             for group in waiting:
@@ -55,7 +55,7 @@ class Queues:
 
 
 def _record(queue: str, entry: Json, sequence: int) -> Json:
-    """A message as Lambda hands it to a function."""
+    """Returns a message as Lambda passes it to a function."""
     fifo = (
         {"MessageGroupId": entry["MessageGroupId"], "SequenceNumber": str(sequence)}
         if "MessageGroupId" in entry

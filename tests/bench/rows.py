@@ -1,4 +1,4 @@
-"""The rows of the benchmark: frames of a driving camera, of 1.3 KB and with five boxes each, and changes of them."""
+"""The benchmark's rows: frames of a driving camera with five boxes, 1.3 KB each, and changes of them."""
 
 import gzip
 import json
@@ -14,13 +14,13 @@ BOXES = 5
 
 @cache
 def added(number: int) -> Json:
-    """The ADD of a frame; a higher number is a higher id."""
+    """Returns an ADD of a frame. Ids sort by number."""
     return _added(number)
 
 
 @cache
 def file(numbers: range) -> bytes:
-    """A file of ADDs, as JSON lines in gzip."""
+    """Returns a gzip file of ADDs in JSON Lines."""
     return gzip.compress(_lines(map(_added, numbers)), mtime=0)
 
 
@@ -66,11 +66,11 @@ def _added(number: int) -> Json:
 
 
 def relabelled(number: int, times: int = 1) -> Json:
-    """A MODIFY of a frame: one box gets another class and width, one metadata field another value."""
+    """Returns a MODIFY of a frame that changes a box's class and width and one metadata field."""
     label = {"id": f"{number:06d}-0", "class": CLASSES[(number + times) % len(CLASSES)], "width": 10.5 + times}
     return modify(frame_id(number), label, speed=float(times))
 
 
 def frame_id(number: int) -> str:
-    """The id of a frame."""
+    """Returns the id of a frame."""
     return f"drive-07_cam-front_{number:06d}"

@@ -1,4 +1,4 @@
-"""What is measured: the operations, in an order in which each finds what it needs."""
+"""The measured operations, in an order in which each finds the data that it needs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ FILE = 10_000
 BULK_TIMES, SINGLE_TIMES, FILE_TIMES = 3, 10, 2
 LISTED, CHANGING, LONG_LIVED = "listed", "changing", "long-lived"
 CHANGES = 4
-"""Versions of the long-lived dataset after that of its frames, each with `BULK` frames changed."""
+"""Versions of the long-lived dataset after the first, each with `BULK` changed frames."""
 TWICE = 2
 ADD_BULK, MODIFY_BULK = f"ADD {BULK:,} frames", f"MODIFY {BULK:,} frames"
 ADD_ONE, MODIFY_ONE = "ADD one frame", "MODIFY one frame"
@@ -27,17 +27,17 @@ LIST, HISTORY = f"list {BULK:,} frames", f"history of {VERSIONS} versions"
 
 @dataclass(frozen=True)
 class Operation:
-    """One line of the benchmark. It is run `times` times, each with a number from 0."""
+    """One line of the benchmark, run `times` times with numbers from 0."""
 
     name: str
     frames: int
-    """Frames that it writes or answers."""
+    """Number of frames that it writes or returns."""
     times: int
     run: Callable[[int], object]
 
 
 def prepare(door: Door) -> None:
-    """Make the datasets that the operations only read."""
+    """Creates the datasets that operations only read."""
     listed = _new_dataset(door, LISTED)
     listed.upload(*map(added, range(1, BULK)))
     changing = _new_dataset(door, CHANGING)
@@ -50,7 +50,7 @@ def prepare(door: Door) -> None:
 
 
 def operations(door: Door, project: str) -> Iterator[Operation]:
-    """The operations, those that write on a dataset of their own in `project`, which is made here."""
+    """Yields the operations. Those that write use a dataset in `project`, which this creates."""
     written = _new_dataset(door, project)
 
     def bulk(number: int) -> range:
@@ -76,17 +76,17 @@ def operations(door: Door, project: str) -> Iterator[Operation]:
 
     yield from _workflows(Dataset(door, LONG_LIVED), project)
     listed, changing = Dataset(door, LISTED), Dataset(door, CHANGING)
-    whole, middle = listed.latest(), changing.latest() // 2
-    yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(listed.frame(frame_id(7), whole)))
+    full, middle = listed.latest(), changing.latest() // 2
+    yield Operation(READ_OF_ONE, 1, SINGLE_TIMES, lambda _: _only(listed.frame(frame_id(7), full)))
     yield Operation(READ_OF_MANY, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), middle)))
     yield Operation(READ_LATEST, 1, SINGLE_TIMES, lambda _: _only(changing.frame(frame_id(0), "LATEST")))
-    yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(whole, BULK), BULK))
+    yield Operation(LIST, BULK, BULK_TIMES, lambda _: _all(listed.frames(full, BULK), BULK))
     yield Operation(HISTORY, 1, BULK_TIMES, lambda _: _all(changing.history(frame_id(0), VERSIONS), VERSIONS))
 
 
 def _workflows(dataset: Dataset, run: str) -> Iterator[Operation]:
-    """What workflows make of a dataset of `FILE` frames and as many versions as it takes; names tell runs apart."""
-    first, last = 2, 2 + CHANGES  # before these it held a single frame
+    """Yields the workflow operations on a dataset of `FILE` frames. `run` keeps the names of several runs apart."""
+    first, last = 2, 2 + CHANGES  # version 1 has a single frame
     yield Operation(ROLL_BACK, CHANGES * BULK, TWICE, lambda time: dataset.roll_back((first, last)[time]))
     yield Operation(CLONE, FILE, TWICE, lambda time: dataset.clone(f"clone-{run}-{time}", last))
     yield Operation(CHECKPOINT, FILE, TWICE, lambda time: dataset.checkpoint(f"{run}-{time}", last))
@@ -99,7 +99,7 @@ def _export(dataset: Dataset, run: str, form: str, time: int) -> None:
 
 
 def _new_dataset(door: Door, project: str) -> Dataset:
-    """A dataset of 16 shards that has learned its schema and holds a frame, as every one does but once in its life."""
+    """Creates a dataset of 16 shards with a schema and one frame, so that one-time costs are not measured."""
     dataset = Dataset(door, project)
     dataset.create(CLASSES)
     dataset.upload(added(0))
@@ -108,7 +108,7 @@ def _new_dataset(door: Door, project: str) -> Dataset:
 
 def _all(items: list[dict[str, object]], expected: int) -> None:
     if len(items) != expected:
-        raise AssertionError(f"{len(items)} items, not {expected}: the figures would be of something else")
+        raise AssertionError(f"{len(items)} items instead of {expected}, so the figures would be wrong")
 
 
 def _only(frame: dict[str, object]) -> None:

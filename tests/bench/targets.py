@@ -1,4 +1,4 @@
-"""What common operations may cost at most."""
+"""The most that common operations may cost."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from tests.bench.scenario import ADD_BULK, ADD_ONE, MODIFY_BULK, MODIFY_ONE, REA
 
 @dataclass(frozen=True)
 class Target:
-    """One figure and the most that it may be."""
+    """A figure and its limit."""
 
     name: str
     measured: float
     most: float
     counted: bool = True
-    """Counted figures are the same in every run, so that a miss is an error. CPU time depends on the machine."""
+    """Whether the figure is counted. Counts are the same in every run, so a miss is an error; CPU time varies."""
 
     @property
     def met(self) -> bool:
@@ -24,7 +24,7 @@ class Target:
 
 
 def targets(lines: Mapping[str, Measured]) -> Iterator[Target]:
-    """All targets, for the measured operations by their names."""
+    """Yields all targets, from the measured operations by name."""
     bulk = lines[ADD_BULK]
     frames = bulk.operation.frames
     yield Target(f"{ADD_BULK}: write units a frame", bulk.total.tally.write_units / frames, 2.4)

@@ -1,4 +1,4 @@
-"""Which of several runs is reported, and when a target is missed."""
+"""Which run is reported, and when a target is missed."""
 
 from collections import Counter
 

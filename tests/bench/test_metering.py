@@ -1,4 +1,4 @@
-"""The meter over moto: what it counts for the requests that the store makes."""
+"""The meter on moto: what it counts for the product's requests."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Dollars by hand-computed examples."""
+"""Prices, by examples computed by hand."""
 
 from collections import Counter
 

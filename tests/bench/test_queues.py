@@ -1,4 +1,4 @@
-"""What the benchmark's queues give out for what is sent to them."""
+"""Which messages the benchmark's queues deliver."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Units by hand-computed examples: what the developer guide says, number by number."""
+"""Request units, by examples computed by hand from the developer guide."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ UNSETTLED = Index(("unsettled", "unsettled_order"), ("deletes",))
 
 
 def _item(size: int, **more: str) -> dict[str, dict[str, Any]]:
-    """An item of exactly that size, beside `more`: PK and SK take 4 bytes, the filler's name 1."""
+    """Returns an item of exactly `size` bytes, besides `more`: PK and SK take 4 bytes, the filler's name 1."""
     return {
         "PK": {"S": ""},
         "SK": {"S": ""},

@@ -1,7 +1,7 @@
-"""What DynamoDB charges, in request units, by the rules of its developer guide. Pure: sizes in, units out.
+"""Computes the request units that DynamoDB charges, by its developer guide. Pure: sizes in, units out.
 
-Items are given as DynamoDB takes them, `{"PK": {"S": "…"}, …}`. The rules are those of "Item sizes and formats", "Read
-and write operations" and "Global secondary indexes". Emulators do not follow them.
+Items are in DynamoDB's JSON, `{"PK": {"S": "…"}, …}`. The rules are in the chapters "Item sizes and formats", "Read and
+write operations" and "Global secondary indexes". Emulators do not follow them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,20 +15,20 @@ Item = Mapping[str, Mapping[str, Any]]
 WRITE_BYTES = 1024
 READ_BYTES = 4096
 CONTAINER_BYTES = 3
-"""Of a list or a map, whatever is in it."""
+"""Bytes of a list or a map itself."""
 ELEMENT_BYTES = 1
-"""Of each element of a list or a map, beside its own size."""
+"""Bytes per element of a list or a map, besides the element's size."""
 STORAGE_BYTES = 100
-"""Of each item that is stored; storage is charged with it, requests are not."""
+"""Bytes per stored item. They count for storage, not for requests."""
 
 
 def item_size(item: Item) -> int:
-    """Bytes of an item: the names of its attributes and their values."""
+    """Returns the bytes of an item: its attributes' names and values."""
     return sum(_text(name) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Mapping[str, Any]) -> int:
-    """Bytes of one value."""
+    """Returns the bytes of a value."""
     ((kind, content),) = value.items()
     match kind:
         case "S":
@@ -47,33 +47,33 @@ def value_size(value: Mapping[str, Any]) -> int:
             sizes = (ELEMENT_BYTES + _text(name) + value_size(element) for name, element in content.items())
             size = CONTAINER_BYTES + sum(sizes)
         case _:
-            raise ValueError(f"{kind} is no type of DynamoDB's")
+            raise ValueError(f"{kind} is not a DynamoDB type")
     return size
 
 
 def write_units(before: Item | None, after: Item | None, *, transactional: bool = False) -> int:
-    """Units of a write that took effect: a unit for each KB of the larger of the two states, two in a transaction."""
+    """Returns the units of a write that took effect: one per KB of the larger state, or two in a transaction."""
     size = max(item_size(state) for state in (before or {}, after or {}))
     return _units(size, WRITE_BYTES) * (2 if transactional else 1)
 
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index: its own keys, and what it projects beside them and the table's."""
+    """A global secondary index: its keys, and the other attributes that it projects besides the table's keys."""
 
     keys: tuple[str, ...]
     includes: tuple[str, ...] = ()
 
     def entry(self, item: Item | None) -> Item | None:
-        """What the index holds of an item; None where the item lacks one of its keys."""
+        """Returns the index entry of an item; None if the item lacks one of the index's keys."""
         if item is None or any(key not in item for key in self.keys):
             return None
         return {name: item[name] for name in ("PK", "SK", *self.keys, *self.includes) if name in item}
 
     def write_units(self, before: Item | None, after: Item | None) -> int:
-        """Units of bringing the index up to date; the index does so after the write, so a transaction doubles nothing.
+        """Returns the units of updating the index. This happens after the write, so a transaction does not double them.
 
-        One write for an entry that comes, goes or changes, two where its keys change, none where it stays as it was.
+        An added, removed or changed entry is one write, changed keys are two, an unchanged entry is none.
         """
         old, new = self.entry(before), self.entry(after)
         if old == new:
@@ -84,12 +84,12 @@ class Index:
 
 
 def get_units(sizes: Iterable[int], *, consistent: bool) -> float:
-    """Units of GetItem and BatchGetItem: every item alone, one that is not there as one of no size."""
+    """Returns the units of GetItem and BatchGetItem. Items count one by one, a missing item as size 0."""
     return sum(_units(size, READ_BYTES) for size in sizes) * _share(consistent)
 
 
 def query_units(sizes: Iterable[int], *, consistent: bool) -> float:
-    """Units of one Query: its items together."""
+    """Returns the units of one Query. Its items count together."""
     return _units(sum(sizes), READ_BYTES) * _share(consistent)
 
 

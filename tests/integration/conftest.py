@@ -1,19 +1,19 @@
-"""A deployment on moto whose queues are drained by hand, with one small dataset."""
+"""A simulated deployment with one small dataset, whose queues each test drains itself."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.simulation.world import World, new_world
-from tests.support.sending import DATASET, PROJECT
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.datasets import datasets, projects
 from tidemark.domain.frames.class_map import ClassInput
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with new_world() as made:
+    with new_world() as world:
         classes = [ClassInput(name="heron"), ClassInput(name="stork")]
-        projects.create_project(made.process(), name=PROJECT, description="", classes=classes, actor="admin")
-        datasets.create_dataset(made.process(), project=PROJECT, name=DATASET, description="", shards=4, actor="admin")
-        yield made
+        projects.create_project(world.process(), name=PROJECT, description="", classes=classes, actor="admin")
+        datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=4, actor="admin")
+        yield world

@@ -1,5 +1,5 @@
-"""`python -m tests.reliability [part …]`: what `make faults` runs. Writes the figures into
-`docs/reliability.md`, and ends with an error where something was found that must not be."""
+"""`python -m tests.reliability [part …]`: what `make faults` runs. Writes the figures into `docs/reliability.md`, and
+exits with an error if there are violations."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-from tests.reliability.report import DOCUMENT, Findings, written
+from tests.reliability.report import DOCUMENT, Findings, insert_tables
 
 PARTS = {
     "faults": "tests.reliability.faults.figures",
@@ -15,26 +15,26 @@ PARTS = {
     "hostile": "tests.reliability.hostile.figures",
     "soak": "tests.reliability.soak.figures",
 }
-"""The parts of the proof, in the order in which they run: each a module with `find() -> Findings`."""
+"""The parts, in the order in which they run. Each is a module with `find() -> Findings`."""
 
 
 def main() -> None:
-    """Run the parts that are asked for, all of them by default."""
+    """Runs the given parts, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them by default")
-    asked = parser.parse_args().parts or list(PARTS)
-    if unknown := [name for name in asked if name not in PARTS]:
-        parser.error(f"no such part: {', '.join(unknown)}")
+    parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)} (default: all)")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := [name for name in parts if name not in PARTS]:
+        parser.error(f"unknown part: {', '.join(unknown)}")
     violations: list[str] = []
-    for name in asked:
+    for name in parts:
         began = time.monotonic()
         find: Callable[[], Findings] = import_module(PARTS[name]).find
-        found = find()
-        DOCUMENT.write_text(written(DOCUMENT.read_text(), found.tables))
-        for table in found.tables:
+        findings = find()
+        DOCUMENT.write_text(insert_tables(DOCUMENT.read_text(), findings.tables))
+        for table in findings.tables:
             print(f"\n{table.text}", flush=True)
-        print(f"\n{name}: {time.monotonic() - began:.0f} s, violations: {len(found.violations)}", flush=True)
-        violations += found.violations
+        print(f"\n{name}: {time.monotonic() - began:.0f} s, violations: {len(findings.violations)}", flush=True)
+        violations += findings.violations
     if violations:
         sys.exit("\n".join(violations))
 

@@ -1,4 +1,4 @@
-"""The figures in `docs/reliability.md`: tables between markers, written by whoever measured them."""
+"""Writes tables of figures into `docs/reliability.md`, between markers."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of figures. `name` is that of its place in the document, between two markers."""
+    """A table of figures. `name` is the name in the document's marker."""
 
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[str | int, ...]]
     note: str = ""
-    """A sentence below it: when it was measured, with what."""
+    """A sentence below the table: when and how it was measured."""
 
     @property
     def text(self) -> str:
-        """The table in Markdown."""
+        """The table as Markdown."""
         lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
         table = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
         return f"{table}\n\n{self.note}".strip()
@@ -27,21 +27,21 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What one part of the proof found."""
+    """The figures and violations of one part."""
 
     tables: list[Table]
     violations: list[str] = field(default_factory=list)
-    """What must not be, each in a line, with what is needed to see it again."""
+    """One line per violation, with the command that reproduces it."""
 
 
-def written(document: str, tables: list[Table]) -> str:
-    """The document with these tables in their places. Raises LookupError for a table that has no place."""
+def insert_tables(document: str, tables: list[Table]) -> str:
+    """Returns the document with these tables between their markers. Raises LookupError if a marker is missing."""
     for table in tables:
-        place = re.compile(rf"(?<=<!-- figures: {re.escape(table.name)} -->\n).*?(?=<!-- end -->)", re.DOTALL)
-        found = place.search(document)
-        if found is None:
-            raise LookupError(f"no place for the figures {table.name!r}")
-        document = f"{document[: found.start()]}{table.text}\n{document[found.end() :]}"
+        marked = re.compile(rf"(?<=<!-- figures: {re.escape(table.name)} -->\n).*?(?=<!-- end -->)", re.DOTALL)
+        match = marked.search(document)
+        if match is None:
+            raise LookupError(f"no marker for the figures {table.name!r}")
+        document = f"{document[: match.start()]}{table.text}\n{document[match.end() :]}"
     return document
 
 

@@ -1,8 +1,9 @@
-"""AWS in this process: clients whose every HTTP request goes through a world.
+"""AWS in this process: boto3 clients whose HTTP requests all go through a world.
 
-moto keeps the table and the objects. Its general way from an HTTP request to its DynamoDB and back takes several times
-what the DynamoDB takes, and it copies the table for every write of a transaction; here requests go to it straight, and
-a transaction keeps what it touches. Queues, bus and workflows are the world's.
+moto stores the table and the objects. Queues, event bus and workflows belong to the world. Two things of moto are too
+slow for thousands of schedules and are replaced: routing an HTTP request takes several times as long as its DynamoDB
+does, so requests call the DynamoDB directly; and a transaction copies the whole table for each write, so here it saves
+only the items that it touches.
 """
 
 import copy
@@ -35,54 +36,54 @@ from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
 DATA = READS | {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
-OURS = frozenset({"sqs", "events", "stepfunctions"})
+WORLD_SERVICES = frozenset({"sqs", "events", "stepfunctions"})
 NAMES = {"eventbridge": "events", "sfn": "stepfunctions"}
-"""Services that the clients' events name otherwise than boto3 does."""
+"""Services whose name in botocore's events is not their name in boto3."""
 UNSIGNED_CONFIG = CLIENT_CONFIG.merge(Config(signature_version=UNSIGNED))
 
 
-class Served(Protocol):
-    """The world that requests go to."""
+class RequestHandler(Protocol):
+    """The world that handles requests."""
 
     writes: int
-    told: Callable[[str], None]
+    on_request: Callable[[str], None]
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer of a queue, the bus or a workflow."""
+        """Returns the response of a queue, the event bus or a workflow."""
 
-    def perform(self, operation: str, body: dict[str, Any], ask: "Callable[[], AWSResponse]") -> AWSResponse:
-        """The answer of the table, which `ask` asks."""
+    def perform(self, operation: str, body: dict[str, Any], send: "Callable[[], AWSResponse]") -> AWSResponse:
+        """Returns the response of the table. `send` sends the request to moto."""
 
 
 class Clients:
-    """boto3 clients are slow to make, so all worlds share them; their hooks serve the world of the moment."""
+    """The boto3 clients that all worlds share, since clients are slow to create. Their hooks call the current world."""
 
     def __init__(self) -> None:
         mock = mock_aws()
         mock.start()
         session = boto3.Session(region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
-        self.world: Served | None = None
+        self.world: RequestHandler | None = None
         self.dynamodb = session.client("dynamodb", config=UNSIGNED_CONFIG)
         self.s3 = session.client("s3", config=S3_CONFIG)
         self.sqs = session.client("sqs", config=UNSIGNED_CONFIG)
         self.events = session.client("events", config=UNSIGNED_CONFIG)
         self.states = session.client("stepfunctions", config=UNSIGNED_CONFIG)
         for client in (self.dynamodb, self.s3, self.sqs, self.events, self.states):
-            # moto hears of a request from the world, or not at all.
+            # moto receives a request only from the world.
             hooks: Any = client.meta.events
             hooks.unregister("before-send", botocore_stubber)
             hooks.register("before-send", self._send)
-        # A process has a bucket of retries that these few faults never empty; and nobody waits.
+        # Never exhaust botocore's retry quota, which all invocations of this process would share, and never sleep.
         patch.object(RetryQuota, "acquire", lambda _quota, _amount: True).start()
         patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None)).start()
-        patch.object(models, "copy", SimpleNamespace(deepcopy=_copied)).start()
+        patch.object(models, "copy", SimpleNamespace(deepcopy=_copy_unless_table)).start()
         patch.object(models.DynamoDBBackend, "transact_write_items", _transact).start()
-        _hasten()
+        _speed_up()
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
         service, operation = event_name.split(".")[1:]
         if self.world is None:
-            return _general(request)
+            return _send_to_moto(request)
         invocation = current()
         call = f"{NAMES.get(service, service)}.{operation}"
         if invocation is None:
@@ -93,115 +94,115 @@ class Clients:
         service, operation = call.split(".")
         world = self.world
         assert world is not None
-        world.told(call)
+        world.on_request(call)
         if operation not in READS:
             world.writes += 1
-        if service in OURS:
-            return answer(request, world.intercept(operation, body_of(request)))
+        if service in WORLD_SERVICES:
+            return json_response(request, world.intercept(operation, body_of(request)))
         if service != "dynamodb" or operation not in DATA:
-            return _general(request)
+            return _send_to_moto(request)
         body = body_of(request)
-        return world.perform(operation, body, lambda: _straight(operation, request, body))
+        return world.perform(operation, body, lambda: _call_dynamodb(operation, request, body))
 
 
 def response(url: str, status: int, body: str | bytes, headers: Mapping[str, str] | None = None) -> AWSResponse:
-    """An answer as the HTTP client gives it to the AWS client."""
-    given: Any = headers or {}
+    """Returns a response as the HTTP client hands it to the AWS client."""
+    response_headers: Any = headers or {}
     raw: Any = MockRawResponse(body)
-    return AWSResponse(url, status, given, raw)
+    return AWSResponse(url, status, response_headers, raw)
 
 
 def body_of(request: AWSPreparedRequest) -> dict[str, Any]:
-    """What a request in JSON asks for."""
+    """Returns the parsed body of a JSON request."""
     text: Any = request.body
-    asked: dict[str, Any] = json.loads(text)
-    return asked
+    body: dict[str, Any] = json.loads(text)
+    return body
 
 
-def answer(request: AWSPreparedRequest, body: Any, status: int = 200) -> AWSResponse:
-    """An answer of a service that speaks JSON."""
+def json_response(request: AWSPreparedRequest, body: Any, status: int = 200) -> AWSResponse:
+    """Returns a JSON response to a request."""
     return response(request.url, status, json.dumps(body))
 
 
-def _general(request: AWSPreparedRequest) -> AWSResponse:
-    answered = botocore_stubber("before-send", request)
-    assert answered is not None, f"no part of this world: {request.url}"
-    return answered
+def _send_to_moto(request: AWSPreparedRequest) -> AWSResponse:
+    moto_response = botocore_stubber("before-send", request)
+    assert moto_response is not None, f"the world does not simulate {request.url}"
+    return moto_response
 
 
-def _straight(operation: str, request: AWSPreparedRequest, body: dict[str, Any]) -> AWSResponse:
-    """What moto's DynamoDB answers."""
+def _call_dynamodb(operation: str, request: AWSPreparedRequest, body: dict[str, Any]) -> AWSResponse:
+    """Returns the response of moto's DynamoDB, without moto's routing."""
     handler = DynamoHandler()
     handler.body, handler.region, handler.current_account = body, REGION, DEFAULT_ACCOUNT_ID
     try:
-        answered = getattr(handler, camelcase_to_underscores(operation))()
+        result = getattr(handler, camelcase_to_underscores(operation))().result
     except JsonRESTError as error:
         return response(request.url, error.code, error.get_body())
-    return answer(request, answered.result)
+    return json_response(request, result)
 
 
-_transact_slowly = models.DynamoDBBackend.transact_write_items
+_moto_transact = models.DynamoDBBackend.transact_write_items
 
 
 def _transact(backend: models.DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """moto's transaction, with what it touches put back where it fails."""
-    touched = {}
+    """Runs a transaction in moto. If it fails, puts back only the items that it touched."""
+    saved = {}
     for item in transact_items:
         (write,) = item.values()
         key = write.get("Key") or write["Item"]
         place = write["TableName"], key["PK"]["S"], key["SK"]["S"]
-        touched[place] = item_at(backend, *place)
+        saved[place] = item_at(backend, *place)
     try:
-        _transact_slowly(backend, transact_items)
+        _moto_transact(backend, transact_items)
     except Exception:
-        for place, before in touched.items():
-            put_at(backend, *place, before)
+        for place, item in saved.items():
+            put_at(backend, *place, item)
         raise
 
 
-def _hasten() -> None:
-    """Spare what is computed for every request and every comparison of keys, and is the same each time."""
-    equal, before, hashed = DynamoType.__eq__, DynamoType.__lt__, DynamoType.__hash__
-    sized = LimitedSizeDict.__setitem__
+def _speed_up() -> None:
+    """Skips work that moto and botocore repeat for every request or key comparison, with the same result."""
+    moto_eq, moto_lt, moto_hash = DynamoType.__eq__, DynamoType.__lt__, DynamoType.__hash__
+    moto_setitem = LimitedSizeDict.__setitem__
 
-    def is_equal(one: DynamoType, other: DynamoType) -> bool:
-        return bool(one.value == other.value) if one.type == other.type == "S" else equal(one, other)
+    def is_equal(left: DynamoType, right: DynamoType) -> bool:
+        return bool(left.value == right.value) if left.type == right.type == "S" else moto_eq(left, right)
 
-    def is_before(one: DynamoType, other: DynamoType) -> bool:
-        return bool(one.value < other.value) if one.type == other.type == "S" else before(one, other)
+    def is_less(left: DynamoType, right: DynamoType) -> bool:
+        return bool(left.value < right.value) if left.type == right.type == "S" else moto_lt(left, right)
 
-    def hash_of(one: DynamoType) -> int:
-        return hash(one.value) if one.type == "S" else hashed(one)
+    def hash_of(value: DynamoType) -> int:
+        return hash(value.value) if value.type == "S" else moto_hash(value)
 
     def put(items: LimitedSizeDict, name: str, value: Any) -> None:
         is_small = isinstance(value, DynamoType) and value.type in {"S", "N", "BOOL"} and len(str(value.value)) < 1000
-        (dict.__setitem__ if is_small else sized)(items, name, value)
+        (dict.__setitem__ if is_small else moto_setitem)(items, name, value)
 
     patch.object(DynamoType, "__eq__", is_equal).start()
-    patch.object(DynamoType, "__lt__", is_before).start()
+    patch.object(DynamoType, "__lt__", is_less).start()
     patch.object(DynamoType, "__hash__", hash_of).start()
     patch.object(LimitedSizeDict, "__setitem__", put).start()
     patch.object(UserAgentString, "to_string", lambda _: "tidemark").start()
 
 
 def forget_tables() -> None:
-    """Free what deleted tables held: moto keeps it, and each collection of garbage would look at all of it."""
+    """Frees the items of deleted tables. moto keeps them, and each garbage collection would scan all of them."""
     kinds: tuple[Any, ...] = (Table, Item)
     for kind in kinds:
         kind.instances_tracked.clear()
 
 
-def _copied(value: Any) -> Any:
+def _copy_unless_table(value: Any) -> Any:
     return value if isinstance(value, Table) else copy.deepcopy(value)
 
 
 def item_at(backend: models.DynamoDBBackend, table: str, pk: str, sk: str) -> Any:
-    """A copy of the item of a table, as moto keeps it, or None."""
+    """Returns a copy of an item of a table, as moto stores it; None if there is no such item."""
     return copy.deepcopy(backend.tables[table].items.get(_key(pk), {}).get(_key(sk)))
 
 
 def put_at(backend: models.DynamoDBBackend, table: str, pk: str, sk: str, item: Any) -> None:
-    """Make an item what it was; None is that it is not there."""
+    """Stores an item as `item_at` returned it. None deletes it."""
     partition: Any = backend.tables[table].items[_key(pk)]
     if item is None:
         partition.pop(_key(sk), None)
@@ -217,7 +218,7 @@ _clients: list[Clients] = []
 
 
 def clients() -> Clients:
-    """The clients of this process."""
+    """Returns the clients of this process, created on first use."""
     if not _clients:
         _clients.append(Clients())
     return _clients[0]

@@ -1,9 +1,9 @@
-"""A world whose messages, steps of workflows and requests go through the functions as they are deployed.
+"""A world whose messages, workflow steps and API requests go through the functions' handlers, as deployed.
 
-Each invocation is a process of its own: what a function keeps in its module is the invocation's that runs.
+Each invocation stands for a process of its own: state that a function keeps in its module belongs to the invocation
+that runs.
 """
 
-import base64
 import datetime as dt
 import logging
 import os
@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-# Powertools and the functions' backends read these when the handlers' modules are loaded.
+# Powertools and the functions read these when the handler modules are imported.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 os.environ.setdefault("TIDEMARK_TABLE", "none")
@@ -28,7 +28,7 @@ from aws_lambda_powertools.utilities.idempotency.persistence import base, datare
 
 from tidemark.aws.backend import Backend
 
-with patch.object(Backend, "from_environment", lambda: None):  # each invocation brings its own
+with patch.object(Backend, "from_environment", lambda: None):  # each invocation has its own
     from functions.api import handler as api
     from functions.api.http import deployment as api_deployment
     from functions.api.http import idempotency, problem, throttle
@@ -39,7 +39,7 @@ with patch.object(Backend, "from_environment", lambda: None):  # each invocation
     from functions.purge import handler as purge
     from functions.transfer import handler as transfer
 
-from tests.simulation.gateway import Answer, Client
+from tests.simulation.gateway import Answer, Client, answer_of
 from tests.simulation.invocation import Invocation, Trouble, current
 from tests.simulation.queues import Message, Queue
 from tests.simulation.world import Execution, World, world_of
@@ -47,21 +47,21 @@ from tidemark.domain.intake_tasks import IntakeTask
 
 WORKERS = (apply, publish, dead_letter, intake, transfer, purge)
 SECONDS = {apply: 90, publish: 30, dead_letter: 30, intake: 300, transfer: 300, purge: 300, api: 28}
-"""How long Lambda lets a function run, as `infra` says."""
+"""The timeout of each function, as set in `infra`."""
 WRITER = Client()
 
 
-class Present:
-    """The deployment as the process that runs sees it."""
+class CurrentBackend:
+    """Stands for the backend of the invocation that runs."""
 
     def __getattr__(self, name: str) -> Any:
         invocation = current()
-        assert invocation is not None, "a function runs in an invocation"
+        assert invocation is not None, "functions run only in an invocation"
         return getattr(invocation.backend, name)
 
 
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """The Lambda context of an invocation."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "function"
 
@@ -70,29 +70,30 @@ class Context:
 
 
 class Deployment(World):
-    """A world that calls the functions."""
+    """A world that calls the functions' handlers."""
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
         self.offset = timedelta()
-        """By how much the clock of the next process is off."""
+        """How far the clock of the next process is off."""
         self.trouble: Trouble | None = None
-        """What the requests of the next process meet."""
+        """Faults in the requests of the next process."""
 
     def invoke(
-        self, name: str, function: ModuleType, event: Any, steps: int | None = None, done: Any = lambda answer: answer
+        self, name: str, function: ModuleType, event: Any, steps: int | None = None, done: Any = lambda result: result
     ) -> Invocation:
-        """Call a function; `done` makes of its answer what is to be done about it, and its result.
+        """Starts a function. `done` handles its return value and returns the invocation's result.
 
-        It has time for so many `steps`, as it asks for it, or for what Lambda gives it.
+        The function reads its remaining time to decide whether to go on. It has time for `steps` steps; None is until
+        its Lambda timeout.
         """
-        left = iter(range((steps or 1) - 1))
+        remaining_steps = iter(range((steps or 1) - 1))
         backend = self.process(self.offset)
         ends = self.now + timedelta(seconds=SECONDS[function])
 
         def remaining() -> int:
             if steps is not None:
-                return 300_000 if next(left, None) is not None else 0
+                return 300_000 if next(remaining_steps, None) is not None else 0
             return max(0, int((ends - self.now) / timedelta(milliseconds=1)))
 
         return Invocation(
@@ -105,9 +106,9 @@ class Deployment(World):
     def deliver(
         self, name: str, function: ModuleType, messages: Sequence[Message], delete: Callable[[Message], Any]
     ) -> Invocation:
-        """Deliver a batch of messages of a FIFO queue to a function, and delete those that it does not report.
+        """Delivers a batch of a FIFO queue to a function and deletes the messages that it does not report as failed.
 
-        Its error is that of the first message which was reported.
+        The invocation's error is that of the first failed message.
         """
 
         def settle(answer: dict[str, Any]) -> None:
@@ -120,15 +121,15 @@ class Deployment(World):
         return self.invoke(name, function, {"Records": [_record(message) for message in messages]}, done=settle)
 
     def receive(self, queue: Queue, groups: Sequence[str], limit: int) -> Invocation | None:
-        """Deliver what these groups of a queue have next; what was received too often is set aside.
+        """Delivers the next messages of these groups of a queue. Messages received too often become dead letters.
 
-        A message is deleted only as long as it was not given to another invocation.
+        A message is deleted only if it was not delivered to another invocation meanwhile.
         """
         function = apply if queue is self.windows else publish
         received: list[Message] = []
         for group in groups:
-            taken, spent = queue.receive(group, limit, self.now)
-            received += taken
+            messages, spent = queue.receive(group, limit, self.now)
+            received += messages
             if queue is self.windows:
                 self.dead += spent
         if not received:
@@ -140,7 +141,7 @@ class Deployment(World):
         )
 
     def start_task(self, task: IntakeTask, steps: int | None = 1000) -> Invocation:
-        """Deliver an order to intake, which has time for so many stretches or parts of what it asks."""
+        """Delivers a task to intake, which has time for `steps` chunks of work; None is until its timeout."""
         body = task.model_dump_json()
         record = {"messageId": "order", "receiptHandle": "order", "body": body, "eventSource": "aws:sqs"}
 
@@ -152,86 +153,84 @@ class Deployment(World):
         return self.invoke(f"order {body}", intake, {"Records": [record]}, steps, delete)
 
     def redeliver(self, message: Message) -> Invocation:
-        """Deliver a window that was taken from the queue before, whether or not it is still waiting."""
+        """Delivers a window that was received before, whether or not it is still queued."""
         message.receives += 1
         return self.deliver(f"apply {message.deduplication_id}", apply, [message], self.windows.delete)
 
     def republish(self, messages: list[Message]) -> Invocation:
-        """Deliver news, whether or not they are still waiting."""
-        name = f"publish {[one.deduplication_id for one in messages]}"
+        """Delivers publish messages, whether or not they are still queued."""
+        name = f"publish {[message.deduplication_id for message in messages]}"
         return self.deliver(name, publish, messages, self.settled.delete)
 
     def start_give_up(self, message: Message) -> Invocation:
-        """Deliver a dead letter."""
+        """Delivers a dead letter."""
         return self.start_giving_up([message])
 
     def start_giving_up(self, messages: Sequence[Message]) -> Invocation:
-        """Deliver a batch of dead letters."""
+        """Delivers a batch of dead letters."""
 
         def delete(message: Message) -> None:
             if message in self.dead:
                 self.dead.remove(message)
 
-        return self.deliver(f"give up {[_id(one) for one in messages]}", dead_letter, messages, delete)
+        return self.deliver(f"give up {[_id(message) for message in messages]}", dead_letter, messages, delete)
 
     def start_step(self, execution: Execution, shard: int | None, pages: int | None = 1000) -> Invocation:
-        """Call the function of a transfer for a shard, in which it has time for so many pages, or to finish it."""
+        """Calls the transfer function for a shard, with time for `pages` pages, or, without a shard, to finish."""
 
-        def told(answer: dict[str, Any]) -> bool:
+        def record(result: dict[str, Any]) -> bool:
             if shard is None:
                 self.ended.add(execution.name)
-            elif answer["done"]:
+            elif result["done"]:
                 self.read[execution.name].add(shard)
-            return bool(answer["done"])
+            return bool(result["done"])
 
-        return self.invoke(f"{execution.name} shard {shard}", transfer, _step(execution, shard), pages, told)
+        return self.invoke(f"{execution.name} shard {shard}", transfer, _step(execution, shard), pages, record)
 
     def start_failure(self, execution: Execution) -> Invocation:
-        """Tell the function of a transfer that a step has failed for good."""
+        """Calls the transfer function to record that a step has failed for good."""
         event = {"step": "fail", "work": execution.input["work"], "failure": {"Error": "Lambda", "Cause": "Timeout"}}
 
-        def told(_: Any) -> None:
+        def record(_: Any) -> None:
             self.ended.add(execution.name)
 
-        return self.invoke(f"{execution.name} fails", transfer, event, done=told)
+        return self.invoke(f"{execution.name} fails", transfer, event, done=record)
 
     def start_purge_step(self, execution: Execution, shard: int | None, pages: int = 1000) -> Invocation:
-        """Call the function of a purge for a shard, or to finish, with time for so many pages."""
+        """Calls the purge function for a shard, or, without a shard, to finish, with time for `pages` pages."""
         name = f"{execution.name} shard {shard}"
-        return self.invoke(name, purge, _step(execution, shard), pages, lambda answer: bool(answer["done"]))
+        return self.invoke(name, purge, _step(execution, shard), pages, lambda result: bool(result["done"]))
 
     def start_client(self, name: str, operation: "Callable[[Caller], Any]") -> Invocation:
-        """Somebody calls the API, once or several times."""
+        """Starts a client, which calls the API once or several times."""
         caller = Caller(self, self.offset)
         return Invocation(
-            name, lambda: operation(caller), backend=caller.process(), trouble=self.trouble, keep=_keep_request
+            name, lambda: operation(caller), backend=caller.process(), trouble=self.trouble, save=_save_request
         )
 
 
 class Caller:
-    """A client of the API, each of whose requests another process answers."""
+    """An API client. Each of its requests is handled by a process of its own."""
 
     def __init__(self, world: Deployment, offset: timedelta) -> None:
         self._world = world
         self._offset = offset
 
     def process(self) -> Backend:
-        """The process that answers its next request."""
+        """Returns the backend of the process that handles the next request."""
         return self._world.process(self._offset)
 
     def send(self, method: str, path: str, body: bytes | None = b"{}", **headers: str) -> Answer:
-        """Send a request; answers what comes back."""
+        """Sends a request and returns the response."""
         invocation = current()
         assert invocation is not None
         invocation.backend = self.process()
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        event = WRITER.event(method, path, body, {"content-type": "application/json"} | given)
-        answer = api.handler(event, Context(lambda: SECONDS[api] * 1000))
-        text = base64.b64decode(answer["body"]).decode() if answer["isBase64Encoded"] else answer["body"]
-        return Answer(answer["statusCode"], dict(answer.get("headers", {})), text)
+        named_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = WRITER.event(method, path, body, {"content-type": "application/json"} | named_headers)
+        return answer_of(api.handler(event, Context(lambda: SECONDS[api] * 1000)))
 
     def put(self, key: str, body: bytes) -> None:
-        """Put a file to the URL that the API has signed for it."""
+        """Uploads a file to the URL that the API signed for it."""
         backend = self.process()
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=body)
 
@@ -260,84 +259,87 @@ def _step(execution: Execution, shard: int | None) -> dict[str, Any]:
 
 
 def _raise_caught(failed: Any) -> None:
-    """Let an invocation end as the first of its messages that came to nothing."""
+    """Raises the error of the first failed message, so that the invocation ends with it."""
     invocation = current()
     if failed and invocation is not None:
-        assert invocation.caught, "messages are reported that nothing has happened to"
+        assert invocation.caught, "a message was reported as failed without an error"
         raise invocation.caught[0]
 
 
-def _keep_request() -> Callable[[], None]:
-    """What the API keeps of the request that it answers: a process answers one at a time, this one several."""
-    present = {name: vars(BaseRouter).get(name) for name in ("current_event", "lambda_context")}
-    kept = present, dict(api.app.context)
+def _save_request() -> Callable[[], None]:
+    """Saves what the API stores globally about its request, and returns a function that puts it back.
+
+    A Lambda process handles one request at a time; this process interleaves several.
+    """
+    attributes = {name: vars(BaseRouter).get(name) for name in ("current_event", "lambda_context")}
+    context = dict(api.app.context)
 
     def put_back() -> None:
-        for name, value in kept[0].items():
+        for name, value in attributes.items():
             setattr(BaseRouter, name, value)
         api.app.context.clear()
-        api.app.context.update(kept[1])
+        api.app.context.update(context)
 
     return put_back
 
 
 @contextmanager
 def new_deployment() -> Iterator[Deployment]:
-    """A world that calls the functions, with an empty table and an empty bucket."""
+    """Yields a world that calls the functions' handlers, with an empty table and an empty bucket."""
     with world_of(Deployment) as world, ExitStack() as stack:
-        present: Any = Present()
+        present: Any = CurrentBackend()
         for module in WORKERS:
             stack.enter_context(patch.object(module, "backend", present))
         stack.enter_context(patch.object(Backend, "from_environment", lambda: present))
-        _quieten(stack)
-        _remember_answers(stack, world)
-        _count_requests(stack, world, present)
-        for remembered in (api_deployment.backend, idempotency._idempotent_write, idempotency._config):
-            remembered.cache_clear()
-            stack.callback(remembered.cache_clear)
+        _silence(stack)
+        _store_responses(stack, world)
+        _install_throttle(stack, world, present)
+        for cached in (api_deployment.backend, idempotency._idempotent_write, idempotency._config):
+            cached.cache_clear()
+            stack.callback(cached.cache_clear)
         yield world
 
 
-def _quieten(stack: ExitStack) -> None:
-    """No logs and no metrics; what a function catches is kept, for whoever asks why a message came back."""
+def _silence(stack: ExitStack) -> None:
+    """Turns off logs and metrics, and records the errors that handlers catch, to explain failed messages."""
     logging.disable(logging.CRITICAL)
     stack.callback(logging.disable, logging.NOTSET)
     for name in ("add_metric", "flush_metrics"):
         stack.enter_context(patch.object(AmazonCloudWatchEMFProvider, name, lambda *_, **__: None))
     failure = BasePartialBatchProcessor.failure_handler
 
-    def caught(processor: Any, record: Any, exception: Any) -> Any:
-        _caught(exception[1])
+    def record_failure(processor: Any, record: Any, exception: Any) -> Any:
+        _record_error(exception[1])
         return failure(processor, record, exception)
 
-    stack.enter_context(patch.object(BasePartialBatchProcessor, "failure_handler", caught))
-    log = publish._publish
+    stack.enter_context(patch.object(BasePartialBatchProcessor, "failure_handler", record_failure))
+    publish_group = publish._publish
 
-    def published(uid: str, bodies: Any) -> None:
+    def record_error(uid: str, bodies: Any) -> None:
         try:
-            log(uid, bodies)
+            publish_group(uid, bodies)
         except Exception as error:
-            _caught(error)
+            _record_error(error)
             raise
 
-    stack.enter_context(patch.object(publish, "_publish", published))
-    passes = problem.is_transient
+    stack.enter_context(patch.object(publish, "_publish", record_error))
+    original = problem.is_transient
 
     def is_transient(error: Exception) -> bool:
-        _caught(error)
-        return passes(error)
+        _record_error(error)
+        return original(error)
 
     stack.enter_context(patch.object(problem, "is_transient", is_transient))
 
 
-def _caught(error: BaseException) -> None:
+def _record_error(error: BaseException) -> None:
     invocation = current()
     assert invocation is not None
     invocation.caught.append(error)
 
 
-def _remember_answers(stack: ExitStack, world: Deployment) -> None:
-    """The table of answers to small writes, by the world's clock."""
+def _store_responses(stack: ExitStack, world: Deployment) -> None:
+    """Creates the idempotency table for small writes and makes Powertools use the world's clock."""
     client, table = world.process().dynamodb, f"answers-{world.process().table}"
     client.create_table(
         TableName=table,
@@ -358,11 +360,11 @@ def _remember_answers(stack: ExitStack, world: Deployment) -> None:
         stack.enter_context(patch.object(module, "dt", clock, create=True))
 
 
-def _count_requests(stack: ExitStack, world: Deployment, present: Any) -> None:
-    """The throttle, with the world's own client and clock; it lasts as long as the world."""
+def _install_throttle(stack: ExitStack, world: Deployment, present: Any) -> None:
+    """Installs a throttle with the world's client and clock. It lives as long as the world."""
 
     def now() -> dt.datetime:
-        return present.clock()  # type: ignore[no-any-return]  # that of the invocation that runs then
+        return present.clock()  # type: ignore[no-any-return]  # the clock of the invocation that runs then
 
-    counted = throttle.Throttle(world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], now)
-    stack.enter_context(patch.object(throttle, "throttle", lambda: counted))
+    world_throttle = throttle.Throttle(world.process().dynamodb, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], now)
+    stack.enter_context(patch.object(throttle, "throttle", lambda: world_throttle))

@@ -1,7 +1,7 @@
-"""What AWS's DynamoDB does and moto's does not: transactions that are told apart by their tokens, and reads that lag.
+"""What AWS's DynamoDB does and moto's does not: idempotent transactions and eventually consistent reads.
 
-A read that does not ask for consistency, or that is of an index, may miss the latest writes; here it misses as many as
-the schedule says.
+An eventually consistent read, or any read of an index, may miss the latest writes. Here it misses as many as the
+schedule decides.
 """
 
 import json
@@ -16,9 +16,9 @@ from moto.dynamodb.models import dynamodb_backends
 from tests.simulation.aws import item_at, put_at, response
 from tests.simulation.resources import REGION
 
-TOKEN_LASTS = timedelta(minutes=10)
-REMEMBERED = 8
-"""Writes that a read may miss, at most."""
+TOKEN_LIFETIME = timedelta(minutes=10)
+MAX_MISSED_WRITES = 8
+"""Most writes that a read may miss."""
 
 Place = tuple[str, str]
 """Partition and sort key."""
@@ -29,42 +29,42 @@ class _Write(NamedTuple):
 
 
 class Tables:
-    """The table of a world: how it answers what moto would answer otherwise."""
+    """The table of a world. Handles the requests that moto handles differently from AWS."""
 
     def __init__(self, table: str) -> None:
         self.lag: Callable[[], int] = lambda: 0
-        """How many writes the next read that may lag misses."""
+        """Returns how many writes the next eventually consistent read misses."""
         self.eventually = False
-        """Whether reads are taken for such that do not ask for consistency."""
+        """Whether every read counts as eventually consistent."""
         self._table = table
         self._writes: list[_Write] = []
         self._tokens: dict[str, tuple[datetime, Any]] = {}
 
     def perform(
-        self, operation: str, body: dict[str, Any], ask: Callable[[], AWSResponse], now: datetime
+        self, operation: str, body: dict[str, Any], send: Callable[[], AWSResponse], now: datetime
     ) -> AWSResponse:
-        """What the table answers to a request; `ask` asks moto."""
+        """Returns the table's response to a request. `send` sends the request to moto."""
         if operation in {"GetItem", "Query", "BatchGetItem"}:
             missed = self.lag() if self._may_lag(body) else 0
-            return self._as_before(missed, ask) if missed else ask()
+            return self._as_before(missed, send) if missed else send()
         token = body.get("ClientRequestToken") if operation == "TransactWriteItems" else None
-        if token in self._tokens and now < self._tokens[token][0] + TOKEN_LASTS:
+        if token in self._tokens and now < self._tokens[token][0] + TOKEN_LIFETIME:
             return _repeated(self._tokens[token][1] == body["TransactItems"])
         before = {place: self._item(place) for place in self._touched(operation, body)}
-        answer = ask()
-        if answer.status_code == 200 and before:
-            self._writes = [*self._writes[1 - REMEMBERED :], _Write(before)]
+        result = send()
+        if result.status_code == 200 and before:
+            self._writes = [*self._writes[1 - MAX_MISSED_WRITES :], _Write(before)]
             if token is not None:
                 self._tokens[token] = now, body["TransactItems"]
-        return answer
+        return result
 
     def _may_lag(self, body: dict[str, Any]) -> bool:
         if self.eventually or "IndexName" in body:
             return True
-        asked = body if "Key" in body or "KeyConditionExpression" in body else body["RequestItems"].get(self._table, {})
-        return not asked.get("ConsistentRead") and body.get("TableName", self._table) == self._table
+        read = body if "Key" in body or "KeyConditionExpression" in body else body["RequestItems"].get(self._table, {})
+        return not read.get("ConsistentRead") and body.get("TableName", self._table) == self._table
 
-    def _as_before(self, missed: int, ask: Callable[[], AWSResponse]) -> AWSResponse:
+    def _as_before(self, missed: int, send: Callable[[], AWSResponse]) -> AWSResponse:
         before: dict[Place, Any] = {}
         for write in reversed(self._writes[-missed:]):
             before |= write.before
@@ -72,7 +72,7 @@ class Tables:
         for place, item in before.items():
             self._put(place, item)
         try:
-            return ask()
+            return send()
         finally:
             for place, item in now.items():
                 self._put(place, item)
@@ -100,5 +100,5 @@ class Tables:
 def _repeated(same: bool) -> AWSResponse:
     if same:
         return response("", 200, "{}")
-    told = {"__type": "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"}
-    return response("", 400, json.dumps(told))
+    error = {"__type": "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"}
+    return response("", 400, json.dumps(error))

@@ -1,7 +1,7 @@
-"""Invocations: operations that stop before every request to AWS until they are told to go on.
+"""Invocations: operations that pause before each request to AWS until a test lets them go on.
 
-Each runs in a thread of its own, of which exactly one runs at any time. A request that the client repeats by itself is
-one more.
+Each invocation has a thread of its own, and exactly one thread runs at any time. A retry by the AWS client counts as a
+request.
 """
 
 import threading
@@ -10,31 +10,31 @@ from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-PATIENCE = 60
-"""Seconds that a thread may take from one request to the next before the test is given up."""
+STALL_TIMEOUT = 60
+"""Seconds that an invocation may take between two requests before the test fails."""
 
 
 class Crash(BaseException):
-    """The process dies here. Not an Exception, so that nothing in the product can catch it."""
+    """Ends an invocation as the death of its process would. Not an Exception, so that no product code catches it."""
 
 
 Perform = Callable[[AWSPreparedRequest], AWSResponse]
-"""Has AWS do what a request asks for; answers what AWS answers."""
+"""Sends a request to AWS and returns the response."""
 
 
 class Trouble(Protocol):
-    """What may happen to a request on its way and back."""
+    """Decides what happens to a request and its response on the way."""
 
     def meet(self, call: str, request: AWSPreparedRequest, perform: Perform) -> AWSResponse:
-        """The answer to a request; raises what the HTTP client raises where there is none."""
+        """Returns the response to a request. Raises what the HTTP client raises if there is no response."""
 
 
 class Invocation:
-    """An operation that stops before each of its requests to AWS."""
+    """An operation that pauses before each of its requests to AWS."""
 
     current = threading.local()
     started = 0
-    """How many have been started; a schedule counts them from 0 on."""
+    """Number of invocations so far. A schedule starts counting at 0."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Invocation:
         *,
         backend: Any = None,
         trouble: Trouble | None = None,
-        keep: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        save: Callable[[], Callable[[], None]] = lambda: lambda: None,
     ) -> None:
         self.name = name
         self.number = Invocation.started
@@ -53,15 +53,15 @@ class Invocation:
         self.finished = False
         self.calls: list[str] = []
         self.backend = backend
-        """The deployment as this process sees it, for functions that keep theirs in a module."""
+        """The backend of this process, for functions that keep theirs in a module."""
         self.caught: list[BaseException] = []
-        """What a function has caught and reported, message by message."""
+        """Errors that a function caught and reported, message by message."""
         self.ids = 0
-        """Ids that it has made."""
-        self.keep = keep
-        """Keeps what the process has in its modules, where others run before it goes on; answers how to put it back."""
+        """Number of random ids that the operation generated."""
+        self.save = save
+        """Saves the module state of the process before other invocations run, and returns a function to put it back."""
         self.trouble = trouble
-        """What its requests meet."""
+        """Faults in its requests."""
         self._operation = operation
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
@@ -71,31 +71,38 @@ class Invocation:
         self._await()
 
     def step(self) -> None:
-        """Let the next request through and stop before the one after it, or at the end."""
+        """Lets the next request through and pauses before the one after it, or ends."""
         self._go.release()
         self._await()
 
+    def run_to(self, call: str) -> "Invocation":
+        """Lets requests through until the invocation pauses before this AWS call. Fails if it ends before."""
+        while self.calls[-1:] != [call]:
+            assert not self.finished, f"{self.name} never calls {call}"
+            self.step()
+        return self
+
     def run(self) -> "Invocation":
-        """Let all requests through, to the end."""
+        """Lets all requests through until the operation ends."""
         while not self.finished:
             self.step()
         return self
 
     def crash(self, *, after: bool) -> None:
-        """Die before the next request, or right after it took effect."""
+        """Crashes before the next request, or right after it took effect."""
         self._crash_before, self._crash_after = not after, after
         while not self.finished:
             self.step()
 
     @property
     def crashed(self) -> bool:
-        """Whether it died rather than answered or raised."""
+        """Whether the operation crashed, rather than returned or raised."""
         return isinstance(self.error, Crash)
 
     def request(self, call: str, request: AWSPreparedRequest, perform: Perform) -> AWSResponse:
-        """Called in the thread, for each request to AWS."""
+        """Sends a request to AWS, once a test lets it through. Called in the invocation's thread."""
         self.calls.append(call)
-        put_back = self.keep()
+        put_back = self.save()
         self._stopped.release()
         self._go.acquire()
         put_back()
@@ -111,17 +118,17 @@ class Invocation:
         Invocation.current.value = self
         try:
             self.result = self._operation()
-        except (Exception, Crash) as error:  # noqa: BLE001 - kept for whoever scheduled it
+        except (Exception, Crash) as error:  # noqa: BLE001 - the test decides which errors are expected
             self.error = error
         self.finished = True
         self._stopped.release()
 
     def _await(self) -> None:
-        if not self._stopped.acquire(timeout=PATIENCE):
-            raise TimeoutError(f"{self.name} stopped neither at an AWS call nor at its end: {self.calls}")
+        if not self._stopped.acquire(timeout=STALL_TIMEOUT):
+            raise TimeoutError(f"{self.name} neither made an AWS call nor ended in time: {self.calls}")
 
 
 def current() -> Invocation | None:
-    """The invocation that this thread runs, if it runs one."""
-    found: Invocation | None = getattr(Invocation.current, "value", None)
-    return found
+    """Returns the invocation that runs in this thread; None outside of one."""
+    invocation: Invocation | None = getattr(Invocation.current, "value", None)
+    return invocation

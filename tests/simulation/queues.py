@@ -1,8 +1,8 @@
-"""The queues of SQS: in what order, how often and to whom messages are delivered.
+"""SQS FIFO queues: which messages are delivered, in what order and how often.
 
-A FIFO queue delivers the messages of a group in order, one batch at a time: until that is deleted, or its visibility
-timeout is over, its group waits. What was received too often is set aside. An id that was seen within five minutes is
-taken for a repeat.
+A group's messages are delivered in order, one batch at a time. Until a batch is deleted or its visibility timeout is
+over, its group waits. A message received too often leaves the queue. A deduplication id seen within five minutes is
+ignored.
 """
 
 from collections import defaultdict
@@ -25,14 +25,14 @@ class Message:
     token: FencingToken = FIRST_TOKEN
     receives: int = 0
     hidden_until: datetime = LONG_AGO
-    """When it is delivered again, unless it is deleted before."""
+    """When the message is delivered again, unless it is deleted before."""
     receipt: int = 0
-    """Of the delivery that may delete it."""
+    """The receipt of the delivery that may delete the message."""
 
 
 @dataclass
 class Queue:
-    """A FIFO queue: what is waiting, and what it ever took, in order."""
+    """A FIFO queue: the waiting messages and all messages ever accepted, both by group and in order."""
 
     visibility: timedelta = timedelta(seconds=105)
     tries: int = 10
@@ -42,7 +42,7 @@ class Queue:
     receipts: int = 0
 
     def send(self, message: Message, now: datetime = LONG_AGO) -> None:
-        """Take a message, unless its deduplication id was seen lately in its group."""
+        """Accepts a message, unless its deduplication id was seen in its group within five minutes."""
         name = message.group, message.deduplication_id
         if name in self.seen and now < self.seen[name] + DEDUPLICATION:
             return
@@ -53,20 +53,20 @@ class Queue:
         self.taken[message.group].append(message)
 
     def groups(self) -> list[str]:
-        """The groups that have messages waiting, in the order of their first message, so that schedules replay."""
+        """Returns the groups with waiting messages, in the order of their first message, so that schedules replay."""
         return [group for group, messages in self.waiting.items() if messages]
 
     def delete(self, message: Message) -> None:
-        """Forget a message; one that is gone already, as after a late answer, is no error."""
+        """Deletes a message. A message that was deleted before is not an error, as after a late response."""
         if message in self.waiting[message.group]:
             self.waiting[message.group].remove(message)
 
     def ready(self, now: datetime) -> list[str]:
-        """The groups from which something can be received: those with messages, none of which is on its way."""
+        """Returns the groups that can be received from: those with messages, none of which is being processed."""
         return [group for group in self.groups() if all(message.hidden_until <= now for message in self.waiting[group])]
 
     def receive(self, group: str, limit: int, now: datetime) -> tuple[list[Message], list[Message]]:
-        """The next messages of a group that is ready, and those that were received too often, which leave it."""
+        """Returns the next messages of a ready group, and those that leave it because they were received too often."""
         self.receipts += 1
         received: list[Message] = []
         spent: list[Message] = []
@@ -84,7 +84,6 @@ class Queue:
         return received, spent
 
     def settle(self, message: Message, receipt: int, now: datetime) -> None:
-        """Delete a message that a delivery has dealt with; nothing happens where its time is over, since it is another
-        delivery's by then."""
+        """Deletes a message after a successful delivery, unless the delivery's visibility timeout is over."""
         if message.receipt == receipt and now < message.hidden_until:
             self.delete(message)

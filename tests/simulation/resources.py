@@ -1,4 +1,4 @@
-"""The table and the bucket as the stack makes them, for tests on moto."""
+"""Creates the table and the bucket in moto, as the stack defines them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ REGION = "eu-central-1"
 
 
 def create_table(dynamodb: Any, name: str) -> None:
-    """The main table, with its indexes."""
+    """Creates the main table with its indexes."""
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -39,5 +39,5 @@ def _index(name: str, partition: str, order: str, *carried: str) -> dict[str, An
 
 
 def create_bucket(s3: Any, name: str) -> None:
-    """The data bucket."""
+    """Creates the data bucket."""
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})

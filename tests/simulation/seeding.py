@@ -1,4 +1,4 @@
-"""Ids that are made by chance, made by a seed."""
+"""Makes random ids follow from a seed."""
 
 import hashlib
 import secrets
@@ -10,15 +10,15 @@ from tests.simulation.invocation import Invocation, current
 
 
 def seed_ids(stack: ExitStack, seed: int) -> None:
-    """Until the stack is closed, ids are the seed's: each invocation counts its own."""
+    """Derives ids from the seed until the stack is closed. Each invocation counts its own ids."""
     Invocation.started = 0
-    mine = [0]
+    outside = [0]
 
     def token(size: int) -> bytes:
         invocation = current()
         if invocation is None:
-            mine[0] += 1
-            name = f"{seed}/{mine[0]}"
+            outside[0] += 1
+            name = f"{seed}/{outside[0]}"
         else:
             invocation.ids += 1
             name = f"{seed}/{invocation.number}/{invocation.ids}"

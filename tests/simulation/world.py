@@ -1,8 +1,7 @@
-"""A world in which every AWS call can be paused, crashed or let through, one at a time.
+"""A world: a deployment in which a test decides what happens at each AWS call.
 
-moto keeps the table and the packs. The queues are modelled here, because their delivery is what a schedule decides:
-messages of a group in order, delivered again until deleted, and dead letters. Operations run as invocations, each in a
-thread of its own that stops before every AWS call until it is told to go on, so that exactly one runs at any time.
+moto stores the table and the packs. Queues are simulated here, since a schedule decides when messages are delivered
+and redelivered. Operations run as invocations, which pause before each AWS call, so that exactly one runs at a time.
 """
 
 import json
@@ -38,7 +37,7 @@ WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo"
 
 
 class Execution(NamedTuple):
-    """An execution of a workflow that was started."""
+    """A started execution of a workflow."""
 
     workflow: str
     name: str
@@ -46,36 +45,36 @@ class Execution(NamedTuple):
 
 
 class World:
-    """A deployment whose clock, queues and failures a test decides."""
+    """A deployment whose clock, queues and faults are in a test's hands."""
 
     def __init__(self, backend: Backend) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.windows = Queue()
         self.settled = Queue()
         self.tasks: list[IntakeTask] = []
-        """Orders to intake that are waiting, in no order that anybody promises."""
+        """Waiting intake tasks. Their order is not guaranteed."""
         self.delayed: list[tuple[datetime, IntakeTask]] = []
-        """Orders that are delivered from a time on."""
+        """Intake tasks that are delivered from a given time on."""
         self.executions: dict[str, Execution] = {}
-        """Workflows that were started, by the names of their executions; nothing runs them but the test."""
+        """Started workflow executions, by name. Only the test runs them."""
         self.read: dict[str, set[int]] = defaultdict(set)
-        """Of each of them, the shards that are done."""
+        """The shards that are done, by execution name."""
         self.ended: set[str] = set()
-        """The names of those that have ended."""
+        """The names of executions that have ended."""
         self.dead: list[Message] = []
         self.events: list[tuple[str, dict[str, Any]]] = []
-        """What was announced: the kind of event, and what it tells."""
+        """Published events: detail type and detail."""
         self.writes = 0
-        """Calls so far that may have changed what the deployment holds."""
+        """Number of AWS calls so far that may have changed data."""
         self.pace = timedelta(seconds=1)
-        """What a look at the clock takes."""
-        self.told: Callable[[str], None] = lambda _: None
-        """Hears of every request."""
+        """How far each reading of the clock advances it."""
+        self.on_request: Callable[[str], None] = lambda _: None
+        """Called with the name of every AWS request."""
         self.tables = Tables(backend.table)
         self._backend = backend
 
     def process(self, offset: timedelta = timedelta()) -> Backend:
-        """The deployment as a fresh process sees it: it remembers nothing, and its clock may be off."""
+        """Returns the backend of a new process: it has nothing cached, and its clock is off by `offset`."""
         return Backend(
             dynamodb=self._backend.dynamodb,
             s3=self._backend.s3,
@@ -95,24 +94,24 @@ class World:
         )
 
     def tick(self) -> datetime:
-        """The time; a look at the clock takes some, too."""
+        """Advances the clock by `pace` and returns the time."""
         self.now += self.pace
         return self.now
 
-    def perform(self, operation: str, body: dict[str, Any], ask: Callable[[], AWSResponse]) -> AWSResponse:
-        """The answer of the table, which `ask` asks."""
-        return self.tables.perform(operation, body, ask, self.now)
+    def perform(self, operation: str, body: dict[str, Any], send: Callable[[], AWSResponse]) -> AWSResponse:
+        """Returns the response of the table. `send` sends the request to moto."""
+        return self.tables.perform(operation, body, send, self.now)
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a call to SQS, EventBridge or Step Functions."""
+        """Returns the response of SQS, EventBridge or Step Functions."""
         if operation == "PutEvents":
             self.events.extend((entry["DetailType"], json.loads(entry["Detail"])) for entry in body["Entries"])
             return {"FailedEntryCount": 0, "Entries": []}
         if operation == "StartExecution":
             execution = Execution(body["stateMachineArn"], body["name"], json.loads(body["input"]))
-            assert self.executions.setdefault(execution.name, execution) == execution, "another one of this name"
+            assert self.executions.setdefault(execution.name, execution) == execution, "another execution has this name"
             return {"executionArn": execution.name, "startDate": self.now.timestamp()}
-        assert operation == "SendMessageBatch", f"no part of this world: {operation}"
+        assert operation == "SendMessageBatch", f"the world does not simulate {operation}"
         queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
         for entry in body["Entries"]:
             if body["QueueUrl"] == FILES:
@@ -127,18 +126,18 @@ class World:
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
 
     def start_task(self, task: IntakeTask, steps: int = 1000) -> Invocation:
-        """Deliver an order to an intake invocation, which has time for so many stretches or parts of what it asks."""
+        """Delivers a task to intake, which has time for `steps` chunks of work."""
         backend = self.process()
-        left = iter(range(steps - 1))
+        remaining = iter(range(steps - 1))
 
         def operation() -> None:
             rest: IntakeTask | None = None
             delay = 0
             if isinstance(task, ReadFile):
-                pause = read_file(backend, task, lambda: next(left, None) is not None)
+                pause = read_file(backend, task, lambda: next(remaining, None) is not None)
                 rest, delay = (task, int(pause.total_seconds())) if pause is not None else (None, 0)
             elif isinstance(task, ResumeUpload):
-                rest = resume(backend, task, lambda: next(left, None) is not None)
+                rest = resume(backend, task, lambda: next(remaining, None) is not None)
             else:
                 sweep(backend, task.at)
             if rest is not None:
@@ -149,22 +148,22 @@ class World:
         return Invocation(f"{task}", operation)
 
     def transfers(self) -> list[Execution]:
-        """The workflows of roll backs and clones that were started and have not ended."""
-        started = self.executions.values()
-        return [one for one in started if one.workflow == Workflow.TRANSFER and one.name not in self.ended]
+        """Returns the running workflows of roll backs and clones."""
+        started = [execution for execution in self.executions.values() if execution.workflow == Workflow.TRANSFER]
+        return [execution for execution in started if execution.name not in self.ended]
 
     def start_step(self, execution: Execution, shard: int | None, pages: int = 1000) -> Invocation:
-        """Call the function of a transfer for a shard, in which it has time for so many pages, or to finish it."""
+        """Runs a transfer step for a shard, with time for `pages` pages, or, without a shard, the last step."""
         backend = self.process()
         work = TransferWork.model_validate(execution.input["work"])
-        left = iter(range(pages - 1))
+        remaining = iter(range(pages - 1))
 
         def operation() -> bool:
             if shard is None:
                 workflow.finish(backend, work)
                 self.ended.add(execution.name)
                 return True
-            done = workflow.read_shard(backend, work, shard, lambda: next(left, None) is not None)
+            done = workflow.read_shard(backend, work, shard, lambda: next(remaining, None) is not None)
             if done:
                 self.read[execution.name].add(shard)
             return done
@@ -172,7 +171,7 @@ class World:
         return Invocation(f"{execution.name} shard {shard}", operation)
 
     def start_failure(self, execution: Execution) -> Invocation:
-        """Tell the function of a transfer that a step has failed for good."""
+        """Records that a step of a transfer has failed for good."""
         backend = self.process()
         work = TransferWork.model_validate(execution.input["work"])
 
@@ -183,38 +182,38 @@ class World:
         return Invocation(f"{execution.name} fails", operation)
 
     def run_transfer(self, execution: Execution, pages: int = 1000) -> None:
-        """Run a transfer's workflow to its end, undisturbed."""
+        """Runs a transfer's workflow to its end, without faults."""
         for shard in execution.input["shards"]:
-            while not _ended(self.start_step(execution, shard, pages).run()):
+            while not result_of(self.start_step(execution, shard, pages).run()):
                 pass
-        _ended(self.start_step(execution, None).run())
+        result_of(self.start_step(execution, None).run())
 
     def start_purge_step(self, execution: Execution, shard: int | None, pages: int = 1000) -> Invocation:
-        """Call the function of a purge for a shard, or to finish, with time for so many pages."""
+        """Runs a purge step for a shard, or, without a shard, the last step, with time for `pages` pages."""
         backend = self.process()
         work = PurgeWork.model_validate(execution.input["work"])
-        left = iter(range(pages - 1))
+        remaining = iter(range(pages - 1))
 
         def operation() -> bool:
             if shard is not None:
-                return purge_steps.delete_shard(backend, work, shard, lambda: next(left, None) is not None)
-            return purge_steps.finish(backend, work, lambda: next(left, None) is not None)
+                return purge_steps.delete_shard(backend, work, shard, lambda: next(remaining, None) is not None)
+            return purge_steps.finish(backend, work, lambda: next(remaining, None) is not None)
 
         return Invocation(f"{execution.name} shard {shard}", operation)
 
     def run_purge(self, execution: Execution, pages: int = 1000) -> None:
-        """Run a purge's workflow to its end, undisturbed."""
+        """Runs a purge's workflow to its end, without faults."""
         for shard in [*execution.input["shards"], None]:
-            while not _ended(self.start_purge_step(execution, shard, pages).run()):
+            while not result_of(self.start_purge_step(execution, shard, pages).run()):
                 pass
         self.ended.add(execution.name)
 
     def start_apply(self, group: str) -> Invocation:
-        """Deliver the first window of a group to an apply invocation; when that ends well, the message is deleted."""
+        """Delivers the first window of a group to apply. If that succeeds, the message is deleted."""
         return self.redeliver(self.first_window(group))
 
     def redeliver(self, message: Message) -> Invocation:
-        """Deliver a window that was taken from the queue before, whether or not it is still waiting."""
+        """Delivers a window that was received before, whether or not it is still queued."""
         message.receives += 1
         backend = self.process()
 
@@ -227,38 +226,38 @@ class World:
         return Invocation(f"apply {message.deduplication_id}", operation)
 
     def start_publish(self, uid: str, count: int) -> Invocation:
-        """Deliver the first settled windows of a dataset to a publish invocation."""
+        """Delivers the first `count` settled windows of a dataset to publish."""
         return self.republish(self.settled.waiting[uid][:count])
 
     def republish(self, messages: list[Message]) -> Invocation:
-        """Deliver settled windows of one dataset, whether or not they are still waiting."""
+        """Delivers settled windows of one dataset, whether or not they are still queued."""
         backend = self.process()
 
         def operation() -> Any:
             published = publish(
-                backend, messages[0].group, [PUBLISH_MESSAGE.validate_json(one.body) for one in messages]
+                backend, messages[0].group, [PUBLISH_MESSAGE.validate_json(message.body) for message in messages]
             )
             for message in messages:
                 self.settled.delete(message)
             return published
 
-        return Invocation(f"publish {[one.deduplication_id for one in messages]}", operation)
+        return Invocation(f"publish {[message.deduplication_id for message in messages]}", operation)
 
     def announced(self, kind: str) -> list[dict[str, Any]]:
-        """What events of a kind told, in their order."""
+        """Returns the details of the published events of a type, oldest first."""
         return [detail for other, detail in self.events if other == kind]
 
     def first_window(self, group: str) -> Message:
-        """The window that the queue would deliver next to a group."""
+        """Returns the window of a group that would be delivered next."""
         return self.windows.waiting[group][0]
 
     def bury(self, message: Message) -> None:
-        """Move a window to the dead letters."""
+        """Moves a window to the dead-letter queue."""
         self.windows.delete(message)
         self.dead.append(message)
 
     def start_give_up(self, message: Message) -> Invocation:
-        """Deliver a dead letter."""
+        """Delivers a dead letter."""
         backend = self.process()
 
         def operation() -> WindowSettled:
@@ -271,13 +270,13 @@ class World:
         return Invocation(f"give up {message.deduplication_id}", operation)
 
     def let_five_minutes_pass(self) -> None:
-        """Let the queues forget which deduplication ids they have seen."""
+        """Makes the queues forget the deduplication ids that they have seen."""
         self.windows.seen.clear()
         self.settled.seen.clear()
 
     def let_delays_pass(self) -> None:
-        """Let time pass until the next of the delayed orders is delivered."""
-        self.delayed.sort(key=lambda one: one[0])
+        """Advances the clock to the next delayed task and delivers it to the queue."""
+        self.delayed.sort(key=lambda delayed: delayed[0])
         at, task = self.delayed.pop(0)
         self.now = max(self.now, at)
         self.tasks.append(task)
@@ -287,25 +286,26 @@ class World:
         return bool(self.transfers() or self.tasks or queued)
 
     def drain(self) -> None:
-        """Deliver everything that is waiting, undisturbed, until nothing is."""
+        """Runs workflows and delivers messages, without faults, until nothing is waiting."""
         while self._is_busy() or self.delayed:
             if not self._is_busy():
                 self.let_delays_pass()
             for execution in self.transfers():
                 self.run_transfer(execution)
             for task in list(self.tasks):
-                _ended(self.start_task(task).run())
+                result_of(self.start_task(task).run())
             for group in self.windows.groups():
-                _ended(self.start_apply(group).run())
+                result_of(self.start_apply(group).run())
             for message in list(self.dead):
-                _ended(self.start_give_up(message).run())
+                result_of(self.start_give_up(message).run())
             for uid in self.settled.groups():
-                _ended(self.start_publish(uid, 10).run())
+                result_of(self.start_publish(uid, 10).run())
 
 
-def _ended(invocation: Invocation) -> Any:
+def result_of(invocation: Invocation) -> Any:
+    """Returns what an invocation returned. Fails if it raised."""
     if invocation.error is not None:
-        raise AssertionError(f"{invocation.name} failed with nothing in its way") from invocation.error
+        raise AssertionError(f"{invocation.name} failed without a fault") from invocation.error
     return invocation.result
 
 
@@ -315,8 +315,8 @@ _worlds = 0
 
 @contextmanager
 def world_of(make: Callable[[Backend], W]) -> Iterator[W]:
-    """A world of some kind, with an empty table and an empty bucket."""
-    global _worlds  # noqa: PLW0603 - tables and buckets have names of their own
+    """Yields a world that `make` creates, with an empty table and an empty bucket."""
+    global _worlds  # noqa: PLW0603 - each world needs a table and a bucket name of its own
     _worlds += 1
     aws = clients()
     table, bucket = f"table-{_worlds}", f"bucket-{_worlds}"
@@ -340,12 +340,12 @@ def world_of(make: Callable[[Backend], W]) -> Iterator[W]:
         aws.world = None
         aws.dynamodb.delete_table(TableName=table)
         forget_tables()
-        for kept in aws.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-            aws.s3.delete_object(Bucket=bucket, Key=kept["Key"])
+        for entry in aws.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            aws.s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 @contextmanager
 def new_world() -> Iterator[World]:
-    """A world with an empty table and an empty bucket."""
+    """Yields a world with an empty table and an empty bucket."""
     with world_of(World) as world:
         yield world

@@ -1,4 +1,4 @@
-"""A table of API keys, in memory."""
+"""A table of API keys in moto."""
 
 import os
 import uuid
@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from tidemark.access.key_records import KeysTable
 
-# Powertools reads these when a handler's module is loaded.
+# Powertools reads these when a handler's module is imported.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 

@@ -1,4 +1,4 @@
-"""API keys: what a token proves, and for how long."""
+"""API keys: what a token grants, and for how long."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The authorizer: which requests pass, as whom, and what it remembers."""
+"""The authorizer: which requests it accepts, with which grant, and what it caches."""
 
 import io
 import json
@@ -87,7 +87,7 @@ def test_no_key_passes_as_nobody() -> None:
 
 
 class Clock:
-    """A time of day that a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 1_000_000.0
@@ -116,10 +116,10 @@ def test_the_minute_counts_from_before_the_key_is_read(
     token: str, keys_table: KeysTable, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(table: KeysTable, text: str) -> Grant | None:
-        found = authenticate(table, text)
+        grant = authenticate(table, text)
         revoke_key(keys_table, "trainer")
         clock.seconds += 3
-        return found
+        return grant
 
     monkeypatch.setattr(authorizer, "authenticate", slowly)
     granted(authorize(x_api_key=token))

@@ -1,4 +1,4 @@
-"""`tidemark-keys`: what an administrator types and reads."""
+"""The command `tidemark-keys`: arguments and output."""
 
 import json
 import os

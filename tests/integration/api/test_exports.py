@@ -7,7 +7,7 @@ import pytest
 from tests.integration.api.conftest import TRAIN, only_error
 from tests.simulation.gateway import BASE, Client
 from tests.simulation.world import World
-from tests.support.run_workflows import fail, run_all
+from tests.support.checkpoint_workflow import fail, run_all
 
 GOLDEN = f"{TRAIN}/checkpoints/golden"
 EXPORTS = f"{GOLDEN}/exports"

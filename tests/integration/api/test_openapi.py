@@ -12,7 +12,7 @@ from functions.api.openapi import describe
 from functions.api.resources.mutations import MUTATION_EXAMPLES
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
-from tests.support.run_workflows import run_all
+from tests.support.checkpoint_workflow import run_all
 from tidemark.domain.frames.class_map import ClassInput, ClassMap
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.rows.validation import AcceptedRow, RowValidator

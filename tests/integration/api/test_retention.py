@@ -7,7 +7,7 @@ import pytest
 from tests.integration.api.conftest import TRAIN
 from tests.simulation.gateway import Answer, Client
 from tests.simulation.world import World
-from tests.support.purging import purges
+from tests.support.purges import purges
 
 ROW = {"op": "ADD", "frame": {"frame_id": "f1"}}
 

@@ -1,4 +1,4 @@
-"""Announcing versions and uploads on the bus: every one, or an error that brings the news again."""
+"""Publishing events for versions and uploads: all of them, or an error that gets the message redelivered."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, modify, send, upload
-from tests.support.sending_files import lines, sent
+from tests.support.uploads import DATASET, PROJECT, add, lines, modify, send, upload, upload_files
 from tidemark.aws import events
 from tidemark.aws.events import EventsRefused, VersionPublished
 from tidemark.datasets import datasets
@@ -16,10 +15,10 @@ from tidemark.uploads import follow
 
 
 class Bus:
-    """A bus that refuses everything."""
+    """An event bus that refuses every event."""
 
     def put_events(self, **_: Any) -> Any:
-        """Refuse."""
+        """Refuses all entries."""
         return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
 
 
@@ -46,9 +45,9 @@ def test_an_upload_that_has_not_settled_is_not_announced(world: World) -> None:
 
 def test_an_event_that_the_bus_did_not_take_is_an_error(world: World) -> None:
     bus: Any = Bus()
-    news = VersionPublished(project=PROJECT, dataset=DATASET, uid="uid", version=1, uploads=["u"])
+    event = VersionPublished(project=PROJECT, dataset=DATASET, uid="uid", version=1, uploads=["u"])
     with pytest.raises(EventsRefused):
-        events.announce(replace(world.process(), events=bus), [news])
+        events.announce(replace(world.process(), events=bus), [event])
 
 
 @pytest.mark.parametrize(
@@ -66,17 +65,17 @@ def test_an_upload_that_settles_is_announced_with_what_became_of_it(
     world.events.clear()
     sent = upload(world, *rows).upload
     settled = follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
-    (told,) = world.announced(kind)
-    assert told.pop("uid") == datasets.get_dataset(world.process(), PROJECT, DATASET).uid
-    assert told.pop("upload") == sent
-    assert told == {name: value for name, value in settled.model_dump(mode="json").items() if name in told}
-    assert told["status"] == settled.status
+    (details,) = world.announced(kind)
+    assert details.pop("uid") == datasets.get_dataset(world.process(), PROJECT, DATASET).uid
+    assert details.pop("upload") == sent
+    assert details == {name: value for name, value in settled.model_dump(mode="json").items() if name in details}
+    assert details["status"] == settled.status
 
 
 def test_an_upload_of_files_is_announced_once_it_has_settled(world: World) -> None:
-    done = sent(world, lines(add("f1")), lines(add("f2")))
-    told = world.announced("upload settled")
-    assert {(event["upload"], event["applied"], event["source"]) for event in told} == {(done.id, 2, "FILES")}
+    done = upload_files(world, lines(add("f1")), lines(add("f2")))
+    details = world.announced("upload settled")
+    assert {(event["upload"], event["applied"], event["source"]) for event in details} == {(done.id, 2, "FILES")}
 
 
 def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world: World) -> None:
@@ -84,8 +83,7 @@ def test_an_upload_whose_announcement_was_lost_is_announced_by_the_repeat(world:
     world.start_apply(world.windows.groups()[0]).run()
     (uid,) = world.settled.groups()
     lost = world.start_publish(uid, 1)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     assert world.events == []
     world.drain()
@@ -100,9 +98,8 @@ def test_a_version_is_announced_though_its_upload_is_retried_before_its_announce
     assert world.start_give_up(world.dead[0]).run().error is None
     (uid,) = world.settled.groups()
     publication = world.start_publish(uid, 10)
-    while publication.calls[-1] != "events.PutEvents":
-        publication.step()
+    publication.run_to("events.PutEvents")
     publication.crash(after=False)
     retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=sent_id)
     world.drain()
-    assert {told["version"] for told in world.announced("version published")} == {1, 2}
+    assert {details["version"] for details in world.announced("version published")} == {1, 2}

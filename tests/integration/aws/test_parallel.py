@@ -1,4 +1,4 @@
-"""Requests at once: as many as there are workers, answered in order, and the first error raised."""
+"""Parallel requests: as many at once as there are workers, results in order, the first error raised."""
 
 import threading
 from typing import Any

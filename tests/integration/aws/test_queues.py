@@ -1,4 +1,4 @@
-"""Sending messages: in order, in batches that SQS takes, and again where it refused some."""
+"""Sending messages: in order, in batches that SQS accepts, and again those that it refused."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from tidemark.domain.windows import WindowSettled
 
 
 class Sqs:
-    """A queue that refuses every message as often as it is told to."""
+    """An SQS client that refuses each message a given number of times."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.batches: list[list[dict[str, Any]]] = []
@@ -21,7 +21,7 @@ class Sqs:
         self._refusals = refusals
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803 - as SQS names them
-        """Take the messages that were refused often enough."""
+        """Accepts the messages that were refused often enough."""
         del QueueUrl
         self.batches.append(Entries)
         seen = [entry.get("MessageDeduplicationId") for batch in self.batches for entry in batch]

@@ -1,4 +1,4 @@
-"""What the store does when DynamoDB is busy, and what it does not: raise too soon, or lose the rest of a batch."""
+"""A busy DynamoDB: requests are repeated, do not raise too soon, and lose no item of a batch."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ WRITE: Any = {"Put": {"TableName": "t", "Item": {}}}
 
 
 class Busy:
-    """A DynamoDB that is busy for its first calls; it leaves items of a batch unread, or cancels transactions."""
+    """A DynamoDB client that is busy for its first calls: it leaves items of a batch unread or cancels transactions."""
 
     def __init__(self, client: Any, calls: int, *reasons: str) -> None:
         self.exceptions = client.exceptions
@@ -28,7 +28,7 @@ class Busy:
         self._reasons = reasons
 
     def batch_get_item(self, **request: Any) -> Any:
-        """Leave all but the first key unread while busy."""
+        """Leaves all keys but the first unread while busy."""
         self.calls += 1
         if self.calls > self._busy:
             return self._client.batch_get_item(**request)
@@ -38,7 +38,7 @@ class Busy:
         return {**answer, "UnprocessedKeys": {name: {**wanted, "Keys": others}} if others else {}}
 
     def transact_write_items(self, **_: Any) -> Any:
-        """Cancel the transaction, for each of the reasons, while busy."""
+        """Cancels the transaction with the given reasons while busy."""
         self.calls += 1
         if self.calls > self._busy:
             return {}
@@ -57,7 +57,7 @@ def busy(world: World, calls: int, *reasons: str) -> tuple[Backend, Busy]:
 
 @pytest.fixture
 def full(world: World) -> World:
-    """A table with an item under every second of the keys."""
+    """A table with an item for every second key."""
     for key in KEYS[::2]:
         table.put_new(world.process(), key, {})
     return world
@@ -113,7 +113,7 @@ def test_a_transaction_that_can_never_succeed_is_not_tried_again(world: World, r
 
 
 def in_a_transaction(world: World, writes: int) -> tuple[Backend, list[int]]:
-    """A DynamoDB in which a transaction is at an item for its first writes; counts them."""
+    """Returns a backend whose first writes conflict with a transaction, and a list of attempted writes."""
     backend = world.process()
     tried: list[int] = []
     conflict = backend.dynamodb.exceptions.TransactionConflictException

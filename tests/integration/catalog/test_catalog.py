@@ -1,4 +1,4 @@
-"""Projects, class maps and datasets: created once, listed in order, and changed by one at a time (R1, R2)."""
+"""Projects, class maps and datasets: created once, listed in order, and changed without lost updates (R1, R2)."""
 
 import time
 from unittest.mock import patch
@@ -7,8 +7,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.paging import pages
-from tests.support.sending import DATASET, PROJECT
+from tests.support.pages import pages
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws.backend import CATALOG_SECONDS, Memory
 from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Dataset
@@ -18,7 +18,7 @@ from tidemark.domain.pages import Archived, Page
 from tidemark.domain.projects import Project
 
 NAMES = ["0", "A", "_x", "a", "a-", "a-b", "a.b", "aB", "ab", "z" * 128]
-"""In the order of their characters, some of which sort before those that keys are made with, and some after."""
+"""Names in the order of their characters. Some sort before the characters of key prefixes, some after."""
 
 
 def classes(*names: str) -> list[ClassInput]:
@@ -88,9 +88,9 @@ def test_where_there_is_no_project_the_project_is_said_to_be_missing(world: Worl
 def test_projects_are_listed_in_order_each_once(world: World, limit: int) -> None:
     for name in NAMES[::-1]:
         create_project(world, name)
-    found = pages(lambda cursor: list_projects(world, limit, cursor))
-    assert [project.name for page in found for project in page] == sorted([*NAMES, PROJECT])
-    assert max(map(len, found)) <= limit
+    listed = pages(lambda cursor: list_projects(world, limit, cursor))
+    assert [project.name for page in listed for project in page] == sorted([*NAMES, PROJECT])
+    assert max(map(len, listed)) <= limit
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
@@ -98,8 +98,8 @@ def test_the_projects_of_a_key_are_listed_in_order_each_once(world: World, limit
     for name in NAMES:
         create_project(world, name)
     wanted = frozenset({"ab", "a", "ghosts", PROJECT})
-    found = pages(lambda cursor: list_projects(world, limit, cursor, only=wanted))
-    assert [project.name for page in found for project in page] == ["a", "ab", PROJECT]
+    listed = pages(lambda cursor: list_projects(world, limit, cursor, only=wanted))
+    assert [project.name for page in listed for project in page] == ["a", "ab", PROJECT]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
@@ -107,9 +107,9 @@ def test_datasets_are_listed_in_order_each_once(world: World, limit: int) -> Non
     create_project(world, "full")
     for name in NAMES[::-1]:
         create_dataset(world, name, "full")
-    found = pages(lambda cursor: list_datasets(world, "full", limit, cursor))
-    assert [dataset.name for page in found for dataset in page] == NAMES
-    assert max(map(len, found)) <= limit
+    listed = pages(lambda cursor: list_datasets(world, "full", limit, cursor))
+    assert [dataset.name for page in listed for dataset in page] == NAMES
+    assert max(map(len, listed)) <= limit
 
 
 def test_a_list_shows_no_datasets_of_another_project(world: World) -> None:

@@ -1,9 +1,9 @@
-"""Which datasets may use each other's packs."""
+"""Records of which datasets may use each other's packs."""
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import PROJECT
+from tests.support.uploads import PROJECT
 from tidemark.aws import table
 from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import clone_references
@@ -41,11 +41,11 @@ def test_a_clone_of_a_clone_may_use_the_packs_of_both(world: World) -> None:
 
 def test_what_is_released_is_referred_to_no_more(world: World) -> None:
     source = made(world, "source")
-    one, other = made(world, "one", source), made(world, "other", source)
+    first_clone, second_clone = made(world, "one", source), made(world, "other", source)
     backend = world.process()
     for _ in range(2):
-        clone_references.release(backend, one.uid, source.uid)
-    assert clone_references.referrers(backend, source.uid) == [other.uid]
+        clone_references.release(backend, first_clone.uid, source.uid)
+    assert clone_references.referrers(backend, source.uid) == [second_clone.uid]
 
 
 def test_a_dataset_that_is_gone_is_not_referred_to(world: World) -> None:

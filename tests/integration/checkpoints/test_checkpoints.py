@@ -1,4 +1,4 @@
-"""Checkpoints name versions for good: what is frozen stays, whoever writes, creates or edits meanwhile (R12-R14)."""
+"""Checkpoints name versions for good, despite concurrent writes, creations and edits (R12-R14)."""
 
 import json
 from datetime import timedelta
@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.aws.backend import Backend
 from tidemark.checkpoints import checkpoints
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch
@@ -68,19 +68,19 @@ def page(
 
 
 def names(world: World, archived: Archived = Archived.NO, limit: int = 100) -> list[str]:
-    return [found.name for found in items(lambda cursor: page(world, archived, limit, cursor))]
+    return [checkpoint.name for checkpoint in items(lambda cursor: page(world, archived, limit, cursor))]
 
 
 def read(world: World, version: str) -> tuple[int, dict[str, Any]]:
-    """The number that a reader of `version` is told, and the frames it gets."""
-    found = frames.list_frames(
+    """Reads a version. Returns its number and its frames by id."""
+    read_page = frames.list_frames(
         world.process(), project=PROJECT, dataset=DATASET, version=version, limit=100, cursor=None
     )
-    return found.version, {(frame := json.loads(item.frame))["frame_id"]: frame for item in found.items}
+    return read_page.version, {(frame := json.loads(item.frame))["frame_id"]: frame for item in read_page.items}
 
 
-def resolved(world: World, version: str, by: Backend | None = None) -> int:
-    return resolve.get_version(by or world.process(), project=PROJECT, dataset=DATASET, version=version).number
+def resolved(world: World, version: str, backend: Backend | None = None) -> int:
+    return resolve.get_version(backend or world.process(), project=PROJECT, dataset=DATASET, version=version).number
 
 
 def start_create(world: World, name: str, version: str = "LATEST", request: str | None = None) -> Invocation:
@@ -92,7 +92,7 @@ def start_edit(world: World, **metadata: Any) -> Invocation:
 
 
 def stepped(invocation: Invocation, steps: int) -> Invocation:
-    """The invocation, stopped before its next call after so many."""
+    """Runs an invocation for some steps, so that it stops before the next call."""
     for _ in range(steps):
         invocation.step()
     return invocation
@@ -224,7 +224,7 @@ def test_a_request_that_broke_off_anywhere_is_finished_by_its_repeat(world: Worl
         assert get(world, name) == made
         assert names(world).count(name) == 1
     begun = [execution.input["work"]["checkpoint"] for execution in world.executions.values()]
-    assert sorted(begun) == sorted(names(world)), "a manifest is not written, or is twice"
+    assert sorted(begun) == sorted(names(world)), "a manifest is written twice or not at all"
 
 
 def test_a_name_that_is_not_there_is_told_with_what_a_version_may_be(world: World) -> None:
@@ -245,7 +245,7 @@ def test_a_checkpoint_costs_a_reader_one_read_and_later_none(world: World) -> No
     upload(world, add("f1"))
     create(world, "golden")
     reader = world.process()
-    resolved(world, "1", reader)  # the dataset and the version are known by now
+    resolved(world, "1", reader)  # the dataset and the version are cached now
     assert Invocation("read", lambda: resolved(world, "golden", reader)).run().calls == ["dynamodb.GetItem"]
     assert Invocation("read", lambda: resolved(world, "golden", reader)).run().calls == []
 
@@ -314,9 +314,9 @@ def test_of_two_changes_at_once_neither_is_lost(world: World) -> None:
         edit(world, "golden", metadata={"fast": position})
         (archive if position % 2 else unarchive)(world, "golden")
         assert slow.run().error is None
-        found = get(world, "golden")
-        assert found.metadata == {"kept": True, "slow": position, "fast": position}
-        assert (found.archived_at is not None) == bool(position % 2)
+        read_page = get(world, "golden")
+        assert read_page.metadata == {"kept": True, "slow": position, "fast": position}
+        assert (read_page.archived_at is not None) == bool(position % 2)
 
 
 def test_what_is_not_there_is_neither_read_nor_changed(world: World) -> None:
@@ -332,9 +332,9 @@ def test_what_is_not_there_is_neither_read_nor_changed(world: World) -> None:
 def test_checkpoints_are_listed_newest_first_each_once(world: World, limit: int) -> None:
     upload(world, add("f1"))
     made = [create(world, name).name for name in ("b", "a", "z" * 128, "A.b", "c")]
-    found = pages(lambda cursor: page(world, limit=limit, cursor=cursor))
-    assert [checkpoint.name for part in found for checkpoint in part] == made[::-1]
-    assert max(map(len, found)) <= limit
+    read_page = pages(lambda cursor: page(world, limit=limit, cursor=cursor))
+    assert [checkpoint.name for part in read_page for checkpoint in part] == made[::-1]
+    assert max(map(len, read_page)) <= limit
 
 
 def test_checkpoints_of_one_moment_are_listed_each_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,8 +353,8 @@ def test_a_page_with_few_that_are_wanted_ends_where_enough_were_looked_at(
         create(world, f"c{number}")
     archive(world, "c0")
     monkeypatch.setattr(checkpoints, "MAX_CHECKPOINTS_EXAMINED", 3)
-    found = pages(lambda cursor: page(world, Archived.YES, 2, cursor))
-    assert [[checkpoint.name for checkpoint in part] for part in found] == [[], [], ["c0"]]
+    read_page = pages(lambda cursor: page(world, Archived.YES, 2, cursor))
+    assert [[checkpoint.name for checkpoint in part] for part in read_page] == [[], [], ["c0"]]
 
 
 def test_a_page_of_large_checkpoints_ends_early_and_the_list_goes_on(
@@ -364,8 +364,8 @@ def test_a_page_of_large_checkpoints_ends_early_and_the_list_goes_on(
     for number in range(6):
         create(world, f"c{number}", metadata={"a": "x" * 8000})
     monkeypatch.setattr(checkpoints, "MAX_PAGE_BYTES", 20_000)
-    found = pages(lambda cursor: page(world, cursor=cursor))
-    assert [len(part) for part in found] == [3, 3, 0]
+    read_page = pages(lambda cursor: page(world, cursor=cursor))
+    assert [len(part) for part in read_page] == [3, 3, 0]
 
 
 def test_a_cursor_is_of_one_list(world: World) -> None:

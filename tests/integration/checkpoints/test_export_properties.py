@@ -1,4 +1,4 @@
-"""Manifests and exports of random histories and random frames, against what a page-by-page read gives (R15)."""
+"""Manifests and exports of random histories and random frames, compared with page-by-page reads (R15)."""
 
 import json
 from collections import Counter
@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.reliability.faults import model
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World, new_world
-from tests.support import exporting
-from tests.support.exporting import GOLDEN, coco, export, freeze, jsonl, pages, parquet, stored
-from tests.support.run_workflows import run_all
+from tests.support import exports
+from tests.support.checkpoint_workflow import run_all
+from tests.support.exports import GOLDEN, coco, export, freeze, jsonl, parquet, stored
+from tests.support.frames import frames_at
 from tests.support.strategies import CLASSES, Json, frames
 from tidemark.checkpoints import checkpoints
 from tidemark.checkpoints import pages as checkpoint_pages
@@ -36,7 +37,7 @@ SIZES = st.fixed_dictionaries(
         "QUERY_FRAMES": st.sampled_from([1, 2, 1000]),
     }
 )
-"""How much is written at once: small, so that what takes a large dataset happens here."""
+"""Limits of what is written at once. Small, so that a small dataset reaches them."""
 FEWER = settings(max_examples=max(settings.default.max_examples // 5, 1))  # type: ignore[union-attr]
 
 
@@ -74,7 +75,7 @@ def test_manifest_and_exports_of_any_version_hold_what_a_read_of_it_gives(
         freeze(world, str(at % latest + 1), **WHERE)
         with in_pages(sizes):
             run_all(world)
-        expected = {name: found.digest for name, found in pages(world, GOLDEN, **WHERE).items()}
+        expected = {name: frame.digest for name, frame in frames_at(world, GOLDEN).items()}
         files = [data for key, data in stored(world, "checkpoints/").items() if key.endswith(".parquet")]
         manifest = [row for data in files for row in pq.read_table(BytesIO(data)).to_pylist()]
         assert sorted((row["frame_id"], row["digest"]) for row in manifest) == sorted(expected.items())
@@ -88,7 +89,7 @@ def test_manifest_and_exports_of_any_version_hold_what_a_read_of_it_gives(
 
 
 def recounted(found: list[Json]) -> Json:
-    """The statistics of frames, counted in another way."""
+    """Computes the statistics of frames independently."""
     labels = [label for frame in found for label in frame.get("labels", [])]
     return {
         "frames": len(found),
@@ -118,14 +119,14 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
         freeze(world, **WHERE)
         with in_pages(sizes):
             run_all(world)
-        expected = pages(world, GOLDEN, **WHERE)
-        kept = [json.loads(found.frame) for found in expected.values()]
-        digests = {name: found.digest for name, found in expected.items()}
+        expected = frames_at(world, GOLDEN)
+        kept = [json.loads(frame.frame) for frame in expected.values()]
+        digests = {name: frame.digest for name, frame in expected.items()}
         assert len(digests) == len(some)
 
-        statistics = checkpoints.get_statistics(world.process(), **exporting.where("train", "birds"))
-        told = statistics.model_dump(exclude={"classes", "metadata"})
-        assert told | {"fields": {name: f.frames for name, f in statistics.metadata.items()}} == recounted(kept)
+        statistics = checkpoints.get_statistics(world.process(), **exports.where("train", "birds"))
+        totals = statistics.model_dump(exclude={"classes", "metadata"})
+        assert totals | {"fields": {name: f.frames for name, f in statistics.metadata.items()}} == recounted(kept)
 
         exported(world, ExportFormat.PARQUET, sizes)
         rows = parquet(world, **WHERE).to_pylist()
@@ -138,15 +139,15 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
                 for name in frame.get("metadata", {})
                 if typed[name].type is None
             }
-            if lost:  # a field of which there are but empty lists has no column
+            if lost:  # a field with only empty lists has no column
                 row["metadata"] = (row.get("metadata") or {}) | lost
-        assert {row["frame_id"]: digest(exporting.frame_of(row)) for row in rows} == digests
+        assert {row["frame_id"]: digest(exports.frame_of(row)) for row in rows} == digests
 
         exported(world, ExportFormat.JSONL, sizes)
         copy = model.DatasetModel("birds", "copy", "", count)
         send(world, copy, [json.loads(line) for line in jsonl(world, **WHERE)])
-        copied = pages(world, "LATEST", project="birds", dataset="copy")
-        assert {name: found.digest for name, found in copied.items()} == digests
+        copied = frames_at(world, "LATEST", project="birds", dataset="copy")
+        assert {name: frame.digest for name, frame in copied.items()} == digests
 
         exported(world, ExportFormat.COCO, sizes)
         file = coco(world, **WHERE)
@@ -156,7 +157,7 @@ def test_no_part_of_any_frame_is_lost_in_parquet_or_jsonl(some: list[Json], coun
 
 
 def send(world: World, dataset: model.DatasetModel, rows: list[Json]) -> None:
-    """Send rows that are valid, and let them settle."""
+    """Sends valid rows and lets them settle."""
     body = json.dumps({"mutations": rows}).encode()
     receipt = requests.submit(world.process(), **dataset.where(), body=body, actor="ann", idempotency_key=None)
     assert not receipt.rejected, receipt

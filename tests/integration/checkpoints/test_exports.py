@@ -1,4 +1,4 @@
-"""Exports hold what a page-by-page read of their checkpoint holds, and all readers of their formats take them (R15)."""
+"""Exports equal page-by-page reads of their checkpoint and are readable by the formats' usual readers (R15)."""
 
 import gzip
 import json
@@ -12,10 +12,24 @@ from pycocotools import mask
 from pycocotools.coco import COCO
 
 from tests.simulation.world import World
-from tests.support import exporting
-from tests.support.exporting import GOLDEN, ask, checkpoint, coco, export, files, freeze, jsonl, pages, parquet, where
-from tests.support.run_workflows import run_all
-from tests.support.sending import PROJECT, add, delete, modify, upload
+from tests.support.checkpoint_workflow import run_all
+from tests.support.exports import (
+    GOLDEN,
+    ask,
+    checkpoint,
+    coco,
+    contents,
+    export,
+    files,
+    frame_of,
+    freeze,
+    jsonl,
+    parquet,
+    stored,
+    where,
+)
+from tests.support.frames import frames_at
+from tests.support.uploads import PROJECT, add, delete, modify, upload
 from tidemark.checkpoints import checkpoints, exports
 from tidemark.checkpoints import pages as checkpoint_pages
 from tidemark.datasets import datasets
@@ -47,11 +61,11 @@ def test_a_checkpoint_is_ready_when_its_workflow_has_run(world: World) -> None:
 
 
 def test_statistics_count_frames_labels_classes_types_and_values(frozen: World) -> None:
-    found = checkpoints.get_statistics(frozen.process(), **where())
-    assert (found.frames, found.labels) == (11, 11)
-    assert found.classes["heron"].model_dump() == {"frames": 11, "labels": 11}
-    assert found.label_types == {"CLASSIFICATION_2D": 11}
-    turn, note = found.metadata["turn"], found.metadata["note"]
+    statistics = checkpoints.get_statistics(frozen.process(), **where())
+    assert (statistics.frames, statistics.labels) == (11, 11)
+    assert statistics.classes["heron"].model_dump() == {"frames": 11, "labels": 11}
+    assert statistics.label_types == {"CLASSIFICATION_2D": 11}
+    turn, note = statistics.metadata["turn"], statistics.metadata["note"]
     assert (turn.type, turn.frames, turn.min, turn.max) == ("number", 11, 0, 11)
     assert [value.model_dump() for value in note.values or ()] == [{"value": "é猫", "count": 1}]
 
@@ -64,10 +78,10 @@ def test_a_parquet_export_has_a_row_for_each_frame_of_the_checkpoint(
     upload(frozen, delete("f6"))
     made = export(frozen, ExportFormat.PARQUET)
     assert (made.status, made.rows, made.left_out) == (ArtifactStatus.READY, 11, {})
-    expected = pages(frozen, GOLDEN)
+    expected = frames_at(frozen, GOLDEN)
     rows = parquet(frozen).to_pylist()
     assert {row["frame_id"]: row["digest"] for row in rows} == {name: at.digest for name, at in expected.items()}
-    assert all(digest(exporting.frame_of(row)) == row["digest"] for row in rows)
+    assert all(digest(frame_of(row)) == row["digest"] for row in rows)
 
 
 def test_a_shard_that_is_larger_than_a_page_has_several_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,12 +91,12 @@ def test_a_shard_that_is_larger_than_a_page_has_several_files(world: World, monk
     freeze(world)
     run_all(world)
     made = export(world, ExportFormat.JSONL)
-    found = files(world, ExportFormat.JSONL)
-    assert made.files == len(found) > 4
-    assert {file.rows for file in found} <= {1, 2}
-    assert sum(file.rows for file in found) == made.rows == 20
-    assert sum(file.bytes for file in found) == made.bytes
-    assert [file.name for file in found] == sorted(file.name for file in found)
+    listed = files(world, ExportFormat.JSONL)
+    assert made.files == len(listed) > 4
+    assert {file.rows for file in listed} <= {1, 2}
+    assert sum(file.rows for file in listed) == made.rows == 20
+    assert sum(file.bytes for file in listed) == made.bytes
+    assert [file.name for file in listed] == sorted(file.name for file in listed)
 
 
 def test_a_page_ends_where_its_frames_have_too_many_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +113,8 @@ def test_a_jsonl_export_pushed_into_an_empty_dataset_gives_equal_frames(frozen: 
     export(frozen, ExportFormat.JSONL)
     datasets.create_dataset(frozen.process(), project=PROJECT, name="copy", description="", shards=3, actor="admin")
     upload(frozen, *map(json.loads, jsonl(frozen)), dataset="copy")
-    copied = {name: at.digest for name, at in pages(frozen, "LATEST", dataset="copy").items()}
-    assert copied == {name: at.digest for name, at in pages(frozen, GOLDEN).items()}
+    copied = {name: at.digest for name, at in frames_at(frozen, "LATEST", dataset="copy").items()}
+    assert copied == {name: at.digest for name, at in frames_at(frozen, GOLDEN).items()}
 
 
 @pytest.mark.parametrize("text", ["x" * 8000, "xyz"])
@@ -114,7 +128,7 @@ def test_a_jsonl_export_is_taken_by_an_upload_and_read_by_duckdb_however_often_i
     freeze(world)
     run_all(world)
     export(world, ExportFormat.JSONL)
-    for name, data in exporting.contents(world, ExportFormat.JSONL).items():
+    for name, data in contents(world, ExportFormat.JSONL).items():
         (tmp_path / name).write_bytes(data)
         assert b"".join(inflate.inflated([data])) == gzip.decompress(data)
     rows = duckdb.read_json(f"{tmp_path}/*.jsonl.gz", format="newline_delimited")
@@ -174,7 +188,7 @@ def test_files_are_listed_when_they_are_written(frozen: World) -> None:
 def test_exports_are_listed_by_format(frozen: World) -> None:
     def listed() -> list[tuple[ExportFormat, ArtifactStatus]]:
         page = exports.list_exports(frozen.process(), **where())
-        return [(one.format, one.status) for one in page.items]
+        return [(export.format, export.status) for export in page.items]
 
     assert listed() == []
     export(frozen, ExportFormat.COCO)
@@ -195,11 +209,11 @@ def test_names_of_metadata_fields_may_be_anything_to_every_reader(world: World, 
     freeze(world)
     run_all(world)
     export(world, ExportFormat.PARQUET)
-    for name, data in exporting.contents(world, ExportFormat.PARQUET).items():
+    for name, data in contents(world, ExportFormat.PARQUET).items():
         (tmp_path / name).write_bytes(data)
     (row,) = [row for row in parquet(world).to_pylist() if row["frame_id"] == "f2"]
     assert row["metadata"] == metadata
-    assert digest(exporting.frame_of(row)) == row["digest"]
+    assert digest(frame_of(row)) == row["digest"]
     rows = duckdb.read_parquet(f"{tmp_path}/*.parquet")
     assert rows.aggregate("count(*), count(metadata['猫'])").fetchall() == [(2, 1)]
     assert sorted(pd.read_parquet(tmp_path)["frame_id"]) == ["f1", "f2"]
@@ -211,8 +225,8 @@ def test_an_empty_list_in_a_field_that_got_a_single_value_later_is_null(world: W
     freeze(world)
     run_all(world)
     export(world, ExportFormat.PARQUET)
-    found = {row["frame_id"]: row["metadata"] for row in parquet(world).to_pylist()}
-    assert found == {"f1": {"a": None, "b": []}, "f2": {"a": 3, "b": ["x"]}}
+    metadata = {row["frame_id"]: row["metadata"] for row in parquet(world).to_pylist()}
+    assert metadata == {"f1": {"a": None, "b": []}, "f2": {"a": 3, "b": ["x"]}}
 
 
 def test_numbers_come_back_as_they_were(world: World) -> None:
@@ -223,7 +237,7 @@ def test_numbers_come_back_as_they_were(world: World) -> None:
     export(world, ExportFormat.PARQUET)
     rows = sorted(parquet(world).to_pylist(), key=lambda row: row["frame_id"])
     assert [row["metadata"]["n"] for row in rows] == numbers
-    assert all(digest(exporting.frame_of(row)) == row["digest"] for row in rows)
+    assert all(digest(frame_of(row)) == row["digest"] for row in rows)
 
 
 def test_coco_is_read_by_pycocotools(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,7 +259,7 @@ def test_coco_is_read_by_pycocotools(world: World, tmp_path: Path, capsys: pytes
     run_all(world)
     made = export(world, ExportFormat.COCO)
     assert (made.files, made.rows, made.left_out) == (1, 1, {"CLASSIFICATION_2D": 1})
-    (tmp_path / "coco.json").write_bytes(exporting.contents(world, ExportFormat.COCO)["coco.json"])
+    (tmp_path / "coco.json").write_bytes(contents(world, ExportFormat.COCO)["coco.json"])
     read = COCO(str(tmp_path / "coco.json"))
     capsys.readouterr()
     assert [category["name"] for category in read.loadCats(read.getCatIds())] == ["heron", "stork"]
@@ -264,15 +278,15 @@ def test_ids_in_coco_are_dense_across_shards_and_pages(world: World, monkeypatch
     freeze(world)
     run_all(world)
     export(world, ExportFormat.COCO)
-    found = coco(world)
-    assert [image["id"] for image in found["images"]] == list(range(1, 16))
-    assert [one["id"] for one in found["annotations"]] == list(range(1, 16))
-    images = {image["id"]: image["frame_id"] for image in found["images"]}
-    counted = [images[one["image_id"]] for one in found["annotations"]]
+    document = coco(world)
+    assert [image["id"] for image in document["images"]] == list(range(1, 16))
+    assert [annotation["id"] for annotation in document["annotations"]] == list(range(1, 16))
+    images = {image["id"]: image["frame_id"] for image in document["images"]}
+    counted = [images[annotation["image_id"]] for annotation in document["annotations"]]
     assert {name: counted.count(name) for name in images.values()} == {f"f{n}": n % 3 for n in range(15)}
 
 
 def test_fragments_of_the_coco_file_are_gone_when_it_is_there(frozen: World) -> None:
     export(frozen, ExportFormat.COCO)
-    names = {key.rsplit("/", 1)[1] for key in exporting.stored(frozen, "exports/")}
+    names = {key.rsplit("/", 1)[1] for key in stored(frozen, "exports/")}
     assert names == {"coco.json", "files.json"}

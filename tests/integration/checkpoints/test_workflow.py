@@ -1,4 +1,4 @@
-"""The checkpoint workflow, whatever happens to its calls: they die, are repeated, or are made by two at once (R15)."""
+"""The checkpoint workflow, with calls that crash, are repeated or run twice at once (R15)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +11,11 @@ from moto.s3.models import S3Backend
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import Execution, World
-from tests.support import exporting
-from tests.support.exporting import ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
-from tests.support.purging import archived, begun, objects, purges, uid_of
-from tests.support.run_workflows import fail, repeat, run_all, take
-from tests.support.sending import PROJECT, add, delete, upload
+from tests.support.checkpoint_workflow import fail, repeat, run_all, take
+from tests.support.exports import GOLDEN, ask, checkpoint, coco, files, freeze, jsonl, parquet, stored, where
+from tests.support.frames import frames_at
+from tests.support.purges import archive_for_purge, begin_purge, objects, purges, uid_of
+from tests.support.uploads import PROJECT, add, delete, upload
 from tidemark.aws import shard_progress
 from tidemark.checkpoints import checkpoints, coco_file, exports, pages
 from tidemark.checkpoints.model import CheckpointWork
@@ -30,7 +30,7 @@ BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "he
 
 @pytest.fixture
 def started(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A checkpoint of pages of two frames, whose manifest is still to be written."""
+    """A checkpoint with two frames per page, whose manifest is not written yet."""
     monkeypatch.setattr(pages, "PAGE_FRAMES", 2)
     frames = [
         {"frame_id": f"f{n}", "metadata": {"turn": n}, "labels": [{"id": "l1", **BOX}] * (n % 2)} for n in range(9)
@@ -42,13 +42,13 @@ def started(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def only(world: World) -> Execution:
-    """The one execution that was started and not run yet."""
+    """Returns the only execution that was started and has not run."""
     (execution,) = world.executions.values()
     return execution
 
 
 def events(execution: Execution) -> list[Json]:
-    """The steps of an execution in which nothing goes wrong."""
+    """Returns the steps of a successful execution."""
     work = execution.input["work"]
     shards = [{"step": "shard", "work": work, "shard": shard} for shard in execution.input["shards"]]
     return [*shards, {"step": "finish", "work": work}]
@@ -59,7 +59,7 @@ def retry(world: World) -> None:
 
 
 def written(world: World, form: ExportFormat) -> Any:
-    """What an export holds, as its readers see it."""
+    """Returns the content of an export as its readers see it."""
     if form is ExportFormat.COCO:
         return coco(world)
     return jsonl(world) if form is ExportFormat.JSONL else parquet(world).to_pylist()
@@ -72,7 +72,7 @@ def finish_manifest(world: World) -> None:
 
 @pytest.mark.parametrize("form", [None, *ExportFormat])
 def test_a_step_that_dies_anywhere_is_made_good_by_its_repeat(started: World, form: ExportFormat | None) -> None:
-    """Each call to AWS of every step is the last one of a process, once; then the step is taken again."""
+    """A process crashes at each AWS call of every step in turn, then the step is repeated."""
     if form is not None:
         finish_manifest(started)
         ask(started, form)
@@ -125,12 +125,12 @@ def test_a_page_that_is_written_by_two_calls_at_once_is_written_once(started: Wo
         ask(started, form)
     execution = only(started)
     for event in events(execution):
-        one = Invocation("one", lambda event=event: take(started, event))  # type: ignore[misc]
-        while not one.finished:
-            other = Invocation("other", lambda event=event: take(started, event, lambda: False))  # type: ignore[misc]
-            other.run()
-            assert other.error is None or event["step"] == "finish", other.error
-            one.step()
+        paused = Invocation("one", lambda event=event: take(started, event))  # type: ignore[misc]
+        while not paused.finished:
+            competitor = Invocation("other", lambda event=event: take(started, event, lambda: False))  # type: ignore[misc]
+            competitor.run()
+            assert competitor.error is None or event["step"] == "finish", competitor.error
+            paused.step()
         repeat(started, event)
     started.executions.clear()
     if form is not None:
@@ -144,7 +144,7 @@ def test_a_shard_is_written_page_by_page_while_there_is_time(started: World) -> 
     event = events(only(started))[0]
     taken = repeat(started, event, lambda: False)
     assert taken > 1
-    assert take(started, event), "a shard that is done stays so"
+    assert take(started, event), "a finished shard stays finished"
 
 
 def test_a_failure_is_told_and_the_retry_goes_on_where_it_stopped(started: World) -> None:
@@ -157,7 +157,7 @@ def test_a_failure_is_told_and_the_retry_goes_on_where_it_stopped(started: World
     )
     failed = checkpoint(started)
     assert (failed.status, failed.reason) == (ArtifactStatus.FAILED, "PackCorrupt: payload is not what it was")
-    assert len(exporting.pages(started, exporting.GOLDEN)) == 9, "reads depend on no manifest"
+    assert len(frames_at(started, GOLDEN)) == 9, "reads do not need a manifest"
     started.executions.clear()
     retry(started)
     again = only(started)
@@ -227,7 +227,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def strict_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto fails where parts are put to, or made to, an upload that has ended; S3 says that there is none."""
+    """Makes moto return NoSuchUpload for an ended multipart upload, as S3 does, instead of failing."""
     for name in ("upload_part", "complete_multipart_upload"):
         monkeypatch.setattr(S3Backend, name, _strict(getattr(S3Backend, name)))
 
@@ -242,7 +242,7 @@ def _strict(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shards_of_coco(world: World) -> Json:
-    """Write all of a COCO export but the file; answers the step that is left."""
+    """Writes a COCO export except its file. Returns the remaining step."""
     ask(world, ExportFormat.COCO)
     *shards, finish = events(only(world))
     for event in shards:
@@ -275,7 +275,7 @@ def test_a_coco_file_that_ends_with_a_part_has_no_empty_one(started: World, monk
 @pytest.mark.usefixtures("small_parts", "strict_parts")
 @pytest.mark.parametrize("left", [10, 2])
 def test_a_coco_file_whose_parts_s3_has_thrown_away_is_begun_anew(started: World, left: int) -> None:
-    """When so many calls were left to the end: parts were still to be put, or all that was left was to join them."""
+    """Calls left to the end: parts are still to be uploaded, or only to be joined."""
     finish_manifest(started)
     finish = _shards_of_coco(started)
     backend = started.process()
@@ -289,14 +289,14 @@ def test_a_coco_file_whose_parts_s3_has_thrown_away_is_begun_anew(started: World
 
 
 def _calls_until_the_end(world: World, finish: Json) -> int:
-    """As many as it takes, found by taking them; then the file and the record of it are as before."""
+    """Counts the calls of the last step by running it, then resets its progress and its files."""
     backend = world.process()
     work = CheckpointWork.model_validate(finish["work"])
     before = stored(world, "exports/")
     calls = repeat(world, finish, lambda: False)
-    whole = shard_progress.find(backend, work.uid, work.name, 4)
-    fresh = replace(whole, cursor="", pages=0, counted=0, done=False)
-    shard_progress.advance(backend, whole, fresh)
+    finished = shard_progress.find(backend, work.uid, work.name, 4)
+    reset = replace(finished, cursor="", pages=0, counted=0, done=False)
+    shard_progress.advance(backend, finished, reset)
     for key, body in before.items():
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=body)
     backend.s3.delete_object(Bucket=backend.bucket, Key=f"exports/{work.uid}/{work.checkpoint}/coco/coco.json")
@@ -317,7 +317,7 @@ def test_classes_that_are_appended_while_a_coco_file_is_written_are_not_in_it(st
 def test_a_purge_leaves_nothing_in_s3_whatever_was_being_written(
     started: World, form: ExportFormat | None, step: str
 ) -> None:
-    """The step is stopped before each of its calls to AWS in turn, and goes on when the dataset is purged."""
+    """The step pauses before each of its AWS calls in turn and resumes after the dataset is purged."""
     if form is not None:
         finish_manifest(started)
         ask(started, form)
@@ -327,8 +327,8 @@ def test_a_purge_leaves_nothing_in_s3_whatever_was_being_written(
     for event in shards if step == "finish" else []:
         repeat(started, event)
     stopped = _stopped_before_each_call(started, finish if step == "finish" else shards[0])
-    archived(started)
-    begun(started)
+    archive_for_purge(started)
+    begin_purge(started)
     started.run_purge(purges(started)[-1])
     for attempt in stopped:
         attempt.run()
@@ -351,7 +351,7 @@ def test_a_purge_ends_what_is_being_written_without_a_failure(started: World) ->
     finish_manifest(started)
     ask(started, ExportFormat.PARQUET)
     execution = only(started)
-    archived(started)
-    begun(started)
+    archive_for_purge(started)
+    begin_purge(started)
     assert all(take(started, event) for event in events(execution))
     fail(started, execution)

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.api.conftest import Logs, api, logs, world  # noqa: F401 - fixtures
 from tests.simulation.gateway import BASE, Client
 from tests.simulation.world import World
-from tests.support.run_workflows import fail, run_all
+from tests.support.checkpoint_workflow import fail, run_all
 from tidemark.aws import bucket as s3
 from tidemark.cli import app, output
 from tidemark.client import api as client_api

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.cli.conftest import TRAIN, Program, Service, problem
-from tests.support.purging import purges
+from tests.support.purges import purges
 from tidemark.client import retry
 from tidemark.domain.api_keys import Role
 from tidemark.domain.workflows import Failure, PurgeWork

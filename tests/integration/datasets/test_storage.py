@@ -1,11 +1,11 @@
-"""What storage a dataset takes."""
+"""The storage report of a dataset."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import storage
 from tidemark.domain.canonical import canonical_json
@@ -51,35 +51,35 @@ def test_frame_versions_are_counted_with_their_bytes_live_and_historic(world: Wo
     upload(world, add("f1", n=1), add("f2", n=1))
     upload(world, modify("f1", metadata={"n": 1000}), delete("f2"), delete("nowhere"))
     upload(world, add("f2", n=22))
-    found = report(world)
-    assert (found.versions, found.frame_versions) == (3, 5)
+    storage = report(world)
+    assert (storage.versions, storage.frame_versions) == (3, 5)
     live = bytes_of("f1", n=1000) + bytes_of("f2", n=22)
-    assert found.live_bytes == live
-    assert found.payload_bytes == live + bytes_of("f1", n=1) + bytes_of("f2", n=1)
+    assert storage.live_bytes == live
+    assert storage.payload_bytes == live + bytes_of("f1", n=1) + bytes_of("f2", n=1)
 
 
 def test_the_bytes_of_packs_are_those_in_s3(world: World) -> None:
     upload(world, add("f1"))
     upload(world, modify("f1", metadata={"n": 1}))
     backend = world.process()
-    kept = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix="packs/")["Contents"]
-    assert report(world).packs == Objects(objects=len(kept), bytes=sum(one["Size"] for one in kept))
-    assert len(kept) == 3  # a pack of each request, and one of what was merged
+    listed = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix="packs/")["Contents"]
+    assert report(world).packs == Objects(objects=len(listed), bytes=sum(entry["Size"] for entry in listed))
+    assert len(listed) == 3  # a pack per request, and one of merged frames
 
 
 def test_what_checkpoints_and_exports_hold_is_told_apart(world: World) -> None:
     put(world, "checkpoints", "golden/0.parquet", b"1234")
     put(world, "exports", "golden/jsonl/0.jsonl", b"123456")
     put(world, "exports", "golden/jsonl/1.jsonl", b"12")
-    found = report(world)
-    assert found.checkpoints == Objects(objects=1, bytes=4)
-    assert found.exports == Objects(objects=2, bytes=8)
-    assert found.packs == Objects()
+    storage = report(world)
+    assert storage.checkpoints == Objects(objects=1, bytes=4)
+    assert storage.exports == Objects(objects=2, bytes=8)
+    assert storage.packs == Objects()
 
 
 @pytest.fixture
 def two_to_a_page(world: World) -> Iterator[World]:
-    """S3 lists two objects at once."""
+    """Makes S3 list two objects per page."""
     client = world.process().s3
 
     def small(params: dict[str, object], **_: object) -> None:

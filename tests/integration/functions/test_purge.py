@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from functions.purge import handler as purge
 from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
-from tests.support.purging import archived, begun, items, purges
-from tests.support.sending import DATASET, PROJECT, add, upload
+from tests.support.purges import archive_for_purge, begin_purge, items, purges
+from tests.support.uploads import DATASET, PROJECT, add, upload
 from tidemark.aws import table
 from tidemark.datasets import datasets
 
@@ -29,8 +29,8 @@ def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The work of a purge that has begun."""
     monkeypatch.setattr(purge, "backend", world.process())
     upload(world, *(add(f"f{number}") for number in range(10)))
-    archived(world)
-    begun(world)
+    archive_for_purge(world)
+    begin_purge(world)
     return {"work": purges(world)[-1].input["work"]}
 
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from functions.transfer import handler as transfer
 from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
-from tests.support.sending import add, upload
-from tests.support.transferring import clone, state
-from tests.support.transferring import upload as followed
+from tests.support.frames import state
+from tests.support.transfers import start_clone
+from tests.support.uploads import add, get_upload, upload
 from tidemark.transfers import workflow
 
 
@@ -29,7 +29,7 @@ def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The work of a clone that has begun."""
     monkeypatch.setattr(transfer, "backend", world.process())
     upload(world, *(add(f"f{number}") for number in range(10)))
-    clone(world, "copy")
+    start_clone(world, "copy")
     return {"work": world.transfers()[0].input["work"]}
 
 
@@ -50,7 +50,7 @@ def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypa
 def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, Any]) -> None:
     failure = {"Error": "PackCorrupt", "Cause": '{"errorMessage": "no such digest", "stackTrace": ["…"]}'}
     assert transfer.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
-    after = followed(world, steps["work"]["upload"], dataset="copy")
+    after = get_upload(world, steps["work"]["upload"], dataset="copy")
     assert (after.status, after.reason) == (
         "FAILED",
         "Its rows could not be made: PackCorrupt: no such digest. A retry of the upload goes on where it stopped.",

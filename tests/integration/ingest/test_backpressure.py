@@ -1,4 +1,4 @@
-"""What a dataset has in flight is counted, and bounded: requests are refused, files wait, and nothing is lost."""
+"""Rows in flight are counted and limited: requests are refused, files wait, and nothing is lost."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,9 +6,20 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, modify, send
-from tests.support.sending_files import content, found, lines, sent, started, where
-from tests.support.transferring import roll_back
+from tests.support.transfers import start_rollback
+from tests.support.uploads import (
+    DATASET,
+    PROJECT,
+    add,
+    content,
+    get_upload,
+    lines,
+    modify,
+    send,
+    start_files,
+    upload_files,
+    where,
+)
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
@@ -22,20 +33,20 @@ ALL = InFlight(10**9, 10**9)
 ROWS = [add(f"f{number}", n=number) for number in range(12)]
 
 
-def flying(world: World, dataset: str = DATASET) -> InFlight:
-    """What a dataset has in flight."""
+def in_flight_of(world: World, dataset: str = DATASET) -> InFlight:
+    """Returns the number of rows and windows that a dataset has in flight."""
     backend = world.process()
     return upload_records.in_flight(backend, dataset_records.get(backend, PROJECT, dataset).uid, most=ALL)
 
 
 def run_tasks(world: World) -> None:
-    """Have intake do once what waits for it."""
+    """Runs each queued intake task once."""
     for task in list(world.tasks):
         assert world.start_task(task).run().error is None
 
 
 def run_windows(world: World) -> None:
-    """Apply and publish all windows that wait."""
+    """Applies and publishes all queued windows."""
     for group in [*world.windows.groups()]:
         while world.windows.waiting[group]:
             assert world.start_apply(group).run().error is None
@@ -50,49 +61,49 @@ def quota(monkeypatch: pytest.MonkeyPatch, name: str, rows: int = 10**9, windows
 
 def test_the_accepted_rows_of_a_request_are_in_flight_until_it_settles(world: World) -> None:
     receipt = send(world, *ROWS, add(""))
-    assert flying(world) == InFlight(len(ROWS), found(world, receipt.upload).windows)
+    assert in_flight_of(world) == InFlight(len(ROWS), get_upload(world, receipt.upload).windows)
     world.drain()
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
 
 
 def test_the_rows_of_a_file_are_in_flight_from_their_reading_until_they_are_decided(world: World) -> None:
-    upload = started(world, lines(*ROWS, add("")))
-    assert flying(world) == InFlight()
+    upload = start_files(world, lines(*ROWS, add("")))
+    assert in_flight_of(world) == InFlight()
     run_tasks(world)
-    assert flying(world) == InFlight(len(ROWS), found(world, upload).windows)
+    assert in_flight_of(world) == InFlight(len(ROWS), get_upload(world, upload).windows)
     run_windows(world)
-    assert found(world, upload).status is UploadStatus.PARTIAL
-    assert flying(world) == InFlight()
+    assert get_upload(world, upload).status is UploadStatus.PARTIAL
+    assert in_flight_of(world) == InFlight()
 
 
 def test_rows_that_were_given_up_are_in_flight_again_when_they_are_retried(world: World) -> None:
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     run_tasks(world)
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
-    failed = found(world, upload)
+    failed = get_upload(world, upload)
     assert failed.windows_failed == 1
     retry.retry(world.process(), **where(), upload=upload)
     run_tasks(world)
-    assert flying(world) == InFlight(failed.failed, 1)
+    assert in_flight_of(world) == InFlight(failed.failed, 1)
     world.drain()
-    assert found(world, upload).status is UploadStatus.SETTLED
-    assert flying(world) == InFlight()
+    assert get_upload(world, upload).status is UploadStatus.SETTLED
+    assert in_flight_of(world) == InFlight()
 
 
 def test_what_fills_a_batch_dataset_is_in_flight_once_it_may_be_sent(world: World) -> None:
     datasets.create_dataset(
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
-    upload = started(world, lines(*ROWS), lines(add("last")), dataset="golden")
+    upload = start_files(world, lines(*ROWS), lines(add("last")), dataset="golden")
     first, second = world.tasks
     assert world.start_task(first).run().error is None
-    assert flying(world, "golden") == InFlight()
+    assert in_flight_of(world, "golden") == InFlight()
     assert world.start_task(second).run().error is None
     run_tasks(world)
-    assert flying(world, "golden") == InFlight(len(ROWS) + 1, found(world, upload, "golden").windows)
+    assert in_flight_of(world, "golden") == InFlight(len(ROWS) + 1, get_upload(world, upload, dataset="golden").windows)
     run_windows(world)
-    assert flying(world, "golden") == InFlight()
+    assert in_flight_of(world, "golden") == InFlight()
 
 
 def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
@@ -100,14 +111,14 @@ def test_a_roll_back_is_in_flight_once_it_is_sent(world: World) -> None:
     world.drain()
     send(world, *(modify(f"f{number}", metadata={"n": -1}) for number in range(12)))
     world.drain()
-    rolled = roll_back(world, 1)
+    rolled = start_rollback(world, 1)
     (execution,) = world.transfers()
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
     world.run_transfer(execution)
-    assert flying(world).rows == len(ROWS)
+    assert in_flight_of(world).rows == len(ROWS)
     world.drain()
-    assert found(world, rolled.id).status is UploadStatus.SETTLED
-    assert flying(world) == InFlight()
+    assert get_upload(world, rolled.id).status is UploadStatus.SETTLED
+    assert in_flight_of(world) == InFlight()
 
 
 @pytest.mark.parametrize("limit", [{"rows": 12}, {"windows": 3}])
@@ -143,11 +154,11 @@ def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_la
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
-    upload = started(world, lines(add("from-file")))
+    upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
-    assert (len(world.delayed), found(world, upload).rows) == (1, 0)
+    assert (len(world.delayed), get_upload(world, upload).rows) == (1, 0)
     world.drain()
-    assert found(world, upload).status is UploadStatus.SETTLED
+    assert get_upload(world, upload).status is UploadStatus.SETTLED
     assert "from-file" in content(world)
 
 
@@ -157,17 +168,17 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
     quota(monkeypatch, "READING_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     run_tasks(world)
-    assert found(world, upload).rows == 5
+    assert get_upload(world, upload).rows == 5
     world.drain()
-    assert (found(world, upload).status, found(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
+    assert (get_upload(world, upload).status, get_upload(world, upload).applied) == (UploadStatus.SETTLED, len(ROWS))
 
 
 def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=12)
     send(world, *ROWS)
-    upload = started(world, lines(add("from-file")))
+    upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
     for _ in range(3):
         file_uploads.complete(world.process(), **where(), upload=upload)
@@ -175,7 +186,7 @@ def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, m
     assert (len(world.delayed), world.tasks) == (1, [])
     world.let_delays_pass()
     run_tasks(world)
-    assert found(world, upload).rows == 1
+    assert get_upload(world, upload).rows == 1
 
 
 def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
@@ -184,12 +195,12 @@ def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
     quota(monkeypatch, "READING_QUOTA", rows=1)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     send(world, *ROWS)
-    upload = started(world, lines(*(add(f"g{number}") for number in range(12))))
+    upload = start_files(world, lines(*(add(f"g{number}") for number in range(12))))
     run_tasks(world)
     for _ in range(3):
         world.let_delays_pass()
         run_tasks(world)
-    assert found(world, upload).rows == 12
+    assert get_upload(world, upload).rows == 12
 
 
 def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
@@ -197,15 +208,14 @@ def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
 ) -> None:
     quota(monkeypatch, "READING_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
-    upload = started(world, lines(*ROWS))
+    upload = start_files(world, lines(*ROWS))
     reading = world.start_task(world.tasks[0])
-    while reading.calls[-1] != "sqs.SendMessageBatch":
-        reading.step()
+    reading.run_to("sqs.SendMessageBatch")
     reading.crash(after=False)
     assert not world.windows.groups()
     run_tasks(world)
     run_windows(world)
-    assert found(world, upload).applied == 5
+    assert get_upload(world, upload).applied == 5
 
 
 def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world: World) -> None:
@@ -217,7 +227,7 @@ def test_uploads_that_were_recorded_before_this_was_counted_count_nothing(world:
         Key=upload_records.key(uid, upload).attributes(),
         UpdateExpression="REMOVE rows_in_flight, windows_in_flight",
     )
-    assert flying(world) == InFlight()
+    assert in_flight_of(world) == InFlight()
     assert send(world, add("later")).accepted == 1
 
 
@@ -226,26 +236,26 @@ def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monke
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
     quota(monkeypatch, "READING_QUOTA", rows=5)
-    upload = sent(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
+    upload = upload_files(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
     assert (upload.status, upload.applied) == (UploadStatus.SETTLED, 24)
 
 
 def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[str] = []
-    look = upload_records.in_flight
+    reads: list[str] = []
+    read_in_flight = upload_records.in_flight
 
-    def looked(backend: Any, uid: str, **given: Any) -> InFlight:
-        looks.append(uid)
-        return look(backend, uid, **given)
+    def counted(backend: Any, uid: str, **given: Any) -> InFlight:
+        reads.append(uid)
+        return read_in_flight(backend, uid, **given)
 
-    monkeypatch.setattr(upload_records, "in_flight", looked)
+    monkeypatch.setattr(upload_records, "in_flight", counted)
     process = world.process()
     uid = dataset_records.get(process, PROJECT, DATASET).uid
     backpressure.may_read_on(process, uid)
     backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
-    assert looks == [uid]
+    assert reads == [uid]
     backpressure.may_read_on(process, uid)
-    assert looks == [uid, uid]
+    assert reads == [uid, uid]
 
 
 def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> None:

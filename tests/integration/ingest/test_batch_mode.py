@@ -1,4 +1,4 @@
-"""BATCH datasets: one upload, all of its rows or none, and nothing after it (R22)."""
+"""BATCH datasets: one upload, all of its rows or none, and no upload after it (R22)."""
 
 import json
 from typing import Any
@@ -7,8 +7,26 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import PROJECT, add, body_of, delete, modify, send, upload
-from tests.support.sending_files import announced, complete, content, drop, errors, found, lines, put, sent, started
+from tests.support.uploads import (
+    PROJECT,
+    add,
+    announce,
+    body_of,
+    complete,
+    content,
+    delete,
+    drop_file,
+    errors,
+    finish_tasks,
+    get_upload,
+    lines,
+    modify,
+    send,
+    start_files,
+    store_files,
+    upload,
+    upload_files,
+)
 from tidemark.aws import queues
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
@@ -36,7 +54,7 @@ def dataset(world: World) -> DatasetDetails:
 
 
 def upload_of(world: World, upload_id: str) -> Upload:
-    return found(world, upload_id, BATCH)
+    return get_upload(world, upload_id, dataset=BATCH)
 
 
 def filled(world: World) -> dict[str, Any]:
@@ -48,7 +66,7 @@ def requested(world: World, *rows: Any, key: str | None = None) -> Upload:
 
 
 def in_files(world: World, *contents: bytes) -> Upload:
-    return sent(world, *contents, dataset=BATCH)
+    return upload_files(world, *contents, dataset=BATCH)
 
 
 def is_sealed(world: World) -> bool:
@@ -65,7 +83,7 @@ def give_up_windows(world: World) -> None:
     world.drain()
 
 
-# Whole
+# All rows
 
 
 def test_a_request_fills_the_dataset(world: World) -> None:
@@ -89,7 +107,7 @@ def test_of_several_rows_of_one_frame_in_a_file_the_last_counts(world: World, mo
 
 def test_nothing_is_sent_before_every_file_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    started(world, lines(*(add(f"f{number}") for number in range(6))), lines(add("g")), dataset=BATCH)
+    start_files(world, lines(*(add(f"f{number}") for number in range(6))), lines(add("g")), dataset=BATCH)
     world.start_task(world.tasks[0]).run()
     assert world.windows.groups() == []
     world.drain()
@@ -98,23 +116,20 @@ def test_nothing_is_sent_before_every_file_is_read(world: World, monkeypatch: py
 
 def test_a_large_batch_is_sent_in_as_many_calls_as_it_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    started(world, lines(*(add(f"f{number}") for number in range(20))), dataset=BATCH)
-    calls = 0
-    while world.tasks:
-        assert world.start_task(world.tasks[0], steps=3).run().error is None
-        calls += 1
+    start_files(world, lines(*(add(f"f{number}") for number in range(20))), dataset=BATCH)
+    invocations = finish_tasks(world, steps=3)
     world.drain()
-    assert calls >= 6
+    assert invocations >= 6
     assert len(filled(world)) == 20
 
 
 def test_a_dropped_file_fills_the_dataset(world: World) -> None:
-    drop(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1")))
+    drop_file(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1")))
     world.drain()
     assert set(filled(world)) == {"f1"}
 
 
-# Or not at all
+# No rows
 
 
 def test_a_request_with_a_bad_row_is_refused_whole_with_all_of_its_errors(world: World) -> None:
@@ -183,7 +198,7 @@ def test_a_batch_of_which_a_window_was_given_up_is_in_no_version_until_a_retry_c
     assert incomplete.reason is not None
     assert "retry" in incomplete.reason
     assert filled(world) == {}
-    assert is_sealed(world), "another upload would be mixed with what is there of the first"
+    assert is_sealed(world), "another upload would mix with rows of the first"
     retry.retry(world.process(), project=PROJECT, dataset=BATCH, upload=sent)
     world.drain()
     done = upload_of(world, sent)
@@ -191,7 +206,7 @@ def test_a_batch_of_which_a_window_was_given_up_is_in_no_version_until_a_retry_c
 
 
 def test_files_of_which_windows_were_given_up_are_completed_by_a_retry(world: World) -> None:
-    upload_id = started(world, lines(*(add(f"f{number}") for number in range(8))), dataset=BATCH)
+    upload_id = start_files(world, lines(*(add(f"f{number}") for number in range(8))), dataset=BATCH)
     give_up_windows(world)
     assert (upload_of(world, upload_id).status, dataset(world).latest) == (FAILED, 0)
     retry.retry(world.process(), project=PROJECT, dataset=BATCH, upload=upload_id)
@@ -199,7 +214,7 @@ def test_files_of_which_windows_were_given_up_are_completed_by_a_retry(world: Wo
     assert (upload_of(world, upload_id).status, len(filled(world))) == (SETTLED, 8)
 
 
-# And nothing after it
+# No upload after it
 
 
 def test_a_dataset_that_is_filled_refuses_mutations_and_says_who_fills_it(world: World) -> None:
@@ -221,22 +236,22 @@ def test_a_repeat_of_the_upload_that_fills_the_dataset_gets_its_receipt(world: W
 
 
 def test_files_cannot_be_announced_or_completed_for_a_dataset_that_is_filled(world: World) -> None:
-    receipt = announced(world, "a", dataset=BATCH)
-    put(world, receipt, lines(add("f2")), dataset=BATCH)
+    receipt = announce(world, "a", dataset=BATCH)
+    store_files(world, receipt, lines(add("f2")), dataset=BATCH)
     requested(world, add("f1"))
-    for late in (lambda: announced(world, "b", dataset=BATCH), lambda: complete(world, receipt, BATCH)):
+    for late in (lambda: announce(world, "b", dataset=BATCH), lambda: complete(world, receipt, BATCH)):
         with pytest.raises(Conflict) as refusal:
             late()
         assert refusal.value.code == "dataset_sealed"
 
 
 def test_of_two_uploads_of_files_at_once_one_fills_the_dataset_and_the_other_is_told_why_not(world: World) -> None:
-    uploads = [started(world, lines(add(name)), dataset=BATCH) for name in ("f1", "f2")]
+    uploads = [start_files(world, lines(add(name)), dataset=BATCH) for name in ("f1", "f2")]
     world.drain()
     ended = [upload_of(world, upload_id) for upload_id in uploads]
-    assert sorted(one.status for one in ended) == [FAILED, SETTLED]
-    (loser,) = [one for one in ended if one.status is FAILED]
-    (winner,) = [one for one in ended if one.status is SETTLED]
+    assert sorted(upload.status for upload in ended) == [FAILED, SETTLED]
+    (loser,) = [upload for upload in ended if upload.status is FAILED]
+    (winner,) = [upload for upload in ended if upload.status is SETTLED]
     assert loser.reason is not None
     assert winner.id in loser.reason
     assert (loser.rows, loser.rejected) == (1, 1)
@@ -245,24 +260,24 @@ def test_of_two_uploads_of_files_at_once_one_fills_the_dataset_and_the_other_is_
 
 def test_a_file_dropped_for_a_dataset_that_is_filled_is_moved_aside(world: World) -> None:
     requested(world, add("f1"))
-    assert drop(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f2"))) is None
+    assert drop_file(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f2"))) is None
     (rejected,) = drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items
     assert "BATCH" in rejected.reason
 
 
 def test_a_drop_event_that_is_told_twice_does_not_move_the_file_that_fills_the_dataset(world: World) -> None:
     for _ in range(2):
-        drop(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1")))
+        drop_file(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1")))
         world.drain()
     assert json.dumps(filled(world)) == '{"f1": {}}'
     assert drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items == []
 
 
-# Whatever comes twice, and in whatever order
+# Repeats and reordering
 
 
 def read_again(world: World, upload_id: str, number: int = 0) -> None:
-    """Deliver an order to read a file of an upload once more, long after the first."""
+    """Delivers the task to read a file of an upload once more, long after the first time."""
     world.let_five_minutes_pass()
     uid = dataset_records.get(world.process(), PROJECT, BATCH).uid
     again = world.start_task(ReadFile(uid=uid, upload=upload_id, file=number)).run()
@@ -294,7 +309,7 @@ def test_a_refused_upload_whose_file_is_to_be_read_again_leaves_nothing_in_the_o
 
 def test_a_refused_file_in_the_drop_folder_that_is_told_of_twice_is_taken_neither_time(world: World) -> None:
     for _ in range(2):
-        drop(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1"), add("")))
+        drop_file(world, f"drop/{PROJECT}/{BATCH}/a.jsonl", lines(add("f1"), add("")))
         world.drain()
         world.let_five_minutes_pass()
     in_files(world, lines(add("g1")))
@@ -304,8 +319,8 @@ def test_a_refused_file_in_the_drop_folder_that_is_told_of_twice_is_taken_neithe
 def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to_be_read_again(world: World) -> None:
     second = [add(f"second-{number}") for number in range(8)]
     for rows in ([add(f"first-{number}") for number in range(8)], second):
-        loser = started(world, lines(*rows), dataset=BATCH)
-    for _ in range(2):  # all are read; then the first is released, and the second refused
+        loser = start_files(world, lines(*rows), dataset=BATCH)
+    for _ in range(2):  # all files are read; then the first upload is released and the second refused
         for task in list(world.tasks):
             assert world.start_task(task).run().error is None
     read_again(world, loser)
@@ -315,16 +330,16 @@ def test_an_upload_that_came_second_stays_out_of_the_first_though_its_file_is_to
 
 
 def test_files_of_a_refused_upload_are_not_sent_in_whatever_order_they_are_read(world: World) -> None:
-    refused = started(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
+    refused = start_files(world, lines(add("f1")), lines(add("f2"), add("")), dataset=BATCH)
     first, second = world.tasks
     assert world.start_task(first).run().error is None
     uid = dataset_records.get(world.process(), PROJECT, BATCH).uid
     early = world.start_task(ResumeUpload(uid=uid, upload=refused)).run()
-    assert early.error is None, "it finds that the second file is not read"
+    assert early.error is None, "the task must see that the second file is not read"
     assert world.start_task(second).run().error is None
     for task in [task for task in world.tasks if isinstance(task, ResumeUpload)]:
         assert world.start_task(task).run().error is None
-    while world.tasks:  # what it had read, for it was read by then
+    while world.tasks:  # the tasks read the files before that
         assert world.start_task(world.tasks[0]).run().error is None
     assert upload_of(world, refused).rows == 3
     assert world.windows.groups() == []
@@ -340,7 +355,7 @@ def test_windows_of_many_files_are_sent_once(world: World, monkeypatch: pytest.M
         send_windows(backend, sending)
 
     monkeypatch.setattr(queues, "send_windows", counted)
-    started(world, *(lines(add(f"f{number}")) for number in range(10)), dataset=BATCH)
+    start_files(world, *(lines(add(f"f{number}")) for number in range(10)), dataset=BATCH)
     while world.tasks:
         assert world.start_task(world.tasks[0]).run().error is None
     assert len(set(windows)) == 10
@@ -356,7 +371,7 @@ def test_a_repeat_that_overtakes_its_request_leaves_it_the_same_receipt(world: W
         ),
     )
     slow.step()
-    slow.step()  # it has found no upload of this key
+    slow.step()  # it has seen that no upload has this key
     receipt = send(world, add("f1"), key="k", dataset=BATCH)
     slow.run()
     assert slow.error is None

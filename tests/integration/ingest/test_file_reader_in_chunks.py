@@ -1,4 +1,4 @@
-"""Large files are put in parts, and an upload begins only when all parts are there and put together (R31)."""
+"""Large files are uploaded as multipart uploads and read only when all parts have arrived and are joined (R31)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from moto.s3 import models as moto_s3
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World, new_world
-from tests.support.sending import DATASET, PROJECT, add
+from tests.support.uploads import DATASET, PROJECT, add
 from tidemark.aws import bucket, multipart
 from tidemark.datasets import datasets, projects
 from tidemark.domain import upload_files as shapes
@@ -32,7 +32,7 @@ LARGE = NewFile(name="large", bytes=len(TEXT))
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of some hundred bytes are large ones."""
+    """Makes files of a few hundred bytes count as large."""
     monkeypatch.setattr(shapes, "MAX_SINGLE_PUT_BYTES", PART)
     monkeypatch.setattr(shapes, "DEFAULT_PART_BYTES", PART)
     monkeypatch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)
@@ -47,7 +47,7 @@ def complete(world: World, receipt: FileUploadReceipt) -> Upload:
 
 
 def put(world: World, file: SignedFile, text: bytes = TEXT, leave_out: int = 0) -> None:
-    """Put the parts of a file, as their URLs say."""
+    """Uploads the parts of a file to their signed URLs, except the part number `leave_out`."""
     start = 0
     for part in file.parts:
         url = urlsplit(part.url)
@@ -121,13 +121,13 @@ def test_rows_of_a_file_that_came_in_parts_are_applied_beside_those_of_a_small_o
 
 def test_a_missing_part_is_told_and_nothing_is_put_together(world: World) -> None:
     receipt = announce(world, LARGE, NewFile(name="other", bytes=len(TEXT)))
-    whole, lacking = receipt.files
-    put(world, whole)
+    complete_file, lacking = receipt.files
+    put(world, complete_file)
     put(world, lacking, leave_out=2)
     with pytest.raises(Conflict, match=rf"yet: other \(1 of {PARTS} parts\)\.") as refusal:
         complete(world, receipt)
     assert refusal.value.code == "files_missing"
-    assert bucket.find(world.process(), key(whole)) is None
+    assert bucket.find(world.process(), key(complete_file)) is None
     put(world, lacking)
     assert complete(world, receipt).status is UploadStatus.PENDING
 
@@ -160,8 +160,7 @@ def test_two_completions_at_once_both_go_well(world: World) -> None:
     receipt = announce(world, LARGE)
     put(world, receipt.files[0])
     first = Invocation("first", lambda: complete(world, receipt))
-    while first.calls[-1] != "s3.ListParts":
-        first.step()
+    first.run_to("s3.ListParts")
     complete(world, receipt)
     assert first.run().error is None
     world.drain()
@@ -185,7 +184,7 @@ def _world_to_crash() -> Iterator[World]:
 
 
 def _crashes(operation: Callable[[World], Invocation], after: bool) -> Iterator[World]:
-    """A world for each call of an operation, in which it crashed there."""
+    """Yields a world for each call of an operation, in which the operation crashed at that call."""
     for world in _world_to_crash():
         calls = operation(world).run().calls
     for position in range(len(calls)):

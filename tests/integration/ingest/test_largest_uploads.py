@@ -1,10 +1,10 @@
-"""Large files have few enough parts for their URLs to fit an answer, and parts that S3 takes."""
+"""Large files have few enough parts for a response to hold their URLs, and parts of a size that S3 accepts."""
 
 import pytest
 
 from functions.api.http.resolver import MAX_RESPONSE_BYTES
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws import multipart
 from tidemark.aws.multipart import Multipart
 from tidemark.domain.limits import MAX_FILE_BYTES, MAX_SINGLE_PUT_BYTES, MAX_UPLOAD_FILES, MAX_UPLOAD_PARTS
@@ -15,7 +15,7 @@ GIB = 1024**3
 
 
 def sizes_of_parts(*sizes: int) -> list[int]:
-    """How many parts files of these sizes have."""
+    """Returns the number of parts of files of these sizes."""
     wanted = [NewFile(name=str(number), bytes=size) for number, size in enumerate(sizes)]
     least = part_bytes(wanted)
     return [len(Multipart(id="", size=size, part_bytes=least).sizes) for size in sizes]
@@ -34,7 +34,7 @@ def test_the_parts_of_very_many_files_are_larger_and_not_more(size: int) -> None
 
 def test_the_largest_upload_fits_an_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     signed_part = multipart.signed_part
-    # A function signs with a session token, which is in each URL.
+    # A function signs with a session token, which makes each URL longer.
     monkeypatch.setattr(
         multipart, "signed_part", lambda *given: (signed_part(*given)[0] + "x" * 2500, {"Content-Length": "531502202"})
     )

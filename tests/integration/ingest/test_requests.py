@@ -1,4 +1,4 @@
-"""Taking mutations: what is refused whole, what is refused by row, and what a repeat gets (R1, R3, R20, R21)."""
+"""Requests with mutations: refused requests, rejected rows and repeats (R1, R3, R20, R21)."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tests.support.strategies import any_json, small_mutations, spoiled
+from tests.support.uploads import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
 from tidemark.catalog import schema_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, NotFound, TidemarkError, TooLarge, Unavailable
@@ -42,20 +42,12 @@ def labelled(frame_id: str, class_name: str, **metadata: Any) -> Any:
 
 
 def refusal_of(world: World, body: bytes) -> TidemarkError:
-    """How a body is refused; nothing may be written on the way."""
+    """Returns the error for a body. Fails if anything is written."""
     before = world.writes
     with pytest.raises(TidemarkError) as refusal:
         submit(world, body)
     assert world.writes == before
     return refusal.value
-
-
-def stopped_before(call: str, invocation: Invocation) -> Invocation:
-    """An invocation that goes on to the next time that it makes this AWS call, and waits there."""
-    while invocation.calls[-1] != call and not invocation.finished:
-        invocation.step()
-    assert not invocation.finished, f"it never calls {call}"
-    return invocation
 
 
 def start(world: World, body: bytes, key: str | None = None) -> Invocation:
@@ -97,8 +89,8 @@ def test_a_key_is_its_senders_own(world: World) -> None:
 
 def test_a_key_is_good_for_one_dataset(world: World) -> None:
     datasets.create_dataset(world.process(), project=PROJECT, name="other", description="", shards=1, actor="admin")
-    here, there = (send(world, add("f1"), key="once", dataset=name).upload for name in (DATASET, "other"))
-    assert here != there
+    upload, other_upload = (send(world, add("f1"), key="once", dataset=name).upload for name in (DATASET, "other"))
+    assert upload != other_upload
 
 
 def test_a_key_used_with_another_body_is_refused_and_changes_nothing(world: World) -> None:
@@ -111,7 +103,7 @@ def test_a_key_used_with_another_body_is_refused_and_changes_nothing(world: Worl
 
 def test_of_two_bodies_sent_at_once_under_one_key_the_first_on_record_is_taken(world: World) -> None:
     slow = start(world, body_of(add("slow")), key="once")
-    stopped_before("s3.PutObject", slow)
+    slow.run_to("s3.PutObject")
     fast = send(world, add("fast"), key="once")
     assert isinstance(slow.run().error, IdempotencyMismatch)
     world.drain()
@@ -124,14 +116,14 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_first_on_record_is_taken(w
 
 
 def test_fields_that_two_requests_add_at_once_are_all_learned(world: World) -> None:
-    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", weather="rain"))))
+    slow = start(world, body_of(add("f1", weather="rain"))).run_to("dynamodb.TransactWriteItems")
     send(world, add("f2", speed=7))
     assert slow.run().result.accepted == 1
     assert schema(world).fields == {"weather": FieldType.STRING, "speed": FieldType.NUMBER}
 
 
 def test_a_field_that_two_requests_add_at_once_has_the_type_that_was_first(world: World) -> None:
-    slow = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed="fast"), add("f2"))))
+    slow = start(world, body_of(add("f1", speed="fast"), add("f2"))).run_to("dynamodb.TransactWriteItems")
     send(world, add("f3", speed=7))
     receipt: Receipt = slow.run().result
     assert [(error.row, error.code) for error in receipt.errors] == [(0, "metadata_type")]
@@ -141,9 +133,9 @@ def test_a_field_that_two_requests_add_at_once_has_the_type_that_was_first(world
 
 def test_a_process_that_remembers_an_old_schema_judges_by_the_new_one(world: World) -> None:
     old = world.process()
-    send(world, add("f1", weather="rain"), by=old)
+    send(world, add("f1", weather="rain"), backend=old)
     send(world, add("f2", speed=7))
-    assert [error.code for error in send(world, add("f3", speed="fast"), by=old).errors] == ["metadata_type"]
+    assert [error.code for error in send(world, add("f3", speed="fast"), backend=old).errors] == ["metadata_type"]
 
 
 def test_a_request_that_others_outrun_again_and_again_is_refused_and_leaves_nothing(
@@ -164,7 +156,7 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_one_that_is_refused_teache
     world: World, field: str
 ) -> None:
     slow = start(world, body_of(add("slow", weather="rain")), key="once")
-    stopped_before("dynamodb.TransactWriteItems", slow)
+    slow.run_to("dynamodb.TransactWriteItems")
     send(world, add("fast", **{field: 7}), key="once")
     assert isinstance(slow.run().error, IdempotencyMismatch)
     assert schema(world).fields == {field: FieldType.NUMBER}
@@ -172,7 +164,7 @@ def test_of_two_bodies_sent_at_once_under_one_key_the_one_that_is_refused_teache
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_request_that_breaks_off_teaches_what_is_on_record(world: World, after: bool) -> None:
-    broken = stopped_before("dynamodb.TransactWriteItems", start(world, body_of(add("f1", speed=7)), key="once"))
+    broken = start(world, body_of(add("f1", speed=7)), key="once").run_to("dynamodb.TransactWriteItems")
     broken.crash(after=after)
     assert schema(world).fields == ({"speed": FieldType.NUMBER} if after else {})
     assert send(world, add("f1", speed=7), key="once").accepted == 1
@@ -194,13 +186,13 @@ def test_rejected_rows_teach_the_schema_nothing(world: World) -> None:
 
 def test_a_process_that_remembers_an_old_class_map_takes_the_classes_appended_since(world: World) -> None:
     old = world.process()
-    send(world, add("f1", "l1"), by=old)
+    send(world, add("f1", "l1"), backend=old)
     classes = [ClassInput(name=name) for name in ("heron", "stork", "crane")]
     projects.put_class_map(world.process(), PROJECT, classes)
-    assert send(world, labelled("f2", "crane"), by=old).accepted == 1
+    assert send(world, labelled("f2", "crane"), backend=old).accepted == 1
 
 
-# Refused whole
+# Refused requests
 
 
 @pytest.mark.parametrize(
@@ -283,7 +275,7 @@ def test_an_unknown_dataset_is_not_found(world: World, project: str, dataset: st
         )
 
 
-# Refused by row
+# Rejected rows
 
 
 def test_a_row_nested_too_deeply_is_an_error_of_its_own(world: World) -> None:

@@ -1,13 +1,12 @@
-"""Applying windows: whole or not at all, once, in turn, and each row with an outcome (R16-R20)."""
+"""Applying windows: in full or not at all, once, in order, with an outcome for each row (R16-R20)."""
 
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.simulation.invocation import Invocation
 from tests.simulation.queues import Message
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.domain.errors import NotFound, Unavailable
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.uploads import RowOutcome
@@ -20,19 +19,19 @@ from tidemark.versions import frames, resolve
 
 
 class Sent(NamedTuple):
-    """An upload of one window, and the message that carries it."""
+    """An upload of one window, and the window's message."""
 
     upload: str
     message: Message
 
     @property
     def window(self) -> Window:
-        """The window as it travels."""
+        """The window in the message."""
         return Window.model_validate_json(self.message.body)
 
 
 def sent(world: World, *rows: Any, key: str | None = None) -> Sent:
-    """Submit rows of one shard, and leave them waiting."""
+    """Submits rows of one shard and leaves their window queued."""
     receipt = send(world, *rows, key=key)
     (message,) = [
         message
@@ -73,7 +72,7 @@ def codes(world: World, upload_id: str) -> list[tuple[str | None, str, str]]:
     return [(outcome.frame_id, outcome.outcome, outcome.code) for outcome in outcomes(world, upload_id)]
 
 
-# What rows do
+# Operations
 
 
 def test_an_add_of_a_known_frame_replaces_it_whole(world: World) -> None:
@@ -129,7 +128,7 @@ def test_a_row_is_held_against_its_frame_as_it_is_in_its_turn(world: World) -> N
     assert frame(world).metadata == {"speed": 7}
 
 
-# Once
+# Applied once
 
 
 def test_a_window_delivered_again_changes_nothing_and_is_answered_as_before(world: World) -> None:
@@ -163,7 +162,7 @@ def test_a_window_that_was_applied_cannot_be_given_up(world: World) -> None:
     assert applied.applied == 1
 
 
-# In turn
+# In order
 
 
 def test_a_window_whose_turn_has_passed_is_refused_and_changes_nothing(world: World) -> None:
@@ -185,7 +184,7 @@ def test_a_window_is_applied_unless_both_counts_say_that_its_turn_has_passed(wor
 
 
 def overtaken(world: World, *rows: Any) -> Sent:
-    """An upload of frame `f1` that is sent again, its first sending lost, after uploads of `rows`, accepted later."""
+    """Returns an upload of frame `f1` whose window was lost and is sent again after later uploads of `rows`."""
     first = sent(world, add("f1", city="Oslo"), key="lost")
     world.windows.delete(first.message)
     for row in rows:
@@ -219,12 +218,12 @@ def test_a_row_sent_once_applies_in_the_order_of_the_queue(world: World) -> None
     assert apply_now(world, early.window, FencingToken(2, 2)).applied == 1
 
 
-# At once
+# Concurrently
 
 
 def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> None:
     early, late = sent(world, add("f1", "l1")), sent(world, modify("f1", metadata={"city": "Rome"}))
-    outrun = before_its_commit(world.redeliver(late.message))
+    outrun = world.redeliver(late.message).run_to("dynamodb.TransactWriteItems")
     world.redeliver(early.message).run()
     assert outrun.run().result.applied == 1
     world.drain()
@@ -232,20 +231,13 @@ def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> 
 
 
 def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
-    others = [sent(world, add("f1", attempt=attempt)) for attempt in range(apply.RACES)]
-    last = sent(world, add("f1", attempt=apply.RACES))
+    others = [sent(world, add("f1", n=number)) for number in range(apply.RACES)]
+    last = sent(world, add("f1", n=apply.RACES))
     outrun = world.redeliver(last.message)
     for other in others:
-        before_its_commit(outrun)
+        outrun.run_to("dynamodb.TransactWriteItems")
         world.redeliver(other.message).run()
         outrun.step()
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
-    assert frame(world).metadata == {"attempt": apply.RACES}
-
-
-def before_its_commit(invocation: Invocation) -> Invocation:
-    """An invocation that goes on until it is about to commit."""
-    while invocation.calls[-1] != "dynamodb.TransactWriteItems":
-        invocation.step()
-    return invocation
+    assert frame(world).metadata == {"n": apply.RACES}

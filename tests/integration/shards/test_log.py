@@ -1,4 +1,4 @@
-"""What a shard's log tells of the frames that its commits changed."""
+"""Reading a shard's log: which frames its commits changed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import PROJECT, add, delete, upload
+from tests.support.uploads import PROJECT, add, delete, upload
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
@@ -21,7 +21,7 @@ ONE = "one"
 
 @pytest.fixture
 def log(world: World) -> World:
-    """A dataset of one shard: four frames are added, then three of them changed one after another, the last twice."""
+    """A dataset of one shard: four frames are added, then three are changed one by one, the last of them twice."""
     datasets.create_dataset(world.process(), project=PROJECT, name=ONE, description="", shards=1, actor="admin")
     upload(world, add("a"), add("b"), add("c"), add("d"), dataset=ONE)
     for row in (add("b"), add("c"), delete("a"), add("a")):
@@ -35,8 +35,8 @@ def uid_of(backend: Backend) -> str:
 
 def run(world: World, frame_ids: list[str], head: int) -> dict[str, list[int]]:
     backend = world.process()
-    found = frame_versions.dense_run(backend, uid_of(backend), 0, frame_ids, head)
-    return {frame_id: [version.n for version in versions] for frame_id, versions in found.items()}
+    frames_read = frame_versions.dense_run(backend, uid_of(backend), 0, frame_ids, head)
+    return {frame_id: [version.n for version in versions] for frame_id, versions in frames_read.items()}
 
 
 def queries(operation: Callable[[], Any]) -> int:
@@ -59,9 +59,9 @@ def test_commits_tell_which_frames_they_changed_and_when_last(
     log: World, low: int, high: int, expected: dict[str, int]
 ) -> None:
     backend = log.process()
-    found = shard_log.touched(backend, uid_of(backend), 0, low, high)
-    assert found == expected
-    assert list(found) == sorted(found)
+    frames_read = shard_log.touched(backend, uid_of(backend), 0, low, high)
+    assert frames_read == expected
+    assert list(frames_read) == sorted(frames_read)
 
 
 def test_commits_are_read_on_where_a_request_stopped(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +72,11 @@ def test_commits_are_read_on_where_a_request_stopped(log: World, monkeypatch: py
 
 def test_frame_versions_are_read_by_their_commits(log: World) -> None:
     backend = log.process()
-    found = frame_versions.get_many(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
-    assert [(version.frame_id, version.n, version.op) for version in found] == [("c", 3, "ADD"), ("a", 4, "DELETE")]
+    frames_read = frame_versions.get_many(backend, uid_of(backend), [(0, "c", 3), (0, "a", 4)])
+    assert [(version.frame_id, version.n, version.op) for version in frames_read] == [
+        ("c", 3, "ADD"),
+        ("a", 4, "DELETE"),
+    ]
 
 
 @pytest.mark.parametrize(("first_read", "worth"), [(1, 1), (2, 1), (3, 1), (2, 10), (100, 10)])
@@ -97,10 +100,10 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
 ) -> None:
     monkeypatch.setattr(frame_versions, "FIRST_READ", first_read)
     monkeypatch.setattr(frame_versions, "WORTH_A_READ", worth)
-    found = run(log, frame_ids, head)
-    assert found == {frame_id: expected[frame_id] for frame_id in found}
+    frames_read = run(log, frame_ids, head)
+    assert frames_read == {frame_id: expected[frame_id] for frame_id in frames_read}
     if first_read == 100:
-        assert found == expected
+        assert frames_read == expected
 
 
 def test_a_run_ends_where_frames_lie_far_apart(log: World, monkeypatch: pytest.MonkeyPatch) -> None:

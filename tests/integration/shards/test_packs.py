@@ -1,4 +1,4 @@
-"""Payloads come back as they were written, or not at all."""
+"""Payloads are read as they were written, or reading fails."""
 
 from dataclasses import replace
 from random import Random
@@ -49,7 +49,7 @@ def test_a_payload_that_is_not_as_it_was_written_is_not_read(world: World) -> No
 
 
 class Flaky:
-    """S3, of which the first answers break off while they are read."""
+    """An S3 client whose first responses fail while their body is read."""
 
     def __init__(self, s3: Any, error: Exception, times: int) -> None:
         self.reads = 0
@@ -58,14 +58,14 @@ class Flaky:
         self._times = times
 
     def get_object(self, **request: Any) -> Any:
-        """The answer, or one that breaks off."""
+        """Returns the object, or a response whose body fails."""
         self.reads += 1
         if self.reads > self._times:
             return self._s3.get_object(**request)
         return {"Body": self}
 
     def read(self) -> bytes:
-        """Break off."""
+        """Fails."""
         raise self._error
 
 

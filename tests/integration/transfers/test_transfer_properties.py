@@ -1,4 +1,4 @@
-"""Roll backs and clones of random histories, whatever goes on meanwhile (R10, R33)."""
+"""Roll backs and clones of random histories, with writes meanwhile (R10, R33)."""
 
 from typing import Any
 from unittest.mock import patch
@@ -11,7 +11,7 @@ from tests.reliability.faults import invariants, model
 from tests.reliability.faults.model import DatasetModel
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World
-from tests.support import diffing
+from tests.support import diffs
 from tidemark.transfers import clone, workflow
 
 Rows = list[dict[str, Any]]
@@ -19,18 +19,18 @@ PICK = st.integers(min_value=0, max_value=1000)
 HISTORY = st.lists(UPLOADS, min_size=1, max_size=4)
 SHARDS = st.integers(min_value=1, max_value=2)
 MEANWHILE = st.lists(st.tuples(PICK, UPLOADS), max_size=3)
-"""Uploads that are sent while a transfer is made, and how many steps of it come before each."""
+"""Uploads sent during a transfer, each with the number of the transfer's steps before it."""
 PAGES = st.sampled_from([1, 2, 1000])
 FEWER = settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr]
-"""An example is a dataset and all that happens to it, many requests of a second together."""
+"""Fewer examples, since each one is a whole dataset and takes about a second."""
 
 
 def go_on(world: World, steps: int) -> None:
-    """Let so many things happen of what is under way."""
+    """Runs up to `steps` steps, modulo 6, of what is waiting."""
     for _ in range(steps % 6):
         if world.transfers():
             execution = world.transfers()[0]
-            left = [one for one in execution.input["shards"] if one not in world.read[execution.name]]
+            left = [shard for shard in execution.input["shards"] if shard not in world.read[execution.name]]
             world.start_step(execution, left[0] if left else None, 1).run()
         elif world.tasks:
             world.start_task(world.tasks[0]).run()
@@ -60,7 +60,7 @@ def test_a_roll_back_leads_to_the_state_of_its_version(history: list[Rows], shar
 def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
     history: list[Rows], shards: int, to: int, meanwhile: list[tuple[int, Rows]]
 ) -> None:
-    """The model holds each shard to its earlier state after the last window of the roll back."""
+    """The invariants check each shard's state after the last window of the roll back."""
     with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "PAGE_ROWS", 2):
         model.start_rollback(world, dataset, to % (last + 1)).run()
         while_writers_go_on(world, dataset, meanwhile)
@@ -71,12 +71,12 @@ def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
 @FEWER
 @given(HISTORY, SHARDS, PICK, MEANWHILE, PAGES)
 def test_a_clone_begins_with_the_state_of_its_version(
-    history: list[Rows], shards: int, of: int, meanwhile: list[tuple[int, Rows]], rows: int
+    history: list[Rows], shards: int, pick: int, meanwhile: list[tuple[int, Rows]], rows: int
 ) -> None:
     with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "PAGE_ROWS", rows):
         if last == 0:
             return
-        version = 1 + of % last
+        version = 1 + pick % last
         made, _ = clone.clone(
             world.process(),
             **dataset.where(),
@@ -99,6 +99,6 @@ def test_a_diff_tells_what_a_roll_back_has_undone(history: list[Rows], shards: i
         for version in (to % (last + 1), then % (last + 2)):
             model.start_rollback(world, dataset, version).run()
             world.drain()
-        items = diffing.diff(world, last, last + 2, **dataset.where())
+        items = diffs.diff(world, last, last + 2, **dataset.where())
         assert applied(state(world, dataset, last), items) == state(world, dataset, last + 2)
         assert state(world, dataset, last + 2) == state(world, dataset, then % (last + 2))

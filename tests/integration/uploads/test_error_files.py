@@ -1,4 +1,4 @@
-"""The errors of an upload, written to a file that is fetched by a signed URL (R30)."""
+"""The errors of an upload as a file behind a signed URL (R30)."""
 
 import csv
 import json
@@ -11,8 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.support.sending_files import errors, lines, sent
+from tests.support.uploads import DATASET, PROJECT, add, delete, errors, lines, modify, send, upload, upload_files
 from tidemark.aws import bucket
 from tidemark.domain.error_files import ErrorFile, ErrorFormat
 from tidemark.domain.errors import NotFound
@@ -20,7 +19,7 @@ from tidemark.ingest import file_reader
 from tidemark.uploads import error_files
 
 BAD = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1}}
-"""A row that is refused on arrival, for two reasons."""
+"""A row that is rejected on arrival, for two reasons."""
 
 
 def written(
@@ -48,10 +47,12 @@ def listed(world: World, file: ErrorFile) -> list[Any]:
 
 
 def mixed(world: World) -> str:
-    """An upload of files with errors of every kind in several parts."""
+    """Uploads files with errors of every kind, in several chunks."""
     upload(world, add("f1"))
     unknown_label = modify("f1", labels=[{"id": "l9"}])
-    return sent(world, lines(add("f2"), BAD, delete("no"), 7), lines(unknown_label, add("f3"), 8, modify("no"))).id
+    return upload_files(
+        world, lines(add("f2"), BAD, delete("no"), 7), lines(unknown_label, add("f3"), 8, modify("no"))
+    ).id
 
 
 @pytest.mark.parametrize("part_rows", [1, 3, 1000])
@@ -70,8 +71,10 @@ def test_a_csv_has_a_line_for_each_error_below_its_header(world: World) -> None:
     file = written(world, upload_id, ErrorFormat.CSV)
     text = fetched(world, file)["Body"].read().decode()
     read = list(csv.DictReader(StringIO(text, newline="")))
-    told = [error.model_dump() for error in errors(world, upload_id)]
-    assert read == [{name: "" if value is None else str(value) for name, value in each.items()} for each in told]
+    listed_errors = [error.model_dump() for error in errors(world, upload_id)]
+    assert read == [
+        {name: "" if value is None else str(value) for name, value in each.items()} for each in listed_errors
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,17 +111,17 @@ def test_a_file_holds_as_many_errors_as_there_may_be_and_says_if_that_is_not_all
     monkeypatch.setattr(error_files, "MAX_DOWNLOAD_ERRORS", most)
     file = written(world, upload_id)
     assert (file.errors, file.truncated) == (errors_written, truncated)
-    told = [error.model_dump() for error in errors(world, upload_id)]
-    assert listed(world, file) == told[:errors_written]
+    listed_errors = [error.model_dump() for error in errors(world, upload_id)]
+    assert listed(world, file) == listed_errors[:errors_written]
 
 
 def test_a_file_that_would_take_too_long_holds_what_was_read_in_time_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    upload_id = sent(world, lines(6, 7, 8, 9, 10, 11)).id
-    looks = iter([True, True, False])
-    file = written(world, upload_id, has_time=lambda: next(looks))
+    upload_id = upload_files(world, lines(6, 7, 8, 9, 10, 11)).id
+    has_time = iter([True, True, False])
+    file = written(world, upload_id, has_time=lambda: next(has_time))
     assert (file.errors, file.truncated) == (4, True)
     assert [error["row"] for error in listed(world, file)] == [1, 2, 3, 4]
 

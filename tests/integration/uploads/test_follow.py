@@ -1,12 +1,12 @@
-"""Following uploads: where they stand, what became of their rows, what their dataset says meanwhile (R18, R29, R30)."""
+"""Following uploads: their status, the outcomes of their rows and the activity of their dataset (R18, R29, R30)."""
 
 from collections.abc import Sequence
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.aws.backend import Backend
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Activity
@@ -18,7 +18,7 @@ from tidemark.shards.log import Marker
 from tidemark.uploads import follow, records
 
 BAD = add("")
-"""A row that is refused on arrival."""
+"""A row that is rejected on arrival."""
 
 
 def get(world: World, upload_id: str, dataset: str = DATASET) -> Upload:
@@ -53,13 +53,13 @@ def test_an_upload_is_pending_until_its_last_window_has_settled(world: World) ->
     sent = send(world, *(add(f"f{number}") for number in range(8))).upload
     groups = world.windows.groups()
     for settled, group in enumerate(groups):
-        found = get(world, sent)
-        assert (found.status, found.windows_settled, found.version) == (UploadStatus.PENDING, settled, None)
+        followed = get(world, sent)
+        assert (followed.status, followed.windows_settled, followed.version) == (UploadStatus.PENDING, settled, None)
         world.start_apply(group).run()
         (uid,) = world.settled.groups()
         world.start_publish(uid, 1).run()
-    found = get(world, sent)
-    assert (found.status, found.windows_settled, found.version) == (UploadStatus.SETTLED, len(groups), 1)
+    followed = get(world, sent)
+    assert (followed.status, followed.windows_settled, followed.version) == (UploadStatus.SETTLED, len(groups), 1)
 
 
 @pytest.mark.parametrize("row", [add("f1"), modify("nowhere"), delete("nowhere")], ids=["applied", "dropped", "gone"])
@@ -73,39 +73,39 @@ def test_an_upload_with_rejected_rows_among_others_is_partial(world: World, row:
 
 
 def test_an_upload_of_rejected_rows_has_failed_at_once_and_is_in_no_version(world: World) -> None:
-    found = get(world, send(world, BAD).upload)
-    assert (found.status, found.version, found.settled_at) == (UploadStatus.FAILED, None, found.accepted_at)
+    followed = get(world, send(world, BAD).upload)
+    assert (followed.status, followed.version, followed.settled_at) == (UploadStatus.FAILED, None, followed.accepted_at)
 
 
 def test_an_upload_of_which_no_window_could_be_applied_has_failed(world: World) -> None:
     sent = send(world, *(add(f"f{number}") for number in range(3)))
     give_up_all_windows(world)
-    found = get(world, sent.upload)
-    assert (found.status, found.failed) == (UploadStatus.FAILED, 3)
+    followed = get(world, sent.upload)
+    assert (followed.status, followed.failed) == (UploadStatus.FAILED, 3)
 
 
 def test_an_upload_of_which_one_window_could_not_be_applied_is_partial(world: World) -> None:
     sent = send(world, *(add(f"f{number}") for number in range(8)))
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
-    found = get(world, sent.upload)
-    assert found.status is UploadStatus.PARTIAL
-    assert found.failed + found.applied == 8
+    followed = get(world, sent.upload)
+    assert followed.status is UploadStatus.PARTIAL
+    assert followed.failed + followed.applied == 8
 
 
 def test_each_row_is_counted_once_by_what_became_of_it(world: World) -> None:
     upload(world, add("f1"))
     unknown_label = modify("f1", labels=[{"id": "l9", "attributes": {"hard": True}}])
-    found = get(world, upload(world, add("f2", "l1", "l2"), delete("nowhere"), unknown_label, BAD, BAD).upload)
+    followed = get(world, upload(world, add("f2", "l1", "l2"), delete("nowhere"), unknown_label, BAD, BAD).upload)
     counts = {"rows": 5, "rejected": 2, "applied": 1, "dropped": 1, "failed": 1, "labels": 3}
-    assert found.model_dump(include=set(counts)) == counts
+    assert followed.model_dump(include=set(counts)) == counts
 
 
 def test_an_upload_names_who_sent_it_and_when_it_came_and_settled(world: World) -> None:
-    found = get(world, upload(world, add("f1"), actor="bob").upload)
-    assert found.actor == "bob"
-    assert found.settled_at is not None
-    assert found.accepted_at < found.settled_at
+    followed = get(world, upload(world, add("f1"), actor="bob").upload)
+    assert followed.actor == "bob"
+    assert followed.settled_at is not None
+    assert followed.accepted_at < followed.settled_at
 
 
 def test_an_unknown_upload_is_not_found(world: World) -> None:
@@ -125,16 +125,16 @@ def test_an_upload_of_another_dataset_is_not_found(world: World) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 7, 100])
 def test_uploads_are_listed_newest_first_each_once(world: World, limit: int) -> None:
     sent = [send(world, row).upload for row in (add("f1"), BAD, *(add(f"g{number}") for number in range(5)))]
-    found = pages(lambda cursor: list_uploads(world, limit, cursor))
-    assert [one.id for page in found for one in page] == sent[::-1]
-    assert max(map(len, found)) <= limit
+    followed = pages(lambda cursor: list_uploads(world, limit, cursor))
+    assert [listed.id for page in followed for listed in page] == sent[::-1]
+    assert max(map(len, followed)) <= limit
 
 
 def test_the_list_goes_on_where_it_was_though_uploads_come_in(world: World) -> None:
     older, newer = (send(world, add(frame_id)).upload for frame_id in ("f1", "f2"))
     first = list_uploads(world, 1)
     send(world, add("f3"))
-    assert [one.id for one in (*first.items, *list_uploads(world, 1, first.cursor).items)] == [newer, older]
+    assert [listed.id for listed in (*first.items, *list_uploads(world, 1, first.cursor).items)] == [newer, older]
 
 
 def test_an_upload_is_listed_as_it_stands(world: World) -> None:
@@ -154,8 +154,8 @@ def test_errors_of_every_kind_are_listed_in_the_order_of_the_rows(world: World, 
     upload(world, add("f1"))
     unknown_label = modify("f1", labels=[{"id": "l9"}])
     sent = upload(world, delete("nowhere"), BAD, add("f2"), unknown_label, modify("gone"), BAD).upload
-    found = items(lambda cursor: list_errors(world, sent, limit, cursor))
-    assert [(error.row, error.outcome, error.code) for error in found] == [
+    followed = items(lambda cursor: list_errors(world, sent, limit, cursor))
+    assert [(error.row, error.outcome, error.code) for error in followed] == [
         (0, "dropped", "unknown_frame"),
         (1, "rejected", "invalid_id"),
         (3, "failed", "unknown_part"),
@@ -184,9 +184,9 @@ def test_no_error_is_told_twice_though_rows_before_it_are_decided_between_two_pa
 def test_the_errors_of_one_row_may_lie_on_several_pages(world: World, limit: int) -> None:
     bad = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1, "labels": 1}}
     sent = upload(world, bad, modify("gone"), bad).upload
-    found = pages(lambda cursor: list_errors(world, sent, limit, cursor))
-    assert [error for page in found for error in page] == list_errors(world, sent).items
-    assert [error.row for page in found for error in page] == [0, 0, 0, 1, 2, 2, 2]
+    followed = pages(lambda cursor: list_errors(world, sent, limit, cursor))
+    assert [error for page in followed for error in page] == list_errors(world, sent).items
+    assert [error.row for page in followed for error in page] == [0, 0, 0, 1, 2, 2, 2]
 
 
 def test_a_later_page_of_errors_reads_no_windows_that_end_before_it(
@@ -224,9 +224,9 @@ def test_an_upload_without_errors_lists_none(world: World) -> None:
 
 
 def test_the_cursor_of_another_upload_is_refused(world: World) -> None:
-    one, other = (send(world, BAD, BAD).upload for _ in range(2))
+    first_upload, second_upload = (send(world, BAD, BAD).upload for _ in range(2))
     with pytest.raises(InvalidRequest) as refusal:
-        list_errors(world, other, 1, list_errors(world, one, 1).cursor)
+        list_errors(world, second_upload, 1, list_errors(world, first_upload, 1).cursor)
     assert refusal.value.code == "foreign_cursor"
 
 

@@ -1,4 +1,4 @@
-"""The rows of an upload, each with what it carries and what became of it (R30)."""
+"""The rows of an upload, each with its content and its outcome (R30)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
-from tests.support.sending_files import announced, lines, sent
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, announce, delete, lines, modify, send, upload, upload_files
 from tidemark.aws.backend import Backend
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
@@ -22,7 +21,7 @@ from tidemark.uploads import follow
 from tidemark.uploads import rows as upload_rows
 
 BAD = {"op": "ADD", "frame": {"frame_id": "", "metadata": 1}}
-"""A row that is refused on arrival, for two reasons."""
+"""A row that is rejected on arrival, for two reasons."""
 
 
 def listing(
@@ -39,7 +38,7 @@ def rows(world: World, upload_id: str) -> list[UploadRow]:
 
 
 def mixed(world: World) -> str:
-    """An upload whose rows meet every end."""
+    """Uploads rows with every outcome."""
     upload(world, add("f1", "l1", "l2"))
     unknown_label = modify("f1", labels=[{"id": "l9", "attributes": {"hard": True}}])
     return upload(world, delete("nowhere"), BAD, add("f2", "l1"), unknown_label, modify("gone")).upload
@@ -57,29 +56,29 @@ def test_every_row_is_listed_in_its_order_with_what_became_of_it(world: World) -
 
 def test_a_row_says_why_it_did_not_take_effect_as_the_errors_do(world: World) -> None:
     sent_upload = mixed(world)
-    told = [(row.row, row.outcome, *why) for row in rows(world, sent_upload) for why in map(_words, row.errors)]
+    listed = [(row.row, row.outcome, *error) for row in rows(world, sent_upload) for error in map(_words, row.errors)]
     page = follow.list_errors(
         world.process(), project=PROJECT, dataset=DATASET, upload=sent_upload, limit=100, cursor=None
     )
-    assert told == [(error.row, error.outcome, *_words(error)) for error in page.items]
-    assert len(told) == 5
+    assert listed == [(error.row, error.outcome, *_words(error)) for error in page.items]
+    assert len(listed) == 5
 
 
-def _words(why: Any) -> tuple[str, str, str]:
-    return why.code, why.pointer, why.message
+def _words(error: Any) -> tuple[str, str, str]:
+    return error.code, error.pointer, error.message
 
 
 def test_a_row_names_the_labels_that_it_gives_and_removes(world: World) -> None:
     upload(world, add("f2", "l1", "l2"))
     change = modify("f2", labels=[{"id": "l1", "class": "stork"}]) | {"remove_labels": ["l2", "l7"]}
-    found = rows(world, upload(world, add("f1", "a", "ü b"), change, delete("f3"), BAD).upload)
-    assert [row.labels and [(label.id, label.class_name, label.type) for label in row.labels] for row in found] == [
+    listed = rows(world, upload(world, add("f1", "a", "ü b"), change, delete("f3"), BAD).upload)
+    assert [row.labels and [(label.id, label.class_name, label.type) for label in row.labels] for row in listed] == [
         [("a", "heron", "CLASSIFICATION_2D"), ("ü b", "heron", "CLASSIFICATION_2D")],
         [("l1", "stork", None)],
         (),
         None,
     ]
-    assert [row.remove_labels for row in found] == [(), ("l2", "l7"), (), None]
+    assert [row.remove_labels for row in listed] == [(), ("l2", "l7"), (), None]
 
 
 def test_rows_are_pending_until_their_window_is_decided(world: World) -> None:
@@ -97,7 +96,7 @@ def test_rows_of_a_window_that_was_given_up_have_failed(world: World) -> None:
     world.bury(world.first_window(world.windows.groups()[0]))
     world.drain()
     (row,) = rows(world, sent_upload)
-    assert (row.outcome, [why.code for why in row.errors]) == ("failed", ["window_failed"])
+    assert (row.outcome, [error.code for error in row.errors]) == ("failed", ["window_failed"])
     assert [label.id for label in row.labels or ()] == ["l1"]
 
 
@@ -115,25 +114,25 @@ def test_sound_rows_of_files_that_a_batch_dataset_refused_whole_are_rejected_wit
     datasets.create_dataset(
         world.process(), project=PROJECT, name="batch", description="", mode=Mode.BATCH, shards=2, actor="admin"
     )
-    settled = sent(world, lines(add("f1", "l1"), add("f2", "l1")), lines(add("f3"), 7), dataset="batch")
-    found = items(listing(world, settled.id, dataset="batch"))
-    assert [(row.frame_id, row.op, row.outcome, row.errors[0].code) for row in found] == [
+    settled = upload_files(world, lines(add("f1", "l1"), add("f2", "l1")), lines(add("f3"), 7), dataset="batch")
+    listed = items(listing(world, settled.id, dataset="batch"))
+    assert [(row.frame_id, row.op, row.outcome, row.errors[0].code) for row in listed] == [
         ("f1", "ADD", "rejected", "upload_refused"),
         ("f2", "ADD", "rejected", "upload_refused"),
         ("f3", "ADD", "rejected", "upload_refused"),
         (None, None, "rejected", "wrong_type"),
     ]
     assert settled.reason is not None
-    assert found[0].errors[0].message.endswith(settled.reason)
-    assert len(found) == settled.rejected
+    assert listed[0].errors[0].message.endswith(settled.reason)
+    assert len(listed) == settled.rejected
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
 def test_rows_in_pages_are_the_rows_each_once(world: World, limit: int) -> None:
     sent_upload = mixed(world)
-    found = pages(listing(world, sent_upload, limit))
-    assert [row for page in found for row in page] == rows(world, sent_upload)
-    assert [len(page) for page in found][:-1] == [limit] * (len(found) - 1)
+    listed = pages(listing(world, sent_upload, limit))
+    assert [row for page in listed for row in page] == rows(world, sent_upload)
+    assert [len(page) for page in listed][:-1] == [limit] * (len(listed) - 1)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
@@ -142,9 +141,11 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
     monkeypatch.setattr(upload_rows, "CHUNKS_AT_ONCE", 2)
-    settled = sent(world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2")))
-    found = pages(listing(world, settled.id, limit))
-    assert [(row.file, row.row, row.frame_id, row.outcome) for page in found for row in page] == [
+    settled = upload_files(
+        world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2"))
+    )
+    listed = pages(listing(world, settled.id, limit))
+    assert [(row.file, row.row, row.frame_id, row.outcome) for page in listed for row in page] == [
         ("file-0", 1, "f1", "applied"),
         ("file-0", 2, "no", "dropped"),
         ("file-0", 3, None, "rejected"),
@@ -153,24 +154,24 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
         ("file-1", 1, None, "rejected"),
         ("file-1", 2, "f2", "applied"),
     ]
-    assert max(map(len, found)) <= limit
+    assert max(map(len, listed)) <= limit
 
 
 def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 1)
     monkeypatch.setattr(upload_rows, "MAX_PAGE_CHUNKS", 2)
-    settled = sent(world, lines(*(add(f"f{number}") for number in range(5))))
-    found = pages(listing(world, settled.id))
-    assert [[row.row for row in page] for page in found] == [[1, 2], [3, 4], [5]]
+    settled = upload_files(world, lines(*(add(f"f{number}") for number in range(5))))
+    listed = pages(listing(world, settled.id))
+    assert [[row.row for row in page] for page in listed] == [[1, 2], [3, 4], [5]]
 
 
 def test_rows_that_are_rejected_beyond_the_errors_that_are_kept_are_not_listed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_ERRORS_TOLD", 2)
-    settled = sent(world, lines(6, 7, 8, 9, add("f1")))
-    found = [(row.row, row.outcome, [why.code for why in row.errors]) for row in rows(world, settled.id)]
-    assert found == [
+    settled = upload_files(world, lines(6, 7, 8, 9, add("f1")))
+    listed = [(row.row, row.outcome, [error.code for error in row.errors]) for row in rows(world, settled.id)]
+    assert listed == [
         (1, "rejected", ["wrong_type"]),
         (2, "rejected", ["wrong_type"]),
         (3, "rejected", ["more_errors"]),
@@ -188,8 +189,8 @@ def test_a_page_ends_before_its_payloads_are_too_many(world: World, monkeypatch:
 def test_a_page_ends_before_what_it_tells_is_too_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [modify(f"f{number}", labels=[{"id": str(label)} for label in range(100)]) for number in range(4)]
     sent_upload = upload(world, *many).upload
-    told = len(listing(world, sent_upload)(None).items[0].model_dump_json(by_alias=True))
-    monkeypatch.setattr(upload_rows, "MAX_PAGE_BYTES", 2 * told)
+    listed = len(listing(world, sent_upload)(None).items[0].model_dump_json(by_alias=True))
+    monkeypatch.setattr(upload_rows, "MAX_PAGE_BYTES", 2 * listed)
     assert [[row.row for row in page] for page in pages(listing(world, sent_upload))] == [[0, 1], [2, 3]]
 
 
@@ -234,7 +235,7 @@ def test_a_page_reads_only_the_markers_of_windows_that_hold_its_rows(
 
 
 def test_an_upload_whose_files_are_not_read_has_no_rows_yet(world: World) -> None:
-    assert rows(world, announced(world, "a").upload) == []
+    assert rows(world, announce(world, "a").upload) == []
 
 
 def test_the_rows_of_an_unknown_upload_are_not_found(world: World) -> None:
@@ -243,7 +244,7 @@ def test_the_rows_of_an_unknown_upload_are_not_found(world: World) -> None:
 
 
 def test_the_cursor_of_the_rows_of_another_upload_is_refused(world: World) -> None:
-    one, other = (send(world, BAD, BAD).upload for _ in range(2))
+    first_upload, second_upload = (send(world, BAD, BAD).upload for _ in range(2))
     with pytest.raises(InvalidRequest) as refusal:
-        listing(world, other)(listing(world, one, 1)(None).cursor)
+        listing(world, second_upload)(listing(world, first_upload, 1)(None).cursor)
     assert refusal.value.code == "foreign_cursor"

@@ -1,12 +1,12 @@
-"""Finding uploads: of a dataset or of all datasets of a project, by status, mode and door (R29)."""
+"""Listing the uploads of a dataset or a project, by status, mode and source (R29)."""
 
 from collections.abc import Callable
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, send, upload
 from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import InvalidRequest, NotFound
@@ -17,31 +17,31 @@ from tidemark.ingest import file_uploads
 from tidemark.uploads import follow
 
 BAD = add("")
-"""A row that is refused on arrival, so that an upload of it has failed at once."""
+"""A row that is rejected on arrival, so that an upload of it fails at once."""
 
 Read = Callable[[str | None], Page[Upload]]
 
 
-def of_project(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, project: str = PROJECT) -> Read:
+def of_project(world: World, criteria: UploadFilter = ANY_UPLOAD, *, limit: int = 100, project: str = PROJECT) -> Read:
     backend = world.process()
     return lambda cursor: follow.list_project_uploads(
-        backend, project=project, wanted=wanted, limit=limit, cursor=cursor
+        backend, project=project, wanted=criteria, limit=limit, cursor=cursor
     )
 
 
-def of_dataset(world: World, wanted: UploadFilter = ANY_UPLOAD, *, limit: int = 100, dataset: str = DATASET) -> Read:
+def of_dataset(world: World, criteria: UploadFilter = ANY_UPLOAD, *, limit: int = 100, dataset: str = DATASET) -> Read:
     backend = world.process()
     return lambda cursor: follow.list_uploads(
-        backend, project=PROJECT, dataset=dataset, wanted=wanted, limit=limit, cursor=cursor
+        backend, project=PROJECT, dataset=dataset, wanted=criteria, limit=limit, cursor=cursor
     )
 
 
 def ids(read: Read) -> list[str]:
-    return [one.id for one in items(read)]
+    return [listed.id for listed in items(read)]
 
 
 def announce(world: World) -> str:
-    """An upload whose files are not put yet."""
+    """Announces an upload whose files are not uploaded yet."""
     files = [NewFile(name="a")]
     return file_uploads.create(
         world.process(), project=PROJECT, dataset=DATASET, files=files, actor="ann", request=None
@@ -57,15 +57,15 @@ def second_dataset(world: World) -> str:
 def test_the_uploads_of_all_datasets_of_a_project_are_listed_newest_first_each_once(world: World, limit: int) -> None:
     other = second_dataset(world)
     sent = [send(world, add("f"), dataset=(DATASET, other)[number % 2]).upload for number in range(5)]
-    found = pages(of_project(world, limit=limit))
-    assert [one.id for page in found for one in page] == sent[::-1]
-    assert max(map(len, found)) <= limit
+    results = pages(of_project(world, limit=limit))
+    assert [listed.id for page in results for listed in page] == sent[::-1]
+    assert max(map(len, results)) <= limit
 
 
 def test_an_upload_of_a_project_says_of_which_dataset_it_is(world: World) -> None:
     send(world, add("f1"), dataset=second_dataset(world))
-    (found,) = items(of_project(world))
-    assert (found.project, found.dataset) == (PROJECT, "val")
+    (results,) = items(of_project(world))
+    assert (results.project, results.dataset) == (PROJECT, "val")
 
 
 def test_a_project_lists_no_uploads_of_another(world: World) -> None:
@@ -95,14 +95,14 @@ def test_uploads_are_found_by_where_they_stand(world: World, list_of: Callable[[
 
 def test_uploads_are_found_by_the_door_that_they_came_through(world: World) -> None:
     request, files = send(world, add("f1")).upload, announce(world)
-    found = {source: ids(of_project(world, UploadFilter(source=source))) for source in Source}
-    assert found == {source: [] for source in Source} | {Source.REQUEST: [request], Source.FILES: [files]}
+    results = {source: ids(of_project(world, UploadFilter(source=source))) for source in Source}
+    assert results == {source: [] for source in Source} | {Source.REQUEST: [request], Source.FILES: [files]}
 
 
 def test_uploads_are_found_by_the_mode_of_their_dataset(world: World) -> None:
     sent = send(world, add("f1")).upload
-    found = {mode: ids(of_project(world, UploadFilter(mode=mode))) for mode in Mode}
-    assert found == {Mode.STREAMING: [sent], Mode.BATCH: []}
+    results = {mode: ids(of_project(world, UploadFilter(mode=mode))) for mode in Mode}
+    assert results == {Mode.STREAMING: [sent], Mode.BATCH: []}
 
 
 def test_an_upload_is_found_where_all_filters_take_it(world: World) -> None:
@@ -119,9 +119,9 @@ def test_pages_of_a_filtered_list_hold_all_that_it_takes_each_once(
 ) -> None:
     monkeypatch.setattr(follow, "FILTERED_AT_ONCE", at_once)
     sent = [send(world, BAD if number % 3 else add("f")).upload for number in range(10)]
-    found = pages(of_dataset(world, UploadFilter(UploadStatus.FAILED), limit=limit))
-    assert [one.id for page in found for one in page] == [name for n, name in enumerate(sent) if n % 3][::-1]
-    assert max(map(len, found)) <= limit
+    results = pages(of_dataset(world, UploadFilter(UploadStatus.FAILED), limit=limit))
+    assert [listed.id for page in results for listed in page] == [name for n, name in enumerate(sent) if n % 3][::-1]
+    assert max(map(len, results)) <= limit
 
 
 def test_a_page_looks_at_no_more_than_its_share_and_the_next_goes_on_behind(
@@ -131,8 +131,8 @@ def test_a_page_looks_at_no_more_than_its_share_and_the_next_goes_on_behind(
     sent = send(world, add("f1")).upload
     for _ in range(5):
         send(world, BAD)
-    found = pages(of_project(world, UploadFilter(UploadStatus.PENDING)))
-    assert [[one.id for one in page] for page in found[:3]] == [[], [], [sent]]
+    results = pages(of_project(world, UploadFilter(UploadStatus.PENDING)))
+    assert [[listed.id for listed in page] for page in results[:3]] == [[], [], [sent]]
 
 
 def test_a_cursor_is_only_for_the_list_and_the_filters_that_gave_it(world: World) -> None:

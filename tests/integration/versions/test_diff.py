@@ -1,4 +1,4 @@
-"""What differs between two versions of a dataset (R11)."""
+"""Diffs between two versions of a dataset (R11)."""
 
 import json
 from collections.abc import Callable
@@ -10,9 +10,8 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.diffing import diff, page, pages, summary, totals
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
-from tests.support.sending_files import where
+from tests.support.diffs import diff, page, pages, summary, totals
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload, where
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints
 from tidemark.datasets import datasets
@@ -37,13 +36,13 @@ def digest(world: World, frame_id: str, version: int) -> str:
 
 
 def calls_of(operation: Callable[[], Any]) -> list[str]:
-    """The requests to AWS that an operation makes."""
+    """Returns the AWS requests that an operation makes."""
     invocation = Invocation("read", operation).run()
     assert invocation.error is None
     return invocation.calls
 
 
-# What is told
+# Content
 
 
 def test_frames_are_told_that_were_added_removed_and_modified(world: World) -> None:
@@ -104,9 +103,9 @@ def test_versions_are_named_as_in_reads(world: World) -> None:
     between = world.now.isoformat()
     world.now += timedelta(hours=1)
     upload(world, add("f2"))
-    found = page(world, between, "LATEST")
-    assert (found.from_version, found.to_version) == (1, 2)
-    assert [item.frame_id for item in found.items] == ["f2"]
+    result = page(world, between, "LATEST")
+    assert (result.from_version, result.to_version) == (1, 2)
+    assert [item.frame_id for item in result.items] == ["f2"]
 
 
 def test_a_frame_that_was_changed_often_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +116,7 @@ def test_a_frame_that_was_changed_often_is_told_once(world: World, monkeypatch: 
     assert (item.metadata["turn"].before, item.metadata["turn"].after) == (0, 8)
 
 
-# In total
+# Totals
 
 
 def test_totals_count_frames_and_labels_in_all_and_by_class(world: World) -> None:
@@ -125,10 +124,10 @@ def test_totals_count_frames_and_labels_in_all_and_by_class(world: World) -> Non
     relabelled = [{"id": "l1", "class": "stork"}, {"id": "l2", "attributes": {"hard": True}}]
     gone = {**modify("changes", labels=relabelled), "remove_labels": ["l3"]}
     upload(world, delete("goes"), gone, add("comes", "l1"))
-    found = totals(world, 1, 2)
-    assert found.frames == ChangeCounts(added=1, removed=1, modified=1)
-    assert found.labels == ChangeCounts(added=1, removed=3, modified=2)
-    assert found.classes == {
+    result = totals(world, 1, 2)
+    assert result.frames == ChangeCounts(added=1, removed=1, modified=1)
+    assert result.labels == ChangeCounts(added=1, removed=3, modified=2)
+    assert result.classes == {
         "heron": ChangeCounts(added=1, removed=4, modified=1),
         "stork": ChangeCounts(added=1),
     }
@@ -151,16 +150,16 @@ def test_totals_break_off_when_time_is_up_and_go_on_where_they_did(
     assert summary(world, 0, 1).frames.added == 7
 
 
-# In pages
+# Pages
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])
 def test_pages_hold_every_changed_frame_once(world: World, limit: int) -> None:
     upload(world, *(add(f"f{number}", turn=1) for number in range(12)))
     upload(world, *(modify(f"f{number}", metadata={"turn": 2}) for number in range(0, 12, 2)))
-    found = pages(world, 1, 2, limit=limit)
-    assert all(len(one.items) <= limit for one in found)
-    assert sorted(item.frame_id for one in found for item in one.items) == sorted(f"f{n}" for n in range(0, 12, 2))
+    result = pages(world, 1, 2, limit=limit)
+    assert all(len(part.items) <= limit for part in result)
+    assert sorted(item.frame_id for part in result for item in part.items) == sorted(f"f{n}" for n in range(0, 12, 2))
 
 
 def test_a_cursor_stays_with_its_versions_while_writers_go_on(world: World) -> None:
@@ -194,16 +193,16 @@ def test_a_cursor_that_was_made_up_shows_nothing_else(world: World, place: tuple
     upload(world, add("f1"))
     upload(world, add("f2"))
     uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
-    found = page(world, 0, 1, cursor=encode_cursor(f"diff:{uid}", 0, 1, *place))
-    assert {item.frame_id for item in found.items} <= {"f1"}
+    result = page(world, 0, 1, cursor=encode_cursor(f"diff:{uid}", 0, 1, *place))
+    assert {item.frame_id for item in result.items} <= {"f1"}
 
 
 def test_a_page_ends_early_where_frames_are_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(world, *(add(f"f{number}", note="x" * 100) for number in range(4)))
     monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", 400)
-    found = pages(world, 0, 1)
-    assert len(found) > 1
-    assert sorted(item.frame_id for one in found for item in one.items) == ["f0", "f1", "f2", "f3"]
+    result = pages(world, 0, 1)
+    assert len(result) > 1
+    assert sorted(item.frame_id for part in result for item in part.items) == ["f0", "f1", "f2", "f3"]
 
 
 def test_a_page_ends_early_where_changes_are_larger_than_the_states(
@@ -212,10 +211,10 @@ def test_a_page_ends_early_where_changes_are_larger_than_the_states(
     upload(world, *(add(f"f{number}", **{f"field{n}": n for n in range(30)}) for number in range(3)))
     (item, *_) = diff(world, 0, 1)
     monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
-    assert [len(one.items) for one in pages(world, 0, 1)] == [1, 1, 1]
+    assert [len(part.items) for part in pages(world, 0, 1)] == [1, 1, 1]
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(("before", "after", "parameter"), [(9, 1, "from"), (1, 9, "to"), (9, 9, "from")])
@@ -247,7 +246,7 @@ def test_checkpoints_are_compared_by_their_names(world: World) -> None:
     assert (refusal.value.code, refusal.value.pointer) == ("unknown_checkpoint", "from")
 
 
-# What it costs
+# Cost
 
 
 @pytest.mark.parametrize("frames_in_all", [20, 200])
@@ -284,9 +283,9 @@ def test_a_page_looks_at_no_more_frames_than_its_limit_however_many_came_back(
     for turn in (1, 2, 1):
         upload(world, *(add(name, turn=turn) for name in names))
     upload(world, add("zzz"))
-    found = pages(world, 1, 4)
-    assert len(found) > 1
-    assert [item.frame_id for one in found for item in one.items] == ["zzz"]
+    result = pages(world, 1, 4)
+    assert len(result) > 1
+    assert [item.frame_id for part in result for item in part.items] == ["zzz"]
 
 
 def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,6 +293,6 @@ def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: 
     monkeypatch.setattr(changed_frames, "MAX_DIFF_COMMITS", 2)
     for turn in range(7):
         upload(world, add("f1", turn=turn % 2))
-    found = pages(world, 1, 7, limit=1)
-    assert [len(one.items) for one in found] == [0, 0, 0]
-    assert json.loads(found[0].model_dump_json(by_alias=True))["from"] == 1
+    result = pages(world, 1, 7, limit=1)
+    assert [len(part.items) for part in result] == [0, 0, 0]
+    assert json.loads(result[0].model_dump_json(by_alias=True))["from"] == 1

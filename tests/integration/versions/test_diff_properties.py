@@ -1,4 +1,4 @@
-"""Diffs of random histories, however they are read (R11)."""
+"""Diffs of random histories, read in every way (R11)."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.reliability.faults import model
 from tests.reliability.faults.model import DatasetModel
 from tests.reliability.faults.rows import UPLOADS
 from tests.simulation.world import World, new_world
-from tests.support import diffing
+from tests.support import diffs
 from tests.support.replaying import replayed
 from tests.support.strategies import Json
 from tidemark.domain.diffs import FrameDiff
@@ -34,12 +34,12 @@ READING = st.fixed_dictionaries(
         "WORTH_A_READ": st.sampled_from([1, 10]),
     }
 )
-"""How much is read at once: small, so that what takes a large dataset happens here."""
+"""Limits of what is read at once. Small, so that a small dataset reaches them."""
 
 
 @contextmanager
 def a_history(uploads: list[list[dict[str, Any]]], count: int) -> Iterator[tuple[World, DatasetModel, int]]:
-    """A dataset of so many shards in which these uploads settled one after the other, and its latest version."""
+    """Yields a dataset of `count` shards in which these uploads settled one by one, and its latest version."""
     with new_world() as world:
         dataset = model.create_dataset(world, "birds", "train", count)
         for number, rows in enumerate(uploads):
@@ -65,7 +65,7 @@ def state(world: World, dataset: DatasetModel, version: int) -> State:
 
 
 def applied(before: State, items: list[FrameDiff]) -> State:
-    """A state after a diff, made from the diff alone."""
+    """Returns the state after a diff, from the state before and the diff alone."""
     after = dict(before)
     for item in items:
         assert item.digest.before != item.digest.after
@@ -78,50 +78,50 @@ def applied(before: State, items: list[FrameDiff]) -> State:
     return after
 
 
-def swapped_parts(parts: ItemChanges) -> dict[str, Any]:
+def swapped(parts: ItemChanges) -> dict[str, Any]:
     return {
         "added": parts.removed,
         "removed": parts.added,
-        "modified": {one.id: (one.after, one.before) for one in parts.modified},
+        "modified": {item.id: (item.after, item.before) for item in parts.modified},
     }
 
 
-def told_parts(parts: ItemChanges) -> dict[str, Any]:
+def listed_changes(parts: ItemChanges) -> dict[str, Any]:
     return {
         "added": parts.added,
         "removed": parts.removed,
-        "modified": {one.id: (one.before, one.after) for one in parts.modified},
+        "modified": {item.id: (item.before, item.after) for item in parts.modified},
     }
 
 
-def told(item: FrameDiff) -> tuple[Any, ...]:
+def summarized(item: FrameDiff) -> tuple[Any, ...]:
     values = {**item.fields, **item.metadata}
     return (
         item.change,
         (item.digest.before, item.digest.after),
         {name: (value.before, value.after) for name, value in values.items()},
-        told_parts(item.labels),
+        listed_changes(item.labels),
     )
 
 
-def told_backwards(item: FrameDiff) -> tuple[Any, ...]:
+def summarized_backwards(item: FrameDiff) -> tuple[Any, ...]:
     values = {**item.fields, **item.metadata}
     return (
         {"added": "removed", "removed": "added", "modified": "modified"}[item.change],
         (item.digest.after, item.digest.before),
         {name: (value.after, value.before) for name, value in values.items()},
-        swapped_parts(item.labels),
+        swapped(item.labels),
     )
 
 
 def recounted(before: State, after: State) -> dict[str, Any]:
-    """The totals of a diff, from all frames of both versions."""
+    """Computes the totals of a diff from all frames of both versions."""
     labels = [
-        {(frame["frame_id"], label["id"]): label for frame in one.values() for label in frame.get("labels", [])}
-        for one in (before, after)
+        {(frame["frame_id"], label["id"]): label for frame in content.values() for label in frame.get("labels", [])}
+        for content in (before, after)
     ]
     kept = labels[0].keys() & labels[1].keys()
-    gone, come = ({name: one[name]["class"] for name in one.keys() - kept} for one in labels)
+    gone, come = ({name: side[name]["class"] for name in side.keys() - kept} for side in labels)
     differing = [(labels[0][name], labels[1][name]) for name in kept if labels[0][name] != labels[1][name]]
     moved = [(old["class"], new["class"]) for old, new in differing if old["class"] != new["class"]]
     by_class = {
@@ -145,7 +145,7 @@ def recounted(before: State, after: State) -> dict[str, Any]:
 
 
 FEWER = settings(max_examples=settings.default.max_examples // 3)  # type: ignore[union-attr]
-"""Whether a diff is right is decided by the first property; the others look at the ways to read it."""
+"""The first property checks that diffs are right; the others check the ways to read them, with fewer examples."""
 
 histories = given(
     uploads=st.lists(UPLOADS, min_size=2, max_size=6),
@@ -161,11 +161,11 @@ def test_a_diff_leads_from_one_state_to_the_other(
     uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
 ) -> None:
     with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
-        one, other = (pick % (latest + 1) for pick in ends)
-        items = diffing.diff(world, one, other, limit=limit)
+        start, end = (pick % (latest + 1) for pick in ends)
+        items = diffs.diff(world, start, end, limit=limit)
         assert len({item.frame_id for item in items}) == len(items)
-        assert applied(state(world, dataset, one), items) == state(world, dataset, other)
-        assert not diffing.diff(world, one, one)
+        assert applied(state(world, dataset, start), items) == state(world, dataset, end)
+        assert not diffs.diff(world, start, start)
 
 
 @FEWER
@@ -174,10 +174,10 @@ def test_the_way_back_is_the_inverse(
     uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
 ) -> None:
     with a_history(uploads, count) as (world, _, latest), reading(sizes):
-        one, other = (pick % (latest + 1) for pick in ends)
-        there, back = diffing.diff(world, one, other, limit=limit), diffing.diff(world, other, one, limit=limit)
-        assert [item.frame_id for item in there] == [item.frame_id for item in back]
-        assert [told(item) for item in there] == [told_backwards(item) for item in back]
+        start, end = (pick % (latest + 1) for pick in ends)
+        forward, back = diffs.diff(world, start, end, limit=limit), diffs.diff(world, end, start, limit=limit)
+        assert [item.frame_id for item in forward] == [item.frame_id for item in back]
+        assert [summarized(item) for item in forward] == [summarized_backwards(item) for item in back]
 
 
 @FEWER
@@ -186,10 +186,10 @@ def test_totals_equal_a_recount_of_both_versions(
     uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
 ) -> None:
     with a_history(uploads, count) as (world, dataset, latest), reading(sizes):
-        one, other = (pick % (latest + 1) for pick in ends)
-        expected = recounted(state(world, dataset, one), state(world, dataset, other))
-        found = diffing.totals(world, one, other, has_time=limit > 1)
-        assert found.model_dump() == expected
+        start, end = (pick % (latest + 1) for pick in ends)
+        expected = recounted(state(world, dataset, start), state(world, dataset, end))
+        read = diffs.totals(world, start, end, has_time=limit > 1)
+        assert read.model_dump() == expected
 
 
 @FEWER
@@ -198,9 +198,9 @@ def test_pages_of_any_size_hold_the_same_items(
     uploads: list[list[dict[str, Any]]], count: int, ends: tuple[int, int], sizes: dict[str, int], limit: int
 ) -> None:
     with a_history(uploads, count) as (world, _, latest):
-        one, other = (pick % (latest + 1) for pick in ends)
-        whole = diffing.diff(world, one, other)
-        assert diffing.diff(world, one, other, limit=limit) == whole
+        start, end = (pick % (latest + 1) for pick in ends)
+        complete = diffs.diff(world, start, end)
+        assert diffs.diff(world, start, end, limit=limit) == complete
         with reading(sizes):
-            found = diffing.diff(world, one, other, limit=limit)
-        assert sorted(found, key=lambda item: item.frame_id) == sorted(whole, key=lambda item: item.frame_id)
+            read = diffs.diff(world, start, end, limit=limit)
+        assert sorted(read, key=lambda item: item.frame_id) == sorted(complete, key=lambda item: item.frame_id)

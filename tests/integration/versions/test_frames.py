@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, upload
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.shards import frame_versions
@@ -29,8 +29,8 @@ def _list(world: World, *, limit: int, version: str = "LATEST", cursor: str | No
     )
 
 
-def _content(found: FrameAt) -> Any:
-    return json.loads(found.frame)
+def _content(frame: FrameAt) -> Any:
+    return json.loads(frame.frame)
 
 
 def test_a_frame_reads_as_it_was_at_each_version(world: World) -> None:
@@ -84,7 +84,7 @@ def _pages(world: World, *, limit: int, version: str = "LATEST") -> list[FramePa
 
 
 def _counted(operation: Callable[[], R]) -> tuple[R, int]:
-    """What an operation answers, and how many queries it made."""
+    """Returns an operation's result and the number of queries that it made."""
     invocation = Invocation("read", operation).run()
     assert invocation.error is None
     return invocation.result, invocation.calls.count("dynamodb.Query")

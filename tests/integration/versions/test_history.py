@@ -1,4 +1,4 @@
-"""The past of one frame and of one label in it (R9)."""
+"""The history of a frame and of a label in it (R9)."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.world import World
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, upload
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
@@ -60,7 +60,7 @@ def seven(world: World) -> World:
     return world
 
 
-# Of a frame
+# Frames
 
 
 def test_a_change_tells_when_by_whom_and_by_which_upload_it_was_made(world: World) -> None:
@@ -71,8 +71,8 @@ def test_a_change_tells_when_by_whom_and_by_which_upload_it_was_made(world: Worl
 
 
 def test_changes_are_told_newest_first_each_against_the_one_before(seven: World) -> None:
-    told = [revision.changes.metadata["turn"] for revision in of_frame(seven).items]
-    assert [(change.before, change.after) for change in told] == [(turn - 1, turn) for turn in range(6, 0, -1)] + [
+    changes = [revision.changes.metadata["turn"] for revision in of_frame(seven).items]
+    assert [(change.before, change.after) for change in changes] == [(turn - 1, turn) for turn in range(6, 0, -1)] + [
         (None, 0)
     ]
 
@@ -84,21 +84,21 @@ def test_revisions_grow_from_change_to_change(seven: World) -> None:
 
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_pages_of_a_frames_history_tell_what_the_whole_tells(seven: World, limit: int) -> None:
-    found = pages(lambda cursor: of_frame(seven, limit=limit, cursor=cursor))
-    assert [revision for page in found for revision in page] == of_frame(seven).items
-    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    history_pages = pages(lambda cursor: of_frame(seven, limit=limit, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == of_frame(seven).items
+    assert [len(page) for page in history_pages[:-1]] == [limit] * (len(history_pages) - 1)
 
 
 @pytest.mark.parametrize("room", [0, 1, 2.5])
 def test_a_page_ends_early_where_the_changes_that_it_tells_do_not_fit(
     seven: World, monkeypatch: pytest.MonkeyPatch, room: float
 ) -> None:
-    whole = of_frame(seven).items
-    change = max(len(revision.model_dump_json()) for revision in whole)
+    complete = of_frame(seven).items
+    change = max(len(revision.model_dump_json()) for revision in complete)
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * change)
-    found = pages(lambda cursor: of_frame(seven, cursor=cursor))
-    assert [revision for page in found for revision in page] == whole
-    assert len(found[0]) == max(1, int(room))
+    history_pages = pages(lambda cursor: of_frame(seven, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
+    assert len(history_pages[0]) == max(1, int(room))
 
 
 def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_tell(
@@ -108,11 +108,11 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
     for _ in range(10):
         upload(world, add("f1", **numbers))
         upload(world, delete("f1"))
-    whole = of_frame(world).items
+    complete = of_frame(world).items
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", 5000)
-    found = pages(lambda cursor: of_frame(world, cursor=cursor))
-    assert [revision for page in found for revision in page] == whole
-    assert max(sum(len(revision.model_dump_json()) for revision in page) for page in found) <= 5000
+    history_pages = pages(lambda cursor: of_frame(world, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
+    assert max(sum(len(revision.model_dump_json()) for revision in page) for page in history_pages) <= 5000
 
 
 def test_a_change_to_or_from_a_large_state_has_a_page_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +158,10 @@ def test_a_change_is_told_once_it_is_in_a_version(world: World) -> None:
 
 
 def test_pages_go_on_into_the_past_though_changes_come_in(seven: World) -> None:
-    whole = of_frame(seven).items
+    complete = of_frame(seven).items
     first = of_frame(seven, limit=3)
     upload(seven, add("f1", turn=7))
-    assert [*first.items, *of_frame(seven, cursor=first.cursor).items] == whole
+    assert [*first.items, *of_frame(seven, cursor=first.cursor).items] == complete
 
 
 @pytest.mark.parametrize("row", [add("other"), modify("f1", metadata={"turn": 1}), delete("f1")])
@@ -182,10 +182,10 @@ def test_a_frame_that_is_only_on_its_way_has_no_history(world: World) -> None:
 def test_frames_of_similar_ids_are_kept_apart(world: World, frame_id: str) -> None:
     datasets.create_dataset(world.process(), project=PROJECT, name="one", description="", shards=1, actor="admin")
     upload(world, add("f1"), add(frame_id), dataset="one")
-    found = history.frame_history(
+    history_pages = history.frame_history(
         world.process(), project=PROJECT, dataset="one", frame_id="f1", limit=100, cursor=None
     )
-    assert len(found.items) == 1
+    assert len(history_pages.items) == 1
 
 
 def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
@@ -195,25 +195,25 @@ def test_the_cursor_of_another_frame_is_refused(seven: World) -> None:
     assert refusal.value.code == "foreign_cursor"
 
 
-def made_up(world: World, n: int, frame_id: str = "f1") -> str:
-    """A cursor that nobody was given, to go on at a commit of one's choice."""
+def invented(world: World, n: int, frame_id: str = "f1") -> str:
+    """Returns an invented cursor that continues at commit `n`."""
     uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
     return encode_cursor(f"{uid}#history#{frame_id}", n)
 
 
 @pytest.mark.parametrize(("frame_id", "n"), [("f1", 0), ("ghost", 0), ("ghost", 7)])
 def test_a_made_up_cursor_to_where_nothing_is_leads_to_an_empty_page(seven: World, frame_id: str, n: int) -> None:
-    assert of_frame(seven, frame_id, cursor=made_up(seven, n, frame_id)) == Page(items=[], cursor=None)
+    assert of_frame(seven, frame_id, cursor=invented(seven, n, frame_id)) == Page(items=[], cursor=None)
 
 
 def test_a_made_up_cursor_shows_nothing_that_is_in_no_version(seven: World) -> None:
     published = of_frame(seven).items
     send(seven, add("f1", turn=7))
     seven.start_apply(seven.windows.groups()[0]).run()
-    assert of_frame(seven, cursor=made_up(seven, 10**11)).items == published
+    assert of_frame(seven, cursor=invented(seven, 10**11)).items == published
 
 
-# Of a label
+# Labels
 
 
 def test_a_label_changes_where_its_frame_changes_it(world: World) -> None:
@@ -249,10 +249,10 @@ def test_a_frame_that_is_replaced_without_a_label_removes_it(world: World) -> No
 @pytest.mark.parametrize("limit", [1, 3])
 def test_pages_of_a_labels_history_tell_what_the_whole_tells(seven: World, limit: int) -> None:
     upload(seven, relabel(hard=True))
-    whole = of_label(seven).items
-    found = pages(lambda cursor: of_label(seven, limit=limit, cursor=cursor))
-    assert [revision for page in found for revision in page] == whole
-    assert [revision.change for revision in whole] == ["modified", "added"]
+    complete = of_label(seven).items
+    history_pages = pages(lambda cursor: of_label(seven, limit=limit, cursor=cursor))
+    assert [revision for page in history_pages for revision in page] == complete
+    assert [revision.change for revision in complete] == ["modified", "added"]
 
 
 def test_a_page_without_a_change_of_the_label_leads_on_to_the_next(seven: World) -> None:
@@ -292,9 +292,9 @@ def test_the_history_of_a_label_is_its_life_without_gaps_whatever_happens_to_it(
     for turn in range(2):
         upload(world, *(steps[turn](frame_id) for frame_id, steps in lives.items()))
     for frame_id in lives:
-        told = of_label(world, frame_id=frame_id).items[::-1]
-        assert [one.before for one in told] == [None, *(one.after for one in told[:-1])]
-        assert told[-1].after == present_label(world, frame_id)
+        changes = of_label(world, frame_id=frame_id).items[::-1]
+        assert [change.before for change in changes] == [None, *(change.after for change in changes[:-1])]
+        assert changes[-1].after == present_label(world, frame_id)
 
 
 def present_label(world: World, frame_id: str) -> Any:

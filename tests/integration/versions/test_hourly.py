@@ -1,4 +1,4 @@
-"""The list of versions with one an hour (R8)."""
+"""The list of versions thinned to one per hour (R8)."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.world import World, new_world
-from tests.support.paging import items, pages
-from tests.support.sending import DATASET, PROJECT
+from tests.support.pages import items, pages
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets, projects
@@ -24,7 +24,7 @@ from tidemark.versions import resolve
 
 START = datetime(2026, 1, 1, 10, 59, 59, tzinfo=UTC)
 GAPS = st.lists(st.sampled_from([1, 1, 20, 700, 3599, 3600, 90_000]), max_size=60)
-"""Seconds from a version to the next one."""
+"""Seconds between two versions."""
 
 
 def publish(world: World, times: list[datetime]) -> None:
@@ -46,7 +46,7 @@ def hourly(world: World, limit: int = 1000) -> list[int]:
 
 
 def thinned(times: list[datetime]) -> list[int]:
-    """The naive way: of all versions, the last of each hour."""
+    """Returns the last version of each hour, computed from all versions."""
     hours = {at.replace(minute=0, second=0): number for number, at in enumerate(times, start=1)}
     return sorted(hours.values(), reverse=True)
 
@@ -82,9 +82,9 @@ def test_a_page_ends_when_it_has_looked_at_many_versions(world: World, monkeypat
     times = [START + timedelta(minutes=20 * number) for number in range(30)]
     publish(world, times)
     monkeypatch.setattr(hourly_versions, "MAX_VERSIONS_EXAMINED", 5)
-    found = pages(partial(read, world))
-    assert len(found) > 3
-    assert [version.number for page in found for version in page] == thinned(times)
+    version_pages = pages(partial(read, world))
+    assert len(version_pages) > 3
+    assert [version.number for page in version_pages for version in page] == thinned(times)
 
 
 def test_a_dataset_without_versions_has_no_times(world: World) -> None:

@@ -1,9 +1,9 @@
-"""Publishing: complete uploads become versions, each announced, whoever is faster and whatever is lost."""
+"""Publishing: complete uploads become versions with events, despite races and lost messages."""
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, send
+from tests.support.uploads import DATASET, PROJECT, add, send
 from tidemark.aws.table import ConditionFailed
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Upload, UploadStatus
@@ -14,7 +14,7 @@ from tidemark.versions import records as version_records
 
 @pytest.fixture
 def applied(world: World) -> World:
-    """An upload whose only window is applied and not published."""
+    """An upload whose only window is applied, but not published."""
     send(world, add("f1"))
     world.start_apply(*world.windows.groups()).run()
     return world
@@ -28,8 +28,7 @@ def only_upload(world: World) -> Upload:
 def test_a_version_whose_announcement_was_lost_is_announced_by_the_repeat(applied: World) -> None:
     (uid,) = applied.settled.groups()
     lost = applied.start_publish(uid, 1)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     assert applied.events == []
     applied.drain()
@@ -44,13 +43,12 @@ def test_a_version_is_announced_with_all_of_its_uploads_though_its_messages_come
             world.start_apply(group).run()
     (uid,) = world.settled.groups()
     lost = world.start_publish(uid, 2)
-    while lost.calls[-1] != "events.PutEvents":
-        lost.step()
+    lost.run_to("events.PutEvents")
     lost.crash(after=False)
     for _ in range(2):
         world.start_publish(uid, 1).run()
-    told = world.announced("version published")
-    assert [(event["version"], set(event["uploads"])) for event in told] == [(1, sent)] * 2
+    events = world.announced("version published")
+    assert [(event["version"], set(event["uploads"])) for event in events] == [(1, sent)] * 2
 
 
 def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(applied: World) -> None:

@@ -1,11 +1,11 @@
-"""Which version a reader gets (R7, R8)."""
+"""Resolving version names: numbers, checkpoints, times and LATEST (R7, R8)."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.simulation.world import World
-from tests.support.sending import DATASET, PROJECT, add, send, upload
+from tests.support.uploads import DATASET, PROJECT, add, send, upload
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.versions import Version
 from tidemark.uploads import follow
@@ -24,7 +24,7 @@ def test_each_settled_upload_makes_the_next_version(world: World) -> None:
     sent = [upload(world, add(f"f{number}", "l1", "l2")).upload for number in range(3)]
     for number, upload_id in enumerate(sent, start=1):
         version = _get(world, str(number))
-        assert [one.id for one in version.uploads] == [upload_id]
+        assert [listed.id for listed in version.uploads] == [upload_id]
         assert (version.frames, version.labels) == (number, 2 * number)
     assert _get(world, "LATEST").number == 3
 
@@ -34,7 +34,7 @@ def test_uploads_that_settle_together_share_a_version(world: World) -> None:
     for group in world.windows.groups():
         world.start_apply(group).run()
     world.drain()
-    assert {one.id for one in _get(world, "LATEST").uploads} == both
+    assert {listed.id for listed in _get(world, "LATEST").uploads} == both
     assert _get(world, "LATEST").number == 1
 
 
@@ -81,8 +81,8 @@ def test_a_time_that_named_a_version_names_it_for_ever_though_a_clock_stands_sti
 def test_a_version_tells_who_sent_its_uploads_and_when_they_were_accepted(world: World) -> None:
     sent = upload(world, add("f1"), actor="bob").upload
     record = follow.get_upload(world.process(), project=PROJECT, dataset=DATASET, upload=sent)
-    (told,) = _get(world, "1").uploads
-    assert (told.id, told.actor, told.accepted_at) == (sent, "bob", record.accepted_at)
+    (listed,) = _get(world, "1").uploads
+    assert (listed.id, listed.actor, listed.accepted_at) == (sent, "bob", record.accepted_at)
 
 
 @pytest.mark.parametrize("version", ["2", "999999999999", "9" * 400])

@@ -1,4 +1,4 @@
-"""One deployment for the tests of a module: they change nothing in it that another one counts on."""
+"""One deployment for all tests of a module, none of which changes what another relies on."""
 
 from collections.abc import Iterator
 

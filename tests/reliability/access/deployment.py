@@ -1,6 +1,6 @@
-"""Two projects in one deployment, and a gateway: the real authorizer in front of the real API, on moto.
+"""A deployment with two projects: the real authorizer in front of the real API, on moto.
 
-All that the second project holds has `secret` in its name or its text. Every call to AWS is written down.
+Everything in the second project has `secret` in its name or its text. Every AWS call is recorded.
 """
 
 import base64
@@ -35,39 +35,39 @@ DATASET, OTHER_DATASET = "train", "secret-train"
 MARK = "secret"
 FORBIDDEN = 403
 DESCRIPTION = "/openapi.json"
-"""The one path for which the gateway does not ask the authorizer."""
+"""The one path for which the gateway does not call the authorizer."""
 
 
 class Call(NamedTuple):
-    """A call to AWS."""
+    """A recorded AWS call."""
 
     operation: str
     parameters: dict[str, Any]
 
     @property
     def text(self) -> str:
-        """What it asks for."""
+        """The call's parameters as text."""
         return json.dumps(self.parameters, default=str)
 
 
 @dataclass
 class Deployment:
-    """A deployment with two projects."""
+    """A deployment with two projects and keys of every kind."""
 
     world: World
     keys: KeysTable
     calls: list[Call] = field(default_factory=list)
     tokens: dict[str, str | None] = field(default_factory=dict)
-    """Of the project's own callers: by role, `revoked`, `garbage`, and `none`, who sends nothing."""
+    """Keys of the first project, by role, and `revoked`, `garbage` and `none`, which is no key at all."""
     own: dict[str, str] = field(default_factory=dict)
-    """Ids in the first project, by the names that parameters have."""
+    """Ids in the first project, by parameter name."""
     other: dict[str, str] = field(default_factory=dict)
-    """Ids in the second one."""
+    """Ids in the second project, by parameter name."""
     uids: dict[str, str] = field(default_factory=dict)
-    """Of the first dataset of each project."""
+    """The uid of the first dataset of each project."""
 
     def send(self, request: Request, token: str | None) -> Answer:
-        """What comes back through authorizer and API; `calls` are then those that this request has made."""
+        """Sends a request through authorizer and API and returns the response. Afterwards `calls` has its AWS calls."""
         self.calls.clear()
         headers = dict(request.headers) | ({"authorization": f"Bearer {token}"} if token else {})
         event = Client(None).event(request.method, request.path, request.body, headers)
@@ -81,26 +81,26 @@ class Deployment:
         return Answer(answer["statusCode"], dict(answer.get("headers", {})), text)
 
     def reject(self, key: str) -> None:
-        """Have a file put into the drop folder for no known dataset, and taken by nobody."""
+        """Drops a file for an unknown dataset, so that it is listed as rejected."""
         backend = self.world.process()
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=b"{}")
         take(backend, DroppedObject(key=key, version=None, bytes=2))
 
     @staticmethod
     def position(cursor: str) -> list[Any]:
-        """What is in a cursor: the list that it is of, and where that goes on."""
+        """Decodes a cursor: the scope of its list, then the position."""
         parts: list[Any] = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return parts
 
     @property
     def data_calls(self) -> list[Call]:
-        """The calls of the last request to anything but the table of keys."""
+        """The last request's AWS calls, except those to the table of keys."""
         return [call for call in self.calls if call.parameters.get("TableName") != self.keys.name]
 
 
 @contextmanager
 def deployed() -> Iterator[Deployment]:
-    """A deployment with both projects in it."""
+    """Yields a deployment with both projects filled."""
     with ExitStack() as stack:
         world = stack.enter_context(new_world())
         backend = world.process()
@@ -122,7 +122,7 @@ def deployed() -> Iterator[Deployment]:
             remembered.cache_clear()
             stack.callback(remembered.cache_clear)
         authorizer._answers.clear()
-        stack.enter_context(_written_down(made.calls))
+        stack.enter_context(_recorded(made.calls))
         _fill(made)
         yield made
 
@@ -139,7 +139,7 @@ def _table(backend: Backend, kind: str, names: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _written_down(calls: list[Call]) -> Iterator[None]:
+def _recorded(calls: list[Call]) -> Iterator[None]:
     make: Callable[..., Any] = vars(BaseClient)["_make_api_call"]
 
     def made(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
@@ -173,7 +173,7 @@ def _fill(made: Deployment) -> None:
 
 
 def _filled(made: Deployment, root: Client, project: str, dataset: str, word: str) -> dict[str, str]:
-    """Frames, labels, versions, checkpoints, uploads with errors, and an asset; answers the ids."""
+    """Creates frames, labels, versions, checkpoints, uploads with errors and an asset. Returns their ids."""
     where = f"/projects/{project}/datasets/{dataset}"
     uploads = []
     for turn in range(2):

@@ -1,4 +1,4 @@
-"""What must not be in the dealings of a caller with what is another project's."""
+"""Detects whether a request reached another project."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,26 +8,26 @@ from tests.reliability.access.operations import Request
 from tests.simulation.gateway import Answer
 
 PLACES = frozenset({"ExclusiveStartKey", "StartAfter", ":low", ":high", ":prefix"})
-"""Where a list begins and ends within its partition or its prefix, which are what decides whose items are read."""
+"""Parameters that set where a list starts within its partition or prefix. Those decide whose items are read."""
 
 
 def violations(deployment: Deployment, request: Request, answer: Answer) -> Iterator[str]:
-    """Where the last request has read or told what is the second project's, or failed by its own fault."""
+    """Yields a line if the last request read or returned anything of the second project, or failed with a 5xx."""
     what = f"{request.method} {request.path[:300]}"
     if answer.status >= 500:
-        yield f"{what}: answered {answer.status}"
-    told = answer.text
+        yield f"{what}: returned {answer.status}"
+    text = answer.text
     for sent in _sent(deployment):
-        told = told.replace(sent, "")  # a refusal says what it refuses
-    if MARK in told:
-        yield f"{what}: told {answer.text[:300]}"
+        text = text.replace(sent, "")  # a refusal quotes what the request sent
+    if MARK in text:
+        yield f"{what}: returned {answer.text[:300]}"
     for call in deployment.data_calls:
         if reaches(deployment, call):
             yield f"{what}: called {call.operation} with {call.text[:300]}"
 
 
 def reaches(deployment: Deployment, call: Call) -> bool:
-    """Whether a call names an item, a partition or an object of the second project."""
+    """Whether an AWS call names an item, a partition or an object of the second project."""
     uid = deployment.uids[OTHER]
     addressed = Call(call.operation, _without_places(call.parameters)).text
     return any(name in addressed for name in (f"D#{uid}", f'"P#{OTHER}"', f'"{OTHER}"', f"/{uid}/", f"assets/{OTHER}/"))
@@ -40,11 +40,11 @@ def _without_places(value: Any) -> Any:
 
 
 def _sent(deployment: Deployment) -> list[str]:
-    """The ids of the second project, longest first."""
+    """Returns the ids of the second project, longest first."""
     return sorted(deployment.other.values(), key=len, reverse=True)
 
 
 def tried(deployment: Deployment, request: Request, caller: str = "admin") -> tuple[Answer, list[str]]:
-    """Send a request of the first project's; its answer, and what must not be."""
+    """Sends a request as a caller of the first project. Returns the response and the violations."""
     answer: Any = deployment.send(request, deployment.tokens[caller])
     return answer, list(violations(deployment, request, answer))

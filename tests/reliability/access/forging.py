@@ -1,4 +1,4 @@
-"""Tokens with all the right claims that the issuer has not signed, or not so."""
+"""Forges tokens: the right claims, but without a valid signature of the issuer."""
 
 import base64
 import hashlib
@@ -17,25 +17,25 @@ Json = dict[str, Any]
 
 
 def segment(content: Json) -> str:
-    """A part of a token."""
+    """Encodes a segment of a token."""
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
 def hmac_token(claims: Json, secret: bytes) -> str:
-    """Signed by HS256 with any secret, also a public key, which PyJWT itself declines to do."""
+    """Signs claims with HS256 and any secret, even a public key, which PyJWT refuses to do."""
     unsigned = f"{segment({'alg': 'HS256', 'kid': 'r1', 'typ': 'JWT'})}.{segment(claims)}"
     mac = hmac.new(secret, unsigned.encode(), hashlib.sha256).digest()
     return f"{unsigned}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
 def public_pem(key: RSAPrivateKey) -> bytes:
-    """The public half of a key, as it is often published."""
+    """Returns the public key in PEM, as it is often published."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_key().public_bytes(serialization.Encoding.PEM, form)
 
 
 def changed(good: str, head: Json | None = None, body: Json | None = None, signature: str | None = None) -> str:
-    """A good token with parts of it replaced."""
+    """Returns a valid token with some segments replaced."""
     parts = good.split(".")
     if head is not None:
         parts[0] = segment(head)
@@ -68,9 +68,9 @@ FORGERIES: dict[str, Callable[[Issuer, Json, str], str]] = {
     "encrypted": lambda _issuer, _claims, good: f"{good}.x.y",
     "padded": lambda _issuer, _claims, good: f"{good}=",
 }
-"""Ways to forge a token, by what is wrong with it."""
+"""Ways to forge a token, by what is wrong with the result."""
 
 
 def forged(issuer: Issuer, how: str) -> str:
-    """A forged token that says it is for an administrator of everything."""
+    """Returns a forged token that claims the admin role for all projects."""
     return FORGERIES[how](issuer, issuer.claims("tidemark:admin:*"), issuer.token("tidemark:admin:*"))

@@ -1,4 +1,4 @@
-"""Requests in the caller's own project that carry ids of another one, in every place that takes an id."""
+"""Requests in the caller's own project with ids of another project, in every place that accepts an id."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,22 +7,22 @@ from tests.reliability.access.deployment import MARK, OTHER, Deployment
 from tests.reliability.access.operations import Operation, Request, operation, operations
 
 IDS = ("dataset", "frame", "label", "upload", "checkpoint")
-"""The parameters of paths that name something of a project."""
+"""Path parameters that name something in a project."""
 VERSIONS = {"version": f"{MARK}-golden-0", "from": f"{MARK}-golden-0", "to": f"{MARK}-golden-1"}
-"""The parameters of queries that name a version, and checkpoints of the other project."""
+"""Query parameters that name a version, with checkpoints of the other project."""
 
 
 class Foreign(NamedTuple):
-    """A request with an id of another project in one place."""
+    """A request with an id of another project."""
 
     name: str
     request: Request
     finds_nothing: bool = True
-    """Whether it must be refused; a list may answer that it has nothing."""
+    """Whether the request must be refused. A list may instead return no items."""
 
 
 def foreign_requests(deployment: Deployment) -> Iterator[Foreign]:
-    """All of them."""
+    """Yields all requests."""
     for each in operations():
         if "project" in each.parameters:
             yield from _in_path(deployment, each)
@@ -34,7 +34,7 @@ def _in_path(deployment: Deployment, each: Operation) -> Iterator[Foreign]:
     for parameter in each.parameters:
         if parameter in IDS:
             named = deployment.own | {parameter: deployment.other[parameter]}
-            # The history of a label that its frame never had is empty.
+            # The history of a label that the frame never had is empty, not an error.
             yield Foreign(f"{each.name}: {parameter}", each.request(named), finds_nothing=parameter != "label")
     if "version" in each.parameters:
         yield Foreign(f"{each.name}: version", each.request(deployment.own | {"version": VERSIONS["version"]}))
@@ -76,7 +76,7 @@ def _in_body(deployment: Deployment) -> Iterator[Foreign]:
 
 
 def _urls(deployment: Deployment) -> Iterator[str]:
-    """Lasting URLs of the other project's asset, as they are and disguised as one of the caller's project."""
+    """Yields stored URLs of the other project's asset, as they are and disguised as URLs of the caller's project."""
     theirs = deployment.other["asset"]
     folder, _, path = theirs.partition(f"/assets/{OTHER}/")
     ours = f"{folder}/assets/{deployment.own['project']}"

@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer on this machine: it describes itself, publishes its keys and signs what it is asked to."""
+"""An OpenID Connect issuer on this machine: serves its configuration and keys, and signs tokens."""
 
 import json
 import threading
@@ -19,74 +19,74 @@ CONFIGURATION, KEYS = "/.well-known/openid-configuration", "/keys"
 
 @cache
 def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """A key of that name, the same in all of a process: they are slow to make."""
+    """Returns the RSA key of that name, created once per process, since that is slow."""
     del name
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @cache
 def ec_key(name: str, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
-    """An elliptic curve's key of that name."""
+    """Returns the elliptic-curve key of that name."""
     del name
     return ec.generate_private_key(curve())
 
 
 class Issuer:
-    """What the issuer is and does, to be changed by tests."""
+    """The issuer's keys and behaviour, which tests change."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.keys: dict[str, Any] = {"r1": rsa_key("r1"), "e1": ec_key("e1")}
-        """Its private keys, by the ids under which it publishes the public ones."""
+        """Its private keys, by the id of the published public key."""
         self.answers: dict[str, tuple[int, bytes, dict[str, str]]] = {}
-        """What it answers at a path, instead of what it should: status, body, headers."""
+        """Responses that replace the correct ones, by path: status, body, headers."""
         self.asked: list[str] = []
-        """The paths that were asked for."""
+        """The requested paths."""
         self.seconds_a_byte = 0.0
-        """How slowly it answers."""
+        """Seconds before each response."""
 
     def configuration(self, **changes: Any) -> bytes:
-        """How it describes itself."""
+        """Returns its configuration document."""
         return json.dumps({"issuer": self.url, "jwks_uri": f"{self.url}{KEYS}"} | changes).encode()
 
     def published(self) -> bytes:
-        """Its public keys, without `alg`, as some issuers leave it out."""
+        """Returns its public keys. They have no `alg`, as with some issuers."""
         return json.dumps({"keys": [_public(kid, key) for kid, key in self.keys.items()]}).encode()
 
     def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
-        """What a GET of a path answers."""
+        """Returns status, body and headers for a GET of a path."""
         self.asked.append(path)
         if path in self.answers:
             return self.answers[path]
-        found = {CONFIGURATION: self.configuration, KEYS: self.published}.get(path)
-        return (200, found(), {}) if found else (404, b"", {})
+        document = {CONFIGURATION: self.configuration, KEYS: self.published}.get(path)
+        return (200, document(), {}) if document else (404, b"", {})
 
     def claims(self, *grants: str, **changes: Any) -> dict[str, Any]:
-        """The claims of a good token that is good for five minutes; a change to None leaves a claim out."""
+        """Returns the claims of a valid token with a lifetime of five minutes. A change to None removes a claim."""
         now = int(time.time())
         good = {"iss": self.url, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 300, "groups": [*grants]}
         return {name: value for name, value in (good | changes).items() if value is not None}
 
     def token(self, *grants: str, kid: str = "r1", **changes: Any) -> str:
-        """A token that it has signed."""
+        """Returns a token signed by the issuer."""
         return signed(self.claims(*grants, **changes), self.keys[kid], kid=kid)
 
 
 def signed(claims: dict[str, Any], key: Any, algorithm: str | None = None, **header: Any) -> str:
-    """Claims, signed by any key."""
+    """Signs claims with any key."""
     usual = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
     return jwt.encode(claims, key, algorithm=algorithm or usual, headers=header)
 
 
 def _public(kid: str, key: Any) -> dict[str, Any]:
     kind = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
-    found: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
-    return found | {"kid": kid, "use": "sig"}
+    document: dict[str, Any] = kind.to_jwk(key.public_key(), as_dict=True)
+    return document | {"kid": kid, "use": "sig"}
 
 
 @contextmanager
 def serving() -> Iterator[Issuer]:
-    """An issuer that listens on a port of its own."""
+    """Yields an issuer that listens on a free port."""
     issuer: Issuer
 
     class Handler(BaseHTTPRequestHandler):

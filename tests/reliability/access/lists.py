@@ -1,4 +1,4 @@
-"""The lists that go on by a cursor, each with a request for it, and the cursors that they give out."""
+"""The paged lists: a request for each, and the cursors that they return."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -7,46 +7,46 @@ from tests.reliability.access.deployment import Deployment
 from tests.reliability.access.operations import Request, operation, operations
 
 OF_ALL_PROJECTS = frozenset({"listProjects", "listRejectedFiles"})
-"""Lists whose cursors are good for every caller: who asks decides what they show."""
+"""Lists whose cursors are valid for every caller. The caller's grant decides what they show."""
 
 
-class Shape(NamedTuple):
-    """What is in the cursors of a list."""
+class CursorFormat(NamedTuple):
+    """The content of a list's cursors."""
 
     scope: str
-    """The list's name, made with a dataset's uid and the ids of the request."""
+    """The list's scope, a template for a dataset's uid and the ids of the request."""
     position: str
-    """Types of the parts of a position: `s` for text, `i` for a number."""
+    """Types of the position's parts: `s` for text, `i` for a number."""
 
 
-SHAPES: Mapping[str, Shape] = {
-    "listProjects": Shape("projects", "s"),
-    "listRejectedFiles": Shape("rejected", "s"),
-    "listDatasets": Shape("datasets:{project}:false", "s"),
-    "listProjectUploads": Shape("uploads:project:{project}:::", "sss"),
-    "listUploads": Shape("uploads:dataset:{uid}:::", "sss"),
-    "listUploadErrors": Shape("errors:{uid}:{upload}", "sii"),
-    "listUploadRows": Shape("rows:{uid}:{upload}", "si"),
-    "listFrames": Shape("frames:{uid}", "isi"),
-    "getFrameHistory": Shape("{uid}#history#{frame}", "i"),
-    "getLabelHistory": Shape("{uid}#label {label}#{frame}", "i"),
-    "listVersions": Shape("versions:{uid}", "i"),
-    "listCheckpoints": Shape("checkpoints:{uid}:false", "s"),
-    "listExportFiles": Shape("files:{uid}:{checkpoint}:{format}", "i"),
-    "diffVersions": Shape("diff:{uid}", "iiiis"),
-    "summarizeDiff": Shape("diff summary:{uid}", "iiiis"),
-    "reportStorage": Shape("storage:{uid}", "is"),
+CURSORS: Mapping[str, CursorFormat] = {
+    "listProjects": CursorFormat("projects", "s"),
+    "listRejectedFiles": CursorFormat("rejected", "s"),
+    "listDatasets": CursorFormat("datasets:{project}:false", "s"),
+    "listProjectUploads": CursorFormat("uploads:project:{project}:::", "sss"),
+    "listUploads": CursorFormat("uploads:dataset:{uid}:::", "sss"),
+    "listUploadErrors": CursorFormat("errors:{uid}:{upload}", "sii"),
+    "listUploadRows": CursorFormat("rows:{uid}:{upload}", "si"),
+    "listFrames": CursorFormat("frames:{uid}", "isi"),
+    "getFrameHistory": CursorFormat("{uid}#history#{frame}", "i"),
+    "getLabelHistory": CursorFormat("{uid}#label {label}#{frame}", "i"),
+    "listVersions": CursorFormat("versions:{uid}", "i"),
+    "listCheckpoints": CursorFormat("checkpoints:{uid}:false", "s"),
+    "listExportFiles": CursorFormat("files:{uid}:{checkpoint}:{format}", "i"),
+    "diffVersions": CursorFormat("diff:{uid}", "iiiis"),
+    "summarizeDiff": CursorFormat("diff summary:{uid}", "iiiis"),
+    "reportStorage": CursorFormat("storage:{uid}", "is"),
 }
-"""By operation. Those without a filter."""
+"""Cursor formats of lists without a filter, by operation."""
 
 
 def paged() -> set[str]:
-    """The operations that take a cursor."""
+    """Returns the operations that accept a cursor."""
     return {each.name for each in operations() if "cursor" in each.queries}
 
 
 def request(name: str, ids: Mapping[str, str], cursor: str | None) -> Request:
-    """The request for a page of one item, if the list knows limits."""
+    """Returns a request for a page of one item, if the list has a limit."""
     each = operation(name)
     query = [f"cursor={cursor}"] if cursor is not None else []
     query += ["limit=1"] if "limit" in each.queries else []
@@ -55,15 +55,15 @@ def request(name: str, ids: Mapping[str, str], cursor: str | None) -> Request:
     return each.request(ids, "&".join(query))
 
 
-def given_out(deployment: Deployment, ids: Mapping[str, str], caller: str) -> Iterator[tuple[str, str]]:
-    """Each list that has more than a page for a caller, and its cursor."""
+def issued(deployment: Deployment, ids: Mapping[str, str], caller: str) -> Iterator[tuple[str, str]]:
+    """Yields each list that has a second page for a caller, with its cursor."""
     for name in sorted(paged()):
         answer = deployment.send(request(name, ids, None), deployment.tokens[caller])
-        cursor = answer.json().get("cursor") if answer.status == 200 else None  # an export may not be written
+        cursor = answer.json().get("cursor") if answer.status == 200 else None  # an export may not be written yet
         if cursor:
             yield name, cursor
 
 
 def scope(deployment: Deployment, name: str, ids: Mapping[str, str]) -> str:
-    """The scope of the cursors of a list."""
-    return SHAPES[name].scope.format(**ids, uid=deployment.uids[ids["project"]])
+    """Returns the scope in a list's cursors."""
+    return CURSORS[name].scope.format(**ids, uid=deployment.uids[ids["project"]])

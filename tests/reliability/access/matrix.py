@@ -1,4 +1,4 @@
-"""Every operation with every caller in every project, each held against the rules: what differs is a violation."""
+"""The matrix of every operation, caller and project. An outcome that differs from the rules is a violation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from tidemark.domain.api_keys import Role
 UNAUTHORIZED, FORBIDDEN = 401, 403
 ALL, EMPTY = "admin of all projects", "admin of no project"
 CALLERS = ("none", "garbage", "revoked", *Role, EMPTY, ALL)
-"""Nobody; a key that was never given out; one that was revoked; one of each role, for the first project; two more."""
+"""No key; a key that was never issued; a revoked one; one per role for the first project; two more admins."""
 NOWHERE = "-"
-"""The project of an operation that belongs to none."""
+"""The project of an operation that belongs to no project."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Cell:
     caller: str
     project: str
     in_body: bool = False
-    """Whether it is the body that names the project, and the path names the caller's own."""
+    """Whether the body names the project, while the path names the caller's own."""
 
     def __str__(self) -> str:
         return f"{self.operation.name} as {self.caller} in {self.project}{' by its body' if self.in_body else ''}"
 
     @property
     def must(self) -> int | None:
-        """The status that must be answered; None for any but a refusal."""
+        """The required status; None if any status but a refusal is right."""
         least = RULES[self.operation.name]
         if least is PUBLIC:
             return None
@@ -45,13 +45,13 @@ class Cell:
 
     @property
     def _is_covered(self) -> bool:
-        """Whether the caller's key is for the project that is named, if one is."""
+        """Whether the caller's key covers the named project, if any."""
         return self.project == NOWHERE or self.caller == ALL or (self.project == OWN and self.caller != EMPTY)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request."""
+    """The outcome of a request."""
 
     cell: Cell
     answer: Answer
@@ -59,20 +59,20 @@ class Outcome:
 
     @property
     def violations(self) -> Iterator[str]:
-        """What must not be."""
+        """Yields the violations."""
         status, must = self.answer.status, self.cell.must
         if must is None and status in {UNAUTHORIZED, FORBIDDEN}:
             yield f"{self.cell}: refused with {status}, though it is allowed"
         if must is not None and status != must:
-            yield f"{self.cell}: answered {status} instead of {must}"
+            yield f"{self.cell}: returned {status} instead of {must}"
         if must is not None and self.data_calls:
-            yield f"{self.cell}: refused, and called {', '.join(self.data_calls)}"
+            yield f"{self.cell}: refused, but called {', '.join(self.data_calls)}"
         if must is None and status >= 500:
-            yield f"{self.cell}: answered {status}"
+            yield f"{self.cell}: returned {status}"
 
 
 def cells() -> Iterator[Cell]:
-    """The whole matrix, but for the one request that would make the project that is missing."""
+    """Yields the whole matrix, except the one request that would create the missing project."""
     for operation in operations():
         in_path, in_body = "project" in operation.parameters, operation.name in PROJECT_IN_BODY
         for caller in CALLERS:
@@ -84,7 +84,7 @@ def cells() -> Iterator[Cell]:
 
 
 def attempt(deployment: Deployment, cell: Cell) -> Outcome:
-    """Send the request of a cell: one that is sound, for what is there in the project that it names."""
+    """Sends the request of a cell: a valid one, for something that exists in the named project."""
     names = deployment.other if cell.project == OTHER and not cell.in_body else deployment.own
     path = names | ({} if cell.in_body or cell.project == NOWHERE else {"project": cell.project})
     body: dict[str, Any] = {PROJECT_IN_BODY[cell.operation.name]: cell.project} if cell.in_body else {}
@@ -93,7 +93,7 @@ def attempt(deployment: Deployment, cell: Cell) -> Outcome:
 
 
 def differences(outcomes: list[Outcome]) -> Iterator[str]:
-    """Where a foreign project that is there is told from one that is not."""
+    """Yields a line where responses show whether another project exists."""
     seen: dict[tuple[str, str, bool], Outcome] = {}
     for outcome in outcomes:
         cell = outcome.cell
@@ -101,4 +101,4 @@ def differences(outcomes: list[Outcome]) -> Iterator[str]:
             continue
         other = seen.setdefault((cell.operation.name, cell.caller, cell.in_body), outcome)
         if other.answer != outcome.answer:
-            yield f"{cell}: not answered as in {other.cell.project}"
+            yield f"{cell}: response differs from that in {other.cell.project}"

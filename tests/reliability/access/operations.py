@@ -1,4 +1,4 @@
-"""What the API does, read from its description: every operation, and a request of it that is sound."""
+"""Every operation of the API, read from its description, with a valid request."""
 
 import json
 import re
@@ -19,7 +19,7 @@ PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True)
 class Request:
-    """A request below the API's base."""
+    """A request, with a path relative to the API's base."""
 
     method: str
     path: str
@@ -36,15 +36,15 @@ class Operation:
     template: str
     queries: frozenset[str]
     example: Any
-    """A body as the description shows it; None for an operation without one."""
+    """The example body of the description; None for an operation without a body."""
 
     @property
     def parameters(self) -> list[str]:
-        """The names in its path."""
+        """The parameters in its path."""
         return PARAMETER.findall(self.template)
 
     def request(self, named: Mapping[str, str], query: str = "", **changes: Any) -> Request:
-        """A sound request; `named` fills the path, and `changes` fields of the body."""
+        """Returns a valid request. `named` fills the path, `changes` replaces fields of the body."""
         path = PARAMETER.sub(lambda match: quote(named[match[1]], safe=""), self.template)
         body = None
         headers = {}
@@ -56,10 +56,10 @@ class Operation:
 
 @cache
 def operations() -> tuple[Operation, ...]:
-    """All operations, by their names."""
+    """Returns all operations, sorted by name."""
     document = describe(handler.app)
     schemas = document["components"]["schemas"]
-    found = [
+    described = [
         Operation(
             name=described["operationId"],
             method=method.upper(),
@@ -70,11 +70,11 @@ def operations() -> tuple[Operation, ...]:
         for path, methods in document["paths"].items()
         for method, described in methods.items()
     ]
-    return tuple(sorted(found, key=lambda operation: operation.name))
+    return tuple(sorted(described, key=lambda operation: operation.name))
 
 
 def operation(name: str) -> Operation:
-    """The operation of that name."""
+    """Returns the operation of that name."""
     return next(each for each in operations() if each.name == name)
 
 

@@ -1,4 +1,4 @@
-"""The reviewed rules: the least role that each operation asks for. A new operation has to be entered here."""
+"""The reviewed rules: the lowest role that each operation requires. Add each new operation here."""
 
 from tidemark.domain.api_keys import Role
 
@@ -68,4 +68,4 @@ RULES: dict[str, Role | None] = {
 }
 
 PROJECT_IN_BODY = {"createProject": "name", "cloneDataset": "project"}
-"""Fields of bodies that name a project, by operation: it is asked for there as it is in a path."""
+"""Body fields that name a project, by operation. They require access as a project in the path does."""

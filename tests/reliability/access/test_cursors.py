@@ -1,6 +1,6 @@
-"""A cursor that was given out elsewhere, was changed or was made up is refused, or shows what is the caller's own.
+"""A cursor of another list, or an altered or invented one, is refused or shows only the caller's own items.
 
-Cursors are not signed: their positions are trusted with nothing. That is what is tested here.
+Cursors are not signed, so the API must not trust their positions.
 """
 
 import base64
@@ -13,41 +13,41 @@ from hypothesis import strategies as st
 
 from tests.reliability.access.deployment import Deployment
 from tests.reliability.access.foreign import tried
-from tests.reliability.access.lists import OF_ALL_PROJECTS, SHAPES, given_out, paged, request, scope
+from tests.reliability.access.lists import CURSORS, OF_ALL_PROJECTS, issued, paged, request, scope
 
 ALL = "admin of all projects"
 REFUSED = {"malformed_cursor", "foreign_cursor", "unknown_version", "export_not_ready", "unknown_export"}
 
 texts = st.text(st.characters(codec="utf-8"), max_size=60)
 numbers = st.integers(min_value=-(2**70), max_value=2**70)
-LISTS = sorted(SHAPES)
+LISTS = sorted(CURSORS)
 
 
 def packed(parts: Any) -> str:
-    """A cursor that holds any JSON."""
+    """Returns a cursor with any JSON."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 @pytest.fixture(scope="module")
 def own(deployment: Deployment) -> dict[str, str]:
-    """Cursors that the lists of the caller's own project have given out."""
-    return dict(given_out(deployment, deployment.own, ALL))
+    """Cursors that the lists of the caller's project returned."""
+    return dict(issued(deployment, deployment.own, ALL))
 
 
 @pytest.fixture(scope="module")
 def foreign(deployment: Deployment) -> dict[str, str]:
-    """Cursors that the other project's lists have given out to somebody who may read them."""
-    return dict(given_out(deployment, deployment.other, ALL))
+    """Cursors that the other project's lists returned to a caller with access."""
+    return dict(issued(deployment, deployment.other, ALL))
 
 
 def test_the_shape_of_the_cursors_of_every_list_is_known_to_these_tests(
     deployment: Deployment, own: dict[str, str]
 ) -> None:
-    assert paged() == SHAPES.keys()
+    assert paged() == CURSORS.keys()
     for name, cursor in own.items():
         seen, *position = deployment.position(cursor)
         assert seen == scope(deployment, name, deployment.own)
-        assert "".join("i" if isinstance(part, int) else "s" for part in position) == SHAPES[name].position
+        assert "".join("i" if isinstance(part, int) else "s" for part in position) == CURSORS[name].position
 
 
 def test_enough_lists_have_given_out_cursors(foreign: dict[str, str]) -> None:
@@ -60,13 +60,13 @@ def test_a_cursor_of_another_list_dataset_or_project_is_refused(
 ) -> None:
     place = LISTS.index(name)
     others = [own[other] for other in (LISTS * 2)[place + 1 : place + 4] if other in own]
-    found = []
+    failures = []
     for cursor in [*others, *(foreign[each] for each in (name, "listUploads") if each in foreign)]:
         answer, violations = tried(deployment, request(name, deployment.own, cursor))
-        found += violations
+        failures += violations
         if answer.status < 400 or answer.json()["code"] not in REFUSED:
-            found.append(f"{deployment.position(cursor)}: {answer.status} {answer.text[:100]}")
-    assert found == []
+            failures.append(f"{deployment.position(cursor)}: {answer.status} {answer.text[:100]}")
+    assert failures == []
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -77,7 +77,7 @@ def test_a_made_up_position_shows_nothing_of_another_project(
 ) -> None:
     theirs = st.sampled_from([*deployment.other.values(), deployment.uids["secret"], f"D#{deployment.uids['secret']}"])
     kinds = {"s": st.one_of(theirs, texts), "i": st.one_of(st.integers(0, 5), numbers)}
-    position = [data.draw(kinds[kind]) for kind in SHAPES[name].position]
+    position = [data.draw(kinds[kind]) for kind in CURSORS[name].position]
     cursor = packed([scope(deployment, name, deployment.own), *position])
     answer, violations = tried(deployment, request(name, deployment.own, cursor))
     assert violations == []

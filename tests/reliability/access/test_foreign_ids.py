@@ -1,4 +1,4 @@
-"""An id of another project, wherever one can be put, finds nothing, and nothing of that project is read for it."""
+"""An id of another project, in any place, finds nothing, and nothing of that project is read."""
 
 from tests.reliability.access.deployment import MARK, OTHER, Deployment
 from tests.reliability.access.foreign import tried
@@ -18,13 +18,13 @@ def test_every_query_parameter_is_known_to_these_tests() -> None:
 
 
 def test_an_id_of_another_project_is_refused_and_nothing_of_that_project_is_read(deployment: Deployment) -> None:
-    found = []
+    failures = []
     for foreign in foreign_requests(deployment):
         answer, violations = tried(deployment, foreign.request)
-        found += violations
+        failures += violations
         if foreign.finds_nothing and answer.status not in {400, 404, 409, 422}:
-            found.append(f"{foreign.name}: answered {answer.status}")
-    assert found == []
+            failures.append(f"{foreign.name}: returned {answer.status}")
+    assert failures == []
 
 
 def test_a_foreign_id_and_one_that_never_was_are_refused_alike(deployment: Deployment) -> None:
@@ -36,7 +36,7 @@ def test_a_foreign_id_and_one_that_never_was_are_refused_alike(deployment: Deplo
 
 def test_projects_are_listed_that_the_key_is_for_and_no_others(deployment: Deployment) -> None:
     answer, violations = tried(deployment, operation("listProjects").request({}))
-    assert [found["name"] for found in answer.json()["items"]] == [deployment.own["project"]]
+    assert [item["name"] for item in answer.json()["items"]] == [deployment.own["project"]]
     assert violations == []
 
 
@@ -45,7 +45,7 @@ def test_files_that_were_rejected_in_another_projects_folder_are_not_listed(depl
     deployment.reject(f"drop/{OTHER}/nothing/{MARK}.jsonl")
     deployment.reject(f"drop/{deployment.own['project']}/nothing/plain.jsonl")
     answer, violations = tried(deployment, listed)
-    assert [found["key"] for found in answer.json()["items"]] == ["drop/own/nothing/plain.jsonl"]
+    assert [item["key"] for item in answer.json()["items"]] == ["drop/own/nothing/plain.jsonl"]
     assert violations == []
 
 

@@ -1,4 +1,4 @@
-"""Every operation of the API's description with every caller in every project, held against the reviewed rules."""
+"""Every operation of the API's description, for every caller and project, against the reviewed rules."""
 
 import pytest
 
@@ -19,5 +19,5 @@ def test_every_operation_has_a_rule_and_every_rule_an_operation() -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_an_operation_is_open_to_whom_the_rules_name_and_to_nobody_else(deployment: Deployment, name: str) -> None:
     outcomes = outcomes_of(deployment, name)
-    found = [violation for outcome in outcomes for violation in outcome.violations]
-    assert found + list(differences(outcomes)) == []
+    violations = [violation for outcome in outcomes for violation in outcome.violations]
+    assert violations + list(differences(outcomes)) == []

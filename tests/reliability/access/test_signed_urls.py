@@ -1,4 +1,4 @@
-"""Signed URLs: for an hour, for one object of the caller's own project, for one method, with the headers announced."""
+"""Signed URLs: valid for an hour, for one object of the caller's project, one method and the announced headers."""
 
 import base64
 from typing import Any, NamedTuple
@@ -22,11 +22,11 @@ CLIMBING = st.lists(
     ),
     max_size=8,
 ).map("".join)
-"""Paths that climb out of a folder, as they are and in encodings of them."""
+"""Paths that leave a folder, plain and encoded."""
 
 
 class Signed(NamedTuple):
-    """What a URL is signed for."""
+    """What a URL was signed for."""
 
     key: str
     seconds: int

@@ -1,4 +1,4 @@
-"""Tokens of an OpenID Connect issuer on this machine, as the authorizer takes them, or does not."""
+"""Which tokens of an OpenID Connect issuer the authorizer accepts."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ REFUSED = {"isAuthorized": False}
 
 
 class Clock:
-    """The time of day, some seconds from now."""
+    """A clock that tests move forward."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -39,7 +39,7 @@ def listening() -> Iterator[Issuer]:
 
 @pytest.fixture
 def issuer(listening: Issuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
-    """The issuer of the deployment, and an authorizer that has not met it yet."""
+    """The deployment's issuer, with an authorizer that has not fetched its keys yet."""
     fresh = Issuer(listening.url)
     listening.__dict__ = fresh.__dict__
     monkeypatch.setenv("TIDEMARK_OIDC_ISSUER", listening.url)
@@ -195,7 +195,7 @@ def test_an_answer_is_not_remembered_beyond_the_tokens_end(issuer: Issuer, clock
     clock.ahead = 6
     issuer.keys.clear()
     authorizer._verifier.cache_clear()
-    with pytest.raises(IssuerUnreachable):  # it is looked at anew
+    with pytest.raises(IssuerUnreachable):  # the keys are fetched again
         authorize(token)
 
 
@@ -230,37 +230,37 @@ def keys(issuer: Issuer) -> tuple[IssuerKeys, Clock]:
 
 
 def test_keys_are_read_once_for_ten_minutes(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
-    found, clock = keys
+    key_set, clock = keys
     for _ in range(5):
-        assert found.find("r1")
+        assert key_set.find("r1")
     assert issuer.asked == [CONFIGURATION, KEYS]
     clock.ahead = issuer_keys.KEYS_SECONDS
-    assert found.find("r1")
+    assert key_set.find("r1")
     assert len(issuer.asked) == 4
 
 
 def test_a_key_that_was_withdrawn_is_good_for_ten_minutes_at_most(
     issuer: Issuer, keys: tuple[IssuerKeys, Clock]
 ) -> None:
-    found, clock = keys
-    assert found.find("r1")
+    key_set, clock = keys
+    assert key_set.find("r1")
     del issuer.keys["r1"]
     clock.ahead = issuer_keys.KEYS_SECONDS
-    assert found.find("r1") is None
+    assert key_set.find("r1") is None
 
 
 def test_a_new_key_is_looked_for_when_it_is_first_named(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
-    found, clock = keys
-    assert found.find("r1")
+    key_set, clock = keys
+    assert key_set.find("r1")
     issuer.keys["r2"] = rsa_key("r2")
     clock.ahead = issuer_keys.PAUSE_SECONDS
-    assert found.find("r2")
+    assert key_set.find("r2")
 
 
 def test_made_up_key_ids_do_not_flood_the_issuer(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
-    found, clock = keys
+    key_set, clock = keys
     for number in range(100):
-        assert found.find(f"made-up-{number}") is None
+        assert key_set.find(f"made-up-{number}") is None
         clock.ahead = number * 0.9
     assert len(issuer.asked) == 2 * 3
 
@@ -268,35 +268,35 @@ def test_made_up_key_ids_do_not_flood_the_issuer(issuer: Issuer, keys: tuple[Iss
 def test_an_issuer_that_answers_in_drops_is_not_waited_for(
     issuer: Issuer, keys: tuple[IssuerKeys, Clock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, _ = keys
+    key_set, _ = keys
     monkeypatch.setattr(issuer_keys, "FETCH_SECONDS", 0.2)
     issuer.seconds_a_byte = 0.02
     began = time.monotonic()
     with pytest.raises(IssuerUnreachable, match=r"not answered within 0\.2 s"):
-        found.find("r1")
+        key_set.find("r1")
     assert time.monotonic() - began < 1
 
 
 def test_an_issuer_that_is_down_is_not_asked_by_every_request(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
-    found, clock = keys
+    key_set, clock = keys
     issuer.answers[CONFIGURATION] = 503, b"", {}
     for _ in range(10):
         with pytest.raises(IssuerUnreachable):
-            found.find("r1")
+            key_set.find("r1")
     assert len(issuer.asked) == 1
     del issuer.answers[CONFIGURATION]
     clock.ahead = issuer_keys.PAUSE_SECONDS
-    assert found.find("r1")
+    assert key_set.find("r1")
 
 
 def test_known_keys_are_good_while_the_issuer_is_down(issuer: Issuer, keys: tuple[IssuerKeys, Clock]) -> None:
-    found, clock = keys
-    assert found.find("r1")
+    key_set, clock = keys
+    assert key_set.find("r1")
     issuer.answers[CONFIGURATION] = 503, b"", {}
     clock.ahead = issuer_keys.PAUSE_SECONDS
     with pytest.raises(IssuerUnreachable):
-        found.find("made-up")
-    assert found.find("r1")
+        key_set.find("made-up")
+    assert key_set.find("r1")
 
 
 @pytest.mark.parametrize(

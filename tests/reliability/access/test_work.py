@@ -1,5 +1,5 @@
-"""What functions are told to do, by queues and workflows, holds nothing that a request could put there for another
-dataset. There are no task tokens: state machines wait for answers, not for calls."""
+"""Messages and workflow inputs contain nothing with which a request could name another dataset. There are no task
+tokens: state machines wait for a function's result, not for a callback."""
 
 import json
 from typing import Any
@@ -31,11 +31,11 @@ def test_workflows_are_told_of_the_dataset_of_the_path(deployment: Deployment) -
     assert sent(deployment, "rollBack", version="1") == 202
     assert sent(deployment, "cloneDataset", name="copy", version="1") == 202
     assert sent(deployment, "createCheckpoint", name="mine", version="1") == 201
-    told = [json.dumps(execution.input) for execution in deployment.world.executions.values()]
-    assert len(told) == len(STARTING)
-    assert [text for text in told if deployment.uids[OTHER] in text or OTHER in text] == []
-    of_path = [text for text in told if deployment.uids[OWN] in text]
-    assert len(of_path) == 2, "the clone's is of its own dataset, which is new"
+    inputs = [json.dumps(execution.input) for execution in deployment.world.executions.values()]
+    assert len(inputs) == len(STARTING)
+    assert [text for text in inputs if deployment.uids[OTHER] in text or OTHER in text] == []
+    of_path = [text for text in inputs if deployment.uids[OWN] in text]
+    assert len(of_path) == 2, "the clone's upload belongs to its own new dataset"
 
 
 def test_orders_to_read_files_are_of_the_dataset_of_the_path(deployment: Deployment) -> None:

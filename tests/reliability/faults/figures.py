@@ -1,4 +1,4 @@
-"""The figures of the fault harness: schedules by seeds, one fault at every request, and planted faults."""
+"""Measures the fault harness: schedules by seed, one fault at every request, and planted bugs."""
 
 import os
 import time
@@ -9,21 +9,21 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from tests.reliability.faults.injection import Fault
-from tests.reliability.faults.operations import OPERATIONS, disturbed, goes_well
+from tests.reliability.faults.operations import OPERATIONS, check_recovery, faulted
 from tests.reliability.faults.planted import PLANTS
 from tests.reliability.faults.schedules import Outcome, run
 from tests.reliability.report import Findings, Table
 
 SECONDS = 420
-"""How long schedules are run; as many as fit."""
+"""Time for the schedules. As many run as fit."""
 PLANTED_SECONDS = 60
-"""How long, for each planted fault."""
+"""Time for each planted bug."""
 MOST_PLANTED = 200
-"""Seeds for each of them, at most."""
+"""Most seeds for each planted bug."""
 SINGLE = (None, Fault.OUTAGE, Fault.LOST_ANSWER, Fault.LOST_FOR_GOOD, Fault.CONFLICT)
-"""What is put at every request of every operation; None is a crash."""
-FOUND = 1
-"""Violations that came of this harness since it runs the functions; the document tells them."""
+"""The faults tried at every request of every operation. None is a crash."""
+FIXED = 1
+"""Violations that this harness found in the product and that are fixed. `docs/reliability.md` describes them."""
 
 
 class _Single(NamedTuple):
@@ -34,7 +34,7 @@ class _Single(NamedTuple):
 
 
 def find() -> Findings:
-    """Run all of it, bounded by the times above."""
+    """Runs everything, within the times above."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         singles = list(
@@ -47,11 +47,11 @@ def find() -> Findings:
             )
             for name in PLANTS
         }
-    violations = [f"{one}" for single in singles for one in single.violations]
+    violations = [violation for single in singles for violation in single.violations]
     violations += [
-        f"python -m tests.reliability.faults --seed {one.seed}: {one.violation}"
-        for one in outcomes
-        if one.violation is not None
+        f"python -m tests.reliability.faults --seed {outcome.seed}: {outcome.violation}"
+        for outcome in outcomes
+        if outcome.violation is not None
     ]
     tables = [
         _schedules(outcomes, singles, len(violations)),
@@ -69,11 +69,11 @@ def _seed(seed: int, plant: str | None = None) -> Outcome:
 
 def _single(name: str, fault: Fault | None) -> _Single:
     operation, tried, violations = OPERATIONS[name], 0, []
-    for case in disturbed(operation, fault):
+    for case in faulted(operation, fault):
         tried += 1
         try:
-            goes_well(case, operation)
-        except Exception as violation:  # noqa: BLE001 - whatever it is, it must not be, and is told
+            check_recovery(case, operation)
+        except Exception as violation:  # noqa: BLE001 - every unexpected error is a violation
             violations.append(f"{name}: {fault or 'crash'} at {case.place}: {violation!r}")
     return _Single(name, fault.value if fault else "crash", tried, violations)
 
@@ -81,7 +81,7 @@ def _single(name: str, fault: Fault | None) -> _Single:
 def _until(
     pool: ProcessPoolExecutor, end: float, work: Callable[..., Outcome], todo: Iterable[tuple[Any, ...]]
 ) -> Iterator[Outcome]:
-    """What comes of the work, in the order of its arguments, as far as it is begun before a time."""
+    """Yields the outcomes of the calls that start before `end`, in the order of their seeds."""
     waiting: set[Future[Outcome]] = set()
     done: list[Outcome] = []
     for arguments in todo:
@@ -90,54 +90,57 @@ def _until(
         waiting.add(pool.submit(work, *arguments))
         if len(waiting) >= 2 * (os.cpu_count() or 1):
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            done += [one.result() for one in finished]
-    done += [one.result() for one in waiting]
+            done += [future.result() for future in finished]
+    done += [future.result() for future in waiting]
     yield from sorted(done, key=lambda outcome: outcome.seed)
 
 
 def _schedules(outcomes: list[Outcome], singles: list[_Single], violations: int) -> Table:
     rows: list[tuple[str | int, ...]] = [
-        ("Schedules, each a seed", len(outcomes)),
-        ("Moves in them", sum(len(one.moves) for one in outcomes)),
-        ("HTTP requests to AWS, before everything comes to its end and in that", sum(one.requests for one in outcomes)),
-        ("Times that another invocation went on than before", sum(one.switches for one in outcomes)),
-        ("Versions compared with the oracle, page by page", sum(one.versions for one in outcomes)),
-        ("Operations with one fault, at every one of their requests", sum(one.tried for one in singles)),
-        ("Violations found while the harness was written, mended since", FOUND),
-        ("Violations found now", violations),
+        ("Schedules, one per seed", len(outcomes)),
+        ("Moves", sum(len(outcome.moves) for outcome in outcomes)),
+        ("HTTP requests to AWS", sum(outcome.requests for outcome in outcomes)),
+        ("Switches from one invocation to another", sum(outcome.switches for outcome in outcomes)),
+        ("Versions compared with the oracle, page by page", sum(outcome.versions for outcome in outcomes)),
+        (
+            "Operations run with one fault, at each of their requests",
+            sum(single.tried for single in singles),
+        ),
+        ("Violations found earlier and fixed", FIXED),
+        ("Violations found in this run", violations),
     ]
-    note = f"Seeds 0 to {len(outcomes) - 1}, on {os.cpu_count()} cores that had other work too."
+    note = f"Seeds 0 to {len(outcomes) - 1}, on {os.cpu_count()} cores shared with other work."
     return Table(name="schedules", columns=("", "Number"), rows=rows, note=note)
 
 
 def _injected(outcomes: list[Outcome], singles: list[_Single]) -> Table:
-    random = sum((one.faults for one in outcomes), Counter[str]())
+    random = sum((outcome.faults for outcome in outcomes), Counter[str]())
     everywhere = Counter[str]()
     for single in singles:
         everywhere[single.fault] += single.tried
     kinds = [fault.value for fault in Fault] + sorted(name for name in random if name.startswith("crash"))
     rows: list[tuple[str | int, ...]] = [(kind, random[kind], everywhere[kind]) for kind in kinds]
-    rows.append(("crash after a request, at each in turn", 0, everywhere["crash"]))
+    rows.append(("crash after each request in turn", 0, everywhere["crash"]))
     rows.append(("all", random.total(), everywhere.total()))
-    return Table(name="injected", columns=("What went wrong", "In schedules", "At every request"), rows=rows)
+    return Table(name="injected", columns=("Fault", "In schedules", "At every request"), rows=rows)
 
 
 def _planted(planted: dict[str, list[Outcome]], outcomes: list[Outcome]) -> Table:
     rows: list[tuple[str | int, ...]] = []
-    for name, found in planted.items():
-        caught = [one for one in found if one.violation is not None]
-        rows.append((PLANTS[name][0], f"{len(caught)} of {len(found)}", _invariants(caught)))
-    caught = [one for one in outcomes if one.violation is not None]
-    rows.append(("none: the code as it is", f"{len(caught)} of {len(outcomes)}", _invariants(caught)))
-    return Table(name="planted", columns=("Fault put into the code", "Schedules that found it", "By"), rows=rows)
+    for name, runs in planted.items():
+        caught = [outcome for outcome in runs if outcome.violation is not None]
+        rows.append((PLANTS[name][0], f"{len(caught)} of {len(runs)}", _invariants(caught)))
+    caught = [outcome for outcome in outcomes if outcome.violation is not None]
+    rows.append(("none", f"{len(caught)} of {len(outcomes)}", _invariants(caught)))
+    return Table(name="planted", columns=("Planted bug", "Schedules that found it", "Violated invariants"), rows=rows)
 
 
 def _invariants(caught: list[Outcome]) -> str:
-    by = Counter(_by(one.violation or "") for one in caught)
-    return ", ".join(f"{name} ({times})" for name, times in by.most_common())
+    names = Counter(_invariant(outcome.violation or "") for outcome in caught)
+    return ", ".join(f"{name} ({times})" for name, times in names.most_common())
 
 
-def _by(violation: str) -> str:
+def _invariant(violation: str) -> str:
     names = {
         "1": "snapshot", "2": "whole windows", "3": "exactly once", "4": "order", "5": "dense versions",
         "6": "nothing lost", "7": "counts", "8": "isolation",
@@ -145,4 +148,4 @@ def _by(violation: str) -> str:
     known = next((number for number in names if f"({number})" in violation), None)
     if known is not None:
         return f"{known}. {names[known]}"
-    return "a roll back that does not restore" if "(R10)" in violation else "an operation that fails undisturbed"
+    return "a roll back did not restore its version" if "(R10)" in violation else "an operation failed without a fault"

@@ -1,4 +1,4 @@
-"""The eight invariants of the design, checked against the oracle on what a world holds at any moment."""
+"""Checks the eight invariants of the design, at any moment, against the oracle."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -30,13 +30,13 @@ class _Commit:
     window: Window
     n: int
     late: bool
-    """Whether its window was never sent in its turn, but only again."""
+    """Whether its window was only ever sent again, never in its original order."""
     frame_ids: list[str]
-    """The frames that it changed."""
+    """The frames that the commit changed."""
     marker: Marker | None
-    """Of its window; a last window of several transactions has none before the last of them."""
+    """The marker of its window. A last window of several transactions has none before the last of them."""
     superseded: frozenset[int]
-    """The rows of it that gave way."""
+    """Rows of the window that were dropped in favour of later ones."""
 
 
 Log = dict[int, list[_Commit]]
@@ -44,7 +44,7 @@ Log = dict[int, list[_Commit]]
 
 
 def check(world: World, model: DatasetModel) -> None:
-    """Hold a dataset to the invariants (their numbers are the design's)."""
+    """Checks a dataset against the invariants. Assertion messages give the design's numbers."""
     backend = world.process()
     log = {shard: _commits(world, backend, model, shard) for shard in range(model.shards)}
     for commits in log.values():
@@ -55,24 +55,24 @@ def check(world: World, model: DatasetModel) -> None:
     heads = {
         number: resolve.get_version(backend, **model.where(), version=str(number)) for number in range(1, last + 1)
     }
-    assert all(number <= last for number in model.snapshots), f"a version was read that is not there: {last} (5)"
+    assert all(number <= last for number in model.snapshots), f"a version later than the latest, {last}, was read (5)"
     for number in range(1, last + 1):
         _version(backend, model, heads, number, log)
         for listed in heads[number].uploads:
             upload = store.get(backend, model.uid, listed.id)
-            assert number in upload.versions, f"version {number} names upload {listed.id}, which names others (5)"
+            assert number in upload.versions, f"version {number} lists upload {listed.id}, which does not list it (5)"
     for upload_id in model.rollbacks:
         record = store.find(backend, model.uid, upload_id)
         if record is not None and record.version is not None:
-            assert record.version in heads, f"roll back {upload_id} settled into a version that is not there (5)"
+            assert record.version in heads, f"roll back {upload_id} settled into a version that does not exist (5)"
             assert record.rows == record.applied + record.dropped + record.failed, "a row is lost (6)"
     for upload_id, submission in model.submissions.items():
         record = store.find(backend, model.uid, upload_id)
         if record is not None:
             _upload(backend, model, record, heads, log)
         else:
-            assert submission.receipt is None, f"upload {upload_id} was accepted and is not there (6)"
-            assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not there (6)"
+            assert submission.receipt is None, f"upload {upload_id} was accepted and is not stored (6)"
+            assert not _applied(log, upload_id), f"windows of upload {upload_id} were applied, and it is not stored (6)"
 
 
 def _applied(log: Log, upload_id: str) -> list[_Commit]:
@@ -80,13 +80,13 @@ def _applied(log: Log, upload_id: str) -> list[_Commit]:
 
 
 def check_all_settled(world: World, model: DatasetModel) -> None:
-    """Nothing lost (6): when nothing is under way any more, every upload has settled and every row has an outcome."""
+    """Checks, when nothing is running any more, that every upload has settled and every row has an outcome (6)."""
     backend = world.process()
     for upload_id in model.uploads():
         upload = store.find(backend, model.uid, upload_id)
         if upload is not None and upload.status is not UploadStatus.WAITING:
-            assert upload.status is not UploadStatus.PENDING, f"{upload} never settled (6)"
-            assert upload.windows_settled == upload.windows or upload.is_chunked, f"{upload} lacks windows (6)"
+            assert upload.status is not UploadStatus.PENDING, f"{upload} has not settled (6)"
+            assert upload.windows_settled == upload.windows or upload.is_chunked, f"{upload} has unsettled windows (6)"
     assert not datasets.get_dataset(backend, model.project, model.name).activity.pending_uploads
 
 
@@ -98,23 +98,23 @@ def _commits(world: World, backend: Backend, model: DatasetModel, shard: int) ->
         sent[message.deduplication_id].append(Window.model_validate_json(message.body))
     names = list(dict.fromkeys(item["window"] for item in items))
     markers = dict(zip(names, shard_log.markers(backend, model.uid, [(shard, name) for name in names]), strict=True))
-    found = []
+    commits = []
     for item in items:
         marker = markers[item["window"]]
         copies = sent[item["window"]]
         assert copies, f"window {item['window']} was applied and never sent (3)"
         changed = [frame_id for frame_id, _ in item["frames"]]
-        gave_way = frozenset(one.row for one in marker.outcomes if one.code == "superseded") if marker else frozenset()
+        gave_way = frozenset(row.row for row in marker.outcomes if row.code == "superseded") if marker else frozenset()
         late = all(copy.again for copy in copies)
-        found.append(_Commit(copies[-1], int(item["SK"][2:]), late, changed, marker, gave_way))
-    assert [commit.n for commit in found] == list(range(1, len(found) + 1)), "the log of a shard has a gap"
-    assert {commit.window.dataset for commit in found} <= {model.uid}, "a window of another dataset (8)"
-    assert {commit.window.upload for commit in found} <= set(model.uploads()), "an upload of another dataset (8)"
-    return found
+        commits.append(_Commit(copies[-1], int(item["SK"][2:]), late, changed, marker, gave_way))
+    assert [commit.n for commit in commits] == list(range(1, len(commits) + 1)), "the log of a shard has a gap"
+    assert {commit.window.dataset for commit in commits} <= {model.uid}, "a window of another dataset (8)"
+    assert {commit.window.upload for commit in commits} <= set(model.uploads()), "an upload of another dataset (8)"
+    return commits
 
 
 def _exactly_once(commits: list[_Commit]) -> None:
-    """Exactly once (3): a window is one commit; what the last one of a roll back finds may take several."""
+    """Checks that a window is one commit (3). Only the last window of a roll back may take several."""
     of_rows = [commit for commit in commits if commit.window.plan.restore is None]
     applied = [(commit.window.upload, commit.window.chunk, commit.window.plan.number) for commit in of_rows]
     assert len(applied) == len(set(applied)), f"a window was applied twice (3): {applied}"
@@ -123,9 +123,9 @@ def _exactly_once(commits: list[_Commit]) -> None:
 
 
 def _in_order(world: World, commits: list[_Commit]) -> None:
-    """Order (4): what changes a frame was sent to its shard after everything that changed the frame before.
+    """Checks that each change of a frame was sent to its shard after all earlier changes of that frame (4).
 
-    What was only sent again, after a sender died, gives way to whatever was accepted after it.
+    A window that was only sent again, after its sender crashed, must not undo changes that were accepted after it.
     """
     last: dict[str, tuple[int, Window]] = {}
     for commit in commits:
@@ -138,26 +138,26 @@ def _in_order(world: World, commits: list[_Commit]) -> None:
         for row in window.plan.rows:
             before, earlier = last.get(row.frame_id, (-1, window))
             if row.row in superseded:
-                assert _is_later(earlier, window), f"{window.id} gave way to {earlier.id} without need"
+                assert _is_later(earlier, window), f"{window.id} was dropped for {earlier.id}, accepted before it"
             else:
                 overruled = commit.late and _is_later(earlier, window)
                 assert not overruled, f"{window.id} undid {earlier.id} on {row.frame_id}, accepted after it (4)"
                 assert before < position, f"{window.id} undid {earlier.id} on {row.frame_id}, sent after it (4)"
-                if row.frame_id in commit.frame_ids:  # what changed nothing cannot be undone
+                if row.frame_id in commit.frame_ids:  # a row that changed nothing cannot be undone
                     last[row.frame_id] = (position, window)
 
 
-def _is_later(one: Window, other: Window) -> bool:
+def _is_later(window: Window, other: Window) -> bool:
     """Whether a window was accepted after another one: in a later upload, or further on in the same file."""
-    if one.upload != other.upload:
-        return one.accepted_at > other.accepted_at
-    return (one.chunk, one.plan.number) > (other.chunk, other.plan.number)
+    if window.upload != other.upload:
+        return window.accepted_at > other.accepted_at
+    return (window.chunk, window.plan.number) > (other.chunk, other.plan.number)
 
 
 def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:
-    """Counts (7) of what the heads of the shards say is stored, held against the commits and the frame versions."""
+    """Checks the counts in the shard heads (7) against the commits and the stored frame versions."""
     for shard, head in enumerate(shard_log.heads(backend, model.uid, model.shards)):
-        assert head.n == len(log[shard]), f"the log of shard {shard} is not as long as its head says (2)"
+        assert head.n == len(log[shard]), f"the log of shard {shard} is longer or shorter than its head says (2)"
         items, stopped = table.query(backend, shard_pk(model.uid, shard), "F#", ABOVE_ALL_IDS)
         assert stopped is None
         lengths: dict[str, list[int]] = defaultdict(list)
@@ -167,14 +167,14 @@ def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:
             stored.add((int(n), frame_id))
             lengths[frame_id].append(int(item.get("length", 0)))
         changed = {(commit.n, frame_id) for commit in log[shard] for frame_id in commit.frame_ids}
-        assert stored == changed, "frame versions that no commit names, or that are not there (2)"
+        assert stored == changed, "the stored frame versions are not those of the commits (2)"
         assert head.revisions == len(stored), "frame versions (7)"
         assert head.payload_bytes == sum(map(sum, lengths.values())), "bytes of payloads (7)"
         assert head.live_bytes == sum(each[-1] for each in lengths.values()), "bytes of live payloads (7)"
 
 
 def _version(backend: Backend, model: DatasetModel, heads: dict[int, Version], number: int, log: Log) -> None:
-    """Snapshot (1), whole windows (2) and counts (7) of one version, read page by page."""
+    """Checks snapshot (1), whole windows (2) and counts (7) of one version, read page by page."""
     version = heads[number]
     before = heads.get(number - 1)
     content = read(backend, model, number)
@@ -182,20 +182,20 @@ def _version(backend: Backend, model: DatasetModel, heads: dict[int, Version], n
     expected: State = {}
     for shard, commits in log.items():
         head = version.shards[shard].head
-        assert head <= len(commits), f"version {number} holds commits that are not there (2)"
-        assert before is None or before.shards[shard].head <= head, f"version {number} goes back (5)"
+        assert head <= len(commits), f"version {number} contains commits that do not exist (2)"
+        assert before is None or before.shards[shard].head <= head, f"version {number} loses commits (5)"
         expected |= _state_of(backend, model, commits[:head])
-    assert content == expected, f"version {number} is not what its windows make (2)"
+    assert content == expected, f"version {number} differs from its windows' result (2)"
     model.snapshots[number] = content
-    assert before is None or before.created_at < version.created_at, "versions in the order of their times (5)"
+    assert before is None or before.created_at < version.created_at, "versions are not in the order of their times (5)"
     assert version.frames == len(content), "live frames (7)"
     assert version.labels == sum(len(frame["labels"]) for frame in content.values()), "live labels (7)"
     if model.cloned is not None and number == 1:
-        assert content == model.cloned.content, f"a clone does not begin with version {model.cloned.version} (2)"
+        assert content == model.cloned.content, f"a clone differs from version {model.cloned.version} (2)"
 
 
 def _state_of(backend: Backend, model: DatasetModel, commits: Sequence[_Commit]) -> State:
-    """What a shard holds after these commits, from its first on."""
+    """Returns the frames of a shard after these commits, counted from its first."""
     state: State = {}
     for number, commit in enumerate(commits):
         if commit.window.upload in model.rollbacks:
@@ -215,36 +215,38 @@ def _restore(
     commit: _Commit,
     state: State,
 ) -> None:
-    """A window of a roll back: the frames that it changed are as they were, and after its last one all are (R10)."""
+    """Applies a window of a roll back to `state`: its frames become as they were, after the last window all (R10)."""
     window = commit.window
     to = resolve.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
-    wanted = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
+    target = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
     for frame_id in commit.frame_ids:
         state.pop(frame_id, None)
-        if frame_id in wanted:
-            state[frame_id] = wanted[frame_id]
+        if frame_id in target:
+            state[frame_id] = target[frame_id]
     if commit.marker is not None and window.plan.restore is None:
-        assert commit.marker.applied == len(commit.frame_ids), "outcomes (6)"
+        assert commit.marker.applied == len(commit.frame_ids), "wrong outcomes (6)"
     record = store.get(backend, model.uid, window.upload)
     is_last = window.plan.restore is not None and commit.marker is not None and not _goes_on(commit, log)
     if is_last and window.attempt == 0 and record.windows_failed + record.retries == 0:
-        assert state == wanted, f"roll back {window.upload} has not restored its shard (R10)"
+        assert state == target, f"roll back {window.upload} has not restored its shard (R10)"
 
 
 def _goes_on(commit: _Commit, log: Sequence[_Commit]) -> bool:
-    """Whether a window goes on in a later commit."""
-    return any(one.window.id == commit.window.id for one in log[commit.n :])
+    """Whether a window continues in a later commit."""
+    return any(later.window.id == commit.window.id for later in log[commit.n :])
 
 
 def _replay(model: DatasetModel, commit: _Commit, state: State) -> None:
     window, marker = commit.window, commit.marker
     assert marker is not None
     submission = model.submissions[window.upload]
-    seen = {"applied": 0, "dropped": len(commit.superseded), "failed": 0}
+    outcomes = {"applied": 0, "dropped": len(commit.superseded), "failed": 0}
     for row in window.plan.rows:
         if row.row not in commit.superseded:
-            seen[oracle.apply(state, deepcopy(submission.rows[row.row - submission.first_row]))] += 1
-    assert seen == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, "outcomes (6)"
+            outcomes[oracle.apply(state, deepcopy(submission.rows[row.row - submission.first_row]))] += 1
+    assert outcomes == {"applied": marker.applied, "dropped": marker.dropped, "failed": marker.failed}, (
+        "wrong outcomes (6)"
+    )
 
 
 def _upload(
@@ -254,7 +256,7 @@ def _upload(
     heads: dict[int, Version],
     log: Log,
 ) -> None:
-    """Dense versions (5) and nothing lost (6) for one upload."""
+    """Checks dense versions (5) and nothing lost (6) for one upload."""
     rows, by_file = model.submissions[upload.id].rows, model.submissions[upload.id].by_file
     if upload.status is UploadStatus.WAITING or upload.files_read < upload.files:
         assert upload.version is None, "an upload settled before its files were read (5)"
@@ -262,20 +264,20 @@ def _upload(
     assert upload.rows == len(rows)
     wrong = len(oracle.rejected(rows, repeats=by_file))
     if upload.mode is Mode.BATCH and upload.settled_at is not None and upload.version is None:
-        assert upload.reason, "a BATCH upload that is refused says why (6)"
-        assert not _applied(log, upload.id) or upload.windows_failed, "some of a BATCH upload that was refused (R22)"
+        assert upload.reason, "a refused BATCH upload has no reason (6)"
+        assert not _applied(log, upload.id) or upload.windows_failed, "a refused BATCH upload was applied in part (R22)"
         return
     assert upload.rejected == wrong
     if upload.status is UploadStatus.PENDING:
         return
     assert upload.rejected + upload.applied + upload.dropped + upload.failed == upload.rows, "a row is lost (6)"
     outcomes = follow.list_errors(backend, **model.where(), upload=upload.id, limit=1000, cursor=None).items
-    assert len({outcome.row for outcome in outcomes}) == upload.rows - upload.applied, "a row without a reason (6)"
+    assert len({outcome.row for outcome in outcomes}) == upload.rows - upload.applied, "a row has no reason (6)"
     if upload.version is None:
         assert upload.status is UploadStatus.FAILED
         assert upload.rejected == upload.rows
         return
-    assert upload.version in heads, f"upload {upload.id} settled into a version that is not there (5)"
+    assert upload.version in heads, f"upload {upload.id} settled into a version that does not exist (5)"
     contained = sum(
         len(commit.window.plan.rows)
         for shard, commits in log.items()
@@ -283,6 +285,6 @@ def _upload(
         if commit.window.upload == upload.id
     )
     if upload.mode is Mode.BATCH:
-        assert (upload.applied, contained) == (upload.rows, upload.rows), "a part of a BATCH upload (R22)"
+        assert (upload.applied, contained) == (upload.rows, upload.rows), "a BATCH upload in part (R22)"
     given_up = sum(outcome.code == "window_failed" for outcome in outcomes)
-    assert contained + given_up + upload.rejected == upload.rows, "its version does not contain it (5)"
+    assert contained + given_up + upload.rejected == upload.rows, "an upload's version does not contain it (5)"

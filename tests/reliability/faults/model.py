@@ -1,4 +1,4 @@
-"""Datasets of a world as their clients know them: what was sent to them, and every answer they gave."""
+"""Datasets as their clients know them: what was sent, and every response."""
 
 import json
 from contextlib import suppress
@@ -29,18 +29,18 @@ from tidemark.versions import frames, resolve
 
 ACTOR = "annotator"
 PAGE = 3
-"""Frames to a page when a version is read: small, so that versions have several."""
+"""Frames per page when a version is read. Small, so that versions have several pages."""
 
 
 @dataclass
 class Submission:
-    """What a client sent, and what it was told."""
+    """What a client sent, and the receipt that it got."""
 
     rows: list[Row]
     key: str
     receipt: Any = None
     first_row: int = 0
-    """Number of the first row: 1 for a file, whose rows go by their lines."""
+    """Number of the first row: 1 for a file, whose rows are numbered by line, 0 otherwise."""
 
     @property
     def by_file(self) -> bool:
@@ -49,7 +49,7 @@ class Submission:
 
     @property
     def body(self) -> bytes:
-        """What the client sends, the same every time."""
+        """The request body, the same each time."""
         return json.dumps({"mutations": self.rows}).encode()
 
     @property
@@ -60,7 +60,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Cloned:
-    """What a dataset was cloned from."""
+    """The origin of a cloned dataset."""
 
     upload: str
     version: int
@@ -69,7 +69,7 @@ class Cloned:
 
 @dataclass
 class DatasetModel:
-    """A dataset, what was submitted to it, and every answer it gave for a version."""
+    """A dataset, what was submitted to it, and the content that each of its versions was read with."""
 
     project: str
     name: str
@@ -79,21 +79,21 @@ class DatasetModel:
     """By upload id."""
     snapshots: dict[int, State] = field(default_factory=dict)
     rollbacks: dict[str, int] = field(default_factory=dict)
-    """The versions that roll backs lead to, by their upload ids."""
+    """The versions that roll backs restore, by upload id."""
     cloned: Cloned | None = None
     mode: Mode = Mode.STREAMING
 
     def uploads(self) -> list[str]:
-        """All that may have changed it."""
+        """Returns the ids of all uploads that may have changed the dataset."""
         return [*self.submissions, *self.rollbacks, *([self.cloned.upload] if self.cloned else [])]
 
     def where(self) -> dict[str, str]:
-        """The dataset as arguments of a service."""
+        """Returns the keyword arguments that name the dataset."""
         return {"project": self.project, "dataset": self.name}
 
 
 def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
-    """A client sends rows, or sends them again: it waits for its receipt, and remembers it."""
+    """Starts a client that sends rows, perhaps again, and remembers the receipt."""
     upload_id = derived_upload_id(model.uid, ACTOR, key)
     submission = model.submissions.setdefault(upload_id, Submission(rows, key))
     backend = world.process()
@@ -103,7 +103,7 @@ def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -
             backend, **model.where(), body=submission.body, actor=ACTOR, idempotency_key=submission.key
         )
         assert receipt.upload == upload_id
-        assert submission.receipt in (None, receipt), "a repeat was answered differently (3)"
+        assert submission.receipt in (None, receipt), "a repeated request got another receipt (3)"
         submission.receipt = receipt
         return receipt
 
@@ -111,7 +111,7 @@ def start_submit(world: World, model: DatasetModel, rows: list[Row], key: str) -
 
 
 def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
-    """A client sends rows in a file, or sends them again: announces it, puts it, and completes the upload."""
+    """Starts a client that sends rows as a file, perhaps again: announces it, uploads it and completes the upload."""
     backend = world.process()
     files = [NewFile(name="rows.jsonl")]
 
@@ -126,13 +126,13 @@ def start_file(world: World, model: DatasetModel, rows: list[Row], key: str) -> 
 
 
 def start_retry(world: World, model: DatasetModel, upload_id: str) -> Invocation:
-    """Somebody retries an upload."""
+    """Starts a retry of an upload."""
     backend = world.process()
     return Invocation(f"retry {upload_id}", lambda: retry.retry(backend, **model.where(), upload=upload_id))
 
 
 def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
-    """Somebody rolls the dataset back to a version."""
+    """Starts a roll back to a version."""
     backend = world.process()
     request = f"roll-back-{len(model.rollbacks)}"
     model.rollbacks[upload_id_of("rollback", model.uid, request)] = to
@@ -144,17 +144,17 @@ def start_rollback(world: World, model: DatasetModel, to: int) -> Invocation:
 
 
 def resume(world: World, model: DatasetModel, upload_id: str) -> None:
-    """Have an upload resumed, as the sweep does."""
+    """Queues the task that resumes an upload, as the sweep does."""
     world.tasks.append(ResumeUpload(uid=model.uid, upload=upload_id))
 
 
 def is_recorded(world: World, model: DatasetModel, upload_id: str) -> bool:
-    """Whether an upload came so far that a sweep can find it."""
+    """Whether an upload is stored, so that a sweep can find it."""
     return store.find(world.process(), model.uid, upload_id) is not None
 
 
 def sweep_and_drain(world: World) -> None:
-    """Half an hour passes, the sweep runs, and all that is under way comes to its end."""
+    """Lets half an hour pass, runs the sweep and lets everything settle."""
     world.let_five_minutes_pass()
     world.now += timedelta(minutes=31)
     sweep(world.process(), world.now)
@@ -174,12 +174,12 @@ def create_dataset(world: World, project: str, name: str, count: int, mode: Mode
 
 
 def latest(world: World, model: DatasetModel) -> int:
-    """The number of the latest version."""
+    """Returns the number of the latest version."""
     return resolve.get_version(world.process(), **model.where(), version="LATEST").number
 
 
 def read(backend: Backend, model: DatasetModel, version: int) -> State:
-    """A version as its readers see it, page by page."""
+    """Returns the frames of a version, read page by page."""
     content: State = {}
     cursor: str | None = None
     while True:
@@ -187,7 +187,7 @@ def read(backend: Backend, model: DatasetModel, version: int) -> State:
         for item in page.items:
             frame = json.loads(item.frame)
             frame_id = frame["frame_id"]
-            assert frame_id not in content, "a frame twice in one version"
+            assert frame_id not in content, "a version lists a frame twice"
             content[frame_id] = oracle.plain(frame)
         cursor = page.cursor
         if cursor is None:

@@ -1,4 +1,4 @@
-"""Every operation of the deployment, and the moment of it: what a fault at each of its requests in turn is put into."""
+"""Every operation of the deployment, each run with one fault at each of its requests in turn."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ Start = Callable[[Deployment, DatasetModel], Invocation]
 
 
 def _filled(world: Deployment) -> DatasetModel:
-    """A dataset that holds `FIRST`."""
+    """Creates a dataset with the rows `FIRST`."""
     dataset = model.create_dataset(world, "ours", "train", 1)
     requests.start_submit(world, dataset, FIRST, "first").run()
     world.drain()
@@ -63,7 +63,7 @@ def _batch(world: Deployment) -> DatasetModel:
 
 
 def submit(world: Deployment, dataset: DatasetModel) -> Invocation:
-    """A client sends rows."""
+    """Starts a client that sends rows."""
     return requests.start_submit(world, dataset, SECOND, "second")
 
 
@@ -154,7 +154,7 @@ def _batch_publish(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 
 def _changed(world: Deployment) -> DatasetModel:
-    """A dataset at version 2: all frames were added, then some changed."""
+    """Creates a dataset at version 2: all frames were added, then some changed."""
     dataset = _filled(world)
     submit(world, dataset).run()
     world.drain()
@@ -186,7 +186,7 @@ def _send(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 
 def _restore(world: Deployment, dataset: DatasetModel) -> Invocation:
-    """The last window, which finds what was changed while the roll back began."""
+    """Starts the last window, which finds the frames that changed while the roll back started."""
     _read_shard(world, dataset).run()
     requests.start_submit(world, dataset, THIRD, "meanwhile").run()
     world.start_apply(world.windows.groups()[0]).run()
@@ -213,7 +213,7 @@ def _finish_clone(world: Deployment, dataset: DatasetModel) -> Invocation:
 
 
 class Operation(NamedTuple):
-    """An operation: the dataset that it is of, how it begins, and what whoever began it does again, if anything."""
+    """An operation: creates its dataset, starts it and, optionally, repeats what its client did."""
 
     dataset: Callable[[Deployment], DatasetModel]
     start: Start
@@ -250,12 +250,12 @@ OPERATIONS = {
     "read clone": Operation(_changed, _read_clone),
     "finish clone": Operation(_changed, _finish_clone),
 }
-"""All operations. What nobody asks for again, the sweep has to find."""
+"""All operations. Those without a repeat rely on the sweep."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An operation, one of whose requests met a fault."""
+    """An operation with a fault in one of its requests."""
 
     world: Deployment
     dataset: DatasetModel
@@ -264,13 +264,13 @@ class Case:
 
     @property
     def keys(self) -> set[str]:
-        """What was sent."""
+        """The idempotency keys of all submissions."""
         return {sent.key for sent in self.dataset.submissions.values()}
 
 
 @contextmanager
 def _world() -> Iterator[Deployment]:
-    """A world in which files and shards are read in several parts."""
+    """Yields a world that reads files and shards in several chunks and pages."""
     with (
         patch.object(file_reader, "MAX_CHUNK_ROWS", 4),
         patch.object(workflow, "PAGE_ROWS", 2),
@@ -281,16 +281,16 @@ def _world() -> Iterator[Deployment]:
 
 @cache
 def calls_of(operation: Operation) -> list[str]:
-    """The requests that an operation makes undisturbed."""
+    """Returns the requests that an operation makes without a fault."""
     with _world() as world:
-        whole = operation.start(world, operation.dataset(world)).run()
-        assert whole.error is None, f"{whole.name} failed with nothing in its way: {whole.error!r}"
-        assert whole.calls, "an operation that asks for nothing proves nothing"
-        return whole.calls
+        invocation = operation.start(world, operation.dataset(world)).run()
+        assert invocation.error is None, f"{invocation.name} failed without a fault: {invocation.error!r}"
+        assert invocation.calls, "the operation makes no requests"
+        return invocation.calls
 
 
-def disturbed(operation: Operation, fault: Fault | None, *, every: int = 1, first: int = 1) -> Iterator[Case]:
-    """Worlds in which one request of an operation met a fault, or in which it crashed after it: each `every`-th."""
+def faulted(operation: Operation, fault: Fault | None, *, every: int = 1, first: int = 1) -> Iterator[Case]:
+    """Yields a case for each `every`-th request, from the `first` on, with a fault at it; None crashes after it."""
     for position, call in enumerate(calls_of(operation), 1):
         if (position - first) % every or (fault is not None and not fault.fits(call)):
             continue
@@ -308,8 +308,8 @@ def disturbed(operation: Operation, fault: Fault | None, *, every: int = 1, firs
             yield Case(world, dataset, invocation, f"request {position}, {call}")
 
 
-def goes_well(case: Case, operation: Operation) -> None:
-    """Everything holds after the fault, and when whoever is left has done what was to be done."""
+def check_recovery(case: Case, operation: Operation) -> None:
+    """Checks the invariants after the fault, and again after the client's repeat or the sweep."""
     world, dataset, error = case.world, case.dataset, case.invocation.error
     assert error is None or isinstance(error, EXPECTED), f"{case.invocation.name} failed: {error!r}"
     invariants.check(world, dataset)
@@ -317,15 +317,15 @@ def goes_well(case: Case, operation: Operation) -> None:
         world.let_five_minutes_pass()
         world.now += timedelta(minutes=5)
         again = operation.again(world, dataset).run()
-        assert again.error is None, f"asked for again, {again.name} failed: {again.error!r}"
+        assert again.error is None, f"{again.name} failed when it was repeated: {again.error!r}"
     world.drain()
     if operation.again is None:
         model.sweep_and_drain(world)
     invariants.check(world, dataset)
     invariants.check_all_settled(world, dataset)
-    copy = requests.found_clone(world, dataset, 1, "copy")
+    copy = requests.find_clone(world, dataset, 1, "copy")
     if copy is not None:
         invariants.check(world, copy)
-        assert model.latest(world, copy) == 1, "a clone that never came to be (6)"
+        assert model.latest(world, copy) == 1, "a clone never settled (6)"
     if dataset.rollbacks and model.latest(world, dataset) == 3 and "meanwhile" not in case.keys:
-        assert dataset.snapshots[3] == dataset.snapshots[1], "a roll back that did not (R10)"
+        assert dataset.snapshots[3] == dataset.snapshots[1], "a roll back did not restore its version (R10)"

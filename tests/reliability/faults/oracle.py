@@ -1,4 +1,4 @@
-"""What a dataset must contain, said in plain dictionaries, without a line of the product.
+"""The oracle: what a dataset must contain, in plain dictionaries, without any product code.
 
 A state maps frame ids to `{"metadata": {...}, "labels": {label id: {"class": ..., "attributes": {...}}}}`.
 """
@@ -14,8 +14,8 @@ CLASSES = ("car", "dog")
 
 
 def rejected(rows: list[Row], *, repeats: bool) -> set[int]:
-    """The rows that intake must refuse: those with a class that is not in the class map, and, unless they are allowed,
-    repeats of a frame."""
+    """Returns the numbers of the rows that intake must reject: those with an unknown class and, unless `repeats` are
+    allowed, those that repeat a frame."""
     refused: set[int] = set()
     seen: set[str] = set()
     for number, row in enumerate(rows):
@@ -29,12 +29,12 @@ def rejected(rows: list[Row], *, repeats: bool) -> set[int]:
 
 
 def frame_id(row: Row) -> str:
-    """The frame that a row names."""
+    """Returns the id of a row's frame."""
     return str(row["frame_id"] if row["op"] == "DELETE" else row["frame"]["frame_id"])
 
 
 def apply(state: State, row: Row) -> Outcome:
-    """Change `state` as a row asks (R16-R19)."""
+    """Applies a row to `state` (R16-R19) and returns its outcome."""
     name = frame_id(row)
     if row["op"] == "ADD":
         state[name] = {"metadata": {}, "labels": {}}
@@ -52,9 +52,9 @@ def apply(state: State, row: Row) -> Outcome:
 
 
 def _merge(frame: dict[str, Any], row: Row) -> Outcome:
-    given = row["frame"]
-    frame["metadata"].update(given.get("metadata", {}))
-    for label in given.get("labels", []):
+    update = row["frame"]
+    frame["metadata"].update(update.get("metadata", {}))
+    for label in update.get("labels", []):
         known = frame["labels"].setdefault(label["id"], {"class": None, "attributes": {}})
         known["class"] = label.get("class", known["class"])
         known["attributes"].update(label.get("attributes", {}))
@@ -66,7 +66,7 @@ def _merge(frame: dict[str, Any], row: Row) -> Outcome:
 
 
 def plain(frame: dict[str, Any]) -> dict[str, Any]:
-    """A frame as the service answers it, as a frame of a state."""
+    """Converts a frame from the API to a frame of a state."""
     return {
         "metadata": frame.get("metadata") or {},
         "labels": {

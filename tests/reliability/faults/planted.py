@@ -1,4 +1,4 @@
-"""Faults put into the code, to see whether the schedules find them. Nothing of this is ever in the product."""
+"""Bugs planted in the code to check that the schedules find them. None of them is ever in the product."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,11 +18,11 @@ from tidemark.shards import log
 from tidemark.versions import records as version_records
 
 Plant = Callable[[ExitStack, Deployment], None]
-"""Puts a fault into the code, or into the world, for as long as the stack is open."""
+"""Plants a bug in the code or the world until the stack is closed."""
 
 
 def head_condition(stack: ExitStack, _: Deployment) -> None:
-    """A window is committed whatever the head of its shard is by then."""
+    """Commits a window without a condition on its shard's head."""
 
     def unconditional(backend: Backend, pk: str, _: Any, new: Any) -> Any:
         return writes.put(backend, Key(pk, "HEAD"), log._head_item(new))
@@ -31,7 +31,7 @@ def head_condition(stack: ExitStack, _: Deployment) -> None:
 
 
 def marker(stack: ExitStack, _: Deployment) -> None:
-    """A window is committed without its marker."""
+    """Commits a window without its marker."""
 
     def nothing(backend: Backend, key: Key, _: Any) -> Any:
         return writes.check(backend, key._replace(sk="NOTHING"), writes.ABSENT)
@@ -40,27 +40,27 @@ def marker(stack: ExitStack, _: Deployment) -> None:
 
 
 def sent_first(stack: ExitStack, _: Deployment) -> None:
-    """The windows of a request are sent before its upload is on record."""
+    """Sends the windows of a request before its upload is stored."""
     write = chunk_writer.write
 
-    def sending(backend: Backend, *arguments: Any, **named: Any) -> Written:
+    def write_and_send(backend: Backend, *arguments: Any, **named: Any) -> Written:
         written = write(backend, *arguments, **named)
         if not written.chunk.name:
             queues.send_windows(backend, written.windows)
         return written
 
-    stack.enter_context(patch.object(chunk_writer, "write", sending))
+    stack.enter_context(patch.object(chunk_writer, "write", write_and_send))
 
 
 def eventual_reads(_: ExitStack, world: Deployment) -> None:
-    """Reads do not ask for consistency: now and then they miss the latest writes."""
+    """Makes all reads eventually consistent, so that some miss the latest writes."""
     draws = Random("eventual reads")
     world.tables.eventually = True
     world.tables.lag = lambda: draws.randint(1, 3) if current() is not None and draws.random() < 0.1 else 0
 
 
 def no_transaction(stack: ExitStack, _: Deployment) -> None:
-    """A version and the uploads in it are written one after the other."""
+    """Writes a version and its uploads one by one instead of in a transaction."""
 
     def one_by_one(backend: Backend, requests: Sequence[Any]) -> None:
         for request in requests:
@@ -72,10 +72,10 @@ def no_transaction(stack: ExitStack, _: Deployment) -> None:
 
 
 PLANTS: dict[str, tuple[str, Plant]] = {
-    "head": ("the condition on a shard's head dropped", head_condition),
-    "marker": ("the marker of a window dropped", marker),
-    "sent": ("windows sent before their upload is recorded", sent_first),
-    "reads": ("reads that do not ask for consistency", eventual_reads),
-    "publish": ("a version published without its transaction", no_transaction),
+    "head": ("no condition on a shard's head", head_condition),
+    "marker": ("no marker of a window", marker),
+    "sent": ("windows sent before their upload is stored", sent_first),
+    "reads": ("eventually consistent reads", eventual_reads),
+    "publish": ("a version published without a transaction", no_transaction),
 }
-"""What they do and the fault itself, by name."""
+"""Descriptions and functions of the planted bugs, by name."""

@@ -1,4 +1,4 @@
-"""What clients ask of the API, and what they remember of its answers."""
+"""API clients: the requests that they send and the responses that they remember."""
 
 import json
 from collections.abc import Callable
@@ -18,35 +18,35 @@ from tidemark.domain.uploads import upload_id_of
 from tidemark.ingest.requests import derived_upload_id
 
 ACTOR = "ann"
-PASSING = {409, 429, 503}
-"""What a client may be told when it comes at a bad moment; it may ask again."""
+TRANSIENT = {409, 429, 503}
+"""Statuses of refusals that a later repeat may not get."""
 
 
 class Refused(Exception):
-    """The API did not do what it was asked for, for a reason that may pass."""
+    """Raised when the API refuses a request for a transient reason."""
 
 
 def start_submit(world: Deployment, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
-    """A client sends rows, or sends them again: it waits for its receipt, and remembers it."""
+    """Starts a client that sends rows, perhaps again, and remembers the receipt."""
     upload_id = derived_upload_id(model.uid, ACTOR, key)
     submission = model.submissions.setdefault(upload_id, Submission(rows, key))
 
     def operation(caller: Caller) -> Any:
         answer = caller.send("POST", f"{path(model)}/mutations", submission.body, Idempotency_Key=key)
-        told = answer.json()
-        told.pop("request_id", None)
-        if answer.status != 422 or told["code"] != "nothing_accepted":
+        receipt = answer.json()
+        receipt.pop("request_id", None)
+        if answer.status != 422 or receipt["code"] != "nothing_accepted":
             _expect(answer, 202)
-        assert told["upload"] == upload_id
-        assert submission.receipt in (None, told), "a repeat was answered differently (3)"
-        submission.receipt = told
-        return told
+        assert receipt["upload"] == upload_id
+        assert submission.receipt in (None, receipt), "a repeated request got another receipt (3)"
+        submission.receipt = receipt
+        return receipt
 
     return world.start_client(f"submit {key}", operation)
 
 
 def start_file(world: Deployment, model: DatasetModel, rows: list[Row], key: str) -> Invocation:
-    """A client sends rows in a file, or sends them again: announces it, puts it, and completes the upload."""
+    """Starts a client that sends rows as a file, perhaps again: announces it, uploads it and completes the upload."""
     body = {"files": [{"name": "rows.jsonl"}]}
     upload_id = upload_id_of("files", model.uid, _request_name(f"{path(model)}/uploads", body, key))
     submission = model.submissions.setdefault(upload_id, Submission(rows, key, first_row=1))
@@ -54,7 +54,7 @@ def start_file(world: Deployment, model: DatasetModel, rows: list[Row], key: str
     def operation(caller: Caller) -> Any:
         answer = caller.send("POST", f"{path(model)}/uploads", _json(body), Idempotency_Key=key)
         _expect(answer, 201)
-        assert answer.json()["upload"] == upload_id, "a repeat was answered differently (3)"
+        assert answer.json()["upload"] == upload_id, "a repeated request got another upload (3)"
         caller.put(f"uploads/{model.uid}/{upload_id}/0000", submission.text)
         answer = caller.send("POST", f"{path(model)}/uploads/{upload_id}/complete")
         _expect(answer, 202)
@@ -65,18 +65,18 @@ def start_file(world: Deployment, model: DatasetModel, rows: list[Row], key: str
 
 
 def start_retry(world: Deployment, model: DatasetModel, upload_id: str) -> Invocation:
-    """Somebody retries an upload."""
+    """Starts a client that retries an upload."""
 
     def operation(caller: Caller) -> Any:
         answer = caller.send("POST", f"{path(model)}/uploads/{upload_id}/retry")
-        if answer.status != 404:  # it was never recorded
+        if answer.status != 404:  # the upload was never stored
             _expect(answer, 202)
 
     return world.start_client(f"retry {upload_id}", operation)
 
 
 def start_rollback(world: Deployment, model: DatasetModel, to: int, key: str) -> Invocation:
-    """Somebody rolls the dataset back to a version, or asks for it again."""
+    """Starts a client that rolls the dataset back to a version, perhaps again."""
     body = {"version": str(to)}
     upload_id = upload_id_of("rollback", model.uid, _request_name(f"{path(model)}/rollbacks", body, key))
     model.rollbacks[upload_id] = to
@@ -84,13 +84,13 @@ def start_rollback(world: Deployment, model: DatasetModel, to: int, key: str) ->
     def operation(caller: Caller) -> Any:
         answer = caller.send("POST", f"{path(model)}/rollbacks", _json(body), Idempotency_Key=key)
         _expect(answer, 202)
-        assert answer.json()["id"] == upload_id, "a repeat was answered differently (3)"
+        assert answer.json()["id"] == upload_id, "a repeated request got another upload (3)"
 
     return world.start_client(f"roll back to {to}", operation)
 
 
 def start_clone(world: Deployment, model: DatasetModel, version: int, name: str) -> Invocation:
-    """Somebody clones a version; the clone is found by its name."""
+    """Starts a client that clones a version. `find_clone` finds the clone by its name."""
     body = _json({"version": str(version), "name": name})
 
     def operation(caller: Caller) -> Any:
@@ -99,19 +99,19 @@ def start_clone(world: Deployment, model: DatasetModel, version: int, name: str)
     return world.start_client(f"clone {version} as {name}", operation)
 
 
-def found_clone(world: Deployment, source: DatasetModel, version: int, name: str) -> DatasetModel | None:
-    """The clone of a version, once it is there."""
+def find_clone(world: Deployment, source: DatasetModel, version: int, name: str) -> DatasetModel | None:
+    """Returns the clone of a version; None until it exists."""
     try:
-        found = dataset_records.get(world.process(), source.project, name)
+        dataset = dataset_records.get(world.process(), source.project, name)
     except NotFound:
         return None
-    assert found.cloned_from is not None
-    cloned = Cloned(found.cloned_from.upload, version, source.snapshots[version])
-    return DatasetModel(source.project, name, found.uid, found.shards, cloned=cloned)
+    assert dataset.cloned_from is not None
+    cloned = Cloned(dataset.cloned_from.upload, version, source.snapshots[version])
+    return DatasetModel(source.project, name, dataset.uid, dataset.shards, cloned=cloned)
 
 
 def start_read(world: Deployment, model: DatasetModel, version: str, limit: int) -> Invocation:
-    """Somebody reads a version page by page; whatever it holds is what it holds for good (1)."""
+    """Starts a client that reads a version page by page and checks that it never changes (1)."""
 
     def operation(caller: Caller) -> int:
         content: State = {}
@@ -124,7 +124,7 @@ def start_read(world: Deployment, model: DatasetModel, version: str, limit: int)
             numbers.add(page["version"])
             for item in page["items"]:
                 frame = item["frame"]
-                assert frame["frame_id"] not in content, "a frame twice in one version (1)"
+                assert frame["frame_id"] not in content, "a version lists a frame twice (1)"
                 content[frame["frame_id"]] = oracle.plain(frame)
             if page.get("cursor") is None:
                 break
@@ -138,12 +138,12 @@ def start_read(world: Deployment, model: DatasetModel, version: str, limit: int)
 
 
 def path(model: DatasetModel) -> str:
-    """The path of a dataset."""
+    """Returns the path of a dataset."""
     return f"/projects/{quote(model.project)}/datasets/{quote(model.name)}"
 
 
 def _request_name(below: str, body: Any, key: str) -> str:
-    """What the API makes of an idempotency key."""
+    """Returns the request name that the API derives from an idempotency key."""
     return digest(canonical_json({"key": [ACTOR, "POST", f"{BASE}{below}", key], "body": body}))
 
 
@@ -152,13 +152,13 @@ def _json(body: Any) -> bytes:
 
 
 def _expect(answer: Answer, status: int) -> None:
-    if answer.status in PASSING:
+    if answer.status in TRANSIENT:
         raise Refused(f"{answer.status} {answer.json()['code']}")
     if answer.status != status:
         invocation = current()
-        told = invocation.caught[-1:] if invocation is not None else []
-        raise AssertionError(f"the API answered {answer.status}: {answer.text[:300]} {told!r}")
+        errors = invocation.caught[-1:] if invocation is not None else []
+        raise AssertionError(f"the API returned {answer.status}: {answer.text[:300]} {errors!r}")
 
 
 Start = Callable[[Deployment, DatasetModel], Invocation]
-"""Begins an operation on a dataset."""
+"""Starts an operation on a dataset."""

@@ -1,4 +1,4 @@
-"""Small random uploads: few frames, labels and classes, so that they meet each other often."""
+"""Small random uploads with few frames, labels and classes, so that they often touch the same ones."""
 
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ METADATA = st.dictionaries(st.sampled_from(["weather", "city"]), st.sampled_from
 ATTRIBUTES = st.dictionaries(st.sampled_from(["hard", "checked"]), st.booleans(), max_size=2)
 KNOWN = st.sampled_from(["car", "dog"])
 CLASSES = st.sampled_from(["car", "dog", "car", "dog", "car", "dog", "unicorn"])
-"""Now and then a class that the project does not have."""
+"""Mostly known classes, sometimes one that the project does not have."""
 
 
 def _label(label_id: str, attributes: dict[str, Any], class_name: str | None) -> dict[str, Any]:
@@ -22,8 +22,8 @@ def _label(label_id: str, attributes: dict[str, Any], class_name: str | None) ->
 
 
 def _labels(classes: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    one = st.builds(_label, LABELS, ATTRIBUTES, classes)
-    return st.lists(one, max_size=2, unique_by=lambda label: label["id"])
+    label = st.builds(_label, LABELS, ATTRIBUTES, classes)
+    return st.lists(label, max_size=2, unique_by=lambda drawn: drawn["id"])
 
 
 @st.composite
@@ -47,7 +47,7 @@ UPLOADS = st.lists(st.one_of(_add(), _add(), _modify(), _modify(), _delete), min
 
 
 def drawn(random: Random, *, only_adds: bool = False) -> list[dict[str, Any]]:
-    """The rows of a small upload, as a seed has them. A BATCH dataset takes no others than ADD, each frame once."""
+    """Draws the rows of a small upload. With `only_adds`, as BATCH datasets require, each frame has at most one ADD."""
     if only_adds:
         ids = random.sample(FRAME_IDS, random.randint(1, 4))
         return [_drawn_add(random, frame_id, wrong=0.04) for frame_id in ids]

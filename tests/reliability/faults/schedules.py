@@ -1,8 +1,8 @@
-"""Random schedules: everything that can happen to some datasets, by a seed.
+"""Random schedules: everything that can happen to a few datasets, derived from a seed.
 
-A seed decides all: the shape of the datasets, what is sent, which invocation goes on how far, what its requests meet.
-The same seed replays the same schedule, request by request, in any process. Each move draws from a generator of its
-own, so that moves can be left out and the others stay.
+The seed decides the number of shards, the rows, which invocation runs how far, and the faults in its requests. The
+same seed replays the same schedule, request by request, in any process. Each move has a random generator of its own,
+so that some moves can be left out without changing the others.
 """
 
 import hashlib
@@ -40,43 +40,43 @@ from tidemark.uploads import records as upload_records
 
 MOVES = 70
 AT_ONCE = 4
-"""Invocations under way at the same time."""
+"""Most invocations running at the same time."""
 WAITS = (5, 50, 110, 110, 110, 110, 400, 1000)
-"""Seconds that pass at once."""
-CHECKED = 0.04
-"""Of the moves, after how many all is held to the invariants; at the end it always is."""
+"""Seconds by which a move may advance the clock."""
+CHECK_RATE = 0.04
+"""Share of the moves after which all invariants are checked. They are always checked at the end."""
 SWEEPS = 12
-"""Sweeps, a quarter of an hour apart, in which everything has to settle at the end."""
-MOST_CLONES = 2
+"""Sweeps, 15 minutes apart, within which everything must settle at the end."""
+MAX_CLONES = 2
 EXPECTED = (Crash, Refused, StaleDelivery, Unavailable, EventsRefused, ConditionFailed, BotoCoreError, ClientError)
-"""How an invocation may end that is disturbed: what was asked of it comes again."""
+"""Errors with which an invocation may end after a fault, since its message or request is sent again."""
 
 
 @dataclass
 class Outcome:
-    """What came of a schedule."""
+    """The result of a schedule."""
 
     seed: int
     trace: list[str] = field(default_factory=list)
-    """Its moves, requests and faults, one a line."""
+    """Its moves, requests and faults, one per line."""
     violation: str | None = None
     moves: list[int] = field(default_factory=list)
-    """The numbers of those that were made."""
+    """The numbers of the moves that were made."""
     requests: int = 0
     versions: int = 0
-    """Versions that were checked at the end."""
+    """Versions checked at the end."""
     switches: int = 0
-    """Times that another invocation than before went on."""
+    """Switches from one invocation to another."""
     faults: Counter[str] = field(default_factory=Counter)
 
     @property
     def digest(self) -> str:
-        """Equal for equal schedules."""
+        """A digest of the trace. Equal schedules have equal digests."""
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
 
 def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None) -> Outcome:
-    """Run the schedule of a seed, without some of its moves; answers what came of it."""
+    """Runs the schedule of a seed, except the moves in `leave_out`. A violation is recorded, not raised."""
     outcome = Outcome(seed)
     with ExitStack() as stack:
         seed_ids(stack, seed)
@@ -85,16 +85,16 @@ def run(seed: int, *, leave_out: Iterable[int] = (), plant: Plant | None = None)
             plant(stack, schedule.world)
         try:
             schedule.go(frozenset(leave_out))
-        except Exception as violation:  # noqa: BLE001 - whatever it is, it must not be, and the seed shows it again
-            told = str(violation).split("\n", maxsplit=1)[0]
-            outcome.violation = told if isinstance(violation, AssertionError) and told else repr(violation)
+        except Exception as violation:  # noqa: BLE001 - every error is a violation
+            message = str(violation).split("\n", maxsplit=1)[0]
+            outcome.violation = message if isinstance(violation, AssertionError) and message else repr(violation)
         finally:
             schedule.abandon()
     return outcome
 
 
 class _Schedule:
-    """A schedule that is being made."""
+    """A running schedule."""
 
     def __init__(self, seed: int, outcome: Outcome, world: Deployment, stack: ExitStack) -> None:
         random = Random(f"{seed}")
@@ -105,9 +105,9 @@ class _Schedule:
         self._last: Invocation | None = None
         self._rate = random.choice([0, 0.02, 0.05, 0.1])
         self._apart = random.choice([0, 0, 3])
-        """Seconds by which clocks may be off, either way."""
+        """Seconds by which clocks may be off in either direction."""
         self._focus = random.choice([1, 8])
-        """How much more often than others the first dataset is chosen: all that happens to one meets more often."""
+        """Weight of the first dataset. With a higher weight, more of what happens to it happens at the same time."""
         self._clones: dict[str, tuple[DatasetModel, int]] = {}
         self._calm = False
         self._move = 0
@@ -115,7 +115,7 @@ class _Schedule:
         world.windows.tries = random.choice([1, 2, 3])
         world.settled.tries = 4
         world.settled.visibility = timedelta(seconds=45)
-        world.told = self._hear
+        world.on_request = self._record_request
         lag = Random(f"{seed}/lag")
         late = random.choice([0, 0.3])
         world.tables.lag = lambda: lag.randint(1, 3) if current() is not None and lag.random() < late else 0
@@ -129,7 +129,7 @@ class _Schedule:
         self.datasets.append(model.create_dataset(world, "ours", "golden", shards, Mode.BATCH))
 
     def go(self, leave_out: frozenset[int]) -> None:
-        """Make the moves, then let everything come to its end, and hold all of it to the invariants."""
+        """Makes the moves, lets everything settle and checks the invariants."""
         for self._move in range(MOVES):
             if self._move in leave_out:
                 continue
@@ -140,19 +140,19 @@ class _Schedule:
             self._disturb(random)
             move(random)
             self._reap()
-            if random.random() < CHECKED:
+            if random.random() < CHECK_RATE:
                 self._check()
         self._settle()
 
     def abandon(self) -> None:
-        """Let the threads of what is still under way end."""
+        """Ends the threads of unfinished invocations."""
         self._calm = True
-        self.world.told = lambda _: None
+        self.world.on_request = lambda _: None
         for invocation in self._running:
             if not invocation.finished:
                 invocation.crash(after=False)
 
-    # what can happen
+    # Moves
 
     def _choose(self, random: Random) -> tuple[str, Callable[[Random], None]]:
         world = self.world
@@ -160,11 +160,11 @@ class _Schedule:
         known = self._uploads()
         choices: list[tuple[float, bool, Callable[[Random], None]]] = [
             (4, free, self._submit),
-            (2, free and any(one.submissions for one in self.datasets), self._submit_again),
+            (2, free and any(dataset.submissions for dataset in self.datasets), self._submit_again),
             (1.2, free, self._send_file),
             (1, free and bool(known), self._retry),
             (1.5, free, self._roll_back),
-            (0.7, free and len(self._clones) < MOST_CLONES, self._clone),
+            (0.7, free and len(self._clones) < MAX_CLONES, self._clone),
             (1.5, free, self._read),
             (8, free and bool(world.tasks), self._follow_task),
             (0.6, True, self._sweep),
@@ -197,7 +197,7 @@ class _Schedule:
         return chosen
 
     def _submit_again(self, random: Random) -> None:
-        dataset, sent = random.choice([(one, sent) for one in self.datasets for sent in one.submissions.values()])
+        dataset, sent = random.choice([(each, sent) for each in self.datasets for sent in each.submissions.values()])
         again = requests.start_file if sent.by_file else requests.start_submit
         self._start(again(self.world, dataset, sent.rows, sent.key))
 
@@ -211,12 +211,12 @@ class _Schedule:
         self._start(requests.start_retry(self.world, dataset, upload))
 
     def _roll_back(self, random: Random) -> None:
-        dataset = random.choice([one for one in self.datasets if one.mode is Mode.STREAMING])
+        dataset = random.choice([each for each in self.datasets if each.mode is Mode.STREAMING])
         to = random.randint(0, model.latest(self.world, dataset))
         self._start(requests.start_rollback(self.world, dataset, to, f"key-{self._move}"))
 
     def _clone(self, random: Random) -> None:
-        known = [(one, number) for one in self.datasets for number in one.snapshots]
+        known = [(dataset, number) for dataset in self.datasets for number in dataset.snapshots]
         if known:
             source, version = random.choice(known)
             name = f"clone-{self._move}"
@@ -242,9 +242,9 @@ class _Schedule:
             self.world.tasks.append(task)
 
     def _go_on_with_workflow(self, random: Random) -> None:
-        """A step of a workflow: the next page of a shard, or its end, once all of them are done."""
+        """Runs a step of a workflow: the next pages of a shard or, once all shards are done, the last step."""
         execution = random.choice(self.world.transfers())
-        left = [one for one in execution.input["shards"] if one not in self.world.read[execution.name]]
+        left = [shard for shard in execution.input["shards"] if shard not in self.world.read[execution.name]]
         step = random.choice(left) if left else None
         self._start(self.world.start_step(execution, step, random.choice([1, 2, None])))
 
@@ -259,7 +259,7 @@ class _Schedule:
         self._start(self.world.redeliver(random.choice(self._delivered())))
 
     def _outlast(self, random: Random) -> None:
-        """A window's invocation takes longer than its message waits for it; others go on, and so does it, later."""
+        """Lets an apply invocation exceed its message's visibility timeout, so that another one receives the window."""
         group = random.choice(self._queueing())
         slow = self.world.receive(self.world.windows, [group], 1)
         self._start(slow)
@@ -267,10 +267,10 @@ class _Schedule:
             if slow is not None and not slow.finished:
                 slow.step()
         self.world.now += self.world.windows.visibility
-        next_one = self.world.receive(self.world.windows, [group], 1)
-        self._start(next_one)
-        if next_one is not None and random.random() < 0.7:
-            next_one.run()
+        successor = self.world.receive(self.world.windows, [group], 1)
+        self._start(successor)
+        if successor is not None and random.random() < 0.7:
+            successor.run()
 
     def _publish(self, random: Random) -> None:
         ready = self.world.settled.ready(self.world.now)
@@ -301,13 +301,13 @@ class _Schedule:
         self._outcome.faults["crash after a request" if after else "crash before a request"] += 1
         random.choice(self._running).crash(after=after)
 
-    # what holds it together
+    # Running the schedule
 
     def _disturb(self, random: Random) -> None:
-        """What the process that this move may start has to put up with."""
+        """Decides the faults and the clock of the process that this move may start."""
         draws = Random(f"{self._seed}/{self._move}/faults")
         self.world.trouble = Faults(
-            self.world, draws, lambda: 0 if self._calm else self._rate, self._outcome.faults, self._tell
+            self.world, draws, lambda: 0 if self._calm else self._rate, self._outcome.faults, self._record_fault
         )
         self.world.offset = timedelta(seconds=random.uniform(-self._apart, self._apart))
 
@@ -316,7 +316,7 @@ class _Schedule:
             self._outcome.trace.append(f"  begins: {invocation.number} {invocation.name}")
             self._running.append(invocation)
 
-    def _hear(self, call: str) -> None:
+    def _record_request(self, call: str) -> None:
         invocation = current()
         if invocation is None:
             return
@@ -326,11 +326,11 @@ class _Schedule:
             self._last = invocation
         self._outcome.trace.append(f"  {invocation.number} {call}")
 
-    def _tell(self, fault: str) -> None:
+    def _record_fault(self, fault: str) -> None:
         self._outcome.trace.append(f"  meets: {fault}")
 
     def _reap(self) -> None:
-        for invocation in [one for one in self._running if one.finished]:
+        for invocation in [running for running in self._running if running.finished]:
             self._running.remove(invocation)
             error = invocation.error
             if error is not None:
@@ -338,11 +338,11 @@ class _Schedule:
             assert error is None or isinstance(error, EXPECTED), f"{invocation.name} failed: {error!r}"
 
     def _uploads(self) -> list[tuple[DatasetModel, str]]:
-        """All that was sent, and all roll backs and clones."""
-        return [(one, upload) for one in self.datasets for upload in one.uploads()]
+        """Returns all uploads of all datasets, with roll backs and clones."""
+        return [(dataset, upload) for dataset in self.datasets for upload in dataset.uploads()]
 
     def _queueing(self) -> list[str]:
-        """The groups of windows that are ready, and have several."""
+        """Returns the ready groups with several windows."""
         waiting = self.world.windows.waiting
         return [group for group in self.world.windows.ready(self.world.now) if len(waiting[group]) > 1]
 
@@ -357,13 +357,13 @@ class _Schedule:
 
     def _find_clones(self) -> None:
         for name, (source, version) in list(self._clones.items()):
-            found = requests.found_clone(self.world, source, version, name)
-            if found is not None:
-                self.datasets.append(found)
+            clone = requests.find_clone(self.world, source, version, name)
+            if clone is not None:
+                self.datasets.append(clone)
                 del self._clones[name]
 
     def _settle(self) -> None:
-        """Undisturbed, all that is under way comes to its end; what nobody asks for again, the sweep finds."""
+        """Without further faults, finishes everything. Sweeps find what no client sends again."""
         self._outcome.trace.append("at last")
         self._calm = True
         self.world.trouble = None
@@ -385,5 +385,5 @@ class _Schedule:
 
     def _pending(self) -> bool:
         backend = self.world.process()
-        found = [upload_records.find(backend, dataset.uid, upload) for dataset, upload in self._uploads()]
-        return any(one is not None and one.status is UploadStatus.PENDING for one in found)
+        records = [upload_records.find(backend, dataset.uid, upload) for dataset, upload in self._uploads()]
+        return any(record is not None and record.status is UploadStatus.PENDING for record in records)

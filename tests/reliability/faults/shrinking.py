@@ -1,19 +1,19 @@
-"""Shrinking schedules: leaving out moves that a violation does not need."""
+"""Shrinks schedules by removing moves that a violation does not need."""
 
 from tests.reliability.faults.planted import Plant
 from tests.reliability.faults.schedules import Outcome, run
 
-MOST_RUNS = 150
-"""Schedules that are tried to find a shorter one."""
+MAX_RUNS = 150
+"""Most schedules tried to find a shorter one."""
 
 
-def shrunk(failed: Outcome, plant: Plant | None = None, *, most_runs: int = MOST_RUNS) -> Outcome:
-    """A shorter schedule of the same seed that violates something, too."""
+def shrunk(failed: Outcome, plant: Plant | None = None, *, max_runs: int = MAX_RUNS) -> Outcome:
+    """Returns a shorter schedule of the same seed that also ends in a violation."""
     best, left_out, runs = failed, frozenset[int](), 0
     size = len(best.moves) // 2
-    while size and runs < most_runs:
+    while size and runs < max_runs:
         start = 0
-        while start < len(best.moves) and runs < most_runs:
+        while start < len(best.moves) and runs < max_runs:
             without = left_out | set(best.moves[start : start + size])
             outcome = run(failed.seed, leave_out=without, plant=plant)
             runs += 1

@@ -1,4 +1,4 @@
-"""What the harness says of AWS: queues, tokens of transactions, reads that lag, and retries of the clients."""
+"""How the simulation behaves like AWS: queues, transaction tokens, eventually consistent reads and client retries."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,31 +61,31 @@ def test_a_repeat_within_five_minutes_is_not_taken() -> None:
 
 @pytest.fixture
 def world() -> Any:
-    with new_world() as made:
-        yield made
+    with new_world() as simulated:
+        yield simulated
 
 
-def meets(world: World, fault: Fault, operation: Any) -> Invocation:
+def run_with_fault(world: World, fault: Fault, operation: Any) -> Invocation:
     return Invocation("operation", operation, trouble=OneFault(world, fault, 1)).run()
 
 
 def test_a_transaction_whose_answer_is_lost_is_known_by_its_token(world: World) -> None:
     backend = world.process()
     requests = [writes.new(backend, KEY, {"n": 1})]
-    met = meets(world, Fault.LOST_ANSWER, lambda: table.transact(backend, requests))
-    assert (met.error, met.calls) == (None, ["dynamodb.TransactWriteItems"] * 2)
+    invocation = run_with_fault(world, Fault.LOST_ANSWER, lambda: table.transact(backend, requests))
+    assert (invocation.error, invocation.calls) == (None, ["dynamodb.TransactWriteItems"] * 2)
 
 
 def test_a_conditional_write_whose_answer_is_lost_meets_itself(world: World) -> None:
     backend = world.process()
-    assert meets(world, Fault.LOST_ANSWER, lambda: table.put_new(backend, KEY, {"n": 1})).result is False
+    assert run_with_fault(world, Fault.LOST_ANSWER, lambda: table.put_new(backend, KEY, {"n": 1})).result is False
 
 
 def test_a_client_gives_up_after_five_tries(world: World) -> None:
     backend = world.process()
-    met = meets(world, Fault.LOST_FOR_GOOD, lambda: table.put_new(backend, KEY, {"n": 1}))
-    assert len(met.calls) == 5
-    assert isinstance(met.error, ReadTimeoutError)
+    invocation = run_with_fault(world, Fault.LOST_FOR_GOOD, lambda: table.put_new(backend, KEY, {"n": 1}))
+    assert len(invocation.calls) == 5
+    assert isinstance(invocation.error, ReadTimeoutError)
     assert table.get(backend, KEY)
 
 

@@ -1,4 +1,4 @@
-"""One crash, at every AWS call of each step of a purge in turn: before the first, and after each has taken effect."""
+"""One crash at every AWS call of each step of a purge in turn: before the first, and after each took effect."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,9 +6,10 @@ import pytest
 
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import Execution, World, new_world
-from tests.support.purging import archived, begun, items, objects, purges, uid_of
-from tests.support.sending import DATASET, PROJECT, add, upload
-from tests.support.transferring import State, cloned, state
+from tests.support.frames import State, state
+from tests.support.purges import archive_for_purge, begin_purge, items, objects, purges, uid_of
+from tests.support.transfers import clone
+from tests.support.uploads import DATASET, PROJECT, add, upload
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import NotFound
@@ -19,14 +20,17 @@ COPY = "copy"
 
 
 def _world_with_a_clone(world: World) -> tuple[str, State]:
-    """A source of two packs, archived, and a clone that uses one of them; its uid, and what the clone holds."""
+    """Creates a dataset of two packs and a clone that uses one of them, and archives the dataset.
+
+    Returns the dataset's uid and the clone's frames.
+    """
     classes = [ClassInput(name="heron")]
     projects.create_project(world.process(), name=PROJECT, description="", classes=classes, actor="admin")
     datasets.create_dataset(world.process(), project=PROJECT, name=DATASET, description="", shards=1, actor="admin")
     upload(world, add("a"), add("b"))
     upload(world, add("a", n=1))
-    cloned(world, COPY, version="1")
-    archived(world)
+    clone(world, COPY, version="1")
+    archive_for_purge(world)
     return uid_of(world), state(world, 1, dataset=COPY)
 
 
@@ -39,7 +43,7 @@ def _begin(world: World) -> Invocation:
 
 
 def _execution(world: World) -> Execution:
-    begun(world)
+    begin_purge(world)
     return purges(world)[-1]
 
 
@@ -66,25 +70,25 @@ STEPS: dict[str, Callable[[World], Invocation]] = {
 
 
 def _crashed(step: Callable[[World], Invocation]) -> Iterator[tuple[World, str, State]]:
-    """A world for each call of a step, in which it crashed there."""
+    """Yields a world for each call of a step, in which the step crashed at that call."""
     with new_world() as world:
         _world_with_a_clone(world)
-        whole = step(world).run()
-    assert whole.error is None
-    assert whole.calls
-    for position in range(len(whole.calls) + 1):
+        undisturbed = step(world).run()
+    assert undisturbed.error is None
+    assert undisturbed.calls
+    for position in range(len(undisturbed.calls) + 1):
         with new_world() as world:
             uid, content = _world_with_a_clone(world)
             invocation = step(world)
             for _ in range(position - 1):
                 invocation.step()
             invocation.crash(after=position > 0)
-            assert invocation.crashed, f"no crash at call {position} of {whole.calls}"
+            assert invocation.crashed, f"no crash at call {position} of {undisturbed.calls}"
             yield world, uid, content
 
 
 def _go_on(world: World) -> None:
-    """Somebody asks for the purge again, if the dataset is still there, and the workflow is run to its end."""
+    """Requests the purge again, if the dataset still exists, and runs the workflow to its end."""
     try:
         dataset_records.definition(world.process(), PROJECT, DATASET)
     except NotFound:
@@ -106,8 +110,8 @@ def test_a_crash_at_any_call_leaves_nothing_behind_and_the_clone_whole(step: str
 def test_a_crash_of_the_last_clones_purge_leaves_nothing_of_its_source(step: str) -> None:
     for world, uid, _ in _crashed(STEPS[step]):
         _go_on(world)
-        clone = archived(world, COPY).uid
-        begun(world, COPY)
+        clone = archive_for_purge(world, COPY).uid
+        begin_purge(world, COPY)
         world.run_purge(purges(world)[-1])
         assert items(world, uid) == items(world, clone) == []
         assert objects(world, uid) == objects(world, clone) == []

@@ -1,4 +1,4 @@
-"""Schedules by seeds: some of them here, thousands in `make faults`; and that they are what they say."""
+"""Schedules by seed: a few here, many more in `make faults`. Also checks that seeds replay and bugs are found."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.reliability.faults.operations import OPERATIONS, Operation, disturbed, goes_well
+from tests.reliability.faults.operations import OPERATIONS, Operation, check_recovery, faulted
 from tests.reliability.faults.planted import PLANTS
 from tests.reliability.faults.schedules import run
 from tests.reliability.faults.shrinking import shrunk
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEEDS = range(5)
 CAUGHT = {"head": 61, "marker": 0, "reads": 0, "publish": 13}
-"""A seed that finds each planted fault."""
+"""For each planted bug, a seed that finds it."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -45,21 +45,21 @@ def test_a_planted_fault_is_found(name: str) -> None:
 
 
 def _crash_everywhere(operation: Operation) -> None:
-    for case in disturbed(operation, None):
-        goes_well(case, operation)
+    for case in faulted(operation, None):
+        check_recovery(case, operation)
 
 
 def test_windows_that_are_sent_before_their_upload_is_recorded_are_found_by_a_crash_in_between() -> None:
-    operation, nothing = OPERATIONS["submit, and no more"], cast("Deployment", None)
+    operation, no_world = OPERATIONS["submit, and no more"], cast("Deployment", None)
     with ExitStack() as stack:
-        PLANTS["sent"][1](stack, nothing)
-        with pytest.raises(AssertionError, match="it is not there"):
+        PLANTS["sent"][1](stack, no_world)
+        with pytest.raises(AssertionError, match="is not stored"):
             _crash_everywhere(operation)
 
 
 def test_a_schedule_that_finds_something_is_shrunk() -> None:
     _, plant = PLANTS["marker"]
-    whole = run(0, plant=plant)
-    shorter = shrunk(whole, plant, most_runs=8)
-    assert shorter.violation
-    assert len(shorter.moves) < len(whole.moves)
+    outcome = run(0, plant=plant)
+    shrunk_outcome = shrunk(outcome, plant, max_runs=8)
+    assert shrunk_outcome.violation
+    assert len(shrunk_outcome.moves) < len(outcome.moves)

@@ -1,4 +1,4 @@
-"""Bodies of 4 MiB that are made to be costly, by what they try."""
+"""Costly bodies of 4 MiB, by what makes them costly."""
 
 import json
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 Json = dict[str, Any]
 
 ROOM = MAX_REQUEST_BYTES - 64
-"""Bytes of a body between its beginning and its end."""
+"""Bytes of a body between its opening and its closing text."""
 
 
 def bodies() -> dict[str, bytes]:
-    """Each body by its name, as large as a request may be."""
+    """Returns the bodies by name, each as large as a request may be."""
     return {
-        "lists inside each other": b"[" * MAX_REQUEST_BYTES,
-        "objects inside each other": b'{"a":' * (MAX_REQUEST_BYTES // 5),
+        "nested lists": b"[" * MAX_REQUEST_BYTES,
+        "nested objects": b'{"a":' * (MAX_REQUEST_BYTES // 5),
         "rows nested up to the parser's limit": _list_of(b'{"op":"ADD","frame":' + b"[" * 900 + b"]" * 900 + b"}"),
         "two million zeros": _list_of(b"0"),
         "a million empty lists": _list_of(b"[]"),
@@ -28,27 +28,29 @@ def bodies() -> dict[str, bytes]:
         "numbers too large": _list_of(b"1e400"),
         "halves of surrogate pairs": b'{"mutations":["' + b"\\ud800" * (ROOM // 6) + b'"]}',
         "control characters": b'{"mutations":["' + b"\0" * ROOM + b'"]}',
-        "bytes that are no UTF-8": b"\xff" * MAX_REQUEST_BYTES,
+        "invalid UTF-8": b"\xff" * MAX_REQUEST_BYTES,
         "quotation marks": b'"' * MAX_REQUEST_BYTES,
         "blanks": b" " * MAX_REQUEST_BYTES,
-        "faulty labels": _adds(lambda _: {"labels": [0] * 2030}),
-        "labels without anything": _adds(lambda _: {"labels": [{}] * 1350}),
-        "faulty points": _adds(lambda _: {"labels": [_polygon([["", 0]] * 550)]}),
-        "faulty instances": _adds(lambda _: {"labels": [{"type": "INSTANCE_MASK_2D", "instances": [{}] * 1300}]}),
-        "fields that are none": _adds(lambda _: {f"x{number}": 0 for number in range(470)}),
-        "nulls for metadata": _adds(lambda _: {"metadata": {f"x{number}": None for number in range(330)}}),
-        "names with hidden marks": _adds(lambda _: {"metadata": {f"\u202e{number}": 0 for number in range(330)}}),
+        "invalid labels": _adds(lambda _: {"labels": [0] * 2030}),
+        "empty labels": _adds(lambda _: {"labels": [{}] * 1350}),
+        "invalid points": _adds(lambda _: {"labels": [_polygon([["", 0]] * 550)]}),
+        "invalid instances": _adds(lambda _: {"labels": [{"type": "INSTANCE_MASK_2D", "instances": [{}] * 1300}]}),
+        "unknown fields": _adds(lambda _: {f"x{number}": 0 for number in range(470)}),
+        "metadata of null": _adds(lambda _: {"metadata": {f"x{number}": None for number in range(330)}}),
+        "names with invisible characters": _adds(
+            lambda _: {"metadata": {f"\u202e{number}": 0 for number in range(330)}}
+        ),
         "one id for all labels": _adds(lambda _: {"labels": [_label("a", "heron")] * 75}),
         "unknown classes": _adds(lambda _: {"labels": [_label(str(number), "x") for number in range(76)]}),
-        "ids that are none": _adds(lambda _: {"labels": [_label("#" * 400, "heron")] * 8}),
+        "invalid ids": _adds(lambda _: {"labels": [_label("#" * 400, "heron")] * 8}),
         "metadata of another type": _adds(lambda row: {"metadata": _alternating(row)}),
-        "a new field a row": _adds(lambda row: {"metadata": {f"field {row}": 0}}),
-        "sound rows": _adds(lambda _: {"labels": [_label(str(number), "heron") for number in range(72)]}),
+        "a new field in each row": _adds(lambda row: {"metadata": {f"field {row}": 0}}),
+        "valid rows": _adds(lambda _: {"labels": [_label(str(number), "heron") for number in range(72)]}),
     }
 
 
 def _filled(unit: bytes) -> bytes:
-    """A list's inside, of one item again and again."""
+    """Returns the inside of a list, one item repeated."""
     return b",".join([unit] * (ROOM // (len(unit) + 1)))
 
 
@@ -62,7 +64,7 @@ def _object(field: bytes) -> bytes:
 
 
 def _adds(fields: Callable[[int], Json]) -> bytes:
-    """As many ADDs as a request may have, each with these fields beside its id."""
+    """Returns as many ADDs as a request may have, each with an id and these fields."""
     rows = [{"op": "ADD", "frame": {"frame_id": f"f{row}", **fields(row)}} for row in range(MAX_REQUEST_ROWS)]
     body = json.dumps({"mutations": rows}, ensure_ascii=False, separators=(",", ":")).encode()
     assert len(body) <= MAX_REQUEST_BYTES, len(body)
@@ -78,5 +80,5 @@ def _polygon(points: list[Any]) -> Json:
 
 
 def _alternating(row: int) -> Json:
-    """Fields that the first row teaches the dataset to be numbers, and the others give as text."""
+    """Returns fields that are numbers in the first row, which sets their type, and text in the others."""
     return {f"f{number}": "" if row else 0 for number in range(420)}

@@ -1,4 +1,4 @@
-"""The API over real services on moto, as the tests of its routes have it."""
+"""The API on moto, with the fixtures of the API's integration tests."""
 
 from tests.integration.api.conftest import api, world
 

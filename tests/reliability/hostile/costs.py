@@ -1,4 +1,4 @@
-"""What the answer to one request costs, in the function that gives it, whatever is in its body."""
+"""Measures what one request costs in the function, whatever its body."""
 
 import time
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ from tests.simulation.gateway import Client
 DATASET = "/projects/birds/datasets/train"
 JSON = {"content-type": "application/json"}
 MAX_SECONDS = 5.0
-"""CPU time for an answer, at most: the function has 28 s, at some half of the speed of a machine like this one."""
+"""Most CPU time for a response. The function has 28 s, at about half the speed of a development machine."""
 MAX_ANSWER = 128 * 1024
-"""Bytes of an answer to what was refused: faults are told by the hundred, whatever there are."""
+"""Most bytes of a refusal, which reports at most a hundred errors."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one request cost."""
+    """The cost of one request."""
 
     status: int
     code: str
     seconds: float
-    """Of CPU time."""
+    """CPU time."""
     bytes: int
-    """Of the answer."""
+    """Size of the response."""
 
     def complaint(self) -> str | None:
-        """What must not be, or None."""
+        """Returns what exceeds its limit, or None."""
         if self.status >= 500:
-            return f"it is answered {self.status}"
+            return f"the response is {self.status}"
         if self.seconds > MAX_SECONDS:
-            return f"it takes {self.seconds:.1f} s of CPU time"
-        return f"its answer has {self.bytes:,} bytes" if self.bytes > MAX_ANSWER else None
+            return f"it takes {self.seconds:.1f} s of CPU time, more than {MAX_SECONDS:.0f} s"
+        return f"the response has {self.bytes:,} bytes, more than {MAX_ANSWER:,}" if self.bytes > MAX_ANSWER else None
 
 
 def cost_of(client: Client, body: bytes, dataset: str = DATASET) -> Cost:
-    """Send a body, and see what that costs. The client is that of a deployment on moto, whose work is counted too."""
+    """Sends a body and measures the cost. The client belongs to a deployment on moto, whose CPU time is included."""
     began = time.process_time()
     answer = client.send("POST", f"{dataset}/mutations", body, JSON)
     seconds = time.process_time() - began

@@ -1,27 +1,22 @@
-"""The deployed stack, driven by its own description with keys of each role, and by requests that lie of themselves."""
+"""Sends the deployed stack requests generated from its description, and bodies that contradict their headers."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import NamedTuple
 
 from functions.api.http.router import BASE_PATH
-from infra.local.server import free_port, stop
-from infra.local.stack import LocalStack, up
+from infra.local.stack import LocalStack
 from tests.reliability.hostile.described import ANYTHING, CHECKS, Driven, Json, Named, config, drive
 from tests.reliability.hostile.envelopes import ENVELOPES, status_of
 from tests.stack.client import Caller, path, wait_until
 from tests.stack.rows import add, box
 
 FIRST_PORT = 17566
-"""Away from the ports of `make up`, of the tests and of the other parts."""
+"""Far from the ports of `make up`, the tests and the other parts."""
 SEED = 1
 
 
 class Round(NamedTuple):
-    """How the stack is driven once."""
+    """One run of generated requests."""
 
     what: str
     role: str
@@ -32,26 +27,15 @@ class Round(NamedTuple):
 
 
 ROUNDS = (
-    Round("key `admin`, of what is there", "admin", True, ("examples", "coverage", "fuzzing"), 8, 180),
-    Round("key `admin`, call after call", "admin", True, ("stateful",), 30, 30),
-    Round("key `write`, of anything", "write", False, ("examples", "fuzzing"), 6, 40),
-    Round("key `read`, of what is there", "read", True, ("examples", "fuzzing"), 4, 30),
+    Round("key `admin`, existing resources", "admin", True, ("examples", "coverage", "fuzzing"), 8, 180),
+    Round("key `admin`, linked calls", "admin", True, ("stateful",), 30, 30),
+    Round("key `write`, any names", "write", False, ("examples", "fuzzing"), 6, 40),
+    Round("key `read`, existing resources", "read", True, ("examples", "fuzzing"), 4, 30),
 )
 
 
-@contextmanager
-def deployed() -> Iterator[LocalStack]:
-    """A stack of its own, which forgets everything after."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        try:
-            yield up(home, free_port(FIRST_PORT))
-        finally:
-            stop(home)
-
-
 def drive_by_description(stack: LocalStack) -> dict[str, Driven]:
-    """Each round by what it is."""
+    """Runs all rounds. Returns the results by the round's name."""
     admin = Caller(stack, stack.make_key("admin"))
     document: Json = admin.read("/openapi.json")
     named = _furnish(admin)
@@ -72,7 +56,7 @@ def drive_by_description(stack: LocalStack) -> dict[str, Driven]:
 
 
 def send_envelopes(stack: LocalStack) -> list[str]:
-    """What was taken, or broke something, of the requests that say what is not so."""
+    """Sends bodies that contradict their headers. Returns a line for each that was accepted or caused an error."""
     key = stack.make_key("admin")
     admin = Caller(stack, key)
     dataset = admin.new_dataset()
@@ -80,9 +64,9 @@ def send_envelopes(stack: LocalStack) -> list[str]:
     for name, envelope in ENVELOPES.items():
         status = status_of(stack.server.endpoint, f"{BASE_PATH}{dataset.at('mutations')}", key, envelope)
         if status is not None and status not in (*range(400, 500), HTTPStatus.NOT_IMPLEMENTED):
-            complaints.append(f"a body of the kind {name!r} is answered {status}")
+            complaints.append(f"a body with {name!r} gets {status}")
         if dataset.read("uploads")["items"]:
-            complaints.append(f"a body of the kind {name!r} was taken")
+            complaints.append(f"a body with {name!r} was accepted")
             dataset = admin.new_dataset()
     return complaints
 

@@ -1,5 +1,5 @@
-"""Drives an API by its own description (schemathesis): requests as it allows them and as it does not, and whether the
-answers are what it says."""
+"""Tests an API against its own description with schemathesis: valid and invalid requests, and whether the responses
+are as described."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -25,19 +25,19 @@ CHECKS = (
     "unsupported_method",
     "allow_header_conformance",
 )
-"""What each answer is held to. That all data is taken which the description allows is not among it: no schema can say
-which cursors were given out, or which name confirms a purge."""
+"""Checks of each response. That all valid data is accepted is not among them, since no schema can say which cursors
+the API returned, or which name confirms a purge."""
 ARCHIVING = ("archiveDataset", "unarchiveDataset", "purgeDataset")
 
 
 @dataclass(frozen=True)
 class Named:
-    """What there is in a deployment, so that requests come further than to the refusal of an unknown name."""
+    """Names that exist in a deployment, so that requests get further than an unknown name."""
 
     project: str = ""
     dataset: str = ""
     spare: str = ""
-    """A dataset to be archived: nothing else is asked of it."""
+    """A dataset that may be archived. No other requests use it."""
     frame: str = ""
     label: str = ""
     upload: str = ""
@@ -45,23 +45,23 @@ class Named:
 
 
 ANYTHING = Named()
-"""Nothing is named: what a path names is made up."""
+"""No names: those in paths are invented."""
 
 
 @dataclass
 class Driven:
-    """What came of it."""
+    """The result of a run."""
 
     requests: Counter[str] = field(default_factory=Counter)
-    """By method and path of the operation."""
+    """Number of requests, by the operation's method and path."""
     statuses: Counter[str] = field(default_factory=Counter)
-    """By class: 2xx, 4xx, 5xx."""
+    """Number of responses, by class: 2xx, 4xx, 5xx."""
     failures: list[str] = field(default_factory=list)
-    """Answers that are not as described, each once, with a request that gets them."""
+    """Responses that differ from the description, each once, with a request that reproduces it."""
 
     @property
     def total(self) -> int:
-        """All requests."""
+        """Number of all requests."""
         return self.requests.total()
 
 
@@ -76,9 +76,9 @@ def config(
     seconds: int | None = None,
     checks: tuple[str, ...] = CHECKS,
 ) -> SchemathesisConfig:
-    """How to drive it: at an origin under an API key, asking for what is `named`, as far as that goes.
+    """Returns the configuration of a run against an origin, with an API key, for the `named` resources.
 
-    `examples` are tried of each operation in a phase that draws them; `seconds` end the whole of it.
+    `examples` is the number of requests per operation in each generating phase. The run ends after `seconds`.
     """
     document: Json = {
         "seed": seed,
@@ -91,7 +91,7 @@ def config(
             "max-examples": examples,
             "no-shrink": True,
             "database": "none",
-            "with-security-parameters": False,  # a second key, for which the gateway would refuse the request
+            "with-security-parameters": False,  # the gateway refuses a request with a second key
         },
         "parameters": _parameters(named),
         "operations": [_frames_by_id()],
@@ -105,28 +105,28 @@ def config(
 
 
 def drive(document: Json, how: SchemathesisConfig, app: object = None) -> Driven:
-    """Send what schemathesis makes of a description, and record what comes of it.
+    """Sends the requests that schemathesis generates from a description, and records the results.
 
-    `app` is a WSGI application to send it to, instead of the origin.
+    `app` is a WSGI application that receives them instead of the origin.
     """
     schema = openapi.from_dict(document, config=how)
     schema.app = app
     driven = Driven()
-    found: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _count(driven, event.recorder)
-            found = _failures(event.recorder) | found
+            failures = _failures(event.recorder) | failures
         elif isinstance(event, events.NonFatalError):
-            found[event.label] = f"{event.label}: {event.value!r}"
+            failures[event.label] = f"{event.label}: {event.value!r}"
         elif isinstance(event, events.FatalError):
             raise event.exception
-    driven.failures = list(found.values())
+    driven.failures = list(failures.values())
     return driven
 
 
 def only(document: Json, paths: Collection[str]) -> Json:
-    """A description of some paths alone; they are given without `/api/v2` before them."""
+    """Returns a description with only these paths, which are given without `/api/v2`."""
     return document | {"paths": {f"{BASE_PATH}{path}": document["paths"][f"{BASE_PATH}{path}"] for path in paths}}
 
 
@@ -138,16 +138,16 @@ def _count(driven: Driven, recorder: Any) -> None:
 
 
 def _failures(recorder: Any) -> dict[str, str]:
-    """What is not as described, by operation and kind, so that each is told once."""
-    found = {}
+    """Returns the failures by operation and kind, so that each is reported once."""
+    failures = {}
     for case_id, checks in recorder.checks.items():
         operation = recorder.cases[case_id].value.operation.label
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
                 what = " ".join(f"{operation}: {failure.title}: {failure.message}".split())
-                found[what] = f"{what}: {check.failure_info.code_sample}"
-    return found
+                failures[what] = f"{what}: {check.failure_info.code_sample}"
+    return failures
 
 
 def _parameters(named: Named) -> Mapping[str, str]:
@@ -156,5 +156,5 @@ def _parameters(named: Named) -> Mapping[str, str]:
 
 
 def _frames_by_id() -> Json:
-    """`GET …/frames/batch-get` reads the frame of that id, so that `Allow` names more than the description can."""
+    """`GET …/frames/batch-get` reads the frame of that id, so `Allow` lists more methods than the description can."""
     return {"include-operation-id": "batchGetFrames", "checks": {"allow_header_conformance": {"enabled": False}}}

@@ -1,4 +1,4 @@
-"""Requests that say of their bodies what is not so: encodings, charsets, lengths. None of them may be taken."""
+"""Requests whose headers contradict their body: encodings, charsets, lengths. None may be accepted."""
 
 import gzip
 import socket
@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 ROWS = b'{"mutations": [{"op": "ADD", "frame": {"frame_id": "smuggled"}}]}'
 JSON = b"content-type: application/json"
 PATIENCE = 15.0
-"""Seconds for an answer."""
+"""Seconds to wait for a response."""
 
 
 class Envelope(NamedTuple):
-    """A request, from the line after its first one on."""
+    """A request without its first line."""
 
     headers: tuple[bytes, ...]
     body: bytes
     counted: bool = True
-    """Whether its length is given, truly."""
+    """Whether to add the true content length."""
 
 
 def _encoded(encoding: bytes, body: bytes = ROWS) -> Envelope:
@@ -31,40 +31,40 @@ def _typed(media_type: bytes, body: bytes = ROWS) -> Envelope:
 
 ENVELOPES = {
     "gzip": _encoded(b"gzip", gzip.compress(ROWS)),
-    "gzip that is none": _encoded(b"gzip"),
-    "gzip that is not told": Envelope((JSON,), gzip.compress(ROWS)),
+    "gzip that is not gzip": _encoded(b"gzip"),
+    "undeclared gzip": Envelope((JSON,), gzip.compress(ROWS)),
     "gzip twice": _encoded(b"gzip, gzip", gzip.compress(gzip.compress(ROWS))),
     "gzip inside gzip, to a gigabyte": _encoded(b"gzip", gzip.compress(gzip.compress(bytes(2**20)))),
     "deflate": _encoded(b"deflate", zlib.compress(ROWS)),
     "br": _encoded(b"br"),
     "zstd": _encoded(b"zstd"),
-    "an encoding that there is not": _encoded(b"x" * 500),
-    "two headers of encodings": Envelope((JSON, b"content-encoding: identity", b"content-encoding: gzip"), ROWS),
+    "an unknown encoding": _encoded(b"x" * 500),
+    "two encoding headers": Envelope((JSON, b"content-encoding: identity", b"content-encoding: gzip"), ROWS),
     "another type": _typed(b"text/plain"),
     "a form": _typed(b"application/x-www-form-urlencoded"),
-    "a type of many parts": _typed(b"multipart/form-data; boundary=x"),
+    "a multipart type": _typed(b"multipart/form-data; boundary=x"),
     "charset Latin-1": _typed(b"application/json; charset=latin-1"),
     "charset UTF-16": _typed(b"application/json; charset=utf-16", ROWS.decode().encode("utf-16")),
-    "UTF-16 that is not told": _typed(b"application/json", ROWS.decode().encode("utf-16")),
+    "undeclared UTF-16": _typed(b"application/json", ROWS.decode().encode("utf-16")),
     "a byte order mark": _typed(b"application/json", b"\xef\xbb\xbf" + ROWS),
     "overlong UTF-8": _typed(b"application/json", ROWS.replace(b"smuggled", b"\xc0\xae\xc0\xae")),
     "no type": Envelope((), ROWS),
-    "a length that is none": Envelope((JSON, b"content-length: 1e2"), ROWS, counted=False),
+    "an invalid length": Envelope((JSON, b"content-length: 1e2"), ROWS, counted=False),
     "two lengths": Envelope((JSON, b"content-length: 2", b"content-length: 65"), ROWS, counted=False),
-    "a length below zero": Envelope((JSON, b"content-length: -1"), ROWS, counted=False),
+    "a negative length": Envelope((JSON, b"content-length: -1"), ROWS, counted=False),
     "a length and chunks": Envelope(
         (JSON, b"content-length: 5", b"transfer-encoding: chunked"), b"0\r\n\r\n" + ROWS, counted=False
     ),
     "a chunk without a size": Envelope((JSON, b"transfer-encoding: chunked"), b"zz\r\n" + ROWS, counted=False),
-    "a transfer encoding that there is not": Envelope((JSON, b"transfer-encoding: xchunked"), ROWS, counted=False),
+    "an unknown transfer encoding": Envelope((JSON, b"transfer-encoding: xchunked"), ROWS, counted=False),
     "a line break in a header": Envelope((JSON + b"\r\n folded",), ROWS),
 }
-"""Each by what it tries."""
+"""The requests, by what is wrong with them."""
 
 
 def status_of(origin: str, path: str, key: str, envelope: Envelope) -> int | None:
-    """Send it as it stands, over a connection of its own. The status of the answer; None where the connection ends
-    without one."""
+    """Sends a request as it is, over a connection of its own. Returns the status; None if the connection closes
+    without a response."""
     where = urlsplit(origin)
     length = (b"content-length: %d" % len(envelope.body),) if envelope.counted else ()
     first = f"POST {path} HTTP/1.1\r\nhost: {where.netloc}\r\nx-api-key: {key}\r\nconnection: close".encode()

@@ -1,6 +1,6 @@
-"""What `make faults` tells of hostile input: what was tried, how much of it, and what it found.
+"""Measures hostile input for `docs/reliability.md`.
 
-All of it is drawn from fixed seeds but for the fuzzing by coverage, which shows the input that it found.
+Everything follows from fixed seeds, except the coverage-guided fuzzing, which prints the input of a crash.
 """
 
 import io
@@ -17,37 +17,40 @@ from tests.integration.api import conftest
 from tests.reliability.hostile import fuzzing
 from tests.reliability.hostile.bodies import bodies
 from tests.reliability.hostile.costs import MAX_SECONDS, Cost, cost_of
-from tests.reliability.hostile.deployed import ROUNDS, deployed, drive_by_description, send_envelopes
+from tests.reliability.hostile.deployed import FIRST_PORT, ROUNDS, drive_by_description, send_envelopes
 from tests.reliability.hostile.described import Driven
 from tests.reliability.hostile.envelopes import ENVELOPES
-from tests.reliability.hostile.restoring import put_back
+from tests.reliability.hostile.restoring import check_restore
 from tests.reliability.report import Findings, Table
 from tests.simulation.gateway import Client
+from tests.support.temporary_stack import temporary_stack
 
 FUZZED_SECONDS = 30
-"""Of each target."""
+"""Seconds for each fuzz target."""
 DETAILS = ROOT / "build" / "hostile.json"
-"""The requests by operation."""
-AGAIN = "see it again by `make faults PART=hostile`"
+"""The file with the number of requests by operation."""
+AGAIN = "reproduce with `make faults PART=hostile`"
 
 Line = tuple[str | int, ...]
 
 
 def find() -> Findings:
-    """Try all of it: some ten minutes, on a stack of its own."""
+    """Tries everything, in about ten minutes, on a stack of its own."""
     costs = dict(_costs())
-    violations = [f"hostile: {name}: {told}; {AGAIN}" for name, cost in costs.items() if (told := cost.complaint())]
-    lines: list[Line] = [("bodies of 4 MiB, made to be costly", len(costs), len(violations))]
+    violations = [
+        f"hostile: {name}: {complaint}; {AGAIN}" for name, cost in costs.items() if (complaint := cost.complaint())
+    ]
+    lines: list[Line] = [("costly bodies of 4 MiB", len(costs), len(violations))]
     for part in (_deployed, _fuzzed):
-        tried, found = part()
-        lines += tried
-        violations += [f"hostile: {what}; {AGAIN}" for what in found]
+        rows, failures = part()
+        lines += rows
+        violations += [f"hostile: {failure}; {AGAIN}" for failure in failures]
     return Findings(tables=[_tried(lines), _table_of_costs(costs)], violations=violations)
 
 
 def _costs() -> Iterator[tuple[str, Cost]]:
-    """Each body in a dataset of its own, on moto."""
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):  # where metrics go
+    """Yields the cost of each body, sent to a dataset of its own, on moto."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):  # metrics go to stdout
         patch.setattr(handler.logger.registered_handler, "stream", io.StringIO())
         for _ in conftest.deployed(patch):
             client = Client()
@@ -58,37 +61,37 @@ def _costs() -> Iterator[tuple[str, Cost]]:
 
 
 def _deployed() -> tuple[list[Line], list[str]]:
-    with deployed() as stack:
+    with temporary_stack(FIRST_PORT) as stack:
         driven = drive_by_description(stack)
         taken = send_envelopes(stack)
-        read, changed = put_back(stack)
-    _keep(driven)
+        read, changed = check_restore(stack)
+    _write_details(driven)
     lines: list[Line] = [
-        (f"requests drawn from the description: {what}", each.total, len(each.failures))
+        (f"requests generated from the API description: {what}", each.total, len(each.failures))
         for what, each in driven.items()
     ]
-    lines.append(("bodies that are not what they are said to be", len(ENVELOPES), len(taken)))
-    lines.append(("versions read, before and after a table is put back in time", read, len(changed)))
+    lines.append(("bodies that contradict their headers", len(ENVELOPES), len(taken)))
+    lines.append(("versions read, before and after a table is restored", read, len(changed)))
     return lines, [failure for each in driven.values() for failure in each.failures] + taken + changed
 
 
-def _keep(driven: dict[str, Driven]) -> None:
+def _write_details(driven: dict[str, Driven]) -> None:
     DETAILS.parent.mkdir(exist_ok=True)
-    kept = {
+    details = {
         what: {"requests": each.requests, "statuses": each.statuses, "failures": each.failures}
         for what, each in driven.items()
     }
-    DETAILS.write_text(json.dumps(kept, indent=2) + "\n")
+    DETAILS.write_text(json.dumps(details, indent=2) + "\n")
 
 
 def _fuzzed() -> tuple[list[Line], list[str]]:
     if not fuzzing.is_here():
-        return [(f"bytes, by coverage: {name}", "not run here", 0) for name in fuzzing.TARGETS], []
+        return [(f"coverage-guided fuzzing: {name}", "not run here", 0) for name in fuzzing.TARGETS], []
     lines: list[Line] = []
     crashes = []
     for name in fuzzing.TARGETS:
         fuzzed = fuzzing.fuzz(name, FUZZED_SECONDS)
-        lines.append((f"bytes, by coverage: {name}", fuzzed.runs, int(fuzzed.crash is not None)))
+        lines.append((f"coverage-guided fuzzing: {name}", fuzzed.runs, int(fuzzed.crash is not None)))
         crashes += [f"{name}: {fuzzed.crash}"] if fuzzed.crash else []
     return lines, crashes
 
@@ -96,8 +99,8 @@ def _fuzzed() -> tuple[list[Line], list[str]]:
 def _tried(lines: list[Line]) -> Table:
     seconds = ", ".join(str(each.seconds) for each in ROUNDS)
     note = (
-        f"Measured on {time.strftime('%Y-%m-%d')}, bounded: requests drawn from the description for {seconds} s, "
-        f"fuzzing by coverage for {FUZZED_SECONDS} s a line."
+        f"Measured on {time.strftime('%Y-%m-%d')}, limits: requests generated from the API description for "
+        f"{seconds} s, coverage-guided fuzzing for {FUZZED_SECONDS} s per target."
     )
     return Table(name="hostile", columns=("tried", "inputs", "violations"), rows=lines, note=note)
 
@@ -109,7 +112,7 @@ def _table_of_costs(costs: dict[str, Cost]) -> Table:
     ]
     return Table(
         name="hostile-bodies",
-        columns=("body of 4 MiB", "answer", "CPU time, s", "bytes of the answer"),
+        columns=("body of 4 MiB", "response", "CPU time, s", "response bytes"),
         rows=rows,
-        note=f"At most {MAX_SECONDS:.0f} s may be taken. The work of moto, which stands in for AWS, is in it.",
+        note=f"The limit is {MAX_SECONDS:.0f} s. CPU time includes moto, which simulates AWS.",
     )

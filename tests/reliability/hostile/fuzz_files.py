@@ -1,4 +1,4 @@
-"""Row files: any bytes are lines and at most one reason why there are no more, however they are cut into chunks."""
+"""Row files: any bytes give lines and at most one error that ends the file, however they are split into chunks."""
 
 import gzip
 import zlib
@@ -28,14 +28,14 @@ LINE_CODES = {"line_too_long", "malformed_json", "too_deep"}
 
 
 def target(data: bytes) -> None:
-    """Read a file, cut as its first byte tells. Raises AssertionError where an outcome is not as it should be."""
+    """Reads a file in chunks whose size is its first byte. Raises AssertionError if an outcome is wrong."""
     size, file = (data[0] if data else 0) + 1, data[1:]
     reader, lines = _read([file])
     last = 0
-    for found in lines:
-        assert last < found.line
-        last = found.line
-        assert isinstance(found, FileRow) or found.code in LINE_CODES
+    for line in lines:
+        assert last < line.line
+        last = line.line
+        assert isinstance(line, FileRow) or line.code in LINE_CODES
     assert reader.error is None or isinstance(reader.error.code, FileFault)
     assert lines or reader.error
     if len(file) < 10_000:

@@ -1,5 +1,5 @@
-"""Ids: any text is an id in its one spelling, or is told why not; and no two ids meet in a key, a path or a shard's
-range of keys."""
+"""Ids: any text is an id with one spelling, or is refused with a reason. No two ids share a key, a path or a shard's
+key range."""
 
 import unicodedata
 from typing import Any
@@ -35,8 +35,7 @@ SEEDS = [
 
 
 def target(data: bytes) -> None:
-    """Judge two texts, parted by a NUL, as ids of each kind. Raises AssertionError where an outcome is not as it
-    should be."""
+    """Validates two texts, separated by a NUL, as ids of each kind. Raises AssertionError if an outcome is wrong."""
     first, _, second = data.decode("utf-8", "surrogateescape").partition("\0")
     for name, kind in KINDS.items():
         accepted = [text for text in (first, second) if _is_accepted(name, kind, text)]

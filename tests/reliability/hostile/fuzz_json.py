@@ -1,4 +1,4 @@
-"""JSON as users send it: any bytes are a value or a refusal, and what Python's own parser reads alike is the same."""
+"""JSON from users: any bytes are a value or an error, and a value equals that of Python's own parser."""
 
 import json
 import math
@@ -21,7 +21,7 @@ SEEDS = [
 
 
 def target(data: bytes) -> None:
-    """Read `data` as JSON. Raises AssertionError where that is not what it should be."""
+    """Parses `data` as JSON. Raises AssertionError if the outcome is wrong."""
     try:
         value = read_json(data)
     except InvalidRequest as refusal:
@@ -34,7 +34,7 @@ def target(data: bytes) -> None:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether nothing in a value is read in a way of its own: long numbers are cut, and NaN is not equal to itself."""
+    """Whether both parsers must agree on a value. Long numbers are rounded, and NaN is not equal to itself."""
     level = [value]
     while level:
         for each in level:

@@ -1,4 +1,4 @@
-"""Cursors, versions and times: any text is what it stands for, or is refused with a word for it."""
+"""Cursors, versions and times: any text is parsed, or is refused with an error code."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ SEEDS = [
 
 
 def target(data: bytes) -> None:
-    """Read `data` as each of them. Raises AssertionError where an outcome is not as it should be."""
+    """Parses `data` as each of them. Raises AssertionError if an outcome is wrong."""
     text = data.decode("utf-8", "replace")
     for kinds in ((str,), (int,), (str, int)):
         _check_cursor(text, *kinds)

@@ -1,4 +1,4 @@
-"""Rows: any JSON value is an accepted row in its one spelling, or is told why it is none."""
+"""Rows: any JSON value is an accepted row with one spelling, or is refused with a reason."""
 
 import json
 
@@ -36,7 +36,7 @@ SEEDS = [
 
 
 def target(data: bytes) -> None:
-    """Judge `data` as a row. Raises AssertionError where that is not what it should be."""
+    """Validates `data` as a row. Raises AssertionError if the outcome is wrong."""
     try:
         value = read_json(data, "line")
     except InvalidRequest:

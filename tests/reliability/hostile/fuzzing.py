@@ -1,6 +1,6 @@
-"""Fuzzing by coverage (atheris): `python -m tests.reliability.hostile.fuzzing TARGET SECONDS FOLDER`.
+"""Coverage-guided fuzzing with atheris: `python -m tests.reliability.hostile.fuzzing TARGET SECONDS FOLDER`.
 
-Tries one target and ends with an error where it crashes; FOLDER keeps what was tried, and what crashed it."""
+Fuzzes one target and exits with an error if it crashes. FOLDER receives the corpus and the crashing input."""
 
 import importlib
 import re
@@ -19,29 +19,29 @@ TARGETS = {
     "cursors, versions, times": "tests.reliability.hostile.fuzz_parameters",
 }
 MAX_INPUT = 16 * 1024
-"""Bytes of an input. What is large is tried by `bodies`."""
+"""Most bytes of an input. `bodies` has the large inputs."""
 SLOW_SECONDS = 5
-"""What takes longer for one input is a violation."""
+"""Seconds for one input. More is a violation."""
 MEMORY_MB = 1024
 _RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _CRASHED = re.compile(r"Test unit written to (\S+)")
 
 
 class Fuzzed(NamedTuple):
-    """What came of one target."""
+    """The result of one target."""
 
     runs: int
     crash: str | None
-    """The input that crashed it, as Python bytes, and the last words; None if none did."""
+    """The crashing input as Python bytes, with the error; None if there was no crash."""
 
 
 def is_here() -> bool:
-    """Whether atheris is installed, which is for Linux alone."""
+    """Whether atheris is installed. It exists only for Linux."""
     return find_spec("atheris") is not None
 
 
 def fuzz(name: str, seconds: int) -> Fuzzed:
-    """Fuzz one target for a while, in a process of its own."""
+    """Fuzzes one target for some seconds, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.reliability.hostile.fuzzing", name, str(seconds), folder]
         ended = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ourselves
@@ -49,12 +49,12 @@ def fuzz(name: str, seconds: int) -> Fuzzed:
         if ended.returncode == 0 and runs is not None:
             return Fuzzed(int(runs[1]), None)
         crashed = _CRASHED.search(ended.stderr)
-        found = repr(Path(crashed[1]).read_bytes()) if crashed else "no input"
-        return Fuzzed(int(runs[1]) if runs else 0, f"{found}: {ended.stderr[-1500:]}")
+        crashing_input = repr(Path(crashed[1]).read_bytes()) if crashed else "no input"
+        return Fuzzed(int(runs[1]) if runs else 0, f"{crashing_input}: {ended.stderr[-1500:]}")
 
 
 def main(name: str, seconds: str, folder: str) -> None:
-    """Fuzz one target in this process, which ends with it."""
+    """Fuzzes one target in this process, which ends afterwards."""
     import atheris  # noqa: PLC0415 - not everywhere
 
     with atheris.instrument_imports(include=["tidemark"]):

@@ -1,4 +1,4 @@
-"""The API in this process, as a WSGI application: what the gateway does is done by `tests.simulation.gateway`."""
+"""The API in this process as a WSGI application, behind `tests.simulation.gateway`."""
 
 import base64
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ Start = Callable[[str, list[tuple[str, str]]], object]
 
 
 def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Answer a request of somebody with an administrator's key; of nobody where it has no key."""
+    """Handles a request with the grant of an admin key, or without a grant if it has no key."""
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): value
         for name, value in environ.items()

@@ -1,7 +1,7 @@
-"""A table that was put back in time takes the place of the stack's own by one context value, and gives it back.
+"""Replaces the stack's table with a restored one by a single context value, and switches back.
 
-The emulator puts no table back. What DynamoDB makes of that is made by hand here: a new table of the same keys and
-indexes, with the items of one moment.
+The emulator cannot restore tables. So this does what DynamoDB would: it creates a table with the same keys and indexes
+and the items of one moment.
 """
 
 from contextlib import closing
@@ -20,17 +20,17 @@ TABLE = "put-back"
 Json = dict[str, Any]
 
 
-def put_back(stack: LocalStack) -> tuple[int, list[str]]:
-    """Change a dataset, put its table back to before a change, go on, and return to the first one.
+def check_restore(stack: LocalStack) -> tuple[int, list[str]]:
+    """Changes a dataset, restores its table to before a change, goes on, and returns to the original table.
 
-    Answers how many versions were read, and what was not as it should be.
+    Returns the number of versions read, and a line for each difference.
     """
     caller = Caller(stack, stack.make_key("admin"))
     with closing(caller.http):
-        return _put_back(stack, caller.new_dataset())
+        return _check_restore(stack, caller.new_dataset())
 
 
-def _put_back(stack: LocalStack, dataset: Dataset) -> tuple[int, list[str]]:
+def _check_restore(stack: LocalStack, dataset: Dataset) -> tuple[int, list[str]]:
     dataset.upload(add("a", box("1"), speed=1), add("b", box("2")))
     dataset.upload(modify("a", box("1", "person")), delete("b"))
     before = _versions(dataset)
@@ -45,18 +45,18 @@ def _put_back(stack: LocalStack, dataset: Dataset) -> tuple[int, list[str]]:
 
     up(stack.home)
     returned = _versions(dataset)
-    found = {
-        "the table that was put back reads otherwise than at its moment": restored != before,
-        "a change after it changes what was before": gone_on[:-1] != before,
-        "changes do not go on after it": set(gone_on[-1]) != {"a", "c"},
-        "the first table is not as it was left": returned != undone,
+    differences = {
+        "the restored table differs from its moment": restored != before,
+        "a change after the restore changes earlier versions": gone_on[:-1] != before,
+        "changes after the restore are lost": set(gone_on[-1]) != {"a", "c"},
+        "the original table has changed": returned != undone,
     }
     read = [*before, *undone, *restored, *gone_on, *returned]
-    return len(read), [what for what, is_so in found.items() if is_so]
+    return len(read), [what for what, is_so in differences.items() if is_so]
 
 
 def _versions(dataset: Dataset) -> list[dict[str, Json]]:
-    """What each version holds, from 0 on."""
+    """Returns the frames of each version, from 0 on."""
     return [dataset.frames(number) for number in range(dataset.read()["latest"] + 1)]
 
 

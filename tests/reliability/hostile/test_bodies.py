@@ -1,4 +1,4 @@
-"""Bodies made to be costly are answered in bounded time, in bounded words, and change nothing."""
+"""Costly bodies get a response of bounded size in bounded time, and change nothing."""
 
 import pytest
 
@@ -8,15 +8,15 @@ from tests.simulation.gateway import Client
 
 BODIES = bodies()
 ANSWERED = {
-    "lists inside each other": (422, "too_deep"),
-    "objects inside each other": (422, "too_deep"),
+    "nested lists": (422, "too_deep"),
+    "nested objects": (422, "too_deep"),
     "two million zeros": (413, "too_large"),
     "one field, many times": (422, "duplicate_name"),
     "a number of four million digits": (422, "nothing_accepted"),
     "control characters": (400, "malformed_json"),
     "metadata of another type": (202, ""),
 }
-"""Those of `make faults` that are tried here too."""
+"""Bodies of `make faults` that are tried here too."""
 
 
 @pytest.mark.parametrize("name", ANSWERED)
@@ -27,7 +27,7 @@ def test_a_costly_body_is_answered_within_bounds(api: Client, name: str) -> None
 
 
 def test_each_of_very_many_faulty_rows_is_told_why(api: Client) -> None:
-    cost = cost_of(api, BODIES["faulty labels"])
+    cost = cost_of(api, BODIES["invalid labels"])
     assert cost.complaint() is None
     (upload,) = api.get(f"{DATASET}/uploads").json()["items"]
     errors = []

@@ -1,4 +1,4 @@
-"""The API answers as its description says, whatever is asked of it: a slice of `make faults`, in this process."""
+"""The API responds as its description says to any request: a part of `make faults`, in this process."""
 
 import pytest
 
@@ -17,7 +17,7 @@ SLICE = (
     f"{DATASET}/frames/batch-get",
     f"{DATASET}/rollbacks",
 )
-"""Resources of different shapes."""
+"""Paths of different kinds of resources."""
 BIRDS = Named("birds", "train", "spare", "cam-0001", "car-1", "no-upload", "golden")
 
 
@@ -30,10 +30,10 @@ def test_answers_are_as_described(api: Client, world: World) -> None:
     frame = {"op": "ADD", "frame": {"frame_id": BIRDS.frame}}
     assert api.post("/projects/birds/datasets/train/mutations", {"mutations": [frame]}).status == 202
     world.drain()
-    found = driven(BIRDS, *SLICE)
-    assert found.failures == []
-    assert {request.split("/api/v2")[1] for request in found.requests} == set(SLICE)
-    assert "2xx" in found.statuses
+    result = driven(BIRDS, *SLICE)
+    assert result.failures == []
+    assert {request.split("/api/v2")[1] for request in result.requests} == set(SLICE)
+    assert "2xx" in result.statuses
 
 
 def test_an_answer_that_is_not_as_described_is_told_with_its_request(
@@ -41,5 +41,5 @@ def test_an_answer_that_is_not_as_described_is_told_with_its_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(projects, "backend", lambda: 1 / 0)
-    found = driven(ANYTHING, "/projects")
-    assert any("GET /api/v2/projects: Server error" in failure and "curl" in failure for failure in found.failures)
+    result = driven(ANYTHING, "/projects")
+    assert any("GET /api/v2/projects: Server error" in failure and "curl" in failure for failure in result.failures)

@@ -1,4 +1,4 @@
-"""What a request says of its body is not believed: none of these is taken, and each is told why."""
+"""Bodies that contradict their headers are refused, with the reason."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.reliability.hostile.envelopes import ENVELOPES, ROWS
 from tests.simulation.gateway import Client, Context
 
 SENT_AS_THEY_ARE = [name for name, envelope in ENVELOPES.items() if envelope.counted]
-"""Those of which a gateway makes an event; the others are ill-formed HTTP."""
+"""Requests that a gateway would turn into an event. The others are malformed HTTP."""
 
 
 @pytest.mark.parametrize("name", SENT_AS_THEY_ARE)

@@ -1,4 +1,4 @@
-"""What `make faults` fuzzes by coverage, tried with its seeds, with these spoiled, and with bytes at random."""
+"""The fuzz targets of `make faults`, run with their seed inputs, with altered ones and with random bytes."""
 
 import importlib
 

@@ -1,1 +1,1 @@
-"""The soak: senders, readers and troublemakers on a deployed stack, side by side, everything verified all along."""
+"""The soak test: senders, readers and intruders on a deployed stack at once, with everything verified throughout."""

@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.soak [--seconds N] [--seed N]`: a soak by itself, which writes no document."""
+"""`python -m tests.reliability.soak [--seconds N] [--seed N]`: runs only the soak and writes no document."""
 
 import argparse
 import sys
@@ -7,16 +7,16 @@ from tests.reliability.soak.figures import SECONDS, find
 
 
 def main() -> None:
-    """Run it, and end with an error where something was found that must not be."""
+    """Runs the soak and prints its figures. Exits with an error if there are violations."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long everybody works (%(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="what they do (another each time)")
-    asked = parser.parse_args()
-    found = find(asked.seconds, asked.seed)
-    for table in found.tables:
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long the soak runs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of all actions (default: the time)")
+    arguments = parser.parse_args()
+    findings = find(arguments.seconds, arguments.seed)
+    for table in findings.tables:
         print(f"\n{table.text}", flush=True)
-    if found.violations:
-        sys.exit("\n".join(found.violations))
+    if findings.violations:
+        sys.exit("\n".join(findings.violations))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Someone with an API key: every request is counted and timed, and answers that nobody expects are told."""
+"""API callers whose requests are counted and timed, and whose unexpected responses are violations."""
 
 import time
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ PROBLEM = "application/problem+json"
 
 
 class Unexpected(Exception):
-    """An answer that was not to come. It is on record already."""
+    """Raised after an unexpected response, which the tally already has."""
 
 
 class Actor:
-    """Sends requests, and sends them again as a good client does."""
+    """Sends requests with one API key, and repeats them as a well-behaved client does."""
 
     def __init__(self, stack: LocalStack, tally: Tally, key: str | None) -> None:
         self.http = httpx.Client(base_url=stack.api, headers={"x-api-key": key} if key else {}, timeout=SECONDS)
         self.tally = tally
 
     def ask(self, what: str, method: str, where: str, *, expected: tuple[int, ...] = (200,), **request: Any) -> Any:
-        """The JSON that a request is answered with, after as many tries as it takes. Raises Unexpected."""
-        answer = self._persistently(what, method, where, request)
+        """Sends a request, with retries, and returns the response's JSON. Raises Unexpected for any other status."""
+        answer = self._with_retries(what, method, where, request)
         if answer is None or answer.status_code not in expected:
-            said = "no answer" if answer is None else f"{answer.status_code} {answer.text[:300]}"
-            self.tally.violate("unexpected answer", f"{method} {where}: {said}")
-            raise Unexpected(said)
+            outcome = "no response" if answer is None else f"{answer.status_code} {answer.text[:300]}"
+            self.tally.violate("unexpected response", f"{method} {where}: {outcome}")
+            raise Unexpected(outcome)
         return answer.json() if answer.content else None
 
     def read(self, what: str, where: str, **parameters: Any) -> Any:
-        """What a GET answers."""
+        """Sends a GET and returns the JSON of the response."""
         return self.ask(what, "GET", where, params=parameters)
 
     def items(self, what: str, where: str, **parameters: Any) -> Iterator[Json]:
-        """All items of a list, page by page."""
+        """Yields all items of a list, page by page."""
         cursor: dict[str, str] = {}
         while True:
             page = self.read(what, where, **parameters, **cursor)
@@ -52,7 +52,7 @@ class Actor:
             cursor = {"cursor": page["cursor"]}
 
     def once(self, what: str, method: str, where: str, **request: Any) -> httpx.Response:
-        """The first answer to a request, whatever it is."""
+        """Sends a request once and returns the response, whatever its status."""
         with self.tally.timed(what):
             answer = self.http.request(method, where, **request)
         self.tally.count("requests")
@@ -61,24 +61,24 @@ class Actor:
         return answer
 
     def _fault(self, what: str, answer: httpx.Response) -> None:
-        """The API's own faults must not be; the gateway's are those of functions that the machine gave no time."""
+        """Counts a 5xx. Those of the API are violations; those of the gateway are timeouts on a busy machine."""
         if answer.headers.get("content-type") == PROBLEM:
             self.tally.violate("5xx of the API", what)
         else:
             self.tally.count("5xx of the gateway")
 
-    def _persistently(self, what: str, method: str, where: str, request: dict[str, Any]) -> httpx.Response | None:
+    def _with_retries(self, what: str, method: str, where: str, request: dict[str, Any]) -> httpx.Response | None:
         answer = None
         for attempt in range(TRIES):
             try:
                 answer = self.once(what, method, where, **request)
             except httpx.TransportError as error:
-                self.tally.count("no answer")
-                self.tally.violate("no answer", f"{method} {where}: {error!r}")
+                self.tally.count("no response")
+                self.tally.violate("no response", f"{method} {where}: {error!r}")
                 time.sleep(attempt)
                 continue
             if answer.status_code == BUSY:
-                self.tally.count("429 to those who do no harm")
+                self.tally.count("429 to other keys")
                 time.sleep(int(answer.headers["retry-after"]))
             elif answer.status_code >= FAULT:
                 time.sleep(attempt)

@@ -1,4 +1,4 @@
-"""The last account of a soak: what the datasets hold is what their senders have sent, all of it, and once."""
+"""The final check of a soak: every dataset contains exactly what its senders sent, once."""
 
 from collections import Counter
 from itertools import islice
@@ -9,26 +9,26 @@ from tests.reliability.soak.senders import Sender
 from tests.reliability.soak.stage import Place, Stage
 
 HISTORIES = 4
-"""Frames of each sender whose whole history is counted."""
+"""Number of frames per sender whose whole history is counted."""
 
 
 def close(stage: Stage, senders: list[Sender]) -> None:
-    """Hold every dataset against the ledgers of its senders."""
+    """Checks every dataset against the ledgers of its senders."""
     for place in stage.places:
-        there = [sender for sender in senders if sender.place == place]
-        _uploads(stage, place, there)
-        _frames(stage, place, there)
+        senders_here = [sender for sender in senders if sender.place == place]
+        _uploads(stage, place, senders_here)
+        _frames(stage, place, senders_here)
     for sender in senders:
         if sender.has_exact_history:
             _histories(stage.admin, sender)
 
 
 def _uploads(stage: Stage, place: Place, senders: list[Sender]) -> None:
-    """Every upload that was accepted is there, has settled, and is in one version; versions are numbered from 1 on."""
+    """Checks that every accepted upload has settled into exactly one version, and that versions count from 1."""
     me, tally = stage.admin, stage.tally
-    found = {upload["id"]: upload for upload in me.items("other", place.at("uploads"), limit=1000)}
+    listed = {upload["id"]: upload for upload in me.items("other", place.at("uploads"), limit=1000)}
     sent: dict[str, Json] = {upload: record for sender in senders for upload, record in sender.uploads.items()}
-    for upload in sent.keys() ^ found.keys():
+    for upload in sent.keys() ^ listed.keys():
         tally.violate("lost" if upload in sent else "doubled", f"upload {upload} of {place.at()}")
     versions = list(me.items("other", place.at("versions"), limit=1000))
     tally.count("versions published", len(versions))
@@ -45,22 +45,24 @@ def _uploads(stage: Stage, place: Place, senders: list[Sender]) -> None:
 
 def _frames(stage: Stage, place: Place, senders: list[Sender]) -> None:
     tally = stage.tally
-    listed = [item["frame"] for item in stage.admin.items("read a page", place.at("frames"), limit=1000)]
-    found = {frame["frame_id"]: seen(frame) for frame in listed}
+    frames = [item["frame"] for item in stage.admin.items("read a page", place.at("frames"), limit=1000)]
+    listed = {frame["frame_id"]: seen(frame) for frame in frames}
     wanted = {frame_id: frame for sender in senders for frame_id, frame in sender.ledger.frames.items()}
-    tally.count("frames verified", len(found))
-    for frame_id in sorted(found.keys() | wanted.keys()):
-        if found.get(frame_id) != wanted.get(frame_id):
+    tally.count("frames verified", len(listed))
+    for frame_id in sorted(listed.keys() | wanted.keys()):
+        if listed.get(frame_id) != wanted.get(frame_id):
             kind = "doubled" if frame_id not in wanted else "lost"
-            what = f"{found.get(frame_id)}, not {wanted.get(frame_id)}"
+            what = f"{listed.get(frame_id)}, not {wanted.get(frame_id)}"
             tally.violate(kind, f"{place.at()} at its end: {frame_id} is {what}")
 
 
 def _histories(me: Actor, sender: Sender) -> None:
-    """A frame has changed as often as rows of it took effect."""
+    """Checks that a frame has as many changes in its history as rows took effect on it."""
     for frame_id, changes in islice(sender.ledger.changes.most_common(), HISTORIES):
-        told = list(me.items("other", sender.place.at("frames", frame_id, "history"), limit=1000))
+        changes_listed = list(me.items("other", sender.place.at("frames", frame_id, "history"), limit=1000))
         me.tally.count("histories counted")
-        if len(told) != changes:
-            kind = "lost" if len(told) < changes else "doubled"
-            me.tally.violate(kind, f"{frame_id} has {len(told)} changes in its history, and {changes} rows took effect")
+        if len(changes_listed) != changes:
+            kind = "lost" if len(changes_listed) < changes else "doubled"
+            me.tally.violate(
+                kind, f"{frame_id} has {len(changes_listed)} changes in its history, and {changes} rows took effect"
+            )

@@ -1,21 +1,18 @@
-"""The figures of a soak on a stack of its own, for `docs/reliability.md`."""
+"""Measures a soak for `docs/reliability.md`, on a stack of its own."""
 
-import tempfile
 import time
 from datetime import date
-from pathlib import Path
 
-from infra.local.server import free_port
-from infra.local.stack import up
 from tests.reliability.report import Findings, Table
 from tests.reliability.soak.soak import PLACES_OF_SENDERS, READERS, soak
 from tests.reliability.soak.tally import Tally
+from tests.support.temporary_stack import temporary_stack
 
 FIRST_PORT = 15566
 SECONDS = 600.0
 COUNTED = (
     "requests",
-    "requests of rows",
+    "requests with rows",
     "repeats",
     "files by signed URL",
     "dropped files",
@@ -27,15 +24,15 @@ COUNTED = (
     "uploads",
     "rows",
     "versions published",
-    "versions read whole",
+    "versions read in full",
     "versions read by time",
     "versions read by checkpoint",
     "frames verified",
     "histories counted",
-    "requests of intruders",
-    "requests of the key that floods",
-    "429 to the key that floods",
-    "429 to those who do no harm",
+    "requests by intruders",
+    "requests by the flooding key",
+    "429 to the flooding key",
+    "429 to other keys",
     "5xx of the gateway",
 )
 NEVER = (
@@ -45,8 +42,8 @@ NEVER = (
     "counts",
     "versions",
     "foreign data",
-    "unexpected answer",
-    "no answer",
+    "unexpected response",
+    "no response",
     "ended early",
     "5xx of the API",
 )
@@ -54,25 +51,21 @@ TIMED = ("send", "to settle", "read", "read a page", "poll")
 
 
 def find(seconds: float = SECONDS, seed: int | None = None) -> Findings:
-    """Run a soak on a stack that is started for it and ended after it."""
+    """Runs a soak on a temporary stack."""
     seed = int(time.time()) if seed is None else seed
-    with tempfile.TemporaryDirectory() as home:
-        stack = up(Path(home), free_port(FIRST_PORT))
-        try:
-            tally = soak(stack, seconds, seed)
-        finally:
-            stack.stop()
+    with temporary_stack(FIRST_PORT) as stack:
+        tally = soak(stack, seconds, seed)
     again = f"python -m tests.reliability.soak --seconds {seconds:.0f} --seed {seed}"
     return Findings(
-        tables=_tables(tally, seconds, seed), violations=[f"{line} (see: {again})" for line in tally.told()]
+        tables=_tables(tally, seconds, seed), violations=[f"{line} (reproduce with {again})" for line in tally.lines()]
     )
 
 
 def _tables(tally: Tally, seconds: float, seed: int) -> list[Table]:
-    found: list[tuple[str | int, ...]] = [(name, tally.counts[name]) for name in COUNTED]
+    counts: list[tuple[str | int, ...]] = [(name, tally.counts[name]) for name in COUNTED]
     wrong: list[tuple[str | int, ...]] = [(name, len(tally.violations[name])) for name in NEVER]
     timed: list[tuple[str | int, ...]] = [
-        (name, len(tally.seconds[name]), f"{tally.share(name, 0.5):.2f}", f"{tally.share(name, 0.99):.2f}")
+        (name, len(tally.seconds[name]), f"{tally.quantile(name, 0.5):.2f}", f"{tally.quantile(name, 0.99):.2f}")
         for name in TIMED
     ]
     note = (
@@ -80,7 +73,7 @@ def _tables(tally: Tally, seconds: float, seed: int) -> list[Table]:
         f"datasets in two projects, seed {seed}."
     )
     return [
-        Table(name="soak", columns=("what", "times"), rows=found, note=note),
-        Table(name="soak violations", columns=("what must not be", "times"), rows=wrong),
-        Table(name="soak seconds", columns=("what", "times", "median, s", "99%, s"), rows=timed),
+        Table(name="soak", columns=("what", "count"), rows=counts, note=note),
+        Table(name="soak violations", columns=("violation", "count"), rows=wrong),
+        Table(name="soak seconds", columns=("what", "count", "median, s", "99%, s"), rows=timed),
     ]

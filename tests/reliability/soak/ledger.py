@@ -1,4 +1,4 @@
-"""What a sender has sent and what must have come of it: the frames of its own ids, of which nobody else sends any."""
+"""A sender's ledger: the frames that its rows must have left. No other sender uses its frame ids."""
 
 from collections import Counter
 from random import Random
@@ -10,19 +10,19 @@ from tests.stack.rows import add, box, delete, modify
 Json = dict[str, Any]
 
 MOST_FRAMES = 180
-"""Frames that a sender keeps alive."""
+"""Number of frames that a sender keeps alive."""
 
 
 class Frame(NamedTuple):
-    """What a frame must hold, as far as senders vary it."""
+    """The content of a frame, as far as senders vary it."""
 
     metadata: Json
     classes: dict[str, str]
-    """Of its labels, by their ids."""
+    """The classes of its labels, by label id."""
 
 
 class Batch(NamedTuple):
-    """Rows for one upload, and what must become of them."""
+    """Rows of one upload, with their expected outcomes."""
 
     rows: list[Json]
     applied: int
@@ -31,29 +31,29 @@ class Batch(NamedTuple):
 
 
 def seen(frame: Json) -> Frame:
-    """A frame as the API gives it, in the terms of a ledger."""
+    """Converts a frame from the API to a ledger's frame."""
     return Frame(frame.get("metadata", {}), {label["id"]: label["class"] for label in frame.get("labels", [])})
 
 
 class Ledger:
-    """The frames of one sender as its accepted rows have left them."""
+    """The frames of one sender after its accepted rows."""
 
     def __init__(self, prefix: str, random: Random) -> None:
         self.prefix = prefix
         self.frames: dict[str, Frame] = {}
         self.changes: Counter[str] = Counter()
-        """Rows that took effect, by frame: as many as its history must have."""
+        """Number of rows that took effect, by frame: the expected length of its history."""
         self._random = random
         self._made = 0
         self._turn = 0
 
     @property
     def gone(self) -> list[str]:
-        """Frames that were there once."""
+        """Returns the ids of deleted frames."""
         return [frame_id for frame_id in self.changes if frame_id not in self.frames]
 
     def batch(self, most: int) -> Batch:
-        """Rows for up to so many frames, no frame twice, which the ledger counts as taken."""
+        """Returns rows for up to `most` frames, each frame once, and enters them as accepted."""
         self._turn += 1
         rows, kinds = [], Counter[str]()
         touched: set[str] = set()
@@ -64,7 +64,7 @@ class Ledger:
         return Batch(rows, kinds["applied"], kinds["dropped"], kinds["rejected"])
 
     def put_back(self, frames: dict[str, Frame]) -> None:
-        """Take a roll back to these frames as done."""
+        """Enters a roll back to these frames."""
         self.frames = dict(frames)
 
     def _row(self, touched: set[str]) -> tuple[Json, str]:

@@ -1,4 +1,4 @@
-"""Whoever else is there: one who freezes, exports and clones; one who floods; one who has no business there."""
+"""The other actors: a curator of checkpoints, exports and clones, a key that floods, and intruders."""
 
 import gzip
 import json
@@ -19,13 +19,13 @@ from tidemark.access.throttling import WINDOW_SECONDS
 from tidemark.domain.api_keys import Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 
-REFUSED = "429 to the key that floods"
-WRITTEN = 180.0
-"""Seconds in which a manifest, an export or a clone must be there."""
+REFUSED = "429 to the flooding key"
+READY_TIMEOUT = 180.0
+"""Seconds in which a manifest, an export or a clone must be ready."""
 
 
 class Curator:
-    """Freezes versions, exports them, and makes a clone."""
+    """Freezes versions, exports them and clones them."""
 
     def __init__(self, stage: Stage, memory: Memory, random: Random) -> None:
         self._stage = stage
@@ -36,7 +36,7 @@ class Curator:
         self._made = 0
 
     def work(self, goes_on: Callable[[], bool]) -> None:
-        """Freeze now and then, until it is over."""
+        """Freezes versions from time to time until the soak ends."""
         while goes_on():
             with suppress(Unexpected):
                 place = self._random.choice(self._stage.places)
@@ -56,7 +56,7 @@ class Curator:
         return made["version"], name
 
     def _export(self, place: Place, name: str, version: int) -> None:
-        """The frames of an export are those of the version."""
+        """Exports a checkpoint and checks that its frames are those of the version."""
         self._until_ready(place.at("checkpoints", name))
         where = place.at("checkpoints", name, "exports")
         self._me.ask("other", "POST", where, expected=(202,), json={"format": "jsonl"})
@@ -72,7 +72,7 @@ class Curator:
             self._tally.violate("snapshot", f"the export of {place.at()} {name} differs from version {version}")
 
     def _clone(self, place: Place, version: int) -> None:
-        """A clone has the frames of the version."""
+        """Clones a version and checks that the clone has its frames."""
         body = {"name": f"clone-{self._made}", "version": str(version)}
         begun = self._me.ask("other", "POST", place.at("clones"), expected=(202,), json=body)
         clone = Place(place.project, begun["dataset"]["name"])
@@ -88,19 +88,19 @@ class Curator:
         self._until(where, "WRITING", "READY")
 
     def _until(self, where: str, during: str, after: str) -> None:
-        give_up = time.monotonic() + WRITTEN
-        while (found := self._me.read("poll", where))["status"] == during and time.monotonic() < give_up:
+        give_up = time.monotonic() + READY_TIMEOUT
+        while (state := self._me.read("poll", where))["status"] == during and time.monotonic() < give_up:
             time.sleep(0.5)
-        if found["status"] != after:
-            self._tally.violate("lost", f"{where} is not {after}: {found}")
+        if state["status"] != after:
+            self._tally.violate("lost", f"{where} is not {after}: {state}")
             raise Unexpected(where)
 
 
 class Flood:
-    """One whose key has sent all that it may elsewhere, and who goes on: it is refused, and nobody else.
+    """A key over its request limit. It must be refused, and no other key.
 
-    This machine has not the power for a thousand requests in ten seconds beside all else, so the count that all
-    environments share is put where they would have brought it.
+    One machine cannot send a thousand requests in ten seconds beside the other work, so this writes the shared count
+    that such a flood would have reached.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -111,9 +111,9 @@ class Flood:
         self._table = table_of_counts(stage.backend)
 
     def begin(self) -> None:
-        """Flood while nobody else is at work, until it is refused: in a soak, a busy machine may be too slow for that.
+        """Floods until the key is refused, before the others start, since a busy machine may be too slow for that.
 
-        Meanwhile another key of the project is taken.
+        Another key of the project must still be accepted.
         """
         until = time.monotonic() + 3 * WINDOW_SECONDS
         while time.monotonic() < until and not self._tally.counts[REFUSED]:
@@ -122,7 +122,7 @@ class Flood:
         self._stage.admin.read("other", self._stage.shared[0].at("versions"), limit=1)
 
     def work(self, goes_on: Callable[[], bool]) -> None:
-        """Flood for a while, then rest for a while, until it is over."""
+        """Floods and rests in turns until the soak ends."""
         while goes_on():
             self._spend()
             until = time.monotonic() + WINDOW_SECONDS / 2
@@ -144,34 +144,34 @@ class Flood:
 
     def _ask(self) -> None:
         answer = self._me.once("flood", "GET", self._stage.shared[0].at("versions"), params={"limit": 1})
-        self._tally.count("requests of the key that floods")
+        self._tally.count("requests by the flooding key")
         if answer.status_code == 429:
             self._tally.count(REFUSED)
             if answer.json()["code"] != "too_many_requests" or not 0 < int(answer.headers["retry-after"]) <= 14:
-                self._tally.violate("unexpected answer", f"{answer.headers} {answer.text}")
+                self._tally.violate("unexpected response", f"{answer.headers} {answer.text}")
         elif not answer.is_success and answer.status_code < FAULT:
-            self._tally.violate("unexpected answer", f"flood: {answer.status_code} {answer.text}")
+            self._tally.violate("unexpected response", f"flood: {answer.status_code} {answer.text}")
 
 
 class Intruder:
-    """Keys that are revoked, made up, missing, or good for another project."""
+    """Callers with keys that are revoked, invented, missing or valid for another project."""
 
     def __init__(self, stage: Stage, random: Random) -> None:
         self._stage = stage
         self._random = random
         self._tally = stage.tally
-        here, there = stage.projects
-        self._foreign = stage.actor(Role.ADMIN, there)
-        self._targets = [place for place in stage.places if place.project == here]
+        own, other = stage.projects
+        self._foreign = stage.actor(Role.ADMIN, other)
+        self._targets = [place for place in stage.places if place.project == own]
         self._others = [
-            (stage.revoked(here), 403),
+            (stage.revoked(own), 403),
             (stage.holder("tdm.nobody." + "x" * 43), 403),
             (stage.holder(None), 401),
             (self._foreign, 403),
         ]
 
     def work(self, goes_on: Callable[[], bool]) -> None:
-        """Try all doors until it is over."""
+        """Tries every operation until the soak ends."""
         while goes_on():
             someone, due = self._random.choice(self._others)
             self._try(someone, due, self._random.choice(self._targets))
@@ -190,20 +190,20 @@ class Intruder:
         ]
         method, where, request = self._random.choice(attempts)
         answer = someone.once("refused", method, where, **request)
-        self._tally.count("requests of intruders")
+        self._tally.count("requests by intruders")
         if answer.is_success:
             self._tally.violate("foreign data", f"{method} {where}: {answer.status_code} {answer.text[:200]}")
         elif answer.status_code != due and answer.status_code < FAULT:
-            self._tally.violate("unexpected answer", f"{method} {where}: {answer.status_code} rather than {due}")
+            self._tally.violate("unexpected response", f"{method} {where}: {answer.status_code} instead of {due}")
 
     def _cursor(self) -> None:
-        """A cursor of one dataset opens no other."""
-        mine = next(place for place in self._stage.places if place.project == self._stage.projects[1])
-        page = self._foreign.once("refused", "GET", mine.at("frames"), params={"limit": 1}).json()
-        self._tally.count("requests of intruders")
+        """Checks that a cursor of one dataset does not work for another."""
+        own_place = next(place for place in self._stage.places if place.project == self._stage.projects[1])
+        page = self._foreign.once("refused", "GET", own_place.at("frames"), params={"limit": 1}).json()
+        self._tally.count("requests by intruders")
         if page.get("cursor"):
             parameters = {"cursor": page["cursor"]}
             answer = self._foreign.once("refused", "GET", self._stage.alone.at("frames"), params=parameters)
-            self._tally.count("requests of intruders")
+            self._tally.count("requests by intruders")
             if answer.is_success:
-                self._tally.violate("foreign data", f"a cursor of {mine.at()} opened {self._stage.alone.at()}")
+                self._tally.violate("foreign data", f"a cursor of {own_place.at()} opened {self._stage.alone.at()}")

@@ -1,4 +1,4 @@
-"""Readers: what they have read once of a version, they read again and again, in all ways, and it is the same."""
+"""Readers: read versions again and again, in every way, and check that they never change."""
 
 import hashlib
 import json
@@ -14,36 +14,36 @@ from tests.reliability.soak.stage import Place, Stage
 from tidemark.domain.api_keys import Role
 
 KEPT = 25
-"""Versions of a dataset that readers remember."""
+"""Number of versions per dataset that readers remember."""
 OLD_ENOUGH = timedelta(seconds=75)
-"""After which a version may be read by its time."""
+"""Time after which a version may be read by its creation time."""
 
 Seen = dict[str, str]
-"""Digests of the frames of a version, by their ids."""
+"""Digests of a version's frames, by frame id."""
 
 
 def digest(frame: Json) -> str:
-    """Of everything in a frame."""
+    """Returns a digest of the whole frame."""
     return hashlib.sha256(json.dumps(frame, sort_keys=True).encode()).hexdigest()
 
 
 class Memory:
-    """What all readers together have seen of versions."""
+    """The versions that all readers together have seen."""
 
     def __init__(self, random: Random) -> None:
         self._versions: dict[Place, dict[int, Seen]] = {}
         self.names: dict[Place, dict[str, int]] = {}
-        """Checkpoints, and the versions that they froze."""
+        """Versions by checkpoint."""
         self._random = random
         self._lock = threading.Lock()
 
     def known(self, place: Place) -> int | None:
-        """A version of a dataset that was read before."""
+        """Returns a version of a dataset that was read before; None if there is none."""
         with self._lock:
             return self._random.choice([*self._versions[place]]) if self._versions.get(place) else None
 
     def first_seen(self, place: Place, version: int, seen: Seen) -> Seen:
-        """What was seen of a version first, which is what is seen now if nobody has read it before."""
+        """Returns what was first seen of a version. Stores `seen` if this is the first read."""
         with self._lock:
             versions = self._versions.setdefault(place, {})
             if version not in versions and len(versions) >= KEPT:
@@ -51,13 +51,13 @@ class Memory:
             return versions.setdefault(version, seen)
 
     def find(self, place: Place, version: int) -> Seen | None:
-        """What was seen of a version, if anybody remembers."""
+        """Returns what was first seen of a version; None if it is not remembered."""
         with self._lock:
             return self._versions.get(place, {}).get(version)
 
 
 class Reader:
-    """One reader of all datasets of the soak."""
+    """A reader of all datasets of the soak."""
 
     def __init__(self, stage: Stage, memory: Memory, random: Random) -> None:
         self._stage = stage
@@ -67,12 +67,12 @@ class Reader:
         self._me = stage.actor(Role.READ, *stage.projects)
 
     def work(self, goes_on: Callable[[], bool]) -> None:
-        """Read until it is over."""
+        """Reads until the soak ends."""
         ways = {self._latest: 4, self._again: 5, self._frame: 6, self._by_time: 2, self._by_name: 2, self._list: 1}
         while goes_on():
-            (way,) = self._random.choices([*ways], [*ways.values()])
+            (choice,) = self._random.choices([*ways], [*ways.values()])
             with suppress(Unexpected):
-                way(self._random.choice(self._stage.places))
+                choice(self._random.choice(self._stage.places))
 
     def _latest(self, place: Place) -> None:
         read_whole(self._me, self._memory, place, "LATEST", limit=self._random.choice([100, 400, 1000]))
@@ -110,7 +110,7 @@ class Reader:
             self._tally.count("versions read by checkpoint")
 
     def _list(self, place: Place) -> None:
-        """The newest versions are numbered without a gap."""
+        """Checks that the newest versions are numbered without a gap."""
         newest = self._me.read("read", place.at("versions"), limit=100)["items"]
         numbers = [version["number"] for version in newest]
         if numbers and numbers != list(range(numbers[0], numbers[0] - len(numbers), -1)):
@@ -120,7 +120,7 @@ class Reader:
 def read_whole(
     me: Actor, memory: Memory, place: Place, named: str, *, limit: int, expected: int | None = None
 ) -> tuple[int, Seen]:
-    """Read a version page by page, hold it against its counts and against what was read of it before."""
+    """Reads a version page by page. Checks it against its counts and against earlier reads."""
     cursor: dict[str, str] = {}
     pages: list[Json] = []
     while True:
@@ -140,10 +140,10 @@ def read_whole(
 def _hold(me: Actor, memory: Memory, place: Place, version: int, frames: list[Json], what: str) -> None:
     seen = {frame["frame_id"]: digest(frame) for frame in frames}
     me.tally.count("frames verified", len(frames))
-    me.tally.count("versions read whole")
+    me.tally.count("versions read in full")
     foreign = _foreign(place, seen)
     if foreign:
-        me.tally.violate("foreign data", f"{what}: {foreign[:3]} belong elsewhere")
+        me.tally.violate("foreign data", f"{what}: {foreign[:3]} belong to another dataset")
     if len(seen) != len(frames):
         me.tally.violate("doubled", f"{what}: {len(frames) - len(seen)} frames are listed twice")
     record = me.read("read", place.at("versions", str(version)))
@@ -153,7 +153,7 @@ def _hold(me: Actor, memory: Memory, place: Place, version: int, frames: list[Js
     first = memory.first_seen(place, version, seen)
     if first != seen:
         wrong = sorted(i for i in first.keys() | seen.keys() if first.get(i) != seen.get(i))
-        me.tally.violate("snapshot", f"{what}: {wrong[:3]} are not as they were first read")
+        me.tally.violate("snapshot", f"{what}: {wrong[:3]} differ from the first read")
 
 
 def _foreign(place: Place, ids: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Senders: each with a key and frames of its own, by all doors, sure at all times of what must be read."""
+"""Senders: each has a key and frames of its own, uploads in every way, and knows what each version must contain."""
 
 import gzip
 import json
@@ -17,13 +17,13 @@ from tidemark.domain.api_keys import Role
 MOST_ROWS = 200
 READ_AT_ONCE = 100
 KEPT_STATES = 30
-"""Versions of which a sender remembers what its frames were in them."""
+"""Number of versions for which a sender remembers its frames."""
 SETTLES = 180.0
 """Seconds in which an upload must settle."""
 
 
 class Sender:
-    """One sender at work on one dataset."""
+    """A sender that writes to one dataset."""
 
     def __init__(self, stage: Stage, place: Place, number: int, random: Random) -> None:
         self._stage = stage
@@ -31,7 +31,7 @@ class Sender:
         self._random = random
         self.ledger = Ledger(f"{place.prefix}s{number}:", random)
         self.uploads: dict[str, Json] = {}
-        """Those that were accepted, as they had settled."""
+        """Accepted uploads in their settled state, by id."""
         self.states: dict[int, dict[str, Frame]] = {}
         self._me = stage.actor(Role.ADMIN, place.project)
         self._tally = stage.tally
@@ -39,20 +39,20 @@ class Sender:
 
     @property
     def place(self) -> Place:
-        """The dataset that it sends to."""
+        """The dataset that it writes to."""
         return self._place
 
     @property
     def has_exact_history(self) -> bool:
-        """Whether nothing but its own rows has changed its frames."""
+        """Whether only its own rows have changed its frames."""
         return not self._rolls_back
 
     def begin(self) -> None:
-        """Send something before all others are at work, so that there is something to read and functions are warm."""
+        """Sends some rows before the others start, so that readers find data and functions are warm."""
         self._request()
 
     def work(self, goes_on: Callable[[], bool]) -> None:
-        """Send until it is over; all that was sent has settled then."""
+        """Sends until the soak ends. Everything has settled on return."""
         doors = {self._request: 9, self._burst: 3, self._file: 2, self._drop: 1, self._retry: 1}
         if self._rolls_back:
             doors[self._roll_back] = 3
@@ -63,12 +63,12 @@ class Sender:
                 self._verify(self._random.choice([*self.states]))
 
     def _request(self) -> None:
-        """One request, perhaps repeated, and what came of it."""
+        """Sends one request, perhaps repeated, and waits for it to settle."""
         batch = self.ledger.batch(self._random.choice([1, 5, 50, MOST_ROWS]))
         self._settled([(self._send(batch), batch)])
 
     def _burst(self) -> None:
-        """Several requests, each before those before it have settled."""
+        """Sends several requests without waiting for each to settle."""
         batches = [self.ledger.batch(8) for _ in range(4)]
         self._settled([(self._send(batch), batch) for batch in batches])
 
@@ -84,17 +84,17 @@ class Sender:
             return answer
 
         receipt = sent()
-        self._tally.count("requests of rows")
+        self._tally.count("requests with rows")
         if self._random.random() < 0.25:
             again = sent()
             again.pop("request_id", None)
             if again != {name: value for name, value in receipt.items() if name != "request_id"}:
-                self._tally.violate("doubled", f"a repeat was answered otherwise: {receipt} and {again}")
+                self._tally.violate("doubled", f"a repeated request got another response: {receipt} and {again}")
             self._tally.count("repeats")
         return str(receipt["upload"])
 
     def _file(self) -> None:
-        """A gzip file by a signed URL."""
+        """Uploads a gzip file by a signed URL."""
         batch = self.ledger.batch(MOST_ROWS)
         content = gzip.compress(lines(batch.rows))
         body = {"files": [{"name": "rows.jsonl.gz", "bytes": len(content)}]}
@@ -106,7 +106,7 @@ class Sender:
         self._settled([(receipt["upload"], batch)])
 
     def _drop(self) -> None:
-        """A file in the drop folder, whose upload is found by the file's name."""
+        """Drops a file and finds its upload by the file's name."""
         batch = self.ledger.batch(50)
         key = self._stage.drop(self._place, f"{uuid.uuid4().hex}.jsonl", lines(batch.rows))
         self._tally.count("dropped files")
@@ -119,21 +119,21 @@ class Sender:
                     self._settled([(upload["id"], batch)])
                     return
             if time.monotonic() > give_up:
-                self._tally.violate("lost", f"the dropped file {key} has started no upload")
+                self._tally.violate("lost", f"the dropped file {key} did not start an upload")
                 return
             time.sleep(0.3)
 
     def _retry(self) -> None:
-        """A retry of what has nothing to be retried is refused, and changes nothing."""
+        """Retries an upload with nothing to retry, which must be refused."""
         if self.uploads:
             upload = self._random.choice([*self.uploads])
             refused = self._me.ask("other", "POST", self._place.at("uploads", upload, "retry"), expected=(409,))
             if refused["code"] != "nothing_to_retry":
-                self._tally.violate("unexpected answer", f"retry of {upload}: {refused}")
+                self._tally.violate("unexpected response", f"retry of {upload}: {refused}")
             self._tally.count("retries")
 
     def _roll_back(self) -> None:
-        """Back to a version whose frames it knows."""
+        """Rolls the dataset back to a version whose frames it knows."""
         if not self.states:
             return
         version = self._random.choice([*self.states])
@@ -144,7 +144,7 @@ class Sender:
         self._settled([(begun["id"], None)])
 
     def _settled(self, sent: list[tuple[str, Batch | None]]) -> None:
-        """Wait for uploads, of which no later one is on its way; the version that holds them all holds the ledger."""
+        """Waits for the latest uploads. The newest of their versions then contains the ledger's frames."""
         settled = [self._end(upload, batch) for upload, batch in sent]
         numbers = [upload["version"] for upload in settled if upload.get("version")]
         if not numbers:
@@ -157,36 +157,36 @@ class Sender:
         where = self._place.at("uploads", upload)
         give_up = time.monotonic() + SETTLES
         with self._tally.timed("to settle"):
-            while (found := self._me.read("poll", where))["status"] == "PENDING":
+            while (read := self._me.read("poll", where))["status"] == "PENDING":
                 if time.monotonic() > give_up:
-                    self._tally.violate("lost", f"upload {upload} has not settled in {SETTLES:.0f} s: {found}")
+                    self._tally.violate("lost", f"upload {upload} has not settled in {SETTLES:.0f} s: {read}")
                     return {}
                 time.sleep(0.2)
-        record: Json = found
+        record: Json = read
         self.uploads[upload] = record
         self._tally.count("uploads")
         self._tally.count("rows", record["rows"])
         outcome = {name: record[name] for name in ("applied", "dropped", "rejected", "failed")}
         due = {"applied": batch.applied, "dropped": batch.dropped, "rejected": batch.rejected} if batch else {}
         if outcome != {**outcome, **due, "failed": 0} or sum(outcome.values()) != record["rows"]:
-            self._tally.violate("lost", f"upload {upload} came to {outcome} of {record['rows']}, not to {due}")
+            self._tally.violate("lost", f"upload {upload} of {record['rows']} rows has outcomes {outcome}, not {due}")
         return record
 
     def _verify(self, version: int) -> None:
-        """A version that uploads named holds what the ledger held when they had settled, and nothing deleted."""
+        """Checks that a version contains the frames that the ledger had when it was settled, and no deleted ones."""
         state = self.states[version]
         gone = [frame_id for frame_id in self.ledger.gone if frame_id not in state]
         missing = set(self._random.sample(gone, min(len(gone), 10)))
         ids = [*state, *missing]
         for start in range(0, len(ids), READ_AT_ONCE):
-            asked = ids[start : start + READ_AT_ONCE]
-            body = {"frame_ids": asked, "version": str(version)}
+            batch_ids = ids[start : start + READ_AT_ONCE]
+            body = {"frame_ids": batch_ids, "version": str(version)}
             answer = self._me.ask("read", "POST", self._place.at("frames", "batch-get"), json=body)
-            found = {item["frame"]["frame_id"]: seen(item["frame"]) for item in answer["items"]}
-            wanted = {frame_id: state[frame_id] for frame_id in asked if frame_id in state}
-            self._tally.count("frames verified", len(asked))
-            if found != wanted:
-                wrong = sorted(i for i in asked if found.get(i) != wanted.get(i))
+            read = {item["frame"]["frame_id"]: seen(item["frame"]) for item in answer["items"]}
+            wanted = {frame_id: state[frame_id] for frame_id in batch_ids if frame_id in state}
+            self._tally.count("frames verified", len(batch_ids))
+            if read != wanted:
+                wrong = sorted(i for i in batch_ids if read.get(i) != wanted.get(i))
                 self._tally.violate(
-                    "snapshot", f"{self._place.at()} version {version}: {wrong[:3]} are not as their sender left them"
+                    "snapshot", f"{self._place.at()} version {version}: {wrong[:3]} differ from what their sender wrote"
                 )

@@ -1,4 +1,4 @@
-"""The soak itself: everybody at work for some time, then the last account."""
+"""Runs the soak: all actors for some time, then the final check."""
 
 import time
 import traceback
@@ -18,12 +18,12 @@ from tests.reliability.soak.tally import Tally
 
 READERS = 3
 PLACES_OF_SENDERS = (0, 0, 0, 1, 1, 2, 2, 3)
-"""Of each of the eight senders, the dataset that it sends to."""
+"""The dataset of each of the eight senders."""
 
 
 def soak(stack: LocalStack, seconds: float, seed: int) -> Tally:
-    """Have everybody work for some seconds, and tell what came of it. What each does follows from the seed; how they
-    meet does not."""
+    """Runs all actors for some seconds and returns the tally. What each actor does follows from the seed; the timing
+    does not."""
     tally = Tally()
     with closing(Stage(stack, tally)) as stage:
         _run(stage, seconds, seed)
@@ -54,7 +54,7 @@ def _run(stage: Stage, seconds: float, seed: int) -> None:
 
 
 def _work(actor: Any, tally: Tally, goes_on: Callable[[], bool]) -> None:
-    """Whoever ends before the others is a finding, whatever the reason."""
+    """Runs one actor. Ending early, for any reason, is a violation."""
     try:
         actor.work(goes_on)
     except Exception:  # noqa: BLE001 - told with all that is known of it

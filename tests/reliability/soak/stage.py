@@ -1,4 +1,4 @@
-"""What a soak takes place on: projects, datasets and keys of its own, in a deployed stack."""
+"""Sets up a deployed stack for a soak: projects, datasets and keys."""
 
 import uuid
 from contextlib import ExitStack
@@ -23,23 +23,23 @@ class Place:
     name: str
 
     def at(self, *parts: str) -> str:
-        """The path of the dataset, or of something in it."""
+        """Returns the path of the dataset, or of something in it."""
         return path("projects", self.project, "datasets", self.name, *parts)
 
     @property
     def prefix(self) -> str:
-        """What the ids of all frames of it begin with, and of no other dataset's."""
+        """The prefix of this dataset's frame ids, unlike that of any other dataset."""
         return f"{self.project}:{self.name}:"
 
 
 SHARED = ("one", "two")
-"""Of each project, the datasets that several senders change."""
+"""The datasets per project that several senders write to."""
 ALONE = "rolled"
-"""A dataset with one sender, which can so tell what a roll back must bring about."""
+"""A dataset with one sender, which therefore knows what a roll back must restore."""
 
 
 class Stage:
-    """Two projects with datasets, and whoever has a key."""
+    """Two projects with datasets, and the actors with keys."""
 
     def __init__(self, stack: LocalStack, tally: Tally) -> None:
         self.stack = stack
@@ -66,39 +66,39 @@ class Stage:
 
     @property
     def places(self) -> list[Place]:
-        """All datasets of the soak."""
+        """Returns all datasets of the soak."""
         return [*self.shared, self.alone]
 
     def key(self, role: Role, *projects: str) -> tuple[str, str]:
-        """The name and the token of a new key for some projects."""
+        """Creates a key for some projects. Returns its name and token."""
         name = f"soak-{uuid.uuid4().hex[:8]}"
         _, token = create_key(self._keys, name=name, role=role, projects=projects)
         return name, str(token)
 
     def close(self) -> None:
-        """End the connections of everybody."""
+        """Closes the connections of all actors."""
         self._connections.close()
         for client in (self.backend.dynamodb, self.backend.s3):
             client.close()
 
     def holder(self, token: str | None) -> Actor:
-        """Someone who sends this key, or none."""
+        """Returns an actor with this key, or without a key."""
         actor = Actor(self.stack, self.tally, token)
         self._connections.enter_context(actor.http)
         return actor
 
     def actor(self, role: Role, *projects: str) -> Actor:
-        """Someone with a new key for some projects."""
+        """Returns an actor with a new key for some projects."""
         return self.holder(self.key(role, *projects)[1])
 
     def revoked(self, project: str) -> Actor:
-        """Someone whose key was good for a project once."""
+        """Returns an actor with a revoked key for a project."""
         name, token = self.key(Role.ADMIN, project)
         revoke_key(self._keys, name)
         return self.holder(token)
 
     def drop(self, place: Place, name: str, content: bytes) -> str:
-        """Put a file into the drop folder, as who may write to the bucket does; answers its key."""
+        """Drops a file, as a principal with write access to the bucket does. Returns its key."""
         key = f"drop/{place.project}/{place.name}/{name}"
         self.backend.s3.put_object(Bucket=self.backend.bucket, Key=key, Body=content)
         return key

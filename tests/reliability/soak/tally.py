@@ -1,4 +1,4 @@
-"""What happened in a soak: counted, timed, and what must not be in words. Many threads tell of it."""
+"""Counts, times and violations of a soak, recorded from many threads."""
 
 import threading
 from collections import Counter, defaultdict
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-MAX_TOLD = 20
-"""Violations of one kind that are told in words; all are counted."""
+MAX_DESCRIBED = 20
+"""Most violations of one kind that are described. All are counted."""
 
 
 class Tally:
@@ -20,18 +20,18 @@ class Tally:
         self._lock = threading.Lock()
 
     def count(self, name: str, number: int = 1) -> None:
-        """Something happened, so many times."""
+        """Counts an event."""
         with self._lock:
             self.counts[name] += number
 
     def violate(self, kind: str, what: str) -> None:
-        """Something happened that must not."""
+        """Records a violation."""
         with self._lock:
             self.violations[kind].append(what)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """Time what is done meanwhile."""
+        """Times the block."""
         began = monotonic()
         try:
             yield
@@ -39,16 +39,16 @@ class Tally:
             with self._lock:
                 self.seconds[what].append(monotonic() - began)
 
-    def share(self, what: str, part: float) -> float:
-        """The seconds that this part of all that was timed took at most; 0 where nothing was."""
+    def quantile(self, what: str, part: float) -> float:
+        """Returns the quantile `part` of the times, in seconds; 0 without times."""
         taken = sorted(self.seconds[what])
         return taken[min(int(part * len(taken)), len(taken) - 1)] if taken else 0.0
 
-    def told(self) -> list[str]:
-        """Violations in words, some of each kind."""
+    def lines(self) -> list[str]:
+        """Describes the violations, some of each kind."""
         lines = []
-        for kind, found in sorted(self.violations.items()):
-            lines += [f"{kind}: {what}" for what in found[:MAX_TOLD]]
-            if len(found) > MAX_TOLD:
-                lines.append(f"{kind}: {len(found) - MAX_TOLD} more")
+        for kind, descriptions in sorted(self.violations.items()):
+            lines += [f"{kind}: {what}" for what in descriptions[:MAX_DESCRIBED]]
+            if len(descriptions) > MAX_DESCRIBED:
+                lines.append(f"{kind}: {len(descriptions) - MAX_DESCRIBED} more")
         return lines

@@ -1,4 +1,4 @@
-"""Runs the executions of the checkpoint workflow that were started, as the state machine does."""
+"""Runs started executions of the checkpoint workflow, as the state machine does."""
 
 from collections.abc import Callable
 from itertools import count
@@ -12,11 +12,12 @@ from tidemark.checkpoints.model import CheckpointStep
 from tidemark.checkpoints.workflow import take_step
 
 STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
-MOST_STEPS = 1000
+MAX_CALLS = 1000
+"""Calls of one step after which a test fails, because the step would never end."""
 
 
 def run_all(world: World, has_time: Callable[[], bool] = lambda: True) -> list[str]:
-    """Run all executions that were started and forget them; answers their names."""
+    """Runs all started executions, forgets them and returns their names."""
     names = [name for name, execution in world.executions.items() if execution.workflow == Workflow.CHECKPOINT]
     for name in names:
         run(world, world.executions[name], has_time)
@@ -25,27 +26,27 @@ def run_all(world: World, has_time: Callable[[], bool] = lambda: True) -> list[s
 
 
 def run(world: World, execution: Execution, has_time: Callable[[], bool] = lambda: True) -> None:
-    """Run one execution to its end: the shards, then the finish. Raises what a step raises."""
+    """Runs one execution to its end: the shards, then the finish. Raises what a step raises."""
     for shard in execution.input["shards"]:
         repeat(world, {"step": "shard", "work": execution.input["work"], "shard": shard}, has_time)
     repeat(world, {"step": "finish", "work": execution.input["work"]}, has_time)
 
 
 def repeat(world: World, event: dict[str, Any], has_time: Callable[[], bool] = lambda: True) -> int:
-    """Take a step until it is done; answers in how many calls."""
+    """Calls a step until it is done. Returns the number of calls."""
     for calls in count(1):
         if take(world, event, has_time):
             return calls
-        assert calls < MOST_STEPS, "the step never ends"
+        assert calls < MAX_CALLS, "the step never ends"
     raise AssertionError
 
 
 def take(world: World, event: dict[str, Any], has_time: Callable[[], bool] = lambda: True) -> bool:
-    """Take a step once, in a process of its own; answers whether it is done."""
+    """Calls a step once, in a process of its own. Returns whether it is done."""
     return take_step(world.process(), STEP.validate_python(event), has_time)
 
 
 def fail(world: World, execution: Execution, error: str = "Lambda.Timeout", cause: str = "") -> None:
-    """Have the failure of an execution recorded, as the state machine does at last."""
+    """Records that an execution failed, as the state machine does in its last step."""
     failure = {"Error": error, "Cause": cause}
     take(world, {"step": "fail", "work": execution.input["work"], "failure": failure})

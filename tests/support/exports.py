@@ -1,4 +1,4 @@
-"""Checkpoints whose manifests are written, and their exports, read as their users read them."""
+"""Checkpoints and their exports, read as users read them."""
 
 import gzip
 import json
@@ -9,26 +9,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.simulation.world import World
-from tests.support.run_workflows import run_all
-from tests.support.sending import DATASET, PROJECT
+from tests.support.checkpoint_workflow import run_all
+from tests.support.pages import items
+from tests.support.uploads import DATASET, PROJECT
 from tidemark.aws import bucket
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import checkpoints, exports, objects
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.checkpoints import Checkpoint
 from tidemark.domain.exports import Export, ExportFile, ExportFormat
-from tidemark.versions import frames
 
 Json = dict[str, Any]
 GOLDEN = "golden"
 
 
 def where(dataset: str = DATASET, project: str = PROJECT) -> dict[str, str]:
+    """Returns the keyword arguments that name the checkpoint `golden` of a dataset."""
     return {"project": project, "dataset": dataset, "checkpoint": GOLDEN}
 
 
 def freeze(world: World, version: str = "LATEST", *, dataset: str = DATASET, project: str = PROJECT) -> Checkpoint:
-    """Make the checkpoint `golden`, whose manifest is still to be written."""
+    """Creates the checkpoint `golden`. Its manifest is not written yet."""
     return checkpoints.create_checkpoint(
         world.process(),
         project=project,
@@ -42,36 +43,31 @@ def freeze(world: World, version: str = "LATEST", *, dataset: str = DATASET, pro
 
 
 def checkpoint(world: World, *, dataset: str = DATASET, project: str = PROJECT) -> Checkpoint:
-    """The checkpoint as it is now."""
+    """Returns the checkpoint in its present state."""
     return checkpoints.get_checkpoint(world.process(), **where(dataset, project))
 
 
 def ask(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> Export:
-    """Ask for an export."""
+    """Requests an export, without running its workflow."""
     return exports.create_export(world.process(), **where(dataset, project), form=form, actor="bob")
 
 
 def export(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> Export:
-    """Have an export written; answers it as it is then."""
+    """Writes an export and returns it."""
     ask(world, form, dataset=dataset, project=project)
     run_all(world)
     return exports.get_export(world.process(), **where(dataset, project), form=form)
 
 
 def files(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> list[ExportFile]:
-    """The files of an export, read two at a time."""
-    found: list[ExportFile] = []
-    cursor: str | None = None
-    while True:
-        page = exports.list_files(world.process(), **where(dataset, project), form=form, limit=2, cursor=cursor)
-        found.extend(page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return found
+    """Returns the files of an export, read two per page."""
+    return items(
+        lambda cursor: exports.list_files(world.process(), **where(dataset, project), form=form, limit=2, cursor=cursor)
+    )
 
 
 def contents(world: World, form: ExportFormat, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, bytes]:
-    """What the files of an export hold, by name."""
+    """Returns the contents of an export's files, by file name."""
     backend = world.process()
     uid = dataset_records.get(backend, project, dataset).uid
     return {
@@ -81,82 +77,68 @@ def contents(world: World, form: ExportFormat, *, dataset: str = DATASET, projec
 
 
 def parquet(world: World, *, dataset: str = DATASET, project: str = PROJECT) -> pa.Table:
-    """All rows of the Parquet export."""
-    found = contents(world, ExportFormat.PARQUET, dataset=dataset, project=project)
-    return pa.concat_tables(pq.read_table(BytesIO(data)) for data in found.values())
+    """Returns all rows of the Parquet export."""
+    file_contents = contents(world, ExportFormat.PARQUET, dataset=dataset, project=project)
+    return pa.concat_tables(pq.read_table(BytesIO(data)) for data in file_contents.values())
 
 
 def jsonl(world: World, *, dataset: str = DATASET, project: str = PROJECT) -> list[bytes]:
-    """All lines of the JSONL export."""
-    found = contents(world, ExportFormat.JSONL, dataset=dataset, project=project)
-    return [line for data in found.values() for line in gzip.decompress(data).splitlines()]
+    """Returns all lines of the JSONL export."""
+    file_contents = contents(world, ExportFormat.JSONL, dataset=dataset, project=project)
+    return [line for data in file_contents.values() for line in gzip.decompress(data).splitlines()]
 
 
 def coco(world: World, *, dataset: str = DATASET, project: str = PROJECT) -> Json:
-    """The COCO export."""
-    found: Json = json.loads(contents(world, ExportFormat.COCO, dataset=dataset, project=project)["coco.json"])
-    return found
+    """Returns the COCO export."""
+    document: Json = json.loads(contents(world, ExportFormat.COCO, dataset=dataset, project=project)["coco.json"])
+    return document
 
 
 def stored(world: World, prefix: str) -> dict[str, bytes]:
-    """All objects under a prefix of the bucket, by key."""
+    """Returns all objects under a prefix of the bucket, by key."""
     backend = world.process()
     listed = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix=prefix).get("Contents", [])
-    return {one["Key"]: bucket.read(backend, one["Key"]) for one in listed}
-
-
-def pages(world: World, version: str, *, dataset: str = DATASET, project: str = PROJECT) -> dict[str, frames.FrameAt]:
-    """A version as its readers see it, page by page: frames by id."""
-    found: dict[str, frames.FrameAt] = {}
-    cursor: str | None = None
-    while True:
-        page = frames.list_frames(
-            world.process(), project=project, dataset=dataset, version=version, limit=3, cursor=cursor
-        )
-        found.update((json.loads(item.frame)["frame_id"], item) for item in page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return found
+    return {entry["Key"]: bucket.read(backend, entry["Key"]) for entry in listed}
 
 
 def frame_of(row: Json) -> bytes:
-    """The frame that a row of a Parquet export tells of, in canonical JSON: what `parquet_rows` made of it, undone."""
-    frame = _given({name: value for name, value in row.items() if name not in NOT_OF_THE_FRAME})
-    _timed(frame)
+    """Converts a row of a Parquet export back to its frame, in canonical JSON. The inverse of `parquet_rows`."""
+    frame = _without_nulls({name: value for name, value in row.items() if name not in REVISION_COLUMNS})
+    _format_time(frame)
     if "metadata" in frame:
-        frame["metadata"] = {name: _plain(value) for name, value in frame["metadata"].items()}
+        frame["metadata"] = {name: _with_integers(value) for name, value in frame["metadata"].items()}
     for sensor in frame.get("sensors", []):
-        _timed(sensor)
-        _texts(sensor, "metadata")
+        _format_time(sensor)
+        _parse_json(sensor, "metadata")
     for label in frame.get("labels", []):
-        _texts(label, "attributes", "secondary_labels")
+        _parse_json(label, "attributes", "secondary_labels")
         for instance in label.get("instances", []):
-            _texts(instance, "attributes")
+            _parse_json(instance, "attributes")
     return canonical_json(frame)
 
 
-NOT_OF_THE_FRAME = {"revision", "digest", "upload", "actor", "changed_at"}
+REVISION_COLUMNS = {"revision", "digest", "upload", "actor", "changed_at"}
 
 
-def _given(value: Any) -> Any:
-    """Without what is null; a struct of nulls was not given either, but for a list, which may be empty."""
+def _without_nulls(value: Any) -> Any:
+    """Removes nulls and structs of nulls. A list may be empty."""
     if isinstance(value, dict):
-        inner = {name: _given(part) for name, part in value.items() if part is not None}
+        inner = {name: _without_nulls(part) for name, part in value.items() if part is not None}
         return {name: part for name, part in inner.items() if part != {}}
-    return [_given(part) for part in value] if isinstance(value, list) else value
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
-def _plain(value: Any) -> Any:
-    """A number of metadata is whole where it can be."""
+def _with_integers(value: Any) -> Any:
+    """Converts a float in metadata to an integer, if it is one."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_with_integers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
-def _timed(part: Json) -> None:
+def _format_time(part: Json) -> None:
     if "captured_at" in part:
         part["captured_at"] = part["captured_at"].isoformat().replace("+00:00", "Z")
 
 
-def _texts(part: Json, *fields: str) -> None:
+def _parse_json(part: Json, *fields: str) -> None:
     part.update({field: json.loads(part[field]) for field in fields if field in part})
