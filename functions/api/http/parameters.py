@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, ProjectName
-from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
+from tidemark.domain.limits import DEFAULT_PAGE_ITEMS, MAX_DESCRIPTION_CHARACTERS, MAX_ID_CHARACTERS, MAX_PAGE_ITEMS
 from tidemark.domain.pages import Archived
 
 MAX_VERSION_TEXT = MAX_ID_CHARACTERS
@@ -31,8 +31,8 @@ VersionPath = Annotated[
     ),
 ]
 
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on the page, at most.")]
-DEFAULT_LIMIT = DEFAULT_PAGE
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ITEMS, description="Items on the page, at most.")]
+DEFAULT_LIMIT = DEFAULT_PAGE_ITEMS
 Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the page before, to get the one after it.")]
 VersionRead = Annotated[
     str,
@@ -70,4 +70,4 @@ IdempotencyKey = Annotated[
         "belong to the API key that sent them.",
     ),
 ]
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARACTERS, strict=True)]

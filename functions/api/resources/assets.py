@@ -13,7 +13,7 @@ from tidemark import assets
 from tidemark.domain.api_keys import Role
 from tidemark.domain.assets import AnnouncedAssets, NewAsset, ReadableAssets
 from tidemark.domain.frames.fields import Url
-from tidemark.domain.limits import MAX_ASSETS
+from tidemark.domain.limits import MAX_REQUEST_ASSETS
 
 router = Routes()
 
@@ -39,7 +39,7 @@ class NewAssets(BaseModel):
         },
     )
 
-    assets: Annotated[list[NewAsset], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+    assets: Annotated[list[NewAsset], Field(min_length=1, max_length=MAX_REQUEST_ASSETS, fail_fast=True)]
 
 
 class WantedAssets(BaseModel):
@@ -50,7 +50,7 @@ class WantedAssets(BaseModel):
         json_schema_extra={"examples": [{"urls": ["s3://bucket/assets/road/e3b0c442/cam-0001.jpg"]}]},
     )
 
-    urls: Annotated[list[Url], Field(min_length=1, max_length=MAX_ASSETS, fail_fast=True)]
+    urls: Annotated[list[Url], Field(min_length=1, max_length=MAX_REQUEST_ASSETS, fail_fast=True)]
 
 
 @router.post("/projects/<project>/assets", operation_id="announceAssets", summary="Announce assets", tags=["assets"])

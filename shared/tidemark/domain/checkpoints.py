@@ -10,17 +10,19 @@ from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import TooLarge
 from tidemark.domain.frames.fields import Name, Scalar, check_scalar
 from tidemark.domain.limits import (
-    MAX_CHECKPOINT_METADATA,
     MAX_CHECKPOINT_METADATA_BYTES,
-    MAX_DESCRIPTION,
-    MAX_STRING,
+    MAX_CHECKPOINT_METADATA_FIELDS,
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_STRING_CHARACTERS,
 )
 from tidemark.domain.workflows import Artifact
 
-_VALUE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_STRING}, {"type": "number"}, {"type": "boolean"}]}
+_VALUE_SCHEMA = {
+    "anyOf": [{"type": "string", "maxLength": MAX_STRING_CHARACTERS}, {"type": "number"}, {"type": "boolean"}],
+}
 CheckpointValue = Annotated[Scalar, PlainValidator(check_scalar), WithJsonSchema(_VALUE_SCHEMA)]
 """A value of a checkpoint's metadata: text, a number, or true or false."""
-CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX_CHECKPOINT_METADATA)]
+CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX_CHECKPOINT_METADATA_FIELDS)]
 """What a checkpoint's makers keep with it: the run that it was made for, the ticket that asked for it."""
 
 
@@ -73,13 +75,15 @@ class CheckpointPatch(BaseModel):
         json_schema_extra={"examples": [{"description": "Second round", "metadata": {"run": 42, "owner": None}}]},
     )
 
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)] | None = Field(
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARACTERS, strict=True)] | None = Field(
         None, description="Replaces it; null empties it."
     )
-    metadata: Annotated[dict[Name, CheckpointValue | None], Field(max_length=MAX_CHECKPOINT_METADATA)] | None = Field(
-        None,
-        description="Given fields are set, those that are null are removed, others stay; null instead of an object "
-        "removes all.",
+    metadata: Annotated[dict[Name, CheckpointValue | None], Field(max_length=MAX_CHECKPOINT_METADATA_FIELDS)] | None = (
+        Field(
+            None,
+            description="Given fields are set, those that are null are removed, others stay; null instead of an object "
+            "removes all.",
+        )
     )
 
     def apply(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -96,10 +100,10 @@ class CheckpointPatch(BaseModel):
 
 def check_size(metadata: dict[str, Scalar]) -> None:
     """Raise TooLarge for metadata above its limits."""
-    if len(metadata) > MAX_CHECKPOINT_METADATA:
+    if len(metadata) > MAX_CHECKPOINT_METADATA_FIELDS:
         raise TooLarge(
             f"The metadata would have {len(metadata)} fields; that of a checkpoint has at most "
-            f"{MAX_CHECKPOINT_METADATA}.",
+            f"{MAX_CHECKPOINT_METADATA_FIELDS}.",
             pointer="/metadata",
         )
     size = len(canonical_json(metadata))

@@ -11,14 +11,14 @@ MAX_BODY_VALUES = 50_000
 a fault, and a fault takes some 10 µs to be told."""
 MAX_ROW_ERRORS = 20
 """Errors reported for one row; whoever mends twenty will see the next twenty."""
-MAX_FAULTS = 20_000
+MAX_ERRORS_EXAMINED = 20_000
 """Faults that are looked at, of all rows of a request or of a part of a file, or of a body: each takes some 4 µs, and
 there may be two million. Beyond that, rows that have more than `MAX_ROW_ERRORS` are told that and no more."""
-MAX_BATCH_GET = 100
+MAX_BATCH_FRAMES = 100
 """Frames read by one batch request."""
-MAX_PAGE = 1000
+MAX_PAGE_ITEMS = 1000
 """Items on one page of a list, at most."""
-DEFAULT_PAGE = 100
+DEFAULT_PAGE_ITEMS = 100
 """Items on one page of a list when the request does not say."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Payload on one page of frames or of an upload's rows, changes on one of a history; a page ends early when it is
@@ -73,11 +73,11 @@ MAX_NESTING = 16
 """Objects and arrays inside each other in a row. The deepest valid row has 8."""
 MAX_OBJECT_FIELDS = 1000
 """Fields of any object in a row, known or not. No valid row comes near."""
-MAX_STRING = 8192
+MAX_STRING_CHARACTERS = 8192
 """Characters of a string in metadata and attributes."""
-MAX_TEXT = 65_536
+MAX_TEXT_CHARACTERS = 65_536
 """Characters of the body of a text sensor."""
-MAX_URL = 2048
+MAX_URL_CHARACTERS = 2048
 """Characters of a URL."""
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest magnitude of a whole number that every JSON reader keeps exactly."""
@@ -94,7 +94,7 @@ threefold."""
 # One upload of files
 MAX_UPLOAD_FILES = 90
 """Files of one upload; they are announced in one DynamoDB transaction of 100 items."""
-MAX_FILE_NAME = 512
+MAX_FILE_NAME_CHARACTERS = 512
 """Characters of a file's name."""
 
 MAX_SINGLE_PUT_BYTES = 100 * 1024**2
@@ -108,7 +108,7 @@ MAX_UPLOAD_PARTS = 1000
 signed URL of some two kilobytes, in an answer of 4.6 MB at most."""
 
 # Assets
-MAX_ASSETS = 100
+MAX_REQUEST_ASSETS = 100
 """Assets of one request: each takes a request to S3, and its signed URL a kilobyte or two of the answer."""
 MAX_ASSET_BYTES = 5 * 1024**3
 """One asset: what S3 takes in one PUT, which alone can be held to a SHA-256."""
@@ -121,9 +121,9 @@ MAX_CLASS_MAP_BYTES = 320 * 1024
 the map is compressed, by a seventh at least however its text was chosen, and then in base64, a third larger."""
 MAX_SCHEMA_FIELDS = 1000
 """Distinct metadata fields of one dataset."""
-MAX_DESCRIPTION = 2000
+MAX_DESCRIPTION_CHARACTERS = 2000
 """Characters of a description of a project, a dataset or a checkpoint."""
-MAX_CHECKPOINT_METADATA = 100
+MAX_CHECKPOINT_METADATA_FIELDS = 100
 """Fields of a checkpoint's metadata: what a person keeps with a name, not data."""
 MAX_CHECKPOINT_METADATA_BYTES = 16 * 1024
 """A checkpoint's metadata in JSON. A list tells it whole, and is read 1 MB a query."""

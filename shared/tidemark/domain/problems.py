@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tidemark.domain.limits import MAX_FAULTS, MAX_ROW_ERRORS
+from tidemark.domain.limits import MAX_ERRORS_EXAMINED, MAX_ROW_ERRORS
 
 MAX_SHOWN = 128
 """Characters of the sender's own text that a pointer or a sentence repeats."""
@@ -64,13 +64,13 @@ def shown(text: str) -> str:
     return cut.encode("utf-8", "replace").decode()
 
 
-def problems_of(error: ValidationError, shape: Any, *at: str | int, most: int = MAX_FAULTS) -> list[Problem]:
+def problems_of(error: ValidationError, shape: Any, *at: str | int, most: int = MAX_ERRORS_EXAMINED) -> list[Problem]:
     """What pydantic found wrong in the value that lies at `at` and should be of type `shape`, in its order; as much as
     is told of one row. Of more than `most` faults it is told only how many there are: to look at one costs more than to
     find it.
     """
     count = error.error_count()
-    if count > MAX_FAULTS:
+    if count > MAX_ERRORS_EXAMINED:
         message = f"This has {count:,} faults, too many to look at; it is nothing that belongs here."
         return [Problem("too_many_faults", pointer(*at), message)]
     if count > most:

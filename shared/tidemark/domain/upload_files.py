@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from tidemark.domain.limits import (
     DEFAULT_PART_BYTES,
     MAX_FILE_BYTES,
-    MAX_FILE_NAME,
+    MAX_FILE_NAME_CHARACTERS,
     MAX_SINGLE_PUT_BYTES,
     MAX_UPLOAD_PARTS,
 )
@@ -38,7 +38,9 @@ Sha256 = Annotated[
     str, AfterValidator(_check_sha256), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
 ]
 """The SHA-256 of some bytes, in base64, as S3 takes it."""
-FileName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME), AfterValidator(_check_name)]
+FileName = Annotated[
+    str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME_CHARACTERS), AfterValidator(_check_name)
+]
 
 
 class NewFile(BaseModel):

@@ -85,10 +85,10 @@ class WindowPlan(BaseModel):
 
 
 class Window(BaseModel):
-    """A window as it travels to its shard: a plan, and what all windows of its upload share.
+    """A window's message on the queue of its shard: a plan, and what all windows of the upload share.
 
-    Fields that it does not know are passed over, here and in `WindowSettled`: while a release is deployed, functions of two
-    releases run side by side.
+    Unknown fields are ignored, here and in `WindowSettled`, because functions of two releases run side by side during a
+    deployment.
     """
 
     model_config = WIRE

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-ABANDONED = timedelta(hours=14)
+ABANDONED_AFTER = timedelta(hours=14)
 """Since its beginning, after which an attempt that told of no end may be followed by another: its execution has ended
 by then, and two do no harm."""
 MAX_TOLD = 500
@@ -145,4 +145,4 @@ class Artifact(BaseModel):
         return self.model_copy(update={"status": ArtifactStatus.FAILED, "reason": reason[:MAX_REASON]})
 
     def _is_under_way(self, at: datetime) -> bool:
-        return self.attempted_at is not None and at - self.attempted_at < ABANDONED
+        return self.attempted_at is not None and at - self.attempted_at < ABANDONED_AFTER

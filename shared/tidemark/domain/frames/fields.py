@@ -31,9 +31,9 @@ from tidemark.domain.limits import (
     MAX_LIST_ITEMS,
     MAX_METADATA_FIELDS,
     MAX_SAFE_INTEGER,
-    MAX_STRING,
-    MAX_TEXT,
-    MAX_URL,
+    MAX_STRING_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    MAX_URL_CHARACTERS,
 )
 
 SHAPE = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
@@ -57,8 +57,8 @@ Index = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 Count = Annotated[int, Field(strict=True, ge=1, le=MAX_SAFE_INTEGER)]
 """A whole number from 1."""
 Flag = Annotated[bool, Strict()]
-Text = Annotated[str, Field(strict=True, max_length=MAX_STRING)]
-LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
+Text = Annotated[str, Field(strict=True, max_length=MAX_STRING_CHARACTERS)]
+LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT_CHARACTERS)]
 
 _PLAIN_NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
@@ -95,7 +95,7 @@ def _check_url(value: str) -> str:
     )
 
 
-Url = Annotated[str, Field(strict=True, max_length=MAX_URL), AfterValidator(_check_url)]
+Url = Annotated[str, Field(strict=True, max_length=MAX_URL_CHARACTERS), AfterValidator(_check_url)]
 """Where an asset lies. The service keeps it and does not follow it."""
 
 _INSTANT = re.compile(
@@ -136,8 +136,8 @@ def json_type(value: object) -> str:
 
 
 def _check_text(value: str) -> str:
-    if len(value) > MAX_STRING:
-        raise PydanticKnownError("string_too_long", {"max_length": MAX_STRING})
+    if len(value) > MAX_STRING_CHARACTERS:
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_STRING_CHARACTERS})
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise PydanticCustomError("invalid_text", "Text cannot contain half of a surrogate pair.")
     return value

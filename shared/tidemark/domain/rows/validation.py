@@ -21,7 +21,7 @@ from tidemark.domain.frames.patches import FramePatch, InstancePatch, PartialFra
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import (
     MAX_CLASSES_PER_FRAME,
-    MAX_FAULTS,
+    MAX_ERRORS_EXAMINED,
     MAX_FRAME_BYTES,
     MAX_NESTING,
     MAX_OBJECT_FIELDS,
@@ -62,7 +62,7 @@ class RowValidator:
         self._repeats = repeats
         self._adds_only = adds_only
         self._seen: set[str] = set()
-        self._faults_left = MAX_FAULTS
+        self._faults_left = MAX_ERRORS_EXAMINED
 
     @property
     def schema(self) -> Schema:
@@ -70,11 +70,11 @@ class RowValidator:
         return self._schema
 
     def check(self, row: int, value: object) -> AcceptedRow | list[RowError]:
-        """Judge one row: any parsed JSON value, NaN and infinity included. Never raises.
+        """Checks one row, which can be any parsed JSON value, NaN and infinity included. Never raises.
 
-        Of a bad row at most `MAX_ROW_ERRORS` errors are told; of one with more than that, only how many there are,
-        where the rows together have more than `MAX_FAULTS`. A row for a frame that an accepted row of the same request
-        names already is an error, because the rows of a window are for distinct frames.
+        Reports at most `MAX_ROW_ERRORS` errors. Once the rows checked so far have more than `MAX_ERRORS_EXAMINED`
+        errors, a row with more than `MAX_ROW_ERRORS` is only told how many it has. A second row for a frame of the same
+        request is an error, because the rows of a window name distinct frames.
         """
         mutation = self._parsed(value)
         if self._adds_only and isinstance(mutation, Modify | Delete):
