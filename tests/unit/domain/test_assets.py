@@ -90,7 +90,7 @@ def test_nothing_can_be_announced_without_its_name_digest_and_size(left_out: str
     ],
 )
 def test_what_is_not_in_the_folder_of_the_project_is_foreign(url: str) -> None:
-    with pytest.raises(InvalidRequest, match="no asset of the project") as refusal:
+    with pytest.raises(InvalidRequest, match="not an asset of the project") as refusal:
         key(url)
     assert (refusal.value.code, refusal.value.pointer) == ("foreign_asset", "/urls/3")
 
