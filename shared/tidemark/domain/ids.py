@@ -97,7 +97,9 @@ def _name_error(value: str) -> str | None:
         return length
     refused = [character for character in dict.fromkeys(value) if not _NAME_CHARACTER.match(character)]
     if refused:
-        return f"can contain only the letters A-Z and a-z, digits, '.', '_' and '-'; it cannot contain {_listed(refused)}"
+        return (
+            f"can contain only the letters A-Z and a-z, digits, '.', '_' and '-'; it cannot contain {_listed(refused)}"
+        )
     return "must begin with a letter, a digit or '_'"
 
 
