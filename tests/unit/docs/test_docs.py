@@ -69,7 +69,7 @@ def expressions() -> Iterator[ast.expr]:
 
 def codes() -> set[str]:
     written = {e.value for e in expressions() if isinstance(e, ast.Constant) and isinstance(e.value, str)}
-    return (written | {code for code, _ in problems._WORDS.values()}) - NEVER_SHOWN
+    return (written | {code for code, _ in problems._CODES_AND_SENTENCES.values()}) - NEVER_SHOWN
 
 
 def composed_codes() -> set[str]:

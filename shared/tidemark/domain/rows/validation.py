@@ -96,7 +96,7 @@ class RowValidator:
             most = max(self._faults_left, MAX_ROW_ERRORS)
             if error.error_count() <= most:
                 self._faults_left -= error.error_count()
-            return problems_of(error, shape, most=most)
+            return problems_of(error, shape, max_errors=most)
 
     def _judge(self, row: int, mutation: Mutation) -> AcceptedRow | list[Problem]:
         if isinstance(mutation, Delete):

@@ -154,23 +154,23 @@ def test_a_row_of_another_shape_is_told_what_is_expected(row: object, code: str,
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"op": "DELETE", "frame_id": "f", "labels": []}, "there are op and frame_id"),
-        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "there are op and frame"),
-        ({"op": "MODIFY", "frame": {"frame_id": "f", "remove_labels": ["1"]}}, "it stands beside 'frame'"),
-        (added(geo={"lat": 1, "lon": 2, "metadata": {}}), "it stands beside 'geo'"),
-        (added(geo={"lat": 1, "lon": 2, "height": 3}), "there are lat, lon and alt"),
+        ({"op": "DELETE", "frame_id": "f", "labels": []}, "the fields are op and frame_id"),
+        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "the fields are op and frame"),
+        ({"op": "MODIFY", "frame": {"frame_id": "f", "remove_labels": ["1"]}}, "it belongs beside 'frame'"),
+        (added(geo={"lat": 1, "lon": 2, "metadata": {}}), "it belongs beside 'geo'"),
+        (added(geo={"lat": 1, "lon": 2, "height": 3}), "the fields are lat, lon and alt"),
         (
             added(frame=1),
-            "there are frame_id, captured_at, device_id, geo, sensors, coordinate_frames, metadata, embedding and "
+            "the fields are frame_id, captured_at, device_id, geo, sensors, coordinate_frames, metadata, embedding and "
             "labels",
         ),
         (
             added(labels=[{**BOX, "x": 1}]),
-            "there are id, sensor, attributes, embedding, class, iscrowd, type, top, left, width and height",
+            "the fields are id, sensor, attributes, embedding, class, iscrowd, type, top, left, width and height",
         ),
         (
             added(labels=[{**MASK, "instances": [{"id": 1, "class": "car", "x": 1}]}]),
-            "there are id, class and attributes",
+            "the fields are id, class and attributes",
         ),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_name_that_is_no_name_is_pointed_at() -> None:
 
 def test_too_many_fields_are_told_how_many_there_may_be() -> None:
     error = only_error(added(metadata={f"field {number}": number for number in range(501)}))
-    assert (error.code, error.message) == ("too_long", "'metadata' has at most 500 items.")
+    assert (error.code, error.message) == ("too_long", "'metadata' can have at most 500 items.")
 
 
 def test_a_list_and_a_text_that_may_not_be_empty_are_told_so() -> None:
@@ -416,7 +416,7 @@ def test_of_very_many_errors_twenty_are_told() -> None:
         (
             added(labels=[{**BOX, "id": str(number), **dict.fromkeys("abcdef", 0)} for number in range(4000)]),
             "too_many_faults",
-            "This has 24,000 faults, too many to look at; it is nothing that belongs here.",
+            "This has 24,000 errors, too many to examine. Check that you sent the right data.",
         ),
     ],
     ids=["list", "object", "faults"],
@@ -432,7 +432,7 @@ def test_rows_that_together_have_very_many_faults_are_told_how_many_each_has() -
     told = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
     assert [error.code for error in told] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
     assert [error.row for error in told[-3:]] == [5, 6, 7]
-    assert told[-1].message.startswith("This has 4,000 faults, and what was sent with it has thousands;")
+    assert told[-1].message.startswith("This has 4,000 errors, and the rows before it have thousands.")
 
 
 def test_a_row_with_few_faults_is_told_them_after_any_others() -> None:
