@@ -50,7 +50,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
     def edit(now: Dataset) -> Dataset:
         if now.uid != work.uid or now.purge is None or now.purge.attempt != work.attempt:
             return now
-        reason = f"{failure.told}; the purge goes on where it stopped when it is asked for again."
+        reason = f"{failure.summary}; the purge goes on where it stopped when it is asked for again."
         return now.model_copy(update={"purge": now.purge.model_copy(update={"failure": reason})})
 
     try:
