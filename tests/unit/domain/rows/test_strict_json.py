@@ -53,7 +53,7 @@ def test_nesting_without_end_is_refused(opening: bytes) -> None:
     [
         (b'{"a": }', "The row is not JSON: Expecting value: column 7."),
         (b'{"a":\n}', "The row is not JSON: Expecting value: line 2, column 1."),
-        (b"\xef\xbb\xbf{}", "The row begins with a byte order mark; send it without."),
+        (b"\xef\xbb\xbf{}", "The row begins with a byte order mark. Send it without one."),
         (b'"\xff"', "The row is not UTF-8 at byte 1."),
     ],
 )
