@@ -4,7 +4,7 @@ from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tidemark.domain.limits import MAX_ERRORS_EXAMINED, MAX_ROW_ERRORS
 
@@ -54,6 +54,11 @@ _CODES_AND_SENTENCES = {
     "union_tag_not_found": ("missing_field", "'type' is required."),
 }
 _TYPE_ERRORS = ("union_tag_invalid", "union_tag_not_found")
+
+
+def contradiction(problems: list[Problem]) -> PydanticCustomError:
+    """Returns a validation error that `problems_of` reports as these problems."""
+    return PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
 
 
 def pointer(*parts: str | int) -> str:

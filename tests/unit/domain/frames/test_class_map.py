@@ -66,5 +66,5 @@ def test_a_class_map_has_a_size() -> None:
 
 def test_a_class_map_fits_the_item_that_keeps_it() -> None:
     long_names = [ClassInput(name=f"{number:x>128}") for number in range(2500)]
-    with pytest.raises(TooLarge, match="it may have 327,680"):
+    with pytest.raises(TooLarge, match="it can take at most 327,680"):
         ClassMap().append(long_names)

@@ -153,7 +153,7 @@ def test_a_label_keeps_its_type() -> None:
 def test_a_label_takes_no_field_of_another_type() -> None:
     refused = refusal(frame_of(labels=[BOX]), labels=[{"id": "1", "x1": 3}])
     assert (refused.code, refused.pointer) == ("unknown_field", "/frame/labels/0/x1")
-    assert refused.message == "The label '1' would not be valid as BBOX_2D: " + (
+    assert refused.message == "The label '1' would not be a valid BBOX_2D: " + (
         "'x1' is not a field here; the fields are id, sensor, attributes, embedding, class, iscrowd, type, top, left, "
         "width and height."
     )
