@@ -123,7 +123,7 @@ def test_a_frame_without_sensors_is_an_image_for_each_sensor_that_its_labels_nam
     labels = [BOX | {"sensor": "a"}, BOX | {"sensor": "b"}]
     images, annotations = numbered({"labels": labels})
     assert [image["file_name"] for image in images] == ["f1/a", "f1/b"]
-    assert [one["image_id"] for one in annotations] == [1, 2]
+    assert [annotation["image_id"] for annotation in annotations] == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["CUBOID_3D", "TEXT_TOKEN", "LINE_SEGMENT_2D", "CLASSIFICATION_2D"])

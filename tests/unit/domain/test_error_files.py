@@ -1,4 +1,4 @@
-"""Files of errors: what programs and spreadsheets read of them (R30)."""
+"""Error files, as programs and spreadsheets read them (R30)."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ def table(*errors: RowOutcome) -> list[list[str]]:
 def test_a_line_of_json_is_an_error_as_it_is_listed() -> None:
     errors = [error("Straße 1"), error(None, file="a.jsonl", message='He said "no",\nthen left.')]
     written = header(ErrorFormat.JSONL) + lines(ErrorFormat.JSONL, errors)
-    assert [json.loads(line) for line in written.splitlines()] == [each.model_dump() for each in errors]
+    assert [json.loads(line) for line in written.splitlines()] == [error.model_dump() for error in errors]
 
 
 def test_a_csv_begins_with_the_names_of_all_that_an_error_tells() -> None:

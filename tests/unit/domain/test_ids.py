@@ -1,4 +1,4 @@
-"""Which ids and names are taken, and where a frame lives (R5)."""
+"""Valid and invalid ids and names, and the shard of a frame (R5)."""
 
 import unicodedata
 from datetime import UTC, datetime

@@ -73,8 +73,8 @@ class RowValidator:
         """Checks one row, which can be any parsed JSON value, NaN and infinity included. Never raises.
 
         Reports at most `MAX_ROW_ERRORS` errors. Once the rows checked so far have more than `MAX_ERRORS_EXAMINED`
-        errors, a row with more than `MAX_ROW_ERRORS` is only told how many it has. A second row for a frame of the same
-        request is an error, because the rows of a window name distinct frames.
+        errors, a row with more than `MAX_ROW_ERRORS` only gets an error with their number. A second row for a frame of
+        the same request is an error, because the rows of a window name distinct frames.
         """
         mutation = self._parsed(value)
         if self._adds_only and isinstance(mutation, Modify | Delete):

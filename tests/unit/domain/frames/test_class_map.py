@@ -1,4 +1,4 @@
-"""How a class map grows (R2)."""
+"""Adding classes to a class map (R2)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a frame becomes under a mutation (R16-R19)."""
+"""What mutations make of a frame (R16-R19)."""
 
 from typing import Any
 
@@ -109,7 +109,10 @@ def test_coordinate_frames_are_merged_by_their_ids() -> None:
     merged = modified(
         state, coordinate_frames=[{"id": "car", "parent": "world"}, {"id": "cam", "type": "2D", "parent": "car"}]
     )
-    assert [(place.id, place.parent, place.position) for place in merged.coordinate_frames] == [
+    assert [
+        (coordinate_frame.id, coordinate_frame.parent, coordinate_frame.position)
+        for coordinate_frame in merged.coordinate_frames
+    ] == [
         ("car", "world", (1.0, 2.0, 3.0)),
         ("cam", "car", None),
     ]

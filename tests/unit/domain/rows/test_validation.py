@@ -1,4 +1,4 @@
-"""What becomes of a row as it arrives, good or bad: a good one is normalised, a bad one fails alone (R21)."""
+"""Checking rows on arrival: good rows are normalised, and bad rows fail separately (R21)."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_row_counts_its_labels_and_their_classes() -> None:
     assert (row.labels, row.classes) == (3, {"car": 2, "person": 1})
 
 
-# Anything at all
+# Any JSON value
 
 
 @given(any_json | spoiled(mutations()))
@@ -435,10 +435,10 @@ def test_what_is_nothing_like_a_row_is_told_so_and_not_looked_at_further(row: Js
 def test_rows_that_together_have_very_many_faults_are_told_how_many_each_has() -> None:
     by = validator()
     row = added(labels=[0] * 4000)
-    told = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
-    assert [error.code for error in told] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
-    assert [error.row for error in told[-3:]] == [5, 6, 7]
-    assert told[-1].message.startswith("This has 4,000 errors, and the rows before it have thousands.")
+    reported = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
+    assert [error.code for error in reported] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
+    assert [error.row for error in reported[-3:]] == [5, 6, 7]
+    assert reported[-1].message.startswith("This has 4,000 errors, and the rows before it have thousands.")
 
 
 def test_a_row_with_few_faults_is_told_them_after_any_others() -> None:
