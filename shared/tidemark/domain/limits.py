@@ -13,7 +13,7 @@ MAX_ROW_ERRORS = 20
 """Errors reported for a row. Someone who fixes twenty will then see the next twenty."""
 MAX_ERRORS_EXAMINED = 20_000
 """Errors examined in all rows of a request, in a chunk of a file, or in a body. Each takes some 4 µs and there can be
-two million. Beyond this, a row with more than `MAX_ROW_ERRORS` errors is only told how many it has."""
+two million. Beyond this, a row with more than `MAX_ROW_ERRORS` errors only gets an error with their number."""
 MAX_BATCH_FRAMES = 100
 """Frames in a batch read."""
 MAX_PAGE_ITEMS = 1000

@@ -41,7 +41,7 @@ def field(name: str, *values: Any) -> FieldStatistics:
 
 
 def values(result: FieldStatistics) -> list[tuple[Any, int]] | None:
-    return None if result.values is None else [(one.value, one.count) for one in result.values]
+    return None if result.values is None else [(counted.value, counted.count) for counted in result.values]
 
 
 @given(some=st.lists(frames(), max_size=6), cuts=st.tuples(st.integers(0, 6), st.integers(0, 6)))

@@ -91,7 +91,7 @@ def _change_kind(before: Json | None, after: Json | None) -> Literal["added", "m
 
 
 def _equal(left: object, right: object) -> bool:
-    """Returns whether two JSON values are equal. Python alone takes 1 and true as equal."""
+    """Returns whether two JSON values are equal. In Python alone, 1 equals true."""
     return left == right and canonical_json(left) == canonical_json(right)
 
 

@@ -121,11 +121,11 @@ class ClassMap(BaseModel):
                     code="class_map_append_only",
                     pointer=f"/classes/{position}",
                 )
-        kept = tuple(
+        present = tuple(
             entry if given.color is None else ClassEntry(name=entry.name, id=entry.id, color=given.color)
             for entry, given in zip(self.classes, classes, strict=False)
         )
-        return ClassMap(classes=kept).append(classes[len(kept) :])
+        return ClassMap(classes=present).append(classes[len(present) :])
 
 
 def _entry(given: ClassInput, position: int) -> ClassEntry:
