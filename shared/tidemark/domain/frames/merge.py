@@ -154,7 +154,8 @@ def _patched(kind: str, known: _Item | None, patch: _Item, path: tuple[str | int
     fields = known.model_dump(exclude_defaults=True)
     if changes.get("type", fields["type"]) != fields["type"]:
         raise MergeRefused(
-            f"The {kind} '{patch.id}' is a {fields['type']} and cannot become a {changes['type']}. Use another id.",
+            f"The {kind} '{patch.id}' has the type {fields['type']}, which cannot change to {changes['type']}. "
+            "Use another id.",
             code="type_changed",
             pointer=pointer(*path, "type"),
         )

@@ -33,7 +33,7 @@ _LIST_TYPES = frozenset(_LISTS.values())
 
 
 class SchemaAdditions(NamedTuple):
-    """What a frame adds to a schema: new fields, and the first source of embeddings."""
+    """What a frame adds to a schema: new fields, and the sources of embeddings, whether known before or new."""
 
     fields: dict[str, FieldType]
     frame_embedding: EmbeddingSource | None
