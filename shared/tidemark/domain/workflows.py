@@ -120,7 +120,7 @@ class Artifact(BaseModel):
     attempted_at: datetime | None = None
     """When the last attempt started."""
     ready_at: datetime | None = None
-    """When the artifact became ready; None until then."""
+    """When it became ready; None until then."""
 
     def begun(self, at: datetime) -> Self:
         """Returns the artifact with an attempt in progress: a new one if there is none, or the last failed or was
