@@ -34,7 +34,7 @@ def _do(step: TransferStep, context: LambdaContext) -> bool:
         case FinishStep():
             workflow.finish(backend, step.work)
         case FailStep():
-            workflow.record_failure(backend, step.work, step.failure.told)
+            workflow.record_failure(backend, step.work, step.failure.summary)
     return True
 
 

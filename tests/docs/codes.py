@@ -32,7 +32,7 @@ NOT_OF_REQUESTS = {"MergeRefused"}
 def codes() -> set[str]:
     """Returns every code that is written out in the code."""
     written = {text for expression in expressions() if (text := _text(expression))}
-    return (written | {code for code, _ in problems._WORDS.values()} | {*FileFault}) - NEVER_SHOWN
+    return (written | {code for code, _ in problems._CODES_AND_SENTENCES.values()} | {*FileFault}) - NEVER_SHOWN
 
 
 def composed_codes() -> set[str]:

@@ -1,8 +1,8 @@
-"""What a sender may send: hypothesis strategies for frames, patches and mutations, as parsed JSON.
+"""Hypothesis strategies for frames, patches and mutations, as parsed JSON.
 
-All frames and patches drawn here are valid rows for the class map `CLASS_MAP` and agree on one metadata schema, so any
-of them can go to one dataset. The small ones draw their ids from a handful, so that mutations meet in the same frames
-and labels; some of them do not suit the frame that they meet.
+All frames and patches drawn here are valid rows for the class map `CLASS_MAP` and share one metadata schema, so any of
+them can go to the same dataset. The small ones draw their ids from a handful, so that mutations meet in the same frames
+and labels. Some of them do not fit the frame they meet.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ values = st.one_of(
     st.lists(st.booleans(), max_size=3),
 )
 attributes = st.dictionaries(names, values, max_size=3)
-"""Attributes of labels and metadata of sensors, which no schema binds."""
+"""Label attributes and sensor metadata, which no schema constrains."""
 metadata = st.fixed_dictionaries(
     {},
     optional={
@@ -51,7 +51,7 @@ metadata = st.fixed_dictionaries(
         "flags~": st.lists(st.booleans(), max_size=3),
     },
 )
-"""Metadata of frames, in one schema."""
+"""Frame metadata, all of one schema."""
 
 Fields = dict[str, st.SearchStrategy[Any]]
 
@@ -98,7 +98,7 @@ LABELS: dict[str, tuple[Fields, Fields]] = {
         _crowd,
     ),
 }
-"""By type of label: the fields that it must have, and those that it may have."""
+"""Required and optional fields of each label type."""
 
 _picture: Fields = {"width": st.integers(1, 9999), "height": st.integers(1, 9999)}
 
@@ -114,27 +114,28 @@ SENSORS: dict[str, tuple[Fields, Fields]] = {
     "VIDEO": ({"url": urls}, {}),
     "OBJECT_3D": ({"url": urls}, {}),
 }
-"""By type of sensor: the fields that it must have, and those that it may have."""
+"""Required and optional fields of each sensor type."""
 
 _cameras = st.fixed_dictionaries(
     {"model": st.sampled_from(["brown_conrady", "fisheye"]), "fx": st.just(900.5), "fy": st.integers(1, 999)},
     optional={"k1": numbers, "skew": numbers, "matrix": st.just([[1, 0, 0, 0]] * 4)},
 )
 _pose: Fields = {"position": _vectors, "orientation": _quaternions, "parent": st.just("world")}
-PLACES: dict[str, tuple[Fields, Fields]] = {"2D": ({}, {**_pose, "camera": _cameras}), "3D": ({}, _pose)}
-"""By type of coordinate frame: the fields that it must have, and those that it may have."""
+COORDINATE_FRAMES: dict[str, tuple[Fields, Fields]] = {"2D": ({}, {**_pose, "camera": _cameras}), "3D": ({}, _pose)}
+"""Required and optional fields of each type of coordinate frame."""
 
+_coordinate_frame_ids = ids.filter(lambda name: name != "world")
 small_frame_ids = st.sampled_from([f"frame-{number}" for number in range(5)])
 small_label_ids = st.sampled_from([f"label-{number}" for number in range(4)])
 small_sensor_ids = st.sampled_from(["cam", "lidar"])
 
 
-def _of_types(
+def _of_any_type(
     table: dict[str, tuple[Fields, Fields]], some_ids: st.SearchStrategy[str], common: Fields
 ) -> st.SearchStrategy[Json]:
     by_type = [
-        st.fixed_dictionaries({"id": some_ids, "type": st.just(kind), **must}, optional={**may, **common})
-        for kind, (must, may) in table.items()
+        st.fixed_dictionaries({"id": some_ids, "type": st.just(kind), **required}, optional={**optional, **common})
+        for kind, (required, optional) in table.items()
     ]
     return st.one_of(*by_type)
 
@@ -142,10 +143,10 @@ def _of_types(
 def _partial(
     table: dict[str, tuple[Fields, Fields]], some_ids: st.SearchStrategy[str], common: Fields
 ) -> st.SearchStrategy[Json]:
-    """A few of the fields that any type has, null among their values; mostly without the type."""
+    """Draws a few fields that any of the types has, some of them null; mostly without the type."""
     fields: Fields = {**common, "type": st.sampled_from(sorted(table))}
-    for must, may in table.values():
-        fields |= {name: st.none() | field for name, field in {**must, **may}.items()}
+    for required, optional in table.values():
+        fields |= {name: st.none() | field for name, field in {**required, **optional}.items()}
     chosen = st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True)
     return chosen.flatmap(lambda some: st.fixed_dictionaries({"id": some_ids, **{name: fields[name] for name in some}}))
 
@@ -155,14 +156,14 @@ def _distinct(parts: st.SearchStrategy[Json], size: int = 3) -> st.SearchStrateg
 
 
 def sensors(sensor_ids: st.SearchStrategy[str] = ids) -> st.SearchStrategy[Json]:
-    """A sensor of any type."""
+    """Draws a sensor of any type."""
     common: Fields = {"captured_at": instants, "metadata": attributes, "coordinate_frame": st.just("world")}
-    return _of_types(SENSORS, sensor_ids, common)
+    return _of_any_type(SENSORS, sensor_ids, common)
 
 
 def labels(label_ids: st.SearchStrategy[str] = ids) -> st.SearchStrategy[Json]:
-    """A label of any type, of no sensor in particular."""
-    return _of_types(LABELS, label_ids, {"attributes": attributes, "embedding": _embeddings})
+    """Draws a label of any type that names no sensor."""
+    return _of_any_type(LABELS, label_ids, {"attributes": attributes, "embedding": _embeddings})
 
 
 _scalars_of_frame: Fields = {
@@ -181,14 +182,14 @@ def frames(
     label_ids: st.SearchStrategy[str] = ids,
     sensor_ids: st.SearchStrategy[str] = ids,
 ) -> Json:
-    """A whole frame, as an ADD carries it. Its labels are of its own sensors, if of any, and so are its overlays."""
+    """Draws a complete frame for an ADD. Labels and overlays refer only to sensors of the frame."""
     frame: Json = draw(
         st.fixed_dictionaries(
             {"frame_id": frame_ids},
             optional={
                 **_scalars_of_frame,
                 "sensors": _distinct(sensors(sensor_ids)),
-                "coordinate_frames": _distinct(_of_types(PLACES, ids.filter(lambda name: name != "world"), {})),
+                "coordinate_frames": _distinct(_of_any_type(COORDINATE_FRAMES, _coordinate_frame_ids, {})),
                 "labels": _distinct(labels(label_ids)),
             },
         )
@@ -212,7 +213,7 @@ def patches(
     label_ids: st.SearchStrategy[str] = ids,
     sensor_ids: st.SearchStrategy[str] = ids,
 ) -> Json:
-    """What a MODIFY carries beside `op`: whole labels and sensors, parts of such, labels to remove."""
+    """Draws the content of a MODIFY: complete or partial labels and sensors, and labels to remove."""
     label_fields: Fields = {"attributes": attributes, "embedding": _embeddings, "sensor": sensor_ids}
     some_labels = labels(label_ids) | _partial(LABELS, label_ids, label_fields)
     some_sensors = sensors(sensor_ids) | _partial(SENSORS, sensor_ids, {"metadata": attributes})
@@ -229,7 +230,7 @@ def mutations(
     label_ids: st.SearchStrategy[str] = ids,
     sensor_ids: st.SearchStrategy[str] = ids,
 ) -> st.SearchStrategy[Json]:
-    """A valid row of any kind."""
+    """Draws a valid row of any kind."""
     some = (frame_ids, label_ids, sensor_ids)
     return st.one_of(
         st.builds(lambda frame: {"op": "ADD", "frame": frame}, frames(*some)),
@@ -241,7 +242,7 @@ def mutations(
 small_frames = frames(small_frame_ids, small_label_ids, small_sensor_ids)
 small_patches = patches(small_frame_ids, small_label_ids, small_sensor_ids)
 small_mutations = mutations(small_frame_ids, small_label_ids, small_sensor_ids)
-"""Rows whose frames and labels are few, so that they meet."""
+"""Rows with few frames and labels, so that they meet."""
 
 _odd_texts = st.text(st.characters(categories=None)) | st.sampled_from(["\ud800", "\udfff", "", "BBOX_2D", "ADD"])
 _odd_numbers = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 2**53, 1e308, -0.0])
@@ -250,12 +251,12 @@ any_json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_odd_texts, inner, max_size=4),
     max_leaves=12,
 )
-"""Any value that Python's JSON parser can return, NaN, infinity and halves of surrogate pairs included."""
+"""Any value that Python's JSON parser can return, including NaN, infinity and lone surrogates."""
 
 
 @st.composite
 def spoiled(draw: st.DrawFn, rows: st.SearchStrategy[Json]) -> Json:
-    """A valid row in which one value, somewhere, is replaced by anything, or to which a field is added."""
+    """Draws a valid row, then replaces one value anywhere in it, or adds a field."""
     row: Json = draw(rows)
     place: Any = row
     while True:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tidemark.domain.ids import CheckpointName, DatasetName, FrameId, LabelId, ProjectName
-from tidemark.domain.limits import DEFAULT_PAGE, MAX_DESCRIPTION, MAX_ID_CHARACTERS, MAX_PAGE
+from tidemark.domain.limits import DEFAULT_PAGE_ITEMS, MAX_DESCRIPTION_CHARACTERS, MAX_ID_CHARACTERS, MAX_PAGE_ITEMS
 from tidemark.domain.pages import Archived
 
 ProjectPath = Annotated[ProjectName, Path(description="Name of the project.")]
@@ -18,14 +18,14 @@ LabelPath = Annotated[LabelId, Path(description="Id of the label, percent-encode
 UploadPath = Annotated[str, Path(max_length=64, description="Id of the upload, from its receipt.")]
 CheckpointPath = Annotated[CheckpointName, Path(description="Name of the checkpoint.")]
 
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number of items on the page.")]
-DEFAULT_LIMIT = DEFAULT_PAGE
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ITEMS, description="Maximum number of items on the page.")]
+DEFAULT_LIMIT = DEFAULT_PAGE_ITEMS
 Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the previous page, to read the next one.")]
 ArchivedFilter = Annotated[
     Archived,
     Query(description="`false`: items that are not archived; `true`: archived items; `all`: both."),
 ]
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True, description="Free text.")]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARACTERS, strict=True, description="Free text.")]
 
 MAX_VERSION_CHARACTERS = MAX_ID_CHARACTERS
 """Longest way to name a version: checkpoint names are the longest."""

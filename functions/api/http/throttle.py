@@ -57,7 +57,7 @@ class Throttle:
         if window != self._window:
             self._window = window
             self._meters.clear()
-        if not self._meters[key].takes(lambda count: self._add_to_shared_count(key, count)):
+        if not self._meters[key].accepts(lambda count: self._add_to_shared_count(key, count)):
             seconds = math.ceil((window + 1) * WINDOW_SECONDS - now)
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,

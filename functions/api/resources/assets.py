@@ -13,7 +13,7 @@ from tidemark import assets
 from tidemark.domain.api_keys import Role
 from tidemark.domain.assets import AnnouncedAssets, NewAsset, ReadableAssets
 from tidemark.domain.frames.fields import Url
-from tidemark.domain.limits import MAX_ASSETS
+from tidemark.domain.limits import MAX_REQUEST_ASSETS
 
 router = Router()
 
@@ -43,7 +43,7 @@ class NewAssets(BaseModel):
         list[NewAsset],
         Field(
             min_length=1,
-            max_length=MAX_ASSETS,
+            max_length=MAX_REQUEST_ASSETS,
             fail_fast=True,
             description="Assets to upload. The response keeps their order.",
         ),
@@ -62,7 +62,7 @@ class WantedAssets(BaseModel):
         list[Url],
         Field(
             min_length=1,
-            max_length=MAX_ASSETS,
+            max_length=MAX_REQUEST_ASSETS,
             fail_fast=True,
             description="Permanent URLs of the assets, as frames refer to them.",
         ),

@@ -25,7 +25,7 @@ from functions.api.http.parameters import (
 from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.ids import FrameId
-from tidemark.domain.limits import MAX_BATCH_GET
+from tidemark.domain.limits import MAX_BATCH_FRAMES
 from tidemark.versions import frames
 from tidemark.versions.frames import FrameAt, FrameBatch, FramePage
 
@@ -39,7 +39,7 @@ class WantedFrames(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"frame_ids": ["cam-0001", "cam-0002"], "version": "7"}]}
     )
 
-    frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_GET, description="Ids of the frames.")
+    frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_FRAMES, description="Ids of the frames.")
     version: VersionRef = Field(LATEST, description="Version to read, as in the `version` parameter of reads.")
 
 

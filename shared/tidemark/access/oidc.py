@@ -1,7 +1,7 @@
-"""People who sign in elsewhere: what the token of an OpenID Connect issuer allows its bearer.
+"""OpenID Connect tokens: what a token of the deployment's issuer permits its bearer.
 
-A claim of the token holds values such as `tidemark:write:street` or `tidemark:read:*`: a role, and the project that it
-is held in, or all of them. Other values of the claim are other services' and give nothing.
+A claim of the token holds values such as `tidemark:write:street` or `tidemark:read:*`: a role, and the project it
+applies to, or `*` for all. Other values of the claim belong to other services and are ignored.
 """
 
 import re
@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tidemark.domain.api_keys import MAX_KEY_PROJECTS, OIDC_CALLER, SUBJECT, Grant, Role, Scope
 from tidemark.domain.ids import ProjectName
 
-OURS, EVERYWHERE = "tidemark", "*"
+VALUE_PREFIX, ALL_PROJECTS = "tidemark", "*"
 MAX_TOKEN_CHARACTERS = 10_240
-"""Characters of a token: what a gateway takes of headers."""
+"""Most characters of a token: API Gateway's limit for headers."""
 
 _PROJECT: TypeAdapter[str] = TypeAdapter(ProjectName)
 _SEGMENT = "[A-Za-z0-9_-]+"
@@ -23,18 +23,19 @@ _SIGNED = re.compile(rf"{_SEGMENT}\.{_SEGMENT}\.{_SEGMENT}")
 
 
 class Issuer(BaseModel):
-    """Whose tokens are good, and which claim of theirs tells what they allow."""
+    """The issuer whose tokens are accepted, and the claim that holds their roles."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
-    """As it stands in a token's `iss`."""
+    """URL of the issuer, as in a token's `iss`."""
     audience: str
     claim: str
 
 
 class TokenRefused(Exception):
-    """A token that is not good, or allows nothing here. `reason` is for the operator's log; the bearer is not told."""
+    """Raised when a token is invalid or permits nothing here. `reason` is for the operator's log and is not shown to
+    the bearer."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -42,15 +43,16 @@ class TokenRefused(Exception):
 
 
 def is_signed_token(text: str) -> bool:
-    """Whether a text has the shape of a signed JSON Web Token; no API key's token has."""
+    """Returns whether a text has the form of a signed JSON Web Token. No API key's token has it."""
     return len(text) <= MAX_TOKEN_CHARACTERS and _SIGNED.fullmatch(text) is not None
 
 
 def grant_of(claims: Mapping[str, Any], claim: str) -> Grant:
-    """What the claims of a good token allow, by the values of one of them: a list of texts, or one text with spaces.
+    """Returns the grant for a valid token's claims. `claim` names the one that holds roles: a list of texts, or a text
+    with spaces.
 
-    A role is held in the projects of its own values and in no others. The bearer is known by `sub`. Raises TokenRefused
-    for a token that allows nothing, or too many projects to travel with a request.
+    A role applies only to the projects of its own values. The caller's name is derived from `sub`. Raises TokenRefused
+    if the token permits nothing, has an invalid `sub`, or lists too many projects to travel with a request.
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not re.fullmatch(SUBJECT, subject):
@@ -64,12 +66,12 @@ def grant_of(claims: Mapping[str, Any], claim: str) -> Grant:
 
 
 def _scopes(values: object) -> Iterator[Scope]:
-    """The roles that values give, each with its projects."""
+    """Yields the roles in the claim's values, each with its projects."""
     texts = values.split() if isinstance(values, str) else values if isinstance(values, list) else []
-    held = [pair for pair in map(_read, texts) if pair]
+    roles = [pair for pair in map(_parse, texts) if pair]
     for role in Role:
-        projects = tuple(dict.fromkeys(project for other, project in held if other is role))
-        if EVERYWHERE in projects:
+        projects = tuple(dict.fromkeys(project for other, project in roles if other is role))
+        if ALL_PROJECTS in projects:
             yield Scope(role=role, projects=None)
         elif len(projects) > MAX_KEY_PROJECTS:
             raise TokenRefused("too_many_projects")
@@ -77,12 +79,12 @@ def _scopes(values: object) -> Iterator[Scope]:
             yield Scope(role=role, projects=projects)
 
 
-def _read(value: object) -> tuple[Role, str] | None:
-    """The role and the project of a value; None for one that gives nothing."""
+def _parse(value: object) -> tuple[Role, str] | None:
+    """Returns the role and the project of a value; None for a value that grants nothing."""
     parts = value.split(":") if isinstance(value, str) else []
-    if len(parts) != 3 or parts[0] != OURS or parts[1] not in set(Role):  # noqa: PLR2004 - as in the module's words
+    if len(parts) != 3 or parts[0] != VALUE_PREFIX or parts[1] not in set(Role):  # noqa: PLR2004 - see the module's docstring
         return None
     try:
-        return Role(parts[1]), parts[2] if parts[2] == EVERYWHERE else _PROJECT.validate_python(parts[2])
+        return Role(parts[1]), parts[2] if parts[2] == ALL_PROJECTS else _PROJECT.validate_python(parts[2])
     except ValidationError:
         return None

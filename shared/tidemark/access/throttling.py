@@ -1,4 +1,4 @@
-"""Throttling: which requests of an API key are taken, counted by many processes that know little of each other."""
+"""Throttling: limits an API key's requests, counted by many processes that share a count only now and then."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,36 +6,37 @@ from dataclasses import dataclass
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 
 WINDOW_SECONDS = 10
-"""A window in which the requests of a key are counted. Short, so that a key that was refused is soon taken again."""
-TOLD_AT_ONCE = 10
-"""Requests that a process counts by itself before it tells the others. A key that is used rarely is never told of; one
-that is used all the time costs a tenth of a write for each request."""
+"""Length of a window in which a key's requests are counted. It is short so that a refused key is soon accepted again.
+"""
+REPORT_EVERY = 10
+"""Requests that a process counts on its own before it adds them to the shared count. A key that is rarely used is never
+reported. A key in constant use costs a tenth of a write per request."""
 
 
 @dataclass
 class Meter:
-    """What one process knows of the requests of one key in one window.
+    """Counts the requests of one key in one window, in one process.
 
-    Refuses nothing before `MAX_KEY_REQUESTS` requests have come to all processes together, and takes less than
-    `TOLD_AT_ONCE` more than that for each process.
+    Refuses nothing before all processes together have received `MAX_KEY_REQUESTS` requests. Accepts fewer than
+    `REPORT_EVERY` further requests per process after that.
     """
 
-    untold: int = 0
-    """Requests since the others were told."""
-    known: int = 0
-    """Requests to all processes, as far as this one knows."""
+    unreported: int = 0
+    """Requests not yet added to the shared count."""
+    total: int = 0
+    """Requests to all processes, as far as this process knows."""
 
-    def takes(self, tell: Callable[[int], int | None]) -> bool:
-        """Count a request; tells whether it is taken.
+    def accepts(self, add_to_shared: Callable[[int], int | None]) -> bool:
+        """Counts a request and returns whether it is accepted.
 
-        `tell` adds so many requests to the count that all processes share, and answers it; None where it cannot.
+        `add_to_shared` adds a number of requests to the shared count and returns the new count, or None if it cannot.
         """
-        if self.known >= MAX_KEY_REQUESTS:
+        if self.total >= MAX_KEY_REQUESTS:
             return False
-        self.untold += 1
-        if self.untold < TOLD_AT_ONCE:
+        self.unreported += 1
+        if self.unreported < REPORT_EVERY:
             return True
-        self.untold = 0
-        shared = tell(TOLD_AT_ONCE)
-        self.known = max(self.known, shared) if shared is not None else self.known + TOLD_AT_ONCE
-        return self.known <= MAX_KEY_REQUESTS
+        self.unreported = 0
+        shared = add_to_shared(REPORT_EVERY)
+        self.total = max(self.total, shared) if shared is not None else self.total + REPORT_EVERY
+        return self.total <= MAX_KEY_REQUESTS

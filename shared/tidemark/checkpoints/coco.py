@@ -1,7 +1,7 @@
-"""COCO: frames as images, and their labels as annotations, as far as COCO has a place for them (R15).
+"""COCO: frames as images and their labels as annotations, as far as COCO can express them (R15).
 
-An image sensor of a frame is an image. A frame without sensors is one as well, or one for each sensor that its labels
-name, which is then kept elsewhere. Coordinates are ours: pixels from the top left corner.
+Each image sensor of a frame becomes an image. A frame without sensors becomes one image, or one for each sensor that
+its labels name, because those sensors are stored elsewhere. Coordinates are unchanged: pixels from the top left corner.
 """
 
 from collections import Counter
@@ -14,39 +14,41 @@ from tidemark.domain.limits import MAX_CLASS_KEYPOINTS, MAX_KEYPOINT_NAMES
 
 Json = dict[str, Any]
 
-DRAWN = frozenset({"BBOX_2D", "POLYGON_LIST_2D", "KEYPOINTS_2D"})
-"""Types of labels that COCO has a place for."""
+EXPORTED_TYPES = frozenset({"BBOX_2D", "POLYGON_LIST_2D", "KEYPOINTS_2D"})
+"""Label types that COCO can express."""
 NO_IMAGE = "no_image"
-"""The reason why a label is left out that is of no image, or of one of several that it does not name."""
+"""Reason for leaving out a label that belongs to no image, or that names none of several."""
 VISIBLE = 2
-"""COCO's word for a keypoint that is labelled and to be seen; ours do not tell of any that is hidden."""
+"""COCO's visibility flag for a labelled and visible keypoint. Ours never say that a keypoint is hidden."""
 
 
-class Placed(NamedTuple):
-    """What of a frame has a place in COCO."""
+class CocoFrame(NamedTuple):
+    """The COCO images and labels of a frame, and what is left out."""
 
     images: list[Json]
-    """Without ids."""
+    """The images, still without ids."""
     labels: list[tuple[int, Json]]
     """The labels that become annotations, each with the position of its image."""
     left_out: Counter[str]
-    """The other labels: by their type, or by `NO_IMAGE`."""
+    """Number of other labels, by type or `NO_IMAGE`."""
 
 
 class CocoCounts(BaseModel):
-    """How much of some frames has a place in COCO, and which keypoints their labels have."""
+    """Number of COCO images and annotations in some frames, and the keypoints of their labels."""
 
     model_config = ConfigDict(frozen=True)
 
     images: int
     annotations: int
     left_out: dict[str, int]
+    """Labels that are left out, by reason."""
     keypoints: dict[str, list[str] | None] | None
-    """The names of the keypoints of each class, in the order in which they were met; None where they are too many."""
+    """Keypoint names of each class, in order of appearance; None for a class with too many, or if all classes together
+    have too many."""
 
 
 class CocoTally:
-    """Counts frames. Tallies of parts, merged in their order, make the tally of the whole."""
+    """Counts frames. Tallies of consecutive sets of frames must be merged in order."""
 
     def __init__(self) -> None:
         self._images = self._annotations = 0
@@ -54,27 +56,27 @@ class CocoTally:
         self._keypoints: dict[str, dict[str, None] | None] | None = {}
 
     def add(self, frame: Json) -> None:
-        """Count a frame, as it is kept."""
-        placed = place(frame)
-        self._images += len(placed.images)
-        self._annotations += len(placed.labels)
-        self._left_out.update(placed.left_out)
-        for _, label in placed.labels:
+        """Counts a frame, given its stored JSON."""
+        coco = coco_frame(frame)
+        self._images += len(coco.images)
+        self._annotations += len(coco.labels)
+        self._left_out.update(coco.left_out)
+        for _, label in coco.labels:
             if label["type"] == "KEYPOINTS_2D":
-                self._learn(label["class"], [keypoint["name"] for keypoint in label["keypoints"]])
+                self._add_keypoints(label["class"], [keypoint["name"] for keypoint in label["keypoints"]])
 
-    def merge(self, part: CocoCounts) -> None:
-        """Count what a part has counted that comes after all before it."""
-        self._images += part.images
-        self._annotations += part.annotations
-        self._left_out.update(part.left_out)
-        if part.keypoints is None:
+    def merge(self, counts: CocoCounts) -> None:
+        """Adds the counts of the frames that follow."""
+        self._images += counts.images
+        self._annotations += counts.annotations
+        self._left_out.update(counts.left_out)
+        if counts.keypoints is None:
             self._keypoints = None
-        for name, keypoints in (part.keypoints or {}).items():
-            self._learn(name, keypoints)
+        for name, keypoints in (counts.keypoints or {}).items():
+            self._add_keypoints(name, keypoints)
 
     def result(self) -> CocoCounts:
-        """All that is counted."""
+        """Returns the counts of all frames so far."""
         known = self._keypoints
         return CocoCounts(
             images=self._images,
@@ -85,7 +87,7 @@ class CocoTally:
             else {name: None if names is None else list(names) for name, names in known.items()},
         )
 
-    def _learn(self, class_name: str, keypoints: list[str] | None) -> None:
+    def _add_keypoints(self, class_name: str, keypoints: list[str] | None) -> None:
         if self._keypoints is None:
             return
         known = self._keypoints.setdefault(class_name, {})
@@ -99,44 +101,44 @@ class CocoTally:
             self._keypoints = None
 
 
-def place(frame: Json) -> Placed:
-    """What of a frame, as it is kept, has a place in COCO."""
+def coco_frame(frame: Json) -> CocoFrame:
+    """Returns the COCO images and labels of a frame, given its stored JSON."""
     sensors, labels = frame.get("sensors", []), frame.get("labels", [])
     if sensors:
         images = {sensor["id"]: _image(frame, sensor) for sensor in sensors if sensor["type"] == "IMAGE"}
     else:
-        named = dict.fromkeys(label["sensor"] for label in labels if "sensor" in label)
-        images = {sensor: _bare_image(frame, sensor) for sensor in named or [None]}
+        sensor_ids = dict.fromkeys(label["sensor"] for label in labels if "sensor" in label)
+        images = {sensor_id: _image_without_url(frame, sensor_id) for sensor_id in sensor_ids or [None]}
     positions = {sensor: position for position, sensor in enumerate(images)}
-    taken: list[tuple[int, Json]] = []
+    exported: list[tuple[int, Json]] = []
     left_out: Counter[str] = Counter()
     for label in labels:
         position = 0 if "sensor" not in label and len(images) == 1 else positions.get(label.get("sensor"))
-        if label["type"] not in DRAWN:
+        if label["type"] not in EXPORTED_TYPES:
             left_out[label["type"]] += 1
         elif position is None:
             left_out[NO_IMAGE] += 1
         else:
-            taken.append((position, label))
-    return Placed(list(images.values()), taken, left_out)
+            exported.append((position, label))
+    return CocoFrame(list(images.values()), exported, left_out)
 
 
 class Numbering:
-    """Gives images and annotations their ids, which are dense and begin at 1."""
+    """Assigns ids to images and annotations, dense and from 1."""
 
     def __init__(
         self, images: int, annotations: int, categories: Mapping[str, int], keypoints: Mapping[str, list[str] | None]
     ) -> None:
-        """`images` and `annotations` have ids already; `categories` are ids of classes by name."""
+        """`images` and `annotations` are the numbers of ids already assigned. `categories` are class ids by name."""
         self._images = images
         self._annotations = annotations
         self._categories = categories
         self._keypoints = keypoints
 
     def number(self, frame: Json) -> tuple[list[Json], list[Json]]:
-        """The images and the annotations of the next frame, with their ids."""
-        placed = place(frame)
-        images = [{"id": self._images + position + 1, **image} for position, image in enumerate(placed.images)]
+        """Returns the images and annotations of the next frame, with their ids."""
+        coco = coco_frame(frame)
+        images = [{"id": self._images + position + 1, **image} for position, image in enumerate(coco.images)]
         annotations = [
             {
                 "id": self._annotations + count,
@@ -144,7 +146,7 @@ class Numbering:
                 "category_id": self._categories[label["class"]],
                 **_annotation(label, self._keypoints.get(label["class"])),
             }
-            for count, (position, label) in enumerate(placed.labels, 1)
+            for count, (position, label) in enumerate(coco.labels, 1)
         ]
         self._images += len(images)
         self._annotations += len(annotations)
@@ -152,7 +154,7 @@ class Numbering:
 
 
 def categories(classes: Iterable[tuple[int, str]], keypoints: Mapping[str, list[str] | None]) -> list[Json]:
-    """The categories: a class each, given by id and name, with the keypoints that its labels have."""
+    """Returns the COCO categories, one for each class given by id and name, with the keypoints of its labels."""
     return [_category(number, name, keypoints.get(name)) for number, name in classes]
 
 
@@ -167,15 +169,15 @@ def _image(frame: Json, sensor: Json) -> Json:
     return image | {"sensor": sensor["id"]} | sizes | _captured(sensor, frame)
 
 
-def _bare_image(frame: Json, sensor: str | None) -> Json:
+def _image_without_url(frame: Json, sensor: str | None) -> Json:
     name = frame["frame_id"] if sensor is None else f"{frame['frame_id']}/{sensor}"
     image = {"file_name": name, "frame_id": frame["frame_id"]}
     return image | ({} if sensor is None else {"sensor": sensor}) | _captured(frame)
 
 
 def _captured(*holders: Json) -> Json:
-    found = next((holder["captured_at"] for holder in holders if "captured_at" in holder), None)
-    return {"date_captured": found} if found else {}
+    captured_at = next((holder["captured_at"] for holder in holders if "captured_at" in holder), None)
+    return {"date_captured": captured_at} if captured_at else {}
 
 
 def _annotation(label: Json, names: list[str] | None) -> Json:
@@ -199,11 +201,11 @@ def _annotation(label: Json, names: list[str] | None) -> Json:
 
 
 def _flat(keypoints: Iterable[Json], names: Iterable[str]) -> Iterator[float]:
-    """x, y and visibility of each keypoint that the class has, 0, 0, 0 for those that the label has not."""
-    known = {keypoint["name"]: keypoint for keypoint in keypoints}
+    """Yields x, y and visibility of each keypoint of the class, or 0, 0, 0 if the label lacks it."""
+    by_name = {keypoint["name"]: keypoint for keypoint in keypoints}
     for name in names:
-        found = known.get(name)
-        yield from (0, 0, 0) if found is None else (found["x"], found["y"], VISIBLE)
+        keypoint = by_name.get(name)
+        yield from (0, 0, 0) if keypoint is None else (keypoint["x"], keypoint["y"], VISIBLE)
 
 
 def _bounds(points: list[list[float]]) -> list[float]:
@@ -212,7 +214,7 @@ def _bounds(points: list[list[float]]) -> list[float]:
 
 
 def _area(polygon: list[list[float]]) -> float:
-    """By the shoelace formula."""
+    """Returns the area of a polygon, by the shoelace formula."""
     following = [*polygon[1:], polygon[0]]
     edges = zip(polygon, following, strict=True)
     doubled = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in edges)

@@ -101,7 +101,7 @@ def _finish(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]
 
 
 def _fail(backend: Backend, work: CheckpointWork, failure: Failure) -> None:
-    reason = failure.told
+    reason = failure.summary
     if work.format is None:
         checkpoint_names.edit(backend, work.uid, work.checkpoint, lambda before: before.failed(work.attempt, reason))
         return

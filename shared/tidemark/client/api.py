@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tidemark.client.models import Fault, Json, Page, Problem
 from tidemark.client.retry import ATTEMPTS, LONGEST_PAUSE, Transient, with_retries
-from tidemark.domain.limits import MAX_PAGE
+from tidemark.domain.limits import MAX_PAGE_ITEMS
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same request, with the same key, may succeed."""
@@ -108,7 +108,7 @@ class Api:
         cursor: str | None = None
         given = 0
         while most is None or given < most:
-            limit = MAX_PAGE if most is None else min(MAX_PAGE, most - given)
+            limit = MAX_PAGE_ITEMS if most is None else min(MAX_PAGE_ITEMS, most - given)
             answer = self.get(*path, limit=limit, cursor=cursor, **query)
             page = _understood(answer, self._address)
             given += len(page.items)

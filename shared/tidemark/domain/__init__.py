@@ -1,1 +1,1 @@
-"""What the words mean, without AWS, a clock or the environment."""
+"""Defines Tidemark's concepts and rules, without AWS, a clock or the environment."""

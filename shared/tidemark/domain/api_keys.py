@@ -1,4 +1,4 @@
-"""Grants: who may do what in which projects; API keys, and the shape of the token that proves one."""
+"""Grants, API keys and the format of key tokens: who may do what in which projects."""
 
 import re
 from datetime import datetime
@@ -10,25 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from tidemark.domain.ids import ProjectName
 
 MAX_KEY_PROJECTS = 100
-"""Projects that one key can list, or a token for one role; the list travels with every request."""
+"""Most projects one API key, or one role of a token, can list. The list travels with every request."""
 SECRET_BYTES = 32
-"""Random bytes of a secret: 256 bits, so that its plain hash can be kept."""
+"""Length of a key's secret: 256 random bits, enough to store only its plain hash."""
 
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-"""Names a key for ever; a name is not used twice, also not after the key was revoked."""
+"""Name of an API key. A name is never used twice, not even after the key is revoked."""
 
 OIDC_CALLER = "oidc:"
-"""What the name of a caller begins with who came by a token; no key's name has a colon."""
+"""Prefix of a caller's name when the caller signed in with a token. No key name contains a colon."""
 SUBJECT = "[!-~]{1,255}"
-"""What a token's `sub` may be, as a pattern: what the standard allows of ASCII, but for blanks."""
+"""Pattern of a token's `sub`: the ASCII characters the standard allows, without spaces."""
 CallerName = Annotated[str, StringConstraints(pattern=rf"^(?:[A-Za-z0-9_-]{{1,64}}|{OIDC_CALLER}{SUBJECT})$")]
-"""Names whoever sends requests: a key by its name, and a person by the subject of the token, both for ever."""
+"""Name of a caller: the name of an API key, or `oidc:` and the subject of a token. It never changes."""
 
 _TOKEN = re.compile(r"tdm\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
 class Role(StrEnum):
-    """What a key may do. Each role includes the ones before it."""
+    """What a caller may do. Each role includes the roles before it."""
 
     READ = "read"
     """Read everything in its projects."""
@@ -38,73 +38,73 @@ class Role(StrEnum):
     """Also create projects and datasets, and change class maps."""
 
     def includes(self, other: "Role") -> bool:
-        """Whether this role may do all that `other` may."""
+        """Returns whether this role permits everything `other` permits."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 class Scope(BaseModel):
-    """A role, and the projects in which it is held."""
+    """A role, and the projects it applies to."""
 
     model_config = ConfigDict(frozen=True)
 
     role: Role
     projects: tuple[ProjectName, ...] | None = Field(max_length=MAX_KEY_PROJECTS)
-    """The projects it is good for; None for all, also those to come."""
+    """Projects the role applies to; None for all projects, including future ones."""
 
     def covers(self, project: str) -> bool:
-        """Whether the role is held in `project`, be there such a project or not."""
+        """Returns whether the role applies to `project`, whether or not that project exists."""
         return self.projects is None or project in self.projects
 
 
 class Grant(Scope):
-    """What a good key or token allows: the name of its holder (the actor of what is done with it), and a role with its
-    projects. A token may give several roles, each in projects of its own."""
+    """What a valid key or token permits: the caller's name, recorded as the actor, and a role with its projects. A
+    token may grant several roles, each in its own projects."""
 
     name: CallerName
     others: tuple[Scope, ...] = Field((), max_length=len(Role) - 1)
-    """The further roles of a token."""
+    """Further roles of a token, each in its own projects."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
-        """All roles, each with its projects."""
+        """All roles of the grant, each with its projects."""
         return (Scope(role=self.role, projects=self.projects), *self.others)
 
     @property
     def highest(self) -> Role:
-        """The highest role that is held anywhere: the one for what belongs to no project."""
+        """The highest role held in any project, used for requests that concern no project."""
         return max((scope.role for scope in self.scopes), key=list(Role).index)
 
     @property
     def is_of_token(self) -> bool:
-        """Whether a token allows it, and not a key."""
+        """Whether the grant comes from a token rather than an API key."""
         return self.name.startswith(OIDC_CALLER)
 
     def role_in(self, project: str) -> Role | None:
-        """The highest role that is held in `project`, be there such a project or not; None where there is none."""
-        held = [scope.role for scope in self.scopes if scope.covers(project)]
-        return max(held, key=list(Role).index, default=None)
+        """Returns the highest role held in `project`, whether or not that project exists; None if there is none."""
+        roles = [scope.role for scope in self.scopes if scope.covers(project)]
+        return max(roles, key=list(Role).index, default=None)
 
     def projects_with(self, role: Role) -> frozenset[str] | None:
-        """The projects in which a role is held that includes `role`; None for all."""
-        fitting = [scope.projects for scope in self.scopes if scope.role.includes(role)]
-        if any(projects is None for projects in fitting):
+        """Returns the projects in which `role` or a higher role is held; None for all projects."""
+        project_lists = [scope.projects for scope in self.scopes if scope.role.includes(role)]
+        if any(projects is None for projects in project_lists):
             return None
-        return frozenset(project for projects in fitting for project in projects or ())
+        return frozenset(project for projects in project_lists for project in projects or ())
 
 
 class ApiKey(Scope):
-    """A key as it is kept: without its secret, which is shown once and never stored."""
+    """An API key as it is stored, without its secret. The secret is shown once and never stored."""
 
     name: KeyName
     digest: str
-    """SHA-256 of the secret, in hex."""
+    """SHA-256 of the secret, in hexadecimal."""
     created_at: datetime
     revoked_at: datetime | None = None
 
 
 class Token(NamedTuple):
-    """What the holder of a key sends: `tdm.{name}.{secret}`."""
+    """What the holder of an API key sends: `tdm.{name}.{secret}`."""
 
     name: str
     secret: str
@@ -114,6 +114,6 @@ class Token(NamedTuple):
 
 
 def parse_token(text: str) -> Token | None:
-    """The parts of a token, or None for a text that cannot be one."""
+    """Parses the text of a key token; returns None if it is not one."""
     match = _TOKEN.fullmatch(text)
     return Token(*match.groups()) if match else None

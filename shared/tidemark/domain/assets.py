@@ -1,7 +1,7 @@
-"""Assets: the images, masks and other files that frames refer to by URL, in the bucket of the deployment.
+"""Assets: the images, masks and other files in the deployment's bucket that frames refer to by URL.
 
-An asset lies under the digest of what is in it, so nothing else can ever be put in its place: what an earlier state of
-a dataset refers to reads as it did then (R7).
+An asset is stored under the digest of its content, so nothing can ever replace it. What an earlier version of a dataset
+refers to always reads the same (R7).
 """
 
 import base64
@@ -18,7 +18,7 @@ from tidemark.domain.upload_files import Sha256
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_KEY_CHARACTERS = 1024
-"""S3's limit for a key."""
+"""Most characters of an S3 key."""
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,62}"
 ContentType = Annotated[str, Field(strict=True, pattern=rf"^{_WORD}/{_WORD}$")]
@@ -26,22 +26,22 @@ ContentType = Annotated[str, Field(strict=True, pattern=rf"^{_WORD}/{_WORD}$")]
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
-"""What a key may have behind its project: names that mean the same to whoever decodes or resolves them."""
+"""The part of a key after its project: names that mean the same however they are decoded or resolved."""
 
 
 class NewAsset(BaseModel):
-    """An asset that is going to be put. What is said of it, S3 holds the sender to."""
+    """An asset to upload. S3 refuses content that differs from the announced SHA-256 and size."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: AssetName
-    sha256: Sha256 = Field(description="Its SHA-256 in base64.")
-    bytes: int = Field(strict=True, ge=1, le=MAX_ASSET_BYTES, description="Its size.")
-    content_type: ContentType = Field(DEFAULT_CONTENT_TYPE, description="Its media type, as it is read later.")
+    sha256: Sha256 = Field(description="SHA-256 of the content, in base64.")
+    bytes: int = Field(strict=True, ge=1, le=MAX_ASSET_BYTES, description="Size in bytes.")
+    content_type: ContentType = Field(DEFAULT_CONTENT_TYPE, description="Media type that downloads report.")
 
 
 class SignedPut(BaseModel):
-    """A PUT that may be sent without API key, with these headers, before it expires."""
+    """A signed PUT request. It needs no API key, must carry these headers, and must start before it expires."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class SignedPut(BaseModel):
 
 
 class SignedGet(BaseModel):
-    """A GET that may be sent without API key, before it expires."""
+    """A signed GET request. It needs no API key and must start before it expires."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,17 +60,17 @@ class SignedGet(BaseModel):
 
 
 class AnnouncedAsset(BaseModel):
-    """Where an asset is, or is going to be."""
+    """The location of an asset, and how to upload it if it is missing."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    url: str = Field(description="What frames refer to it by, for good.")
-    put: SignedPut | None = Field(description="How to put it; null if it is there already.")
+    url: str = Field(description="Permanent URL, for use in frames.")
+    put: SignedPut | None = Field(description="How to upload the asset; null if it is already stored.")
 
 
 class AnnouncedAssets(BaseModel):
-    """Assets in the order in which they were announced."""
+    """Announced assets, in the order of the request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,16 +78,16 @@ class AnnouncedAssets(BaseModel):
 
 
 class ReadableAsset(BaseModel):
-    """An asset and how to read it."""
+    """An asset and how to download it."""
 
     model_config = ConfigDict(frozen=True)
 
-    url: str = Field(description="What frames refer to it by.")
+    url: str = Field(description="Permanent URL, as used in frames.")
     get: SignedGet
 
 
 class ReadableAssets(BaseModel):
-    """Assets in the order in which they were asked for."""
+    """Readable assets, in the order of the request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -95,33 +95,34 @@ class ReadableAssets(BaseModel):
 
 
 def asset_key(project: str, asset: NewAsset) -> str:
-    """The key of an asset in the bucket: other bytes have another one."""
+    """Returns the S3 key of an asset. Different content has a different key."""
     return f"{_prefix(project)}{base64.b64decode(asset.sha256).hex()}/{asset.name}"
 
 
 def asset_url(bucket: str, key: str) -> str:
-    """The lasting URL of what lies under a key."""
+    """Returns the permanent URL of the object with this key."""
     return f"s3://{bucket}/{key}"
 
 
 def key_of(url: str, *, bucket: str, project: str, pointer: str) -> str:
-    """The key of a project's asset, from its lasting URL, which stands at `pointer` in the body.
+    """Returns the S3 key of a project's asset, given its permanent URL. `pointer` is the location of the URL in the
+    body.
 
-    Takes any object under the project's folder whose path is plain, also one that the operator put there. Raises
-    InvalidRequest for any other URL, so that nothing else in the bucket can be signed.
+    Accepts any object in the project's folder whose path is plain, including objects the operator stored there. Raises
+    InvalidRequest for any other URL, so that no other object in the bucket can be signed.
     """
     folder = asset_url(bucket, _prefix(project))
     if not url.startswith(folder):
         raise InvalidRequest(
-            f"This is no asset of the project; the URLs of those begin with {folder}.",
+            f"This URL is not an asset of the project. Asset URLs begin with {folder}.",
             code="foreign_asset",
             pointer=pointer,
         )
     path = url.removeprefix(folder)
     if not _PATH.fullmatch(path) or len(_prefix(project) + path) > MAX_KEY_CHARACTERS:
         raise InvalidRequest(
-            f"Behind {folder} an asset's URL has names of the characters A-Z a-z 0-9 . _ - with '/' between them; "
-            "each begins with a letter, a digit or '_'.",
+            f"After {folder}, an asset URL consists of names separated by '/'. A name has only the characters "
+            "A-Z a-z 0-9 . _ - and begins with a letter, a digit or '_'.",
             pointer=pointer,
             fault="invalid_url",
         )

@@ -1,7 +1,7 @@
-"""Canonical JSON: one sequence of bytes for one value, whatever way it was reached; and the digest of bytes.
+"""Canonical JSON, which gives equal values equal bytes, and the digest of bytes.
 
-Keys are sorted by code point, there is no space between tokens, text is UTF-8 and not escaped beyond what JSON asks
-for. Numbers are written as Python writes them, so the models decide between `1` and `1.0` (see `fields`).
+Keys are sorted by code point. There is no whitespace between tokens. Text is UTF-8, and only what JSON requires is
+escaped. Numbers are written as Python writes them, so the models decide between `1` and `1.0` (see `fields`).
 """
 
 import json
@@ -13,13 +13,13 @@ _ENCODER = json.JSONEncoder(
 
 
 def canonical_json(value: object) -> bytes:
-    """A JSON value, with strings for keys, as canonical UTF-8.
+    """Returns a JSON value with string keys as canonical UTF-8.
 
-    Raises ValueError for NaN, infinity and lone surrogates, TypeError for what is not JSON.
+    Raises ValueError for NaN, infinity and lone surrogates, and TypeError for a value that is not JSON.
     """
     return _ENCODER.encode(value).encode()
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 in lower-case hexadecimal: 64 characters."""
+    """Returns the SHA-256 of `data` in lower-case hexadecimal, 64 characters."""
     return sha256(data).hexdigest()

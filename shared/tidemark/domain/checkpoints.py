@@ -1,5 +1,4 @@
-"""Checkpoints: names for versions, with what people keep about them (R12, R13), and the state of their manifests
-(R15)."""
+"""Checkpoints: named versions with a description and metadata (R12, R13), and the status of their manifests (R15)."""
 
 from datetime import datetime
 from typing import Annotated, NamedTuple
@@ -10,40 +9,42 @@ from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import TooLarge
 from tidemark.domain.frames.fields import Name, Scalar, check_scalar
 from tidemark.domain.limits import (
-    MAX_CHECKPOINT_METADATA,
     MAX_CHECKPOINT_METADATA_BYTES,
-    MAX_DESCRIPTION,
-    MAX_STRING,
+    MAX_CHECKPOINT_METADATA_FIELDS,
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_STRING_CHARACTERS,
 )
 from tidemark.domain.workflows import Artifact
 
-_VALUE_SCHEMA = {"anyOf": [{"type": "string", "maxLength": MAX_STRING}, {"type": "number"}, {"type": "boolean"}]}
+_VALUE_SCHEMA = {
+    "anyOf": [{"type": "string", "maxLength": MAX_STRING_CHARACTERS}, {"type": "number"}, {"type": "boolean"}],
+}
 CheckpointValue = Annotated[Scalar, PlainValidator(check_scalar), WithJsonSchema(_VALUE_SCHEMA)]
 """A value of a checkpoint's metadata: text, a number, or true or false."""
-CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX_CHECKPOINT_METADATA)]
-"""What a checkpoint's makers keep with it: the run that it was made for, the ticket that asked for it."""
+CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX_CHECKPOINT_METADATA_FIELDS)]
+"""Metadata that users attach to a checkpoint, such as a training run or a ticket number."""
 
 
 class CheckpointRef(NamedTuple):
-    """What a checkpoint's name stands for. It never changes."""
+    """The version a checkpoint names, and its sort key. Neither ever changes."""
 
     version: int
     sort_key: str
-    """Where the checkpoint stands among those of its dataset."""
+    """Position of the checkpoint among those of its dataset."""
 
 
 class Checkpoint(Artifact):
-    """A version under a name (R12). Its name and its version never change; it is archived, and never deleted (R13).
+    """A version with a name (R12). Its name and version never change. It can be archived but not deleted (R13).
 
-    It reads from the moment that it exists; its status is that of its manifest, which its statistics and its exports
-    come from (R15).
+    It can be read as soon as it exists. Its status is that of its manifest, on which its statistics and exports are
+    based (R15).
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     version: int
-    """Number of the version that it names, for good."""
+    """Number of the version it names."""
     frames: int
     """Live frames in that version."""
     labels: int
@@ -53,37 +54,40 @@ class Checkpoint(Artifact):
     created_at: datetime
     created_by: str
     archived_at: datetime | None = None
-    """Since when it is archived, which it is if this is given: not listed unless asked for. It reads as before."""
+    """When it was archived; None if it is not. An archived checkpoint is hidden from lists by default and still reads.
+    """
     archived_by: str | None = None
 
     def archived(self, at: datetime, by: str) -> "Checkpoint":
-        """The checkpoint, archived; as it is if it is archived already."""
+        """Returns the checkpoint, archived. One that is already archived is returned unchanged."""
         return self if self.archived_at else self.model_copy(update={"archived_at": at, "archived_by": by})
 
     def unarchived(self) -> "Checkpoint":
-        """The checkpoint, listed again."""
+        """Returns the checkpoint, no longer archived."""
         return self.model_copy(update={"archived_at": None, "archived_by": None})
 
 
 class CheckpointPatch(BaseModel):
-    """A change of a checkpoint: a JSON merge patch (RFC 7396) of what may change of one."""
+    """A change to a checkpoint's description and metadata: a JSON merge patch (RFC 7396)."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"description": "Second round", "metadata": {"run": 42, "owner": None}}]},
     )
 
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION, strict=True)] | None = Field(
-        None, description="Replaces it; null empties it."
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARACTERS, strict=True)] | None = Field(
+        None, description="Replaces the description; null clears it."
     )
-    metadata: Annotated[dict[Name, CheckpointValue | None], Field(max_length=MAX_CHECKPOINT_METADATA)] | None = Field(
-        None,
-        description="Given fields are set, those that are null are removed, others stay; null instead of an object "
-        "removes all.",
+    metadata: Annotated[dict[Name, CheckpointValue | None], Field(max_length=MAX_CHECKPOINT_METADATA_FIELDS)] | None = (
+        Field(
+            None,
+            description="Sets the given fields, removes those that are null and keeps all others; null in place of the "
+            "object removes every field.",
+        )
     )
 
     def apply(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint, changed. Raises TooLarge where its metadata would outgrow its limits."""
+        """Returns the changed checkpoint. Raises TooLarge if the metadata would exceed its limits."""
         description, metadata = checkpoint.description, checkpoint.metadata
         if "description" in self.model_fields_set:
             description = self.description or ""
@@ -95,17 +99,17 @@ class CheckpointPatch(BaseModel):
 
 
 def check_size(metadata: dict[str, Scalar]) -> None:
-    """Raise TooLarge for metadata above its limits."""
-    if len(metadata) > MAX_CHECKPOINT_METADATA:
+    """Raises TooLarge if metadata exceeds its limits."""
+    if len(metadata) > MAX_CHECKPOINT_METADATA_FIELDS:
         raise TooLarge(
-            f"The metadata would have {len(metadata)} fields; that of a checkpoint has at most "
-            f"{MAX_CHECKPOINT_METADATA}.",
+            f"The metadata would have {len(metadata)} fields; a checkpoint's metadata can have at most "
+            f"{MAX_CHECKPOINT_METADATA_FIELDS}.",
             pointer="/metadata",
         )
     size = len(canonical_json(metadata))
     if size > MAX_CHECKPOINT_METADATA_BYTES:
         raise TooLarge(
-            f"The metadata has {size:,} bytes in JSON; that of a checkpoint has at most "
+            f"The metadata takes {size:,} bytes as JSON; a checkpoint's metadata can take at most "
             f"{MAX_CHECKPOINT_METADATA_BYTES:,}.",
             pointer="/metadata",
         )

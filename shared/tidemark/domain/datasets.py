@@ -1,4 +1,4 @@
-"""Datasets: a fixed number of shards, and a dense sequence of versions."""
+"""Datasets: their definition, archiving, deletion and present state."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,16 +11,16 @@ from tidemark.domain.limits import MAX_SHARDS
 
 
 class Mode(StrEnum):
-    """How a dataset takes uploads (R22)."""
+    """How a dataset accepts uploads (R22)."""
 
     STREAMING = "STREAMING"
-    """Uploads come at any time, and what is good in them is taken."""
+    """Accepts uploads at any time, and applies the valid rows of each."""
     BATCH = "BATCH"
-    """One upload fills it, taken whole or not at all; after that it never changes."""
+    """Accepts one upload, all or nothing, and never changes afterwards."""
 
 
 class Clone(BaseModel):
-    """A clone of a BATCH dataset, and the upload that fills it (R32)."""
+    """A mutable clone of a BATCH dataset, and the upload that fills it (R32)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class Clone(BaseModel):
 
 
 class Origin(BaseModel):
-    """The version of a dataset that a roll back or a clone takes (R10, R33)."""
+    """The version that a roll back or a clone starts from (R10, R33)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,29 +41,29 @@ class Origin(BaseModel):
 
 
 class ClonedFrom(Origin):
-    """What a dataset was cloned from, and the upload that fills it."""
+    """The version a dataset was cloned from, and the upload that fills it."""
 
     upload: str
 
 
 class Purge(BaseModel):
-    """How far the deletion of a dataset is."""
+    """Progress of a dataset's deletion."""
 
     model_config = ConfigDict(frozen=True)
 
     requested_at: datetime
-    """When it began, or was begun anew."""
+    """When the deletion was last started."""
     requested_by: str
     attempt: int = 1
-    """How many times it was begun."""
+    """Number of times the deletion was started."""
     packs_deleted: bool = False
-    """Whether its packs are gone, but for those that clones use."""
+    """Whether its packs are deleted, apart from those that clones use."""
     failure: str | None = None
-    """Why the last attempt broke off, if it did."""
+    """Why the last attempt failed; None if it did not."""
 
 
 class Dataset(BaseModel):
-    """A dataset. But for its end, none of this changes; `uid` is its own for ever, its name is not."""
+    """A dataset. Nothing but its archiving and deletion ever changes. `uid` is never reused; the name can be."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,45 +76,45 @@ class Dataset(BaseModel):
     created_at: datetime
     created_by: str
     cloned_from: ClonedFrom | None = None
-    """None for a dataset that is no clone."""
+    """The version it was cloned from; None if it is not a clone."""
     archived_at: datetime | None = None
-    """Since when it is archived, which it is if this is given: not listed unless asked for. It reads as before, and
-    nothing is written to it."""
+    """When it was archived; None if it is not. An archived dataset is hidden from lists by default. It still reads, but
+    accepts no writes."""
     archived_by: str | None = None
     purge: Purge | None = None
-    """Its deletion, if that has begun: nothing of it reads any more."""
+    """Its deletion, if started; from then on the dataset cannot be read."""
 
     def archived(self, at: datetime, by: str) -> "Dataset":
-        """The dataset, archived; as it is if it is archived already."""
+        """Returns the dataset, archived. One that is already archived is returned unchanged."""
         return self if self.archived_at else self.model_copy(update={"archived_at": at, "archived_by": by})
 
     def unarchived(self) -> "Dataset":
-        """The dataset, listed and written to again."""
+        """Returns the dataset, no longer archived."""
         return self.model_copy(update={"archived_at": None, "archived_by": None})
 
 
 class Activity(BaseModel):
-    """What is going on in a dataset at this moment (R18)."""
+    """What is happening in a dataset at present (R18)."""
 
     model_config = ConfigDict(frozen=True)
 
     pending_uploads: int
-    """Uploads that are accepted and not yet settled, counted up to 100."""
+    """Uploads accepted but not yet settled, counted up to 100."""
     deleting: bool
-    """Whether one of them deletes frames."""
+    """Whether any of these uploads deletes frames."""
 
 
 class DatasetDetails(Dataset):
     """A dataset with its present state."""
 
     filled_by: str | None
-    """The upload that fills a BATCH dataset; no other can from then on. None where there is none yet, and for a
-    STREAMING dataset."""
+    """The upload that fills a BATCH dataset, after which no other is accepted. None before there is one, and for
+    STREAMING datasets."""
     latest: int
-    """Number of the latest version; 0 while nothing has settled."""
+    """Number of the latest version; 0 until the first upload settles."""
     frames: int
     labels: int
     activity: Activity
     metadata_schema: Schema
     mutable_clone: Clone | None = None
-    """Of a BATCH dataset, its mutable clone that was made last (R32)."""
+    """The most recent mutable clone of a BATCH dataset (R32)."""

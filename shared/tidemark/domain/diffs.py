@@ -1,4 +1,4 @@
-"""Diffs: what differs between two versions of a dataset, frame by frame and in total (R11)."""
+"""Diffs: the differences between two versions of a dataset, frame by frame and in total (R11)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.changes import FrameChange, Json
 
-Unit = tuple[str, ...]
-"""What counts for a class: a label, by its id, or an instance of a mask, by the ids of both."""
+ItemKey = tuple[str, ...]
+"""Identifies an item that counts towards a class: a label by its id, or an instance of a mask by both ids."""
 
 
 class Digests(BaseModel):
-    """The digests of a frame before and after; None where it is not there."""
+    """Digests of a frame before and after; None where the frame does not exist."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,11 +27,11 @@ class _Subject(BaseModel):
 
 
 class FrameDiff(FrameChange, _Subject):
-    """What differs between two versions of a dataset in one frame: enough to make the later state from the earlier."""
+    """The differences in one frame between two versions: enough to build the later state from the earlier one."""
 
 
 class ChangeCounts(BaseModel):
-    """How many were added, removed and modified."""
+    """Number of items added, removed and modified."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,32 +41,32 @@ class ChangeCounts(BaseModel):
 
 
 class DiffTotals(BaseModel):
-    """How much differs between two versions of a dataset, or in a part of its frames."""
+    """Totals of the differences between two versions of a dataset, or in some of its frames."""
 
     model_config = ConfigDict(frozen=True)
 
     frames: ChangeCounts = ChangeCounts()
     labels: ChangeCounts = ChangeCounts()
-    """Labels of frames that were added and removed count too. A mask is one label."""
+    """Labels added, removed and modified, including those of added and removed frames. A mask counts as one label."""
     classes: dict[str, ChangeCounts] = {}
-    """By class, labels and instances of masks. One that changed its class was removed from the old and added to the
-    new one, so that `added` less `removed` is by how much a class has grown."""
+    """Labels and mask instances by class. A label whose class changed counts as removed from the old class and added to
+    the new one, so that `added` minus `removed` is the growth of the class."""
 
 
-def add_up(parts: Iterable[DiffTotals]) -> DiffTotals:
-    """The totals of a whole, from those of its parts."""
+def add_up(all_totals: Iterable[DiffTotals]) -> DiffTotals:
+    """Returns the sum of several totals."""
     frames: list[ChangeCounts] = []
     labels: list[ChangeCounts] = []
     classes: list[tuple[str, ChangeCounts]] = []
-    for part in parts:
-        frames.append(part.frames)
-        labels.append(part.labels)
-        classes.extend(part.classes.items())
+    for totals in all_totals:
+        frames.append(totals.frames)
+        labels.append(totals.labels)
+        classes.extend(totals.classes.items())
     return DiffTotals(frames=_sum(frames), labels=_sum(labels), classes=_by_class(classes))
 
 
 def totals_of_added(labels: int, classes: Mapping[str, int]) -> DiffTotals:
-    """The totals of a frame that was added with so many labels, of which so many are of each class."""
+    """Returns the totals of an added frame, given its number of labels and its counts by class."""
     return DiffTotals(
         frames=ChangeCounts(added=1),
         labels=ChangeCounts(added=labels),
@@ -75,7 +75,7 @@ def totals_of_added(labels: int, classes: Mapping[str, int]) -> DiffTotals:
 
 
 def totals_of_removed(labels: int, classes: Mapping[str, int]) -> DiffTotals:
-    """The totals of a frame that was removed with so many labels, of which so many were of each class."""
+    """Returns the totals of a removed frame, given its number of labels and its counts by class."""
     return DiffTotals(
         frames=ChangeCounts(removed=1),
         labels=ChangeCounts(removed=labels),
@@ -84,10 +84,10 @@ def totals_of_removed(labels: int, classes: Mapping[str, int]) -> DiffTotals:
 
 
 def totals_of_modified(change: FrameChange) -> DiffTotals:
-    """The totals of a frame that is in both versions and differs."""
+    """Returns the totals of a frame that exists in both versions and differs."""
     labels = change.labels
-    before = _units([*labels.removed, *(part.before for part in labels.modified)])
-    after = _units([*labels.added, *(part.after for part in labels.modified)])
+    before = _classed_items([*labels.removed, *(label.before for label in labels.modified)])
+    after = _classed_items([*labels.added, *(label.after for label in labels.modified)])
     return DiffTotals(
         frames=ChangeCounts(modified=1),
         labels=ChangeCounts(added=len(labels.added), removed=len(labels.removed), modified=len(labels.modified)),
@@ -95,33 +95,33 @@ def totals_of_modified(change: FrameChange) -> DiffTotals:
     )
 
 
-def _sum(parts: Sequence[ChangeCounts]) -> ChangeCounts:
+def _sum(all_counts: Sequence[ChangeCounts]) -> ChangeCounts:
     return ChangeCounts(
-        added=sum(part.added for part in parts),
-        removed=sum(part.removed for part in parts),
-        modified=sum(part.modified for part in parts),
+        added=sum(counts.added for counts in all_counts),
+        removed=sum(counts.removed for counts in all_counts),
+        modified=sum(counts.modified for counts in all_counts),
     )
 
 
-def _by_class(parts: Iterable[tuple[str, ChangeCounts]]) -> dict[str, ChangeCounts]:
+def _by_class(class_counts: Iterable[tuple[str, ChangeCounts]]) -> dict[str, ChangeCounts]:
     classes: dict[str, list[ChangeCounts]] = defaultdict(list)
-    for name, counts in parts:
+    for name, counts in class_counts:
         classes[name].append(counts)
     return {name: _sum(counts) for name, counts in sorted(classes.items())}
 
 
-def _units(labels: Iterable[Json]) -> dict[Unit, Json]:
-    """Labels and instances that have a class."""
-    units: dict[Unit, Json] = {}
+def _classed_items(labels: Iterable[Json]) -> dict[ItemKey, Json]:
+    """Returns the labels and mask instances that have a class, by their ids."""
+    items: dict[ItemKey, Json] = {}
     for label in labels:
-        units[label["id"],] = label
-        units.update({(label["id"], str(one["id"])): one for one in label.get("instances", [])})
-    return {unit: content for unit, content in units.items() if "class" in content}
+        items[label["id"],] = label
+        items.update({(label["id"], str(instance["id"])): instance for instance in label.get("instances", [])})
+    return {key: item for key, item in items.items() if "class" in item}
 
 
-def _class_changes(before: Mapping[Unit, Json], after: Mapping[Unit, Json]) -> Iterator[tuple[str, ChangeCounts]]:
-    for unit in {**before, **after}:
-        old, new = before.get(unit), after.get(unit)
+def _class_changes(before: Mapping[ItemKey, Json], after: Mapping[ItemKey, Json]) -> Iterator[tuple[str, ChangeCounts]]:
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
         if old and new and old["class"] == new["class"]:
             if canonical_json(old) != canonical_json(new):
                 yield new["class"], ChangeCounts(modified=1)

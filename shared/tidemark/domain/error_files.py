@@ -1,4 +1,4 @@
-"""Files of an upload's errors, for programs (JSON lines) and for spreadsheets (CSV) (R30)."""
+"""Files that list an upload's errors, as JSON lines for programs and CSV for spreadsheets (R30)."""
 
 import csv
 import re
@@ -12,63 +12,64 @@ from pydantic import BaseModel, ConfigDict
 from tidemark.domain.uploads import RowOutcome
 
 COLUMNS = ("file", "row", "frame_id", "outcome", "code", "pointer", "message")
-"""Of the CSV: all that a row's outcome tells."""
+"""Columns of the CSV: every field of a row's outcome."""
 _COMPUTED = "=+@\uff1d\uff0b\uff0d\uff20-"
-"""What the text of a cell begins with that a spreadsheet computes, in the widths of all scripts."""
+"""First characters that make a spreadsheet treat a cell as a formula, in all character widths."""
 FORMULA = re.compile(f'^(?=[\t\r\n{_COMPUTED}])|(?<=[;\t\r\n])(?=["\\s]*[{_COMPUTED}])')
-"""Where a cell begins that a spreadsheet would compute, perhaps after it has dropped white space or quotation marks:
-also within a text, since where a comma is the decimal sign, spreadsheets part cells at semicolons."""
+"""Matches the places where a spreadsheet would start a formula, even after it drops whitespace or quotation marks.
+These include places inside a text, because spreadsheets split cells at semicolons where the comma is the decimal
+separator."""
 
 
 class ErrorFormat(StrEnum):
-    """How the errors are written."""
+    """Format of an error file."""
 
     JSONL = "jsonl"
-    """An error a line, as the list of errors has it."""
+    """One error per line, as in the list of errors."""
     CSV = "csv"
-    """A line of column names, then an error a line, quoted as RFC 4180 has it."""
+    """A header line, then one error per line, quoted as in RFC 4180."""
 
     @property
     def media_type(self) -> str:
-        """Of the file."""
+        """Media type of the file."""
         return "text/csv; charset=utf-8" if self is ErrorFormat.CSV else "application/jsonl"
 
 
 class ErrorFile(BaseModel):
-    """A file of an upload's errors, ready to be fetched."""
+    """A file of an upload's errors, ready to download."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
-    """Signed: whoever has it may fetch the file."""
+    """Signed URL. Anyone who has it can download the file."""
     expires_at: datetime
-    """Until when, at most."""
+    """When the URL expires at the latest."""
     format: ErrorFormat
     errors: int
-    """Errors in the file."""
+    """Number of errors in the file."""
     truncated: bool
-    """Whether there may be more errors than the file holds."""
+    """Whether the upload may have more errors than the file."""
 
 
-def beginning(form: ErrorFormat) -> bytes:
-    """What a file begins with."""
+def header(form: ErrorFormat) -> bytes:
+    """Returns the start of the file: the column names for CSV, nothing for JSON lines."""
     return _csv([COLUMNS]) if form is ErrorFormat.CSV else b""
 
 
 def lines(form: ErrorFormat, errors: Iterable[RowOutcome]) -> bytes:
-    """Errors as lines of a file, in UTF-8."""
+    """Returns errors as UTF-8 lines of a file."""
     if form is ErrorFormat.JSONL:
         return b"".join(error.model_dump_json().encode() + b"\n" for error in errors)
     return _csv([_cell(getattr(error, column)) for column in COLUMNS] for error in errors)
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:
-    written = StringIO(newline="")
-    csv.writer(written).writerows(rows)
-    return written.getvalue().encode()
+    text = StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 def _cell(value: str | int | None) -> str:
-    """A value as the text of a cell. Ids and file names are their senders' own, and no spreadsheet is to run them: what
-    it would is made text by an apostrophe before it."""
+    """Returns a value as the text of a cell. Ids and file names come from users, and a spreadsheet must not run them:
+    an apostrophe before a formula makes it text."""
     return "" if value is None else FORMULA.sub("'", str(value))

@@ -1,4 +1,4 @@
-"""Exports of checkpoints: files that training jobs and other tools take (R15)."""
+"""Exports of checkpoints: files for training jobs and other tools (R15)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,23 +10,23 @@ from tidemark.domain.workflows import Artifact
 
 
 class ExportFormat(StrEnum):
-    """What the files of an export are."""
+    """Format of an export's files."""
 
     PARQUET = "parquet"
-    """A frame a row, its labels nested in it."""
+    """Parquet with one frame per row and its labels nested in it."""
     JSONL = "jsonl"
-    """Rows as uploads take them, in gzip."""
+    """Gzipped JSON lines that can be uploaded again, one frame per line."""
     COCO = "coco"
-    """One file for tools of detection, segmentation and keypoints; what COCO has no place for is left out."""
+    """One COCO file for detection, segmentation and keypoint tools. Labels that COCO cannot express are left out."""
 
     @property
     def suffix(self) -> str:
-        """Of the files' names."""
+        """Suffix of the file names."""
         return {"parquet": "parquet", "jsonl": "jsonl.gz", "coco": "json"}[self]
 
     @property
     def media_type(self) -> str:
-        """Of the files."""
+        """Media type of the files."""
         return {
             "parquet": "application/vnd.apache.parquet",
             "jsonl": "application/gzip",
@@ -35,7 +35,7 @@ class ExportFormat(StrEnum):
 
 
 class Export(Artifact):
-    """A checkpoint in one format. A checkpoint has one of each at most, since what is frozen never changes."""
+    """A checkpoint in one format. It has at most one export of each format, because its frames never change."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,26 +44,27 @@ class Export(Artifact):
     requested_at: datetime
     requested_by: str
     files: int | None = None
-    """Files; None until they are written, as the next three."""
+    """Number of files. This and the next three fields are None until the export is ready."""
     rows: int | None = None
-    """Frames in them; in COCO, images."""
+    """Frames in all files; for COCO, images."""
     bytes: int | None = None
+    """Size of all files."""
     left_out: dict[str, int] | None = None
-    """Labels that are not in them, by the reason; see the page on exports."""
+    """Labels left out, by reason. See the exports page of the documentation."""
 
 
 class WrittenFile(BaseModel):
-    """A file of an export, as it is kept."""
+    """A file of an export, as it is stored."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     rows: int
-    """Frames in it; in COCO, images."""
+    """Frames in the file; for COCO, images."""
     bytes: int
 
 
 class ExportFile(WrittenFile):
-    """A file of an export, ready to be fetched."""
+    """A file of an export, ready to download."""
 
     get: SignedGet

@@ -1,4 +1,4 @@
-"""What intake is told to do. Orders come at least once and in no order; doing one twice changes nothing."""
+"""Tasks for the intake function. They arrive at least once and in any order, so each can safely run twice."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class ReadFile(BaseModel):
-    """Read a file of an upload, from where it was read last."""
+    """Reads a file of an upload, from where the last read stopped."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,7 +18,7 @@ class ReadFile(BaseModel):
 
 
 class ResumeUpload(BaseModel):
-    """Go on with an upload that is not done, from one of its chunks on: whatever of it was never sent is sent."""
+    """Resumes an unfinished upload from a chunk on: sends every window that was not sent before."""
 
     model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
@@ -27,11 +27,11 @@ class ResumeUpload(BaseModel):
     upload: str
     chunk: str = Field("", alias="part")
     retries: int = 0
-    """How often the upload had been retried when it came to that chunk."""
+    """How often the upload had been retried when it reached that chunk."""
 
 
 class Sweep(BaseModel):
-    """Find the uploads that were left lying at some time, and have them resumed."""
+    """Finds the uploads that stalled and has them resumed."""
 
     model_config = ConfigDict(frozen=True)
 

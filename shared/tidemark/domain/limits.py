@@ -1,156 +1,157 @@
-"""The limits of the service, each with the reason for its size. Documented for users in `docs/limits.md`."""
+"""Limits of the service, each with the reason for its value. `docs/limits.md` documents them for users."""
 
 # One request
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
-"""Body of one request. A synchronous Lambda call carries 6 MB, in which the body is JSON text inside JSON text: every
+"""Body of a request. A synchronous Lambda call carries 6 MB, and holds the body as JSON inside JSON, where each
 quotation mark takes two bytes."""
 MAX_REQUEST_ROWS = 1000
-"""Mutations in one request; larger loads go in several requests."""
+"""Mutations in a request. Larger loads take several requests."""
 MAX_BODY_VALUES = 50_000
-"""Fields and items of lists in a body other than mutations; a map of `MAX_CLASSES` has four for each class. Each may be
-a fault, and a fault takes some 10 µs to be told."""
+"""Fields and list items in a body other than mutations. A class map of `MAX_CLASSES` has four per class. Each can be an
+error, and describing an error takes some 10 µs."""
 MAX_ROW_ERRORS = 20
-"""Errors reported for one row; whoever mends twenty will see the next twenty."""
-MAX_FAULTS = 20_000
-"""Faults that are looked at, of all rows of a request or of a part of a file, or of a body: each takes some 4 µs, and
-there may be two million. Beyond that, rows that have more than `MAX_ROW_ERRORS` are told that and no more."""
-MAX_BATCH_GET = 100
-"""Frames read by one batch request."""
-MAX_PAGE = 1000
-"""Items on one page of a list, at most."""
-DEFAULT_PAGE = 100
-"""Items on one page of a list when the request does not say."""
+"""Errors reported for a row. Someone who fixes twenty will then see the next twenty."""
+MAX_ERRORS_EXAMINED = 20_000
+"""Errors examined in all rows of a request, in a chunk of a file, or in a body. Each takes some 4 µs and there can be
+two million. Beyond this, a row with more than `MAX_ROW_ERRORS` errors only gets an error with their number."""
+MAX_BATCH_FRAMES = 100
+"""Frames in a batch read."""
+MAX_PAGE_ITEMS = 1000
+"""Items on a page of a list."""
+DEFAULT_PAGE_ITEMS = 100
+"""Items on a page of a list if the request does not set `limit`."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Payload on one page of frames or of an upload's rows, changes on one of a history; a page ends early when it is
-reached. Leaves room under Lambda's 6 MB answer."""
+"""Payload bytes on a page of frames or of an upload's rows, and change bytes on a page of a history. A page ends early
+when it reaches this. It leaves room below Lambda's response limit of 6 MB."""
 MAX_UPLOADS_EXAMINED = 1000
-"""Uploads that are looked at for one page of a list. Where a filter takes few of them, the page has few."""
+"""Uploads examined for a page of a list. If a filter matches few of them, the page has few items."""
 MAX_CHECKPOINTS_EXAMINED = 1000
-"""Checkpoints that are looked at for one page of a list. Where few of them are wanted, the page has few."""
+"""Checkpoints examined for a page of a list. If few of them match, the page has few items."""
 MAX_VERSIONS_EXAMINED = 500
-"""Versions that are read for one page of a list with one an hour: some 2 log2(n) for an hour that has n."""
+"""Versions read for a page of a list with one version per hour. An hour with n versions takes some 2 log2(n) reads."""
 MAX_DIFF_EXAMINED = 1000
-"""Frames that are looked at for one page of a diff. Where many have come back to what they were, the page has few."""
+"""Frames examined for a page of a diff. If many are back in their earlier state, the page has few items."""
 MAX_DIFF_COMMITS = 10_000
-"""Commits after which no more are read for one page of a diff. Where they changed few frames, the page has few."""
+"""Commits read for a page of a diff. If they changed few frames, the page has few items."""
 MAX_DOWNLOAD_ERRORS = 100_000
-"""Errors in a file that is fetched. They are read within one request, in which there is time for about as many."""
+"""Errors in a downloaded file. They are all read within one request, which has time for about this many."""
 MAX_KEY_REQUESTS = 1000
-"""Requests of one API key in ten seconds, a hundred a second on average. One sender with requests of a thousand rows
-sends two or three; a program that reads frames one by one, with a dozen requests at a time, up to a hundred."""
+"""Requests of an API key in ten seconds, a hundred per second on average. A sender with a thousand rows per request
+sends two or three per second. A program that reads single frames, a dozen at a time, sends up to a hundred."""
 
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3
-"""A row file, both as it lies in S3 and inflated: what S3 takes in one PUT. A gzip file is inflated from its beginning
-wherever its reading goes on; five GiB take half a minute, of the five that the function has."""
+"""Size of a row file, both stored and inflated: S3's limit for one PUT. A gzip file is inflated from its start each
+time reading resumes. Five GiB take half a minute of the function's five minutes."""
 MAX_FILE_LINES = 5_000_000
-"""Lines of a row file, blank ones included; lines of a kilobyte reach it where they reach `MAX_FILE_BYTES`."""
+"""Lines of a row file, including blank lines. Files of one-kilobyte lines reach this and `MAX_FILE_BYTES` together."""
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""A line of a row file, without its newline: as much as a request may have for one row. It holds a frame of
-`MAX_FRAME_BYTES` however it is spaced and escaped, and is 130 MB at most once it is parsed; the function has 1,024."""
+"""Length of a line in a row file, without its newline: as much as a request may have for one row. It holds a frame of
+`MAX_FRAME_BYTES` however it is spaced and escaped. Parsed, it takes at most 130 MB of the function's 1,024 MB."""
 MAX_INFLATION_RATIO = 200
-"""Bytes of text for each byte of a gzip file. Rows reach 10 to 50; text that is made to fill memory reaches 1,000."""
+"""Inflated bytes per byte of gzip. Real rows reach 10 to 50. Text made to fill memory reaches 1,000."""
 
 # One frame
 MAX_FRAME_BYTES = 1024 * 1024
-"""A frame in canonical JSON. Pixels and points are referenced by URL, so a megabyte is all annotation."""
+"""Size of a frame in canonical JSON. Pixels and points are referenced by URL, so a megabyte is all annotation."""
 MAX_LABELS_PER_FRAME = 5000
-"""Labels of one frame."""
+"""Labels of a frame."""
 MAX_CLASSES_PER_FRAME = 128
-"""Different classes in one frame. Each frame version carries its counts by class, and the versions of one window share
+"""Distinct classes in a frame. Each frame version carries its counts by class, and the frame versions of a window share
 a DynamoDB transaction of 4 MB."""
 MAX_SENSORS = 64
-"""Sensors of one frame, and coordinate frames of one frame."""
+"""Sensors of a frame, and coordinate frames of a frame."""
 MAX_METADATA_FIELDS = 500
-"""Metadata fields of one frame, metadata fields of one sensor, and attributes of one label."""
+"""Metadata fields of a frame or a sensor, and attributes of a label."""
 MAX_LIST_ITEMS = 1000
-"""Items of a list in metadata, keypoints and polygons of a label."""
+"""Items of a list in metadata, and keypoints or polygons of a label."""
 MAX_POLYGON_VERTICES = 10_000
-"""Vertices of one polygon. No list in a row may be longer."""
+"""Vertices of a polygon. No list in a row may be longer."""
 MAX_INSTANCES = 5000
-"""Instances of one instance mask."""
+"""Instances of an instance mask."""
 MAX_NESTING = 16
-"""Objects and arrays inside each other in a row. The deepest valid row has 8."""
+"""Nesting depth of objects and arrays in a row. The deepest valid row has 8 levels."""
 MAX_OBJECT_FIELDS = 1000
-"""Fields of any object in a row, known or not. No valid row comes near."""
-MAX_STRING = 8192
-"""Characters of a string in metadata and attributes."""
-MAX_TEXT = 65_536
-"""Characters of the body of a text sensor."""
-MAX_URL = 2048
+"""Fields of any object in a row, known or not. No valid row has nearly as many."""
+MAX_STRING_CHARACTERS = 8192
+"""Characters of a text value in metadata and attributes."""
+MAX_TEXT_CHARACTERS = 65_536
+"""Characters of the text of a text sensor."""
+MAX_URL_CHARACTERS = 2048
 """Characters of a URL."""
 MAX_SAFE_INTEGER = 2**53 - 1
-"""Largest magnitude of a whole number that every JSON reader keeps exactly."""
+"""Largest magnitude at which every JSON reader keeps a whole number exact."""
 MAX_EMBEDDING_DIMENSION = 65_536
-"""Numbers in one embedding."""
+"""Dimension of an embedding."""
 
 # Ids and names
 MAX_ID_CHARACTERS = 128
 """Characters of an id or a name."""
 MAX_ID_BYTES = 256
-"""UTF-8 bytes of an id or a name. An id is part of a DynamoDB sort key of 1,024 bytes and of URLs, where it may grow
-threefold."""
+"""Bytes of an id or a name in UTF-8. An id is part of a DynamoDB sort key of 1,024 bytes, and of URLs, where its length
+may triple."""
 
 # One upload of files
 MAX_UPLOAD_FILES = 90
-"""Files of one upload; they are announced in one DynamoDB transaction of 100 items."""
-MAX_FILE_NAME = 512
-"""Characters of a file's name."""
+"""Files of an upload. They are announced in one DynamoDB transaction of 100 items."""
+MAX_FILE_NAME_CHARACTERS = 512
+"""Characters of a file name."""
 
 MAX_SINGLE_PUT_BYTES = 100 * 1024**2
-"""A file that is announced with its size and put in one PUT; a larger one is put in parts. A PUT that breaks off begins
-anew, and this much takes a few minutes on a slow line. With a SHA-256, which S3 checks for one PUT alone, a file is put
-at once whatever its size."""
+"""Size up to which a file is uploaded in one PUT; a larger file uses multipart upload. A PUT that fails starts again
+from zero, and this much takes a few minutes on a slow line. S3 checks a SHA-256 only for a single PUT, so a file
+announced with one is uploaded in one PUT whatever its size."""
 DEFAULT_PART_BYTES = 64 * 1024**2
-"""A part of a large file: 80 of them make a file of `MAX_FILE_BYTES`. S3 asks for 5 MiB at least."""
+"""Size of a multipart part: 80 parts make a file of `MAX_FILE_BYTES`. S3 requires at least 5 MiB."""
 MAX_UPLOAD_PARTS = 1000
-"""Parts of all files of one upload; where there would be more, parts are larger than `DEFAULT_PART_BYTES`. Each has a
-signed URL of some two kilobytes, in an answer of 4.6 MB at most."""
+"""Multipart parts of all files of an upload; where there would be more, parts are larger than `DEFAULT_PART_BYTES`.
+Each part has a signed URL of some two kilobytes, in a response of at most 4.6 MB."""
 
 # Assets
-MAX_ASSETS = 100
-"""Assets of one request: each takes a request to S3, and its signed URL a kilobyte or two of the answer."""
+MAX_REQUEST_ASSETS = 100
+"""Assets in a request. Each takes a request to S3, and a signed URL of one or two kilobytes in the response."""
 MAX_ASSET_BYTES = 5 * 1024**3
-"""One asset: what S3 takes in one PUT, which alone can be held to a SHA-256."""
+"""Size of an asset: S3's limit for one PUT, the only upload whose SHA-256 S3 can check."""
 
 # One project and one dataset
 MAX_CLASSES = 10_000
-"""Classes of one project."""
+"""Classes of a project."""
 MAX_CLASS_MAP_BYTES = 320 * 1024
-"""One class map in JSON; a DynamoDB item takes 400 KB. The answer that is kept for an Idempotency-Key is one too: in it
-the map is compressed, by a seventh at least however its text was chosen, and then in base64, a third larger."""
+"""Size of a class map in JSON. A DynamoDB item holds 400 KB, and so does the response stored for an Idempotency-Key.
+There the map is compressed, which saves at least a seventh whatever the text, and then encoded in base64, which adds a
+third."""
 MAX_SCHEMA_FIELDS = 1000
-"""Distinct metadata fields of one dataset."""
-MAX_DESCRIPTION = 2000
-"""Characters of a description of a project, a dataset or a checkpoint."""
-MAX_CHECKPOINT_METADATA = 100
-"""Fields of a checkpoint's metadata: what a person keeps with a name, not data."""
+"""Distinct metadata fields of a dataset."""
+MAX_DESCRIPTION_CHARACTERS = 2000
+"""Characters of the description of a project, a dataset or a checkpoint."""
+MAX_CHECKPOINT_METADATA_FIELDS = 100
+"""Metadata fields of a checkpoint. They hold notes, not data."""
 MAX_CHECKPOINT_METADATA_BYTES = 16 * 1024
-"""A checkpoint's metadata in JSON. A list tells it whole, and is read 1 MB a query."""
+"""Size of a checkpoint's metadata in JSON. A list returns all of it, and is read 1 MB per query."""
 MAX_COUNTED_VALUES = 50
-"""Different values of a metadata field that the statistics of a checkpoint count one by one. What has more is no
-category, and says more by its range."""
+"""Distinct values of a metadata field that checkpoint statistics count one by one. A field with more is not a category,
+and its range says more."""
 MAX_COUNTED_VALUE_BYTES = 1024
-"""These values in JSON. With those of all fields of a dataset, statistics fit an answer, where a quotation mark takes
-four bytes."""
+"""Size of these values in JSON. With those of all fields of a dataset, statistics still fit a response, where a
+quotation mark takes four bytes."""
 MAX_CLASS_KEYPOINTS = 200
-"""Names of keypoints of a class in COCO, where each annotation of the class has all of them. Whole bodies have 133."""
+"""Keypoint names of a class in COCO, where each annotation of the class lists all of them. A whole body has 133."""
 MAX_KEYPOINT_NAMES = 5000
-"""Names of keypoints of all classes in COCO, which are kept in memory."""
+"""Keypoint names of all classes in COCO, which are held in memory."""
 DEFAULT_SHARDS = 16
-"""Shards of a dataset when its creation does not say."""
+"""Shards of a dataset if its creation does not set them."""
 MAX_SHARDS = 64
-"""Shards of a dataset; the heads of all of them must fit the item of a version."""
+"""Shards of a dataset. The heads of all shards must fit the item of a version."""
 MAX_ROWS_IN_FLIGHT = 500_000
-"""Rows of one dataset that are accepted and not decided; more are refused until some are. A dataset of 16 shards
-applies as many in a minute or two."""
+"""Accepted but undecided rows of a dataset. More are refused until some are decided. A dataset of 16 shards applies
+this many in a minute or two."""
 MAX_WINDOWS_IN_FLIGHT = 10_000
-"""Windows of one dataset that are not decided: messages, of which a row that is sent alone makes one. SQS looks for
-work among the first 120,000 messages of a FIFO queue: a dataset with more would hide those of all others."""
+"""Undecided windows of a dataset. Each is a message, and a row sent alone makes one. SQS looks for work among the first
+120,000 messages of a FIFO queue, so a dataset with more would hide the work of all others."""
 
 # One window
 MAX_WINDOW_FRAMES = 96
-"""Frames of one window: DynamoDB takes 100 items in a transaction. Three are the window's own: head, commit and
-marker; one is spare."""
+"""Frames of a window. A DynamoDB transaction takes 100 items: three are the window's head, commit and marker, and one
+is spare."""
 MAX_WINDOW_BYTES = 128 * 1024
-"""One window's message; SQS takes 256 KiB."""
+"""Size of a window's message. SQS takes 256 KiB."""

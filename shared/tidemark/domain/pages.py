@@ -1,4 +1,4 @@
-"""Lists in pages, and the cursors that continue them."""
+"""Pages of lists, the cursors that continue them, and the filter for archived items."""
 
 import base64
 import binascii
@@ -14,12 +14,14 @@ from tidemark.domain.limits import MAX_ID_BYTES
 
 T = TypeVar("T")
 
-MAX_CURSOR = 4096
-MAX_NUMBER = 10**12
+MAX_CURSOR_CHARACTERS = 4096
+"""Most characters of a cursor. A position of several ids of `MAX_ID_BYTES` fits easily."""
+MAX_CURSOR_NUMBER = 10**12
+"""Upper bound of a number in a cursor. No row, version or commit number comes near."""
 
 
 class Page(BaseModel, Generic[T]):
-    """Some items of a list, and the cursor that continues it; None at the end."""
+    """Some items of a list, and the cursor of the next page; None on the last page."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,60 +30,62 @@ class Page(BaseModel, Generic[T]):
 
 
 def encode_cursor(scope: str, *position: str | int) -> str:
-    """A cursor that continues the list named `scope` after `position`. It is opaque, not secret: it grants nothing."""
-    packed = json.dumps([scope, *position], ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+    """Returns a cursor that continues the list named `scope` after `position`. It is opaque but not secret, and grants
+    nothing."""
+    content = json.dumps([scope, *position], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
-def decode_cursor(scope: str, cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
-    """The position in a cursor that `encode_cursor` made for the same `scope`.
+def decode_cursor(scope: str, cursor: str, *types: type[str] | type[int]) -> list[str | int]:
+    """Returns the position in a cursor that `encode_cursor` made for the same `scope`.
 
-    `kinds` are the types of the position's parts. Raises InvalidRequest for a cursor that is not ours
-    (`malformed_cursor`) or that belongs to another list (`foreign_cursor`).
+    `types` are the expected types of the position's values. Raises InvalidRequest for a cursor that this service did
+    not issue (`malformed_cursor`) or that belongs to another list (`foreign_cursor`).
     """
     malformed = InvalidRequest(
-        "The cursor is not one that this service gave out; start again without it.",
+        "This service did not issue the cursor. Start again without it.",
         code="malformed_cursor",
         pointer="cursor",
     )
-    if len(cursor) > MAX_CURSOR:
+    if len(cursor) > MAX_CURSOR_CHARACTERS:
         raise malformed
     try:
-        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        content = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         raise malformed from None
-    if not isinstance(parts, list) or not parts:
+    if not isinstance(content, list) or not content:
         raise malformed
-    seen_scope, *position = parts
-    if seen_scope != scope:
+    cursor_scope, *position = content
+    if cursor_scope != scope:
         raise InvalidRequest(
-            "The cursor belongs to another list; use it only with the dataset, the version and the list "
+            "The cursor belongs to another list. Use it only with the dataset, the version and the list "
             "that it came from.",
             code="foreign_cursor",
             pointer="cursor",
         )
-    if [type(part) for part in position] != list(kinds) or not all(map(_possible, position)):
+    if [type(value) for value in position] != list(types) or not all(map(_is_plausible, position)):
         raise malformed
     return position
 
 
-def _possible(part: str | int) -> bool:
-    """Whether a list can have given out this part: a cursor may have been made up, and goes into keys, whose room is
-    counted in bytes. Its texts are ids, names and times."""
-    if isinstance(part, int):
-        return 0 <= part < MAX_NUMBER
-    return part.isprintable() and 0 < len(part.encode()) <= MAX_ID_BYTES
+def _is_plausible(value: str | int) -> bool:
+    """Returns whether a list can have issued this value. A forged cursor could otherwise put any text into a key, whose
+    length is limited in bytes. Real positions hold ids, names, times and counts."""
+    if isinstance(value, int):
+        return 0 <= value < MAX_CURSOR_NUMBER
+    return value.isprintable() and 0 < len(value.encode()) <= MAX_ID_BYTES
 
 
 class Archived(StrEnum):
-    """Which datasets, or checkpoints, a list has."""
+    """Which datasets or checkpoints a list includes."""
 
     NO = "false"
-    """Those that are not archived."""
+    """Only items that are not archived."""
     YES = "true"
-    """Those that are."""
+    """Only archived items."""
     ALL = "all"
+    """Both."""
 
     def takes(self, archived_at: datetime | None) -> bool:
-        """Whether a list has what is archived since `archived_at`, or not at all."""
+        """Returns whether the list includes an item archived at `archived_at`, or never if that is None."""
         return self is Archived.ALL or (archived_at is not None) == (self is Archived.YES)

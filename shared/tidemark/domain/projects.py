@@ -1,4 +1,4 @@
-"""Projects: datasets that share one class map."""
+"""Projects: groups of datasets that share one class map."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from tidemark.domain.ids import ProjectName
 
 
 class Project(BaseModel):
-    """A project as created; its class map is kept beside it (R1)."""
+    """A project. Its class map is stored separately (R1)."""
 
     model_config = ConfigDict(frozen=True)
 

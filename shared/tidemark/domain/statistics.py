@@ -1,4 +1,4 @@
-"""Statistics of the frames of a checkpoint: counted page by page, and added up (R15)."""
+"""Statistics of a checkpoint's frames, counted page by page and summed (R15)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,59 +15,60 @@ Json = dict[str, Any]
 
 
 class ClassCount(BaseModel):
-    """How often a class occurs."""
+    """Number of occurrences of a class."""
 
     model_config = ConfigDict(frozen=True)
 
     frames: int
-    """Frames in which it does."""
+    """Frames with at least one label or instance of the class."""
     labels: int
-    """Labels and instances that are of it."""
+    """Labels and mask instances of the class."""
 
 
 class ValueCount(BaseModel):
-    """How often a value of a metadata field occurs."""
+    """Number of occurrences of a metadata value."""
 
     model_config = ConfigDict(frozen=True)
 
     value: Scalar
     count: int
-    """Of a field of lists, each item counts."""
+    """Occurrences of the value. In a field of lists, each item counts."""
 
 
 class FieldStatistics(BaseModel):
-    """A field of the frames' metadata."""
+    """Statistics of a metadata field."""
 
     model_config = ConfigDict(frozen=True)
 
     type: FieldType | None
-    """None where all that there is are empty lists."""
+    """Type of the field; None if it has only empty lists."""
     frames: int
-    """Frames that have it."""
+    """Frames that have the field."""
     min: float | None
-    """Of numbers, and of the items of lists of them."""
+    """Smallest number, also in lists; None if there are no numbers."""
     max: float | None
+    """Largest number, also in lists; None if there are no numbers."""
     values: tuple[ValueCount, ...] | None
-    """The different values, the most frequent first; None where they are many."""
+    """Distinct values, most frequent first; None if there are too many."""
 
 
 class Statistics(BaseModel):
-    """What the frames of a checkpoint hold."""
+    """Statistics of a checkpoint's frames."""
 
     model_config = ConfigDict(frozen=True)
 
     frames: int
     labels: int
     classes: dict[str, ClassCount]
-    """By the name of the class."""
+    """Counts by class name."""
     label_types: dict[str, int]
     sensor_types: dict[str, int]
     metadata: dict[str, FieldStatistics]
-    """By the name of the field."""
+    """Statistics by field name."""
 
 
 class Tally:
-    """Counts frames. Tallies of parts, merged in any order, make the tally of the whole."""
+    """Counts frames. Tallies of disjoint sets of frames can be merged in any order."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -76,10 +77,10 @@ class Tally:
         self._class_labels: Counter[str] = Counter()
         self._label_types: Counter[str] = Counter()
         self._sensor_types: Counter[str] = Counter()
-        self._fields: dict[str, _Field] = {}
+        self._fields: dict[str, _FieldTally] = {}
 
     def add(self, frame: Json, classes: Mapping[str, int]) -> None:
-        """Count a frame, as it is kept; `classes` are its labels and instances by class."""
+        """Counts a frame, given its stored JSON and its counts of labels and instances by class."""
         labels = frame.get("labels", ())
         self._frames += 1
         self._labels += len(labels)
@@ -90,19 +91,19 @@ class Tally:
         for name, value in frame.get("metadata", {}).items():
             self._field(name).add(value)
 
-    def merge(self, part: Statistics) -> None:
-        """Count what a part has counted."""
-        self._frames += part.frames
-        self._labels += part.labels
-        self._class_frames.update({name: count.frames for name, count in part.classes.items()})
-        self._class_labels.update({name: count.labels for name, count in part.classes.items()})
-        self._label_types.update(part.label_types)
-        self._sensor_types.update(part.sensor_types)
-        for name, found in part.metadata.items():
-            self._field(name).merge(found)
+    def merge(self, statistics: Statistics) -> None:
+        """Adds the statistics of other frames."""
+        self._frames += statistics.frames
+        self._labels += statistics.labels
+        self._class_frames.update({name: count.frames for name, count in statistics.classes.items()})
+        self._class_labels.update({name: count.labels for name, count in statistics.classes.items()})
+        self._label_types.update(statistics.label_types)
+        self._sensor_types.update(statistics.sensor_types)
+        for name, field in statistics.metadata.items():
+            self._field(name).merge(field)
 
     def result(self) -> Statistics:
-        """All that is counted."""
+        """Returns the statistics of all frames counted so far."""
         return Statistics(
             frames=self._frames,
             labels=self._labels,
@@ -117,56 +118,58 @@ class Tally:
             },
         )
 
-    def _field(self, name: str) -> "_Field":
-        return self._fields.setdefault(name, _Field())
+    def _field(self, name: str) -> "_FieldTally":
+        return self._fields.setdefault(name, _FieldTally())
 
 
-class _Field:
-    """Counts the values of one field."""
+class _FieldTally:
+    """Counts the values of one metadata field."""
 
     def __init__(self) -> None:
         self._frames = 0
         self._min: float | None = None
         self._max: float | None = None
         self._values: dict[str, int] | None = {}
-        """By the value in JSON; None from the moment that they are many."""
+        """Counts by the value's JSON; None once there are too many."""
         self._bytes = 0
 
     def add(self, value: Any) -> None:
         self._frames += 1
         items = value if isinstance(value, list) else [value]
-        self._range(item for item in items if not isinstance(item, bool | str))
+        self._extend_range(item for item in items if not isinstance(item, bool | str))
         if self._values is not None:
-            self._count((item, 1) for item in items)
+            self._count_values((item, 1) for item in items)
 
-    def merge(self, part: FieldStatistics) -> None:
-        self._frames += part.frames
-        self._range(end for end in (part.min, part.max) if end is not None)
-        if part.values is None:
+    def merge(self, statistics: FieldStatistics) -> None:
+        self._frames += statistics.frames
+        self._extend_range(end for end in (statistics.min, statistics.max) if end is not None)
+        if statistics.values is None:
             self._values = None
         elif self._values is not None:
-            self._count((found.value, found.count) for found in part.values)
+            self._count_values((counted.value, counted.count) for counted in statistics.values)
 
     def result(self, kind: FieldType | None) -> FieldStatistics:
         values = None
         if self._values is not None:
-            counted = sorted(self._values.items(), key=lambda found: (-found[1], found[0]))
-            values = tuple(ValueCount.model_validate_json(f'{{"value":{text},"count":{n}}}') for text, n in counted)
+            by_frequency = sorted(self._values.items(), key=lambda item: (-item[1], item[0]))
+            values = tuple(
+                ValueCount.model_validate_json(f'{{"value":{text},"count":{n}}}') for text, n in by_frequency
+            )
         return FieldStatistics(type=kind, frames=self._frames, min=self._min, max=self._max, values=values)
 
-    def _range(self, numbers: Iterable[float]) -> None:
+    def _extend_range(self, numbers: Iterable[float]) -> None:
         for number in numbers:
             self._min = number if self._min is None else min(self._min, number)
             self._max = number if self._max is None else max(self._max, number)
 
-    def _count(self, values: Iterable[tuple[Scalar, int]]) -> None:
-        counted = self._values
+    def _count_values(self, values: Iterable[tuple[Scalar, int]]) -> None:
+        counts = self._values
         for value, count in values:
-            if counted is None:
+            if counts is None:
                 return
             text = canonical_json(value).decode()
-            if text not in counted:
+            if text not in counts:
                 self._bytes += len(text.encode())
-            counted[text] = counted.get(text, 0) + count
-            if len(counted) > MAX_COUNTED_VALUES or self._bytes > MAX_COUNTED_VALUE_BYTES:
-                counted = self._values = None
+            counts[text] = counts.get(text, 0) + count
+            if len(counts) > MAX_COUNTED_VALUES or self._bytes > MAX_COUNTED_VALUE_BYTES:
+                counts = self._values = None

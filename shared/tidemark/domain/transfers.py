@@ -1,4 +1,4 @@
-"""Transfers: frames that a dataset takes from a version, its own or another dataset's, without copying payloads."""
+"""Transfers: roll backs and clones, which copy the frames of a version without copying payloads."""
 
 from typing import Annotated
 
@@ -8,32 +8,32 @@ from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
 class Transfer(BaseModel):
-    """What a roll back or a clone takes, and where it begins."""
+    """The frames that a roll back or a clone copies."""
 
     model_config = ConfigDict(frozen=True)
 
     source: str
-    """The uid of the dataset whose version is taken."""
+    """Uid of the dataset to copy from."""
     heads: tuple[int, ...]
-    """The heads of its shards in that version."""
+    """Heads of its shards in the version to copy."""
     since: tuple[int, ...] | None = None
-    """Of a roll back, the heads of the shards when it began; None for a clone, whose dataset is new."""
+    """For a roll back, the heads of the shards when it started. None for a clone, whose dataset is new."""
 
 
 class TransferWork(BaseModel):
-    """What the workflow of a roll back or a clone is told."""
+    """Input of the workflow of a roll back or a clone."""
 
     model_config = ConfigDict(frozen=True)
 
     uid: str
-    """The dataset that takes frames."""
+    """Uid of the dataset that receives the frames."""
     upload: str
     retries: int = 0
-    """How often the upload had been retried when the workflow was started."""
+    """How often the upload had been retried when the workflow started."""
 
 
 TransferStep = Annotated[
     ShardStep[TransferWork] | FinishStep[TransferWork] | FailStep[TransferWork], Field(discriminator="step")
 ]
-"""What the function of these workflows is called with."""
+"""Event of the function behind both workflows."""
 TRANSFER_STEP: TypeAdapter[TransferStep] = TypeAdapter(TransferStep)

@@ -1,4 +1,4 @@
-"""Files of mutations on their way in: how they are announced, put, and read."""
+"""Files of mutations: how they are announced, uploaded and recorded."""
 
 import base64
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from tidemark.domain.limits import (
     DEFAULT_PART_BYTES,
     MAX_FILE_BYTES,
-    MAX_FILE_NAME,
+    MAX_FILE_NAME_CHARACTERS,
     MAX_SINGLE_PUT_BYTES,
     MAX_UPLOAD_PARTS,
 )
@@ -19,7 +19,7 @@ from tidemark.domain.limits import (
 
 def _check_name(value: str) -> str:
     if not value.isprintable():
-        raise PydanticCustomError("invalid_name", "A file's name is printable text.")
+        raise PydanticCustomError("invalid_name", "A file name can contain only printable characters.")
     return value
 
 
@@ -29,7 +29,7 @@ def _check_sha256(value: str) -> str:
     except ValueError:
         digest = b""
     if len(digest) != SHA256_BYTES:
-        raise PydanticCustomError("invalid_value", "A SHA-256 is given in base64: 44 characters.")
+        raise PydanticCustomError("invalid_value", "A SHA-256 must be given in base64, as 44 characters.")
     return value
 
 
@@ -37,47 +37,48 @@ SHA256_BYTES = 32
 Sha256 = Annotated[
     str, AfterValidator(_check_sha256), Field(json_schema_extra={"pattern": "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"})
 ]
-"""The SHA-256 of some bytes, in base64, as S3 takes it."""
-FileName = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME), AfterValidator(_check_name)]
+"""A SHA-256 in base64, as S3 expects it."""
+FileName = Annotated[
+    str, Field(strict=True, min_length=1, max_length=MAX_FILE_NAME_CHARACTERS), AfterValidator(_check_name)
+]
 
 
 class NewFile(BaseModel):
-    """A file that is going to be put. What is said of it, S3 holds the sender to."""
+    """A file to upload. S3 refuses content that differs from the announced size and SHA-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: FileName
-    bytes: int | None = Field(None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Its size, as it is put.")
-    sha256: Sha256 | None = Field(None, description="Its SHA-256 in base64, as it is put.")
+    bytes: int | None = Field(None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Size in bytes, as uploaded.")
+    sha256: Sha256 | None = Field(None, description="SHA-256 of the file as uploaded, in base64.")
 
     @property
     def in_parts(self) -> bool:
-        """Whether it is large enough to be put in parts. S3 can hold parts to their sizes, but not the whole to a
-        digest.
-        """
+        """Whether the file is large enough for multipart upload. S3 can check the size of each part, but not the
+        SHA-256 of the whole file."""
         return self.bytes is not None and self.bytes > MAX_SINGLE_PUT_BYTES and self.sha256 is None
 
 
 class SignedPart(BaseModel):
-    """Where the next so many bytes of a file are to be put, as it is with a file."""
+    """A part of a file, with the signed URL and headers of its PUT request."""
 
     model_config = ConfigDict(frozen=True)
 
-    number: int = Field(description="From 1, in the order of the file.")
+    number: int = Field(description="Number of the part, from 1, in file order.")
     bytes: int
     url: str
     headers: dict[str, str]
 
 
 class SignedFile(BaseModel):
-    """Where a file is to be put: by a PUT to the URL, with the headers, before it expires; or part by part."""
+    """How to upload a file before the URLs expire: by one PUT to `url` with `headers`, or part by part."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    url: str | None = Field(description="Null for a file that is to be put in parts.")
+    url: str | None = Field(description="URL of the PUT request; null for multipart upload.")
     headers: dict[str, str]
-    parts: list[SignedPart] = Field(description="Empty for a file that is to be put at once.")
+    parts: list[SignedPart] = Field(description="Parts to upload; empty for a single PUT request.")
     expires_at: datetime
 
 
@@ -91,19 +92,20 @@ class FileUploadReceipt(BaseModel):
 
 
 class RejectedFile(BaseModel):
-    """A file in the drop folder that belongs to no dataset."""
+    """A file in the drop folder that matches no dataset."""
 
     model_config = ConfigDict(frozen=True)
 
     key: str
-    """Where it was put."""
+    """S3 key under which it was dropped."""
     moved_to: str
+    """S3 key to which it was moved."""
     reason: str
     at: datetime
 
 
 class DroppedObject(BaseModel):
-    """An object that was put into the drop folder."""
+    """An object in the drop folder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,11 +115,11 @@ class DroppedObject(BaseModel):
 
 
 def part_bytes(files: Sequence[NewFile]) -> int:
-    """Bytes of each part of the files of an upload that are put in parts; the last part of a file has what is left.
+    """Returns the part size in bytes for all multipart files of an upload. A file's last part can be smaller.
 
-    As many as it takes for the parts of all of them to be `MAX_UPLOAD_PARTS` at most.
+    The size is large enough that the files have at most `MAX_UPLOAD_PARTS` parts together.
     """
     sizes = [file.bytes for file in files if file.bytes is not None and file.in_parts]
-    # The last part of each file may be a small one.
-    least = -(-sum(sizes) // (MAX_UPLOAD_PARTS - len(sizes)))
-    return max(least, DEFAULT_PART_BYTES)
+    # Reserves a part per file, because each file's last part can be small.
+    smallest = -(-sum(sizes) // (MAX_UPLOAD_PARTS - len(sizes)))
+    return max(smallest, DEFAULT_PART_BYTES)

@@ -1,4 +1,4 @@
-"""The rows of an upload as their sender follows them: what each held, and what became of it (R30)."""
+"""Rows of an upload as users follow them: their content and outcome (R30)."""
 
 from typing import Literal
 
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from tidemark.domain.frames.mutations import Op
 
 Outcome = Literal["pending", "applied", "dropped", "rejected", "failed"]
-"""What became of a row; `pending` as long as its window is not decided."""
+"""Outcome of a row; `pending` until its window is decided."""
 
 
 class CarriedLabel(BaseModel):
-    """A label that a row carries, without its geometry. A MODIFY may give neither class nor type."""
+    """A label in a row, without its geometry. A MODIFY need not give its class or type."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,41 +21,42 @@ class CarriedLabel(BaseModel):
 
 
 class RowFault(BaseModel):
-    """Why a row did not take effect."""
+    """Why a row was not applied."""
 
     model_config = ConfigDict(frozen=True)
 
     code: str
-    """Stable and machine-readable, such as `unknown_class`."""
+    """Stable, machine-readable code, such as `unknown_class`."""
     pointer: str
     """JSON pointer into the row; empty for the row as a whole."""
     message: str
-    """What is wrong and what to do, for a person."""
+    """What is wrong and what to do, as a sentence for people."""
 
 
 class UploadRow(BaseModel):
-    """A row of an upload."""
+    """A row of an upload, and its outcome."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str | None
-    """The file that holds the row, and `row` is its line from 1; None for rows of a request, which count from 0."""
+    """Name of the row's file; None for rows of a request."""
     row: int
+    """Line in its file, from 1; or position in its request, from 0."""
     op: Op | None
-    """None where the row was refused on arrival: nothing of it is kept, but for its errors."""
+    """Operation of the row. None if the row was rejected, because only its errors are stored."""
     frame_id: str | None
-    """The frame that the row names, or None where a row that was refused on arrival does not name one."""
+    """The frame the row names; None if a rejected row names none."""
     outcome: Outcome
     labels: tuple[CarriedLabel, ...] | None
-    """Labels that the row gives; None where it was refused on arrival."""
+    """Labels the row gives; None if it was rejected."""
     remove_labels: tuple[str, ...] | None
-    """Ids of labels that it removes; None where it was refused on arrival."""
+    """Ids of the labels it removes; None if it was rejected."""
     errors: tuple[RowFault, ...]
-    """Why it did not take effect, if it did not."""
+    """Why the row was not applied; empty otherwise."""
 
 
 class CarriedLabels(BaseModel):
-    """What the payload of a row says of labels; the rest of it is passed over."""
+    """The labels in a row's payload. Other fields are ignored."""
 
     labels: tuple[CarriedLabel, ...] = ()
     remove_labels: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ class _Patch(BaseModel):
 
 
 def carried_labels(op: Op, payload: bytes) -> CarriedLabels:
-    """The labels that an accepted row gives and removes; `payload` is its canonical JSON, empty for a DELETE."""
+    """Returns the labels an accepted row gives and removes. `payload` is its canonical JSON, empty for a DELETE."""
     if op is Op.DELETE:
         return CarriedLabels()
     if op is Op.ADD:

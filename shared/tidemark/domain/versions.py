@@ -1,4 +1,4 @@
-"""Versions: the heads of all shards at one moment, under a dense number."""
+"""Versions: the heads of all shards at one moment, numbered without gaps."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ShardState(NamedTuple):
-    """How far a shard's log had come, and what was alive in it then."""
+    """The head of a shard's log, and the live frames and labels at that point."""
 
     head: int = 0
     frames: int = 0
@@ -15,7 +15,7 @@ class ShardState(NamedTuple):
 
 
 class VersionUpload(BaseModel):
-    """An upload that settled into a version, who sent it, and when it was accepted (R8)."""
+    """An upload that settled into a version, its sender, and when it was accepted (R8)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class VersionUpload(BaseModel):
 
 
 class Version(BaseModel):
-    """A version of a dataset (R7, R8). It never changes: each shard's log only grows, and reads stop at its head."""
+    """A version of a dataset (R7, R8). It never changes, because shard logs only grow and reads stop at these heads."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,20 +36,20 @@ class Version(BaseModel):
 
     @property
     def heads(self) -> tuple[int, ...]:
-        """How far each shard had come."""
+        """Head of each shard."""
         return tuple(shard.head for shard in self.shards)
 
     @property
     def frames(self) -> int:
-        """Live frames."""
+        """Number of live frames."""
         return sum(shard.frames for shard in self.shards)
 
     @property
     def labels(self) -> int:
-        """Live labels."""
+        """Number of live labels."""
         return sum(shard.labels for shard in self.shards)
 
 
 def empty_version(created_at: datetime, shards: int) -> Version:
-    """Version 0: what a dataset holds before anything has settled."""
+    """Returns version 0, the empty state of a dataset before its first upload settles."""
     return Version(number=0, created_at=created_at, uploads=(), shards=(ShardState(),) * shards)

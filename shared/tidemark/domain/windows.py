@@ -1,7 +1,7 @@
-"""Windows: the rows of an upload that one shard applies in one transaction.
+"""Windows: groups of an upload's rows that a shard applies in one transaction, and the messages that carry them.
 
-Rows are cut into windows by the shard of their frame, in order, at most `MAX_WINDOW_FRAMES` to a window and at most
-`MAX_WINDOW_BYTES` of message, so that a window always fits one DynamoDB transaction and one SQS message.
+Rows are cut into windows by the shard of their frame, in order. A window has at most `MAX_WINDOW_FRAMES` rows and its
+message at most `MAX_WINDOW_BYTES`, so a window always fits one DynamoDB transaction and one SQS message.
 """
 
 from collections.abc import Iterable
@@ -15,34 +15,33 @@ from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
 
 ROW_OVERHEAD_BYTES = 220
-"""Upper bound of what a row takes in a message beside its frame id and its classes."""
-
-
-WIRE = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
-"""Messages keep the field names that they have on the queues; functions of two releases run side by side."""
+"""Upper bound of a row's bytes in a message, apart from its frame id and its classes."""
+MESSAGE_CONFIG = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+"""Configuration of queue messages. They keep their field names, because functions of two releases run side by side."""
 
 
 class FencingToken(NamedTuple):
-    """When a window's message was sent, as its queue counts: both numbers only grow within a shard's message group.
+    """The position of a window's message in its queue. Both numbers only grow within a shard's message group.
 
-    A queue that is made anew may count from the start again, and clocks may step back, but never both for one message.
+    A queue that is created anew may restart its sequence, and clocks may step back, but not both for the same message.
     """
 
     sequence: int = 0
+    """SQS sequence number."""
     sent_at: int = 0
-    """Milliseconds since 1970."""
+    """Time of sending, in milliseconds since 1970."""
 
     def is_before(self, other: "FencingToken") -> bool:
-        """Whether this message was sent before the other, beyond doubt."""
+        """Returns whether this message was certainly sent before the other."""
         return self.sequence < other.sequence and self.sent_at <= other.sent_at
 
 
 FIRST_TOKEN = FencingToken()
-"""Before all messages: what a shard starts from."""
+"""Token before all messages, with which a shard starts."""
 
 
 class WindowRow(NamedTuple):
-    """One accepted mutation: what it does to which frame, and where its payload lies."""
+    """One accepted mutation: its operation, its frame, and the location of its payload in a pack."""
 
     row: int
     op: Op
@@ -53,24 +52,24 @@ class WindowRow(NamedTuple):
     labels: int
     classes: dict[str, int]
     pack: str = ""
-    """The pack that holds its payload, where that is not the upload's own."""
+    """The pack that holds the payload; empty for the window's own pack."""
 
 
 class Restore(BaseModel):
-    """What a window restores that is known only when it is its turn: what was changed since, and differs."""
+    """The frames a window restores, which are known only when it is applied: those changed since and different now."""
 
     model_config = ConfigDict(frozen=True)
 
     to: int
-    """The commit of its shard after which frames were as they are to be."""
+    """The commit of its shard whose state is restored."""
     since: int
-    """The commit from which on changes are looked for."""
+    """The commit after which changes are looked for."""
     row: int = 0
-    """The number of the first row that is found."""
+    """Row number of the first restored frame."""
 
 
 class WindowPlan(BaseModel):
-    """The part of a window that the upload's index keeps: its shard, its number in the upload and its rows."""
+    """The content of a window that its upload's index stores: its shard, its number and its rows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,46 +79,46 @@ class WindowPlan(BaseModel):
     restore: Restore | None = None
 
     def has_rows_from(self, first: int) -> bool:
-        """Whether it may have rows from number `first` on."""
+        """Returns whether the window may have rows numbered `first` or higher."""
         return self.restore is not None or self.rows[-1].row >= first
 
 
 class Window(BaseModel):
-    """A window as it travels to its shard: a plan, and what all windows of its upload share.
+    """A window's message on the queue of its shard: a plan, and what all windows of the upload share.
 
-    Fields that it does not know are passed over, here and in `WindowSettled`: while a release is deployed, functions of two
-    releases run side by side.
+    Unknown fields are ignored, here and in `WindowSettled`, because functions of two releases run side by side during a
+    deployment.
     """
 
-    model_config = WIRE
+    model_config = MESSAGE_CONFIG
 
     dataset: str
-    """The dataset's uid."""
+    """Uid of the dataset."""
     upload: str
     chunk: str = Field("", alias="part")
-    """The chunk of the upload that it was cut from; empty for an upload that has but one."""
+    """Name of the window's chunk; empty for an upload with a single chunk."""
     pack: str
     actor: str
     accepted_at: datetime
     plan: WindowPlan
     again: bool = False
-    """Whether it is sent once more, long after others may have overtaken it: its rows give way to later ones."""
+    """Whether the window is retried, possibly after later uploads. Its rows then give way to later ones."""
     until: str = ""
-    """Of a roll back's windows but the last of its shard, the id of that one: once it is decided, this one comes too
-    late and gives way as well."""
+    """For the windows of a roll back, the id of the shard's last window; empty for that last one. Once the last is
+    decided, this window comes too late and gives way too."""
     attempt: int = 0
-    """How often its upload was retried after it was given up. Each attempt is decided for itself."""
+    """How often its upload was retried after it was given up. Each attempt is decided separately."""
 
     @property
     def id(self) -> str:
-        """Names the window, in this attempt, for ever; applying it a second time is recognised by it."""
+        """Permanent id of this attempt at the window. It reveals when the window was already applied."""
         return window_id(self.upload, self.chunk, self.plan.number, self.attempt)
 
 
 class WindowSettled(BaseModel):
-    """What became of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
+    """Outcome of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
 
-    model_config = WIRE
+    model_config = MESSAGE_CONFIG
 
     dataset: str
     upload: str
@@ -130,23 +129,23 @@ class WindowSettled(BaseModel):
     dropped: int
     failed: int
     found: int = 0
-    """Rows that it came to by itself, at its turn, and that nobody has counted before."""
+    """Rows that the window generated when it was applied, and that are not yet counted."""
     given_up: bool = False
-    """Whether it was never applied, so that it may be tried once more."""
+    """Whether the window was never applied, so that it can be retried."""
 
     @property
     def id(self) -> str:
-        """The window's."""
+        """Id of the window."""
         return window_id(self.upload, self.chunk, self.window, self.attempt)
 
 
 def window_id(upload: str, chunk: str, number: int, attempt: int = 0) -> str:
-    """The id of a window by its place in its upload and its attempt."""
+    """Returns the id of a window, given its upload, chunk, number and attempt."""
     return "-".join(filter(None, (upload, chunk, str(number), f"r{attempt}" if attempt else "")))
 
 
 class CheckUpload(BaseModel):
-    """An upload may be complete, and no window is left to say so."""
+    """Asks publish to check whether an upload is complete when no window is left to report it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -154,17 +153,17 @@ class CheckUpload(BaseModel):
     dataset: str
     upload: str
     since: str
-    """What has happened, such as that a file was read: tells this from other news of the upload."""
+    """What has happened, such as that a file was read. It distinguishes this message from others about the upload."""
 
     @property
     def id(self) -> str:
-        """The news'."""
+        """Id of the message."""
         return f"{self.upload}-{self.since}"
 
 
 PublishMessage = WindowSettled | CheckUpload
 PUBLISH_MESSAGE: TypeAdapter[PublishMessage] = TypeAdapter(PublishMessage)
-"""What publish is told."""
+"""Parses messages of the publish queue."""
 
 
 class _Row(Protocol):
@@ -178,31 +177,32 @@ R = TypeVar("R", bound=_Row)
 
 
 def cut(rows: Iterable[R], shards: int) -> list[tuple[int, list[R]]]:
-    """Cut accepted rows into windows, each a shard and its rows within the limits, of distinct frames.
+    """Cuts accepted rows into windows. Returns the shard and rows of each; a window has distinct frames and stays
+    within the limits.
 
-    The order of the windows of one shard is the order of their rows.
+    The windows of a shard keep the order of their rows.
     """
     windows: list[tuple[int, list[R]]] = []
-    filling: dict[int, _Filling[R]] = {}
+    open_windows: dict[int, _OpenWindow[R]] = {}
     for row in rows:
         shard = shard_of(row.frame_id, shards)
-        window = filling.get(shard)
-        if window is None or not window.takes(row):
-            window = filling[shard] = _Filling()
+        window = open_windows.get(shard)
+        if window is None or not window.has_room_for(row):
+            window = open_windows[shard] = _OpenWindow()
             windows.append((shard, window.rows))
         window.add(row)
     return windows
 
 
-class _Filling(Generic[R]):
-    """A window that rows are being added to."""
+class _OpenWindow(Generic[R]):
+    """A window to which rows can still be added."""
 
     def __init__(self) -> None:
         self.rows: list[R] = []
         self._frames: set[str] = set()
         self._bytes = 0
 
-    def takes(self, row: R) -> bool:
+    def has_room_for(self, row: R) -> bool:
         return (
             len(self.rows) < MAX_WINDOW_FRAMES
             and self._bytes + message_bytes(row) <= MAX_WINDOW_BYTES
@@ -216,7 +216,7 @@ class _Filling(Generic[R]):
 
 
 def message_bytes(row: _Row) -> int:
-    """Upper bound of the bytes that a row takes in its window's message."""
+    """Returns an upper bound of a row's bytes in its window's message."""
     classes = sum(len(name.encode()) * 2 + 12 for name in row.classes)
     return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes
 
@@ -225,10 +225,10 @@ SOURCE_DIGITS, CHUNK_DIGITS = 4, 8
 
 
 def chunk_name(source: int, number: int) -> str:
-    """The name of a chunk: that of the file, or the shard, of which it is made, and its number among those."""
+    """Returns the name of a chunk, given the number of its file or shard and its number within that source."""
     return f"{source:0{SOURCE_DIGITS}d}-{number:0{CHUNK_DIGITS}d}"
 
 
 def chunk_source(name: str) -> int:
-    """The number of the file, or of the shard, that a chunk was made of."""
+    """Returns the number of the file or shard a chunk belongs to."""
     return int(name[:SOURCE_DIGITS])

@@ -1,9 +1,9 @@
-"""Workflows: long work on all shards of a dataset, whose steps a state machine calls one after another.
+"""Workflows: long-running work on all shards of a dataset, driven by a Step Functions state machine.
 
-All have one shape. Each shard is done in pages, shards side by side, each page by one call that answers whether it was
-the shard's last. Then the whole is finished. Where a step fails for good, one last call records why. How far a shard
-has come is on record, not in what is passed: a call that is repeated, or made by two executions at once, changes
-nothing.
+Every workflow has the same steps. Shards are processed side by side, each page by page. Each call processes one page
+and returns whether it was the shard's last. When all shards are done, one call finishes the work. If a step fails for
+good, one last call records why. The progress of a shard is stored rather than passed between calls, so a call that is
+repeated, or made by two executions at once, changes nothing.
 """
 
 import json
@@ -14,17 +14,19 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-ABANDONED = timedelta(hours=14)
-"""Since its beginning, after which an attempt that told of no end may be followed by another: its execution has ended
-by then, and two do no harm."""
-MAX_TOLD = 500
-"""Characters of a failure that are told."""
+ABANDONED_AFTER = timedelta(hours=14)
+"""Age at which an attempt that has neither finished nor failed may be followed by another. Its execution has ended by
+then, and two executions at once would do no harm."""
+MAX_SUMMARY_CHARACTERS = 500
+"""Most characters of a failure's summary, apart from the ellipsis of one that is cut. A stack trace is far longer."""
+MAX_REASON_CHARACTERS = 500
+"""Most characters of the stored reason of a failed attempt."""
 
 Work = TypeVar("Work", bound=BaseModel)
 
 
 class ShardStep(BaseModel, Generic[Work]):
-    """Do the next page of a shard."""
+    """Processes the next page of a shard."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +36,7 @@ class ShardStep(BaseModel, Generic[Work]):
 
 
 class FinishStep(BaseModel, Generic[Work]):
-    """All shards are done; finish the whole."""
+    """Finishes the work after all shards are done."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,29 +45,29 @@ class FinishStep(BaseModel, Generic[Work]):
 
 
 class Failure(BaseModel):
-    """Why a step failed for good, as Step Functions tells it."""
+    """Why a step failed for good, as Step Functions reports it."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     error: str = Field(alias="Error")
     """Name of the exception."""
     cause: str = Field("", alias="Cause")
-    """Of a function's failure, what it raised: JSON with a message and a stack trace."""
+    """Details of the failure. For a failed function, JSON with a message and a stack trace."""
 
     @property
-    def told(self) -> str:
-        """What failed, in one line for whoever is told of it."""
-        said = self.cause
+    def summary(self) -> str:
+        """The exception and its message in one line, without the stack trace."""
+        message = self.cause
         with suppress(ValueError):
-            raised = json.loads(self.cause)
-            if isinstance(raised, dict) and isinstance(raised.get("errorMessage"), str):
-                said = raised["errorMessage"]
-        line = " ".join(f"{self.error}: {said}".split()) if said else self.error
-        return line if len(line) <= MAX_TOLD else f"{line[:MAX_TOLD]}…"
+            details = json.loads(self.cause)
+            if isinstance(details, dict) and isinstance(details.get("errorMessage"), str):
+                message = details["errorMessage"]
+        line = " ".join(f"{self.error}: {message}".split()) if message else self.error
+        return line if len(line) <= MAX_SUMMARY_CHARACTERS else f"{line[:MAX_SUMMARY_CHARACTERS]}…"
 
 
 class FailStep(BaseModel, Generic[Work]):
-    """A step failed for good; record why."""
+    """Records why a step failed for good."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,7 +77,7 @@ class FailStep(BaseModel, Generic[Work]):
 
 
 class Progress(BaseModel):
-    """What a workflow's function answers: whether the shard, or the whole, is done."""
+    """Result of a workflow's function: whether the shard, or all of the work, is done."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,7 +85,7 @@ class Progress(BaseModel):
 
 
 class PurgeWork(BaseModel):
-    """What the workflow of a purge is told."""
+    """Input of the purge workflow."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,55 +96,51 @@ class PurgeWork(BaseModel):
 
 
 PurgeStep = Annotated[ShardStep[PurgeWork] | FinishStep[PurgeWork] | FailStep[PurgeWork], Field(discriminator="step")]
-"""What the function of the workflow is called with."""
-
-
+"""Event of the purge function."""
 PURGE_STEP: TypeAdapter[PurgeStep] = TypeAdapter(PurgeStep)
 
 
-MAX_REASON = 500
-"""Characters of a reason."""
-
-
 class ArtifactStatus(StrEnum):
-    """How far the writing is."""
+    """Status of an artifact that a workflow writes."""
 
     WRITING = "WRITING"
     READY = "READY"
     FAILED = "FAILED"
-    """The last attempt failed; another may be made, which goes on where that one stopped."""
+    """The last attempt failed. A new attempt resumes where it stopped."""
 
 
 class Artifact(BaseModel):
-    """Something that a workflow writes, in one attempt or more."""
+    """Something that a workflow writes in one or more attempts, such as a manifest or an export."""
 
     status: ArtifactStatus = ArtifactStatus.WRITING
     reason: str | None = None
-    """Why the last attempt failed, if it did."""
+    """Why the last attempt failed; None if it did not."""
     attempt: int = 0
-    """Number of the last attempt, from 1; 0 while there was none."""
+    """Number of the last attempt, from 1; 0 before the first."""
     attempted_at: datetime | None = None
-    """When it began."""
+    """When the last attempt started."""
     ready_at: datetime | None = None
+    """When it became ready; None until then."""
 
     def begun(self, at: datetime) -> Self:
-        """With an attempt under way: a new one where there is none, or where the last one failed or is abandoned."""
-        if self.status is ArtifactStatus.READY or (self.status is ArtifactStatus.WRITING and self._is_under_way(at)):
+        """Returns the artifact with an attempt in progress: a new one if there is none, or the last failed or was
+        abandoned. One that is ready is returned unchanged."""
+        if self.status is ArtifactStatus.READY or (self.status is ArtifactStatus.WRITING and self._is_in_progress(at)):
             return self
         attempt = {"status": ArtifactStatus.WRITING, "reason": None, "attempt": self.attempt + 1, "attempted_at": at}
         return self.model_copy(update=attempt)
 
     def ready(self, at: datetime) -> Self:
-        """Artifact, whichever attempt it was."""
+        """Returns the artifact as ready, whichever attempt wrote it."""
         if self.status is ArtifactStatus.READY:
             return self
         return self.model_copy(update={"status": ArtifactStatus.READY, "reason": None, "ready_at": at})
 
     def failed(self, attempt: int, reason: str) -> Self:
-        """With an attempt that failed; as it is where a later one began since, or where it is written after all."""
+        """Returns the artifact as failed. It is returned unchanged if it is ready or a later attempt has started."""
         if self.status is not ArtifactStatus.WRITING or attempt != self.attempt:
             return self
-        return self.model_copy(update={"status": ArtifactStatus.FAILED, "reason": reason[:MAX_REASON]})
+        return self.model_copy(update={"status": ArtifactStatus.FAILED, "reason": reason[:MAX_REASON_CHARACTERS]})
 
-    def _is_under_way(self, at: datetime) -> bool:
-        return self.attempted_at is not None and at - self.attempted_at < ABANDONED
+    def _is_in_progress(self, at: datetime) -> bool:
+        return self.attempted_at is not None and at - self.attempted_at < ABANDONED_AFTER

@@ -11,7 +11,7 @@ from tidemark.catalog.dataset_records import Definition
 from tidemark.domain.datasets import Dataset, Purge
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.uploads import upload_id_of
-from tidemark.domain.workflows import ABANDONED, Failure, PurgeWork
+from tidemark.domain.workflows import ABANDONED_AFTER, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
 SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
@@ -50,7 +50,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
     def edit(now: Dataset) -> Dataset:
         if now.uid != work.uid or now.purge is None or now.purge.attempt != work.attempt:
             return now
-        reason = f"{failure.told}; the purge goes on where it stopped when it is asked for again."
+        reason = f"{failure.summary}; the purge goes on where it stopped when it is asked for again."
         return now.model_copy(update={"purge": now.purge.model_copy(update={"failure": reason})})
 
     try:
@@ -63,7 +63,7 @@ def _attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
     """The attempt that a request stands for: the one under way, if there is one."""
     if purge is None:
         return Purge(requested_at=now, requested_by=actor)
-    if purge.failure is None and now - purge.requested_at < ABANDONED:
+    if purge.failure is None and now - purge.requested_at < ABANDONED_AFTER:
         return purge
     again = {"requested_at": now, "requested_by": actor, "attempt": purge.attempt + 1, "failure": None}
     return purge.model_copy(update=again)

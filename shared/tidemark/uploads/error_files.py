@@ -9,7 +9,7 @@ from typing import IO
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
-from tidemark.domain.error_files import ErrorFile, ErrorFormat, beginning, lines
+from tidemark.domain.error_files import ErrorFile, ErrorFormat, header, lines
 from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.follow import chunks_of, outcomes_of
@@ -47,7 +47,7 @@ def _write(
     backend: Backend, uid: str, upload: str, form: ErrorFormat, file: IO[bytes], has_time: Callable[[], bool]
 ) -> tuple[int, bool]:
     """Write the errors to a file; answers how many, and whether there may be more."""
-    file.write(beginning(form))
+    file.write(header(form))
     written = 0
     for chunk, name in chunks_of(backend, uid, upload_records.get(backend, uid, upload)):
         if not has_time():

@@ -143,13 +143,13 @@ def test_a_deep_row_is_refused_alone(api: Client) -> None:
 def test_an_unknown_field_is_pointed_at_and_the_known_ones_are_told(api: Client) -> None:
     (error,) = api.post("/projects", {"name": "cars", "colour": 1}).json()["errors"]
     assert error["pointer"] == "/colour"
-    assert error["detail"] == "'colour' is not a field here; there are name, description and classes."
+    assert error["detail"] == "'colour' is not a field here; the fields are name, description and classes."
 
 
 def test_an_unknown_field_deep_in_the_body_is_told_those_of_its_place(api: Client) -> None:
     (error,) = api.post("/projects", {"name": "cars", "classes": [{"name": "a", "colour": 1}]}).json()["errors"]
     assert error["pointer"] == "/classes/0/colour"
-    assert error["detail"] == "'colour' is not a field here; there are name, id and color."
+    assert error["detail"] == "'colour' is not a field here; the fields are name, id and color."
 
 
 def test_a_fault_deep_in_the_body_is_pointed_at(api: Client) -> None:

@@ -12,7 +12,7 @@ from functions.api.http.throttle import Throttle
 from tests.integration.api.conftest import Logs
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
-from tidemark.access.throttling import TOLD_AT_ONCE, WINDOW_SECONDS
+from tidemark.access.throttling import REPORT_EVERY, WINDOW_SECONDS
 from tidemark.domain.api_keys import Grant, Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 from tidemark.domain.uploads import InFlight
@@ -66,7 +66,7 @@ def noisy() -> Client:
 def test_a_key_that_floods_is_refused_and_other_keys_are_not(
     api: Client, noisy: Client, reader: Client, environments: Callable[[int], None]
 ) -> None:
-    statuses = flood(noisy, MAX_KEY_REQUESTS + 4 * TOLD_AT_ONCE, environments)
+    statuses = flood(noisy, MAX_KEY_REQUESTS + 4 * REPORT_EVERY, environments)
     assert set(statuses[:MAX_KEY_REQUESTS]) == {404}
     assert statuses[-1] == 429
     for number in range(4):
@@ -80,7 +80,7 @@ def test_a_key_that_floods_is_refused_and_other_keys_are_not(
 def test_a_key_is_taken_again_when_its_window_is_over(
     noisy: Client, environments: Callable[[int], None], clock: Clock
 ) -> None:
-    flood(noisy, MAX_KEY_REQUESTS + 4 * TOLD_AT_ONCE, environments)
+    flood(noisy, MAX_KEY_REQUESTS + 4 * REPORT_EVERY, environments)
     clock.at += WINDOW_SECONDS - 0.5
     refused = noisy.get("/projects/birds")
     assert refused.status == 429
@@ -93,7 +93,7 @@ def test_a_key_is_taken_again_when_its_window_is_over(
 def test_a_refusal_says_how_many_were_too_many_and_when_to_come_again(
     noisy: Client, environments: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flood(noisy, MAX_KEY_REQUESTS + 4 * TOLD_AT_ONCE, environments)
+    flood(noisy, MAX_KEY_REQUESTS + 4 * REPORT_EVERY, environments)
     capsys.readouterr()
     refused = noisy.get("/projects/birds")
     problem = refused.json()
@@ -110,16 +110,16 @@ def test_counting_that_fails_fails_no_request_and_is_told(
 ) -> None:
     broken = Throttle(world.process().dynamodb, "no-such-table", clock)
     monkeypatch.setattr(throttle, "throttle", lambda: broken)
-    assert {reader.get("/projects/birds").status for _ in range(TOLD_AT_ONCE)} == {200}
+    assert {reader.get("/projects/birds").status for _ in range(REPORT_EVERY)} == {200}
     (warning,) = [line for line in logs.lines() if line["message"] == "requests not counted"]
     assert "ResourceNotFoundException" in warning["exception"]
 
 
 @pytest.mark.usefixtures("api")
 def test_a_count_expires(noisy: Client, environments: Callable[[int], None], world: World) -> None:
-    flood(noisy, 4 * TOLD_AT_ONCE, environments)
+    flood(noisy, 4 * REPORT_EVERY, environments)
     (item,) = world.process().dynamodb.scan(TableName=os.environ["TIDEMARK_IDEMPOTENCY_TABLE"])["Items"]
-    assert item["count"] == {"N": str(4 * TOLD_AT_ONCE)}
+    assert item["count"] == {"N": str(4 * REPORT_EVERY)}
     assert int(item["expiration"]["N"]) > NOON.timestamp() + WINDOW_SECONDS
 
 

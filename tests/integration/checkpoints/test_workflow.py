@@ -22,7 +22,7 @@ from tidemark.checkpoints.model import CheckpointWork
 from tidemark.datasets import projects
 from tidemark.domain.exports import ExportFormat
 from tidemark.domain.frames.class_map import ClassInput
-from tidemark.domain.workflows import ABANDONED, ArtifactStatus
+from tidemark.domain.workflows import ABANDONED_AFTER, ArtifactStatus
 
 Json = dict[str, Any]
 BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "height": 4}
@@ -197,7 +197,7 @@ def test_a_cause_of_any_kind_is_told(started: World, cause: str, reason: str) ->
 def test_what_is_under_way_is_not_begun_again_but_what_is_abandoned_is(started: World) -> None:
     retry(started)
     assert len(started.executions) == 1
-    started.now += ABANDONED + timedelta(seconds=60)
+    started.now += ABANDONED_AFTER + timedelta(seconds=60)
     retry(started)
     assert len(started.executions) == 2
     run_all(started)

@@ -117,7 +117,7 @@ def test_times_are_the_readers_in_a_table_and_utc_for_scripts(
 
 
 def test_pages_are_read_to_the_end(tidemark: Program, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidemark.client.api.MAX_PAGE", 2)
+    monkeypatch.setattr("tidemark.client.api.MAX_PAGE_ITEMS", 2)
     for number in range(4):
         tidemark("create", f"p{number}")
     service.requests.clear()

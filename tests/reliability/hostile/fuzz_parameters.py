@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from tidemark.domain.errors import InvalidRequest
 from tidemark.domain.frames.fields import Instant
 from tidemark.domain.ids import is_checkpoint_name
-from tidemark.domain.pages import MAX_NUMBER, decode_cursor, encode_cursor
+from tidemark.domain.pages import MAX_CURSOR_NUMBER, decode_cursor, encode_cursor
 from tidemark.versions.resolve import _moment
 
 SCOPE = "frames:d1"
@@ -45,7 +45,7 @@ def _check_cursor(text: str, *kinds: Any) -> None:
         assert refusal.code in {"malformed_cursor", "foreign_cursor"}, refusal.code
         return
     assert decode_cursor(SCOPE, encode_cursor(SCOPE, *position), *kinds) == position
-    assert all(0 <= part < MAX_NUMBER if isinstance(part, int) else "\0" not in part for part in position)
+    assert all(0 <= part < MAX_CURSOR_NUMBER if isinstance(part, int) else "\0" not in part for part in position)
 
 
 def _check_version(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Counting the requests of a key: none is refused below the limit, and few are taken above it."""
+"""Counting a key's requests: none is refused below the limit, and few are accepted above it."""
 
 from collections.abc import Callable
 from itertools import cycle, islice
@@ -6,33 +6,33 @@ from itertools import cycle, islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemark.access.throttling import TOLD_AT_ONCE, Meter
+from tidemark.access.throttling import REPORT_EVERY, Meter
 from tidemark.domain.limits import MAX_KEY_REQUESTS
 
 
 class Shared:
-    """The count that all processes share; it may fail to answer, having counted or not."""
+    """The shared count. Adding to it may fail, before or after counting."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.tells = 0
+        self.writes = 0
 
-    def tell(self, count: int) -> int:
-        """Count, and answer."""
+    def add(self, count: int) -> int:
+        """Adds to the count and returns it."""
         self.count += count
-        self.tells += 1
+        self.writes += 1
         return self.count
 
 
-def taken(requests: list[int], processes: int, tell: Callable[[int], int | None]) -> list[bool]:
-    """Whether each request was taken, of which each is given by the process that it comes to."""
+def accepted(requests: list[int], processes: int, add: Callable[[int], int | None]) -> list[bool]:
+    """Returns whether each request was accepted. A request is given by the process that receives it."""
     meters = [Meter() for _ in range(processes)]
-    return [meters[process].takes(tell) for process in requests]
+    return [meters[process].accepts(add) for process in requests]
 
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> tuple[int, list[int]]:
-    """More requests than may be, and how they fall on some processes."""
+    """More requests than the limit, spread over some processes."""
     processes = draw(st.integers(1, 40))
     pattern = draw(st.lists(st.integers(0, processes - 1), min_size=1, max_size=60))
     return processes, list(islice(cycle(pattern), draw(st.integers(MAX_KEY_REQUESTS, 2 * MAX_KEY_REQUESTS))))
@@ -42,14 +42,14 @@ def arrivals(draw: st.DrawFn) -> tuple[int, list[int]]:
 @given(arrivals())
 def test_nothing_is_refused_before_the_limit_is_reached(arriving: tuple[int, list[int]]) -> None:
     processes, requests = arriving
-    assert all(taken(requests, processes, Shared().tell)[:MAX_KEY_REQUESTS])
+    assert all(accepted(requests, processes, Shared().add)[:MAX_KEY_REQUESTS])
 
 
 @settings(max_examples=15)
 @given(arrivals())
 def test_less_than_ten_requests_a_process_are_taken_above_the_limit(arriving: tuple[int, list[int]]) -> None:
     processes, requests = arriving
-    assert sum(taken(requests, processes, Shared().tell)) <= MAX_KEY_REQUESTS + processes * (TOLD_AT_ONCE - 1)
+    assert sum(accepted(requests, processes, Shared().add)) <= MAX_KEY_REQUESTS + processes * (REPORT_EVERY - 1)
 
 
 @settings(max_examples=15)
@@ -60,25 +60,25 @@ def test_nothing_is_refused_below_the_limit_where_counting_fails_at_times(
     processes, requests = arriving
     shared = Shared()
 
-    def tell(count: int) -> int | None:
-        counts, answers = random.random() < 0.7, random.random() < 0.7  # type: ignore[attr-defined]
-        found = shared.tell(count) if counts else None
-        return found if answers else None
+    def add(count: int) -> int | None:
+        counts, responds = random.random() < 0.7, random.random() < 0.7  # type: ignore[attr-defined]
+        total = shared.add(count) if counts else None
+        return total if responds else None
 
-    assert all(taken(requests, processes, tell)[:MAX_KEY_REQUESTS])
+    assert all(accepted(requests, processes, add)[:MAX_KEY_REQUESTS])
 
 
 def test_a_process_that_cannot_count_with_others_counts_by_itself() -> None:
-    assert sum(taken([0] * 2 * MAX_KEY_REQUESTS, 1, lambda _: None)) == MAX_KEY_REQUESTS
+    assert sum(accepted([0] * 2 * MAX_KEY_REQUESTS, 1, lambda _: None)) == MAX_KEY_REQUESTS
 
 
 def test_a_key_that_is_used_rarely_is_told_of_to_nobody() -> None:
     shared = Shared()
-    taken([0] * (TOLD_AT_ONCE - 1), 1, shared.tell)
-    assert shared.tells == 0
+    accepted([0] * (REPORT_EVERY - 1), 1, shared.add)
+    assert shared.writes == 0
 
 
 def test_a_key_that_is_refused_costs_no_more_writes() -> None:
     shared = Shared()
-    taken([0] * 5 * MAX_KEY_REQUESTS, 1, shared.tell)
-    assert shared.tells == MAX_KEY_REQUESTS // TOLD_AT_ONCE
+    accepted([0] * 5 * MAX_KEY_REQUESTS, 1, shared.add)
+    assert shared.writes == MAX_KEY_REQUESTS // REPORT_EVERY

@@ -1,4 +1,4 @@
-"""What of a frame has a place in COCO, and how it is told there (R15)."""
+"""How frames and labels are expressed in COCO, and what is left out (R15)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import frames
 from tidemark.checkpoints import coco
-from tidemark.checkpoints.coco import NO_IMAGE, CocoTally, Numbering, categories, place
+from tidemark.checkpoints.coco import NO_IMAGE, CocoTally, Numbering, categories, coco_frame
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.limits import MAX_CLASS_KEYPOINTS
 
@@ -102,13 +102,13 @@ def test_a_category_names_the_keypoints_in_the_order_of_the_annotations() -> Non
 
 def test_a_label_that_names_no_sensor_is_of_the_only_image() -> None:
     lidar = {"id": "lidar", "type": "POINT_CLOUD", "format": "PCD", "url": "https://a.example/1.pcd"}
-    assert place({"frame_id": "f", "sensors": [lidar, CAM], "labels": [BOX]}).labels == [(0, BOX)]
+    assert coco_frame({"frame_id": "f", "sensors": [lidar, CAM], "labels": [BOX]}).labels == [(0, BOX)]
 
 
 @pytest.mark.parametrize("sensors", [[CAM, CAM | {"id": "rear"}], [CAM | {"type": "VIDEO"}]])
 def test_a_label_of_no_image_that_is_known_is_left_out(sensors: list[Json]) -> None:
-    placed = place({"frame_id": "f", "sensors": sensors, "labels": [BOX]})
-    assert (placed.labels, placed.left_out) == ([], {NO_IMAGE: 1})
+    coco_result = coco_frame({"frame_id": "f", "sensors": sensors, "labels": [BOX]})
+    assert (coco_result.labels, coco_result.left_out) == ([], {NO_IMAGE: 1})
 
 
 def test_a_label_is_of_the_image_that_it_names() -> None:
@@ -123,13 +123,13 @@ def test_a_frame_without_sensors_is_an_image_for_each_sensor_that_its_labels_nam
     labels = [BOX | {"sensor": "a"}, BOX | {"sensor": "b"}]
     images, annotations = numbered({"labels": labels})
     assert [image["file_name"] for image in images] == ["f1/a", "f1/b"]
-    assert [one["image_id"] for one in annotations] == [1, 2]
+    assert [annotation["image_id"] for annotation in annotations] == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["CUBOID_3D", "TEXT_TOKEN", "LINE_SEGMENT_2D", "CLASSIFICATION_2D"])
 def test_what_has_no_place_in_coco_is_left_out_by_its_type(kind: str) -> None:
-    placed = place({"frame_id": "f", "sensors": [CAM], "labels": [{"id": "x", "type": kind, "class": "car"}]})
-    assert (placed.labels, placed.left_out) == ([], {kind: 1})
+    coco_result = coco_frame({"frame_id": "f", "sensors": [CAM], "labels": [{"id": "x", "type": kind, "class": "car"}]})
+    assert (coco_result.labels, coco_result.left_out) == ([], {kind: 1})
 
 
 def test_a_class_has_the_names_of_all_its_keypoints_in_the_order_in_which_they_were_met() -> None:

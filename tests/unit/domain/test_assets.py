@@ -1,4 +1,4 @@
-"""Assets lie where their digest says, and no URL but a project's own leads into its folder."""
+"""Asset keys and URLs: keys contain the digest, and no URL leads out of its project's folder."""
 
 import base64
 import hashlib
@@ -90,7 +90,7 @@ def test_nothing_can_be_announced_without_its_name_digest_and_size(left_out: str
     ],
 )
 def test_what_is_not_in_the_folder_of_the_project_is_foreign(url: str) -> None:
-    with pytest.raises(InvalidRequest, match="no asset of the project") as refusal:
+    with pytest.raises(InvalidRequest, match="not an asset of the project") as refusal:
         key(url)
     assert (refusal.value.code, refusal.value.pointer) == ("foreign_asset", "/urls/3")
 
@@ -130,8 +130,8 @@ def test_what_the_operator_put_into_the_folder_can_be_read_too(path: str) -> Non
 @given(st.text(alphabet="ab./%\\ s3:-_~\n", max_size=40))
 def test_no_url_leads_out_of_the_folder(path: str) -> None:
     try:
-        found = key(FOLDER + path)
+        readable_key = key(FOLDER + path)
     except InvalidRequest:
         return
-    assert found == f"assets/road/{path}"
-    assert not {"", ".", ".."} & set(found.split("/"))
+    assert readable_key == f"assets/road/{path}"
+    assert not {"", ".", ".."} & set(readable_key.split("/"))

@@ -1,4 +1,4 @@
-"""One value, one sequence of bytes."""
+"""Canonical JSON: equal values have equal bytes."""
 
 import json
 
@@ -19,7 +19,7 @@ json_values = st.recursive(
 
 
 def shuffled(value: object) -> object:
-    """The same JSON with the keys of every object in reverse."""
+    """Returns the same JSON with the keys of every object reversed."""
     if isinstance(value, dict):
         return {key: shuffled(value[key]) for key in reversed(value)}
     return [shuffled(item) for item in value] if isinstance(value, list) else value
@@ -68,7 +68,7 @@ def test_a_patch_reads_back_from_its_canonical_form(patch: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ({"metadata": {"speed": 1}}, {"metadata": {"speed": 1.0}}),
         ({"metadata": {"speed": 0.0}}, {"metadata": {"speed": -0.0}}),
@@ -78,8 +78,8 @@ def test_a_patch_reads_back_from_its_canonical_form(patch: Json) -> None:
         ({}, {"labels": [], "metadata": {}, "device_id": None}),
     ],
 )
-def test_spellings_of_one_state_have_one_form(one: Json, other: Json) -> None:
-    forms = {Frame.model_validate({"frame_id": "a", **given}).canonical for given in (one, other)}
+def test_spellings_of_one_state_have_one_form(first: Json, second: Json) -> None:
+    forms = {Frame.model_validate({"frame_id": "a", **given}).canonical for given in (first, second)}
     assert len(forms) == 1
 
 

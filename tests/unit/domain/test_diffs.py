@@ -1,4 +1,4 @@
-"""Totals of what differs between two versions (R11)."""
+"""Totals of the differences between two versions (R11)."""
 
 from typing import Any
 
@@ -31,27 +31,27 @@ def test_a_frame_of_which_only_metadata_changed_has_no_labels_that_did() -> None
 
 
 def test_labels_count_in_all_and_for_their_class() -> None:
-    found = totals([label("1", "car"), label("2", "car", top=1)], [label("2", "car", top=2), label("3", "dog")])
-    assert found.labels == ChangeCounts(added=1, removed=1, modified=1)
-    assert found.classes == {"car": ChangeCounts(removed=1, modified=1), "dog": ADDED}
+    difference = totals([label("1", "car"), label("2", "car", top=1)], [label("2", "car", top=2), label("3", "dog")])
+    assert difference.labels == ChangeCounts(added=1, removed=1, modified=1)
+    assert difference.classes == {"car": ChangeCounts(removed=1, modified=1), "dog": ADDED}
 
 
 def test_a_label_that_changed_its_class_leaves_one_and_comes_to_the_other() -> None:
-    found = totals([label("1", "car")], [label("1", "dog")])
-    assert (found.labels, found.classes) == (MODIFIED, {"car": REMOVED, "dog": ADDED})
+    difference = totals([label("1", "car")], [label("1", "dog")])
+    assert (difference.labels, difference.classes) == (MODIFIED, {"car": REMOVED, "dog": ADDED})
 
 
 def test_a_number_that_became_true_is_a_change() -> None:
-    found = totals([label("1", "car", attributes={"x": 1})], [label("1", "car", attributes={"x": True})])
-    assert found.classes == {"car": MODIFIED}
+    difference = totals([label("1", "car", attributes={"x": 1})], [label("1", "car", attributes={"x": True})])
+    assert difference.classes == {"car": MODIFIED}
 
 
 def test_instances_of_a_mask_count_for_their_classes_and_the_mask_as_one_label() -> None:
     mask = label("m", None, instances=[label("0", "car"), label("1", "car"), label("2", "dog")])
     changed = label("m", None, instances=[label("0", "car", attributes={"x": 1}), label("2", "car"), label("3", "dog")])
-    found = totals([mask], [changed])
-    assert found.labels == MODIFIED
-    assert found.classes == {
+    difference = totals([mask], [changed])
+    assert difference.labels == MODIFIED
+    assert difference.classes == {
         "car": ChangeCounts(added=1, removed=1, modified=1),
         "dog": ChangeCounts(added=1, removed=1),
     }
@@ -62,10 +62,10 @@ def test_a_mask_that_gets_or_loses_its_class_counts_for_it() -> None:
     assert totals([label("m", "car")], [label("m", None)]).classes == {"car": REMOVED}
 
 
-@pytest.mark.parametrize(("total", "kind"), [(totals_of_added, "added"), (totals_of_removed, "removed")])
-def test_a_frame_that_comes_or_goes_takes_its_labels_along(total: Any, kind: str) -> None:
+@pytest.mark.parametrize(("totals_of", "kind"), [(totals_of_added, "added"), (totals_of_removed, "removed")])
+def test_a_frame_that_comes_or_goes_takes_its_labels_along(totals_of: Any, kind: str) -> None:
     one, two, three = (ChangeCounts(**{kind: count}) for count in (1, 2, 3))
-    assert total(3, {"car": 2, "dog": 1}) == DiffTotals(frames=one, labels=three, classes={"car": two, "dog": one})
+    assert totals_of(3, {"car": 2, "dog": 1}) == DiffTotals(frames=one, labels=three, classes={"car": two, "dog": one})
 
 
 def test_parts_add_up() -> None:

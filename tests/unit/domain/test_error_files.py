@@ -1,4 +1,4 @@
-"""Files of errors: what programs and spreadsheets read of them (R30)."""
+"""Error files, as programs and spreadsheets read them (R30)."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from tidemark.domain.error_files import COLUMNS, ErrorFormat, beginning, lines
+from tidemark.domain.error_files import COLUMNS, ErrorFormat, header, lines
 from tidemark.domain.uploads import RowOutcome
 
 
@@ -23,14 +23,14 @@ def error(frame_id: str | None = "f1", *, file: str | None = None, message: str 
 
 
 def table(*errors: RowOutcome) -> list[list[str]]:
-    text = (beginning(ErrorFormat.CSV) + lines(ErrorFormat.CSV, errors)).decode()
+    text = (header(ErrorFormat.CSV) + lines(ErrorFormat.CSV, errors)).decode()
     return list(csv.reader(StringIO(text, newline="")))
 
 
 def test_a_line_of_json_is_an_error_as_it_is_listed() -> None:
     errors = [error("Straße 1"), error(None, file="a.jsonl", message='He said "no",\nthen left.')]
-    written = beginning(ErrorFormat.JSONL) + lines(ErrorFormat.JSONL, errors)
-    assert [json.loads(line) for line in written.splitlines()] == [each.model_dump() for each in errors]
+    written = header(ErrorFormat.JSONL) + lines(ErrorFormat.JSONL, errors)
+    assert [json.loads(line) for line in written.splitlines()] == [error.model_dump() for error in errors]
 
 
 def test_a_csv_begins_with_the_names_of_all_that_an_error_tells() -> None:

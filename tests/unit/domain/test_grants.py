@@ -1,4 +1,4 @@
-"""What a grant allows where: the highest role that names the project, and never more than its parts say."""
+"""Grants from a token: the highest role that names a project, and no more than the values grant."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,8 +33,8 @@ def test_the_projects_of_a_role_are_those_in_which_it_is_held(held: list[tuple[R
     grant = grant_of({"sub": "ann", "groups": [f"tidemark:{each}:{project}" for each, project in held]}, "groups")
     projects = grant.projects_with(role)
     for project in PROJECTS:
-        role_there = grant.role_in(project)
-        is_held = role_there is not None and role_there.includes(role)
+        role_in_project = grant.role_in(project)
+        is_held = role_in_project is not None and role_in_project.includes(role)
         assert is_held == (projects is None or project in projects)
 
 

@@ -1,4 +1,4 @@
-"""Which ids and names are taken, and where a frame lives (R5)."""
+"""Valid and invalid ids and names, and the shard of a frame (R5)."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ def test_a_name_of_plain_letters_is_taken(good: str) -> None:
     ("bad", "words"),
     [
         ("", "cannot be empty"),
-        ("-a", "begins with a letter"),
+        ("-a", "must begin with a letter"),
         ("a b", "cannot contain a space"),
         ("a b/c", "cannot contain a space, '/'"),
         ("a/é", "cannot contain '/', 'é'"),
@@ -112,10 +112,10 @@ def test_a_checkpoint_may_have_a_name_that_begins_like_a_date_or_a_number(good: 
     ("bad", "words"),
     [
         ("", "cannot be empty"),
-        ("-a", "begins with a letter"),
+        ("-a", "must begin with a letter"),
         ("a b", "cannot contain a space"),
         ("a" * 129, "at most 128 characters"),
-        *((word, f"cannot be '{word}': that is the latest version") for word in ("LATEST", "latest", "Latest")),
+        *((word, f"cannot be '{word}', which means the latest version") for word in ("LATEST", "latest", "Latest")),
         *((text, "looks like a number or a date") for text in ("7", "1.5", "2026-03", "2026-03-01", "_", "1_000")),
         *(
             (text, "looks like a time")

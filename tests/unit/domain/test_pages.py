@@ -1,4 +1,4 @@
-"""Cursors: opaque, bound to their list, and harmless when made up."""
+"""Cursors: opaque, bound to their list, and harmless when forged."""
 
 import base64
 import json

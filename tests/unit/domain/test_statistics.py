@@ -1,4 +1,4 @@
-"""Statistics of frames are the same, however the frames are divided (R15)."""
+"""Statistics are the same however the frames are divided (R15)."""
 
 import json
 from itertools import islice, product
@@ -25,23 +25,23 @@ SCHEMA = Schema(fields={"turn": FieldType.NUMBER, "tags": FieldType.STRINGS, "ni
 def counted(some: list[Frame]) -> Tally:
     tally = Tally(SCHEMA)
     for frame in some:
-        tally.add(_kept(frame), frame.class_counts())
+        tally.add(_stored_json(frame), frame.class_counts())
     return tally
 
 
-def _kept(frame: Frame) -> dict[str, Any]:
-    kept: dict[str, Any] = frame.model_dump(exclude_defaults=True, mode="json")
-    return kept
+def _stored_json(frame: Frame) -> dict[str, Any]:
+    stored: dict[str, Any] = frame.model_dump(exclude_defaults=True, mode="json")
+    return stored
 
 
 def field(name: str, *values: Any) -> FieldStatistics:
-    """The statistics of a field, of frames that have these values of it."""
+    """Returns the statistics of a field, for frames with these values."""
     some = [Frame(frame_id=f"f{number}", metadata={name: value}) for number, value in enumerate(values)]
     return counted(some).result().metadata[name]
 
 
-def values(found: FieldStatistics) -> list[tuple[Any, int]] | None:
-    return None if found.values is None else [(one.value, one.count) for one in found.values]
+def values(result: FieldStatistics) -> list[tuple[Any, int]] | None:
+    return None if result.values is None else [(counted.value, counted.count) for counted in result.values]
 
 
 @given(some=st.lists(frames(), max_size=6), cuts=st.tuples(st.integers(0, 6), st.integers(0, 6)))
@@ -50,36 +50,36 @@ def test_the_tally_of_parts_is_that_of_the_whole(some: list[dict[str, Any]], cut
     low, high = sorted(cuts)
     merged = Tally(SCHEMA)
     for part in (whole[high:], whole[:low], whole[low:high]):
-        kept = counted(part).result().model_dump_json()
-        merged.merge(Statistics.model_validate_json(kept))
+        stored = counted(part).result().model_dump_json()
+        merged.merge(Statistics.model_validate_json(stored))
     assert merged.result() == counted(whole).result()
 
 
 def test_numbers_have_a_range_and_are_counted_while_they_are_few() -> None:
-    found = field("turn", 2, 0.5, 2)
-    assert (found.type, found.frames, found.min, found.max) == (FieldType.NUMBER, 3, 0.5, 2)
-    assert values(found) == [(2, 2), (0.5, 1)]
+    result = field("turn", 2, 0.5, 2)
+    assert (result.type, result.frames, result.min, result.max) == (FieldType.NUMBER, 3, 0.5, 2)
+    assert values(result) == [(2, 2), (0.5, 1)]
 
 
 def test_items_of_lists_are_counted_each() -> None:
-    found = field("tags", ["a", "b"], ["a"], [])
-    assert (found.frames, values(found)) == (3, [("a", 2), ("b", 1)])
+    result = field("tags", ["a", "b"], ["a"], [])
+    assert (result.frames, values(result)) == (3, [("a", 2), ("b", 1)])
 
 
 def test_true_is_no_number() -> None:
-    found = field("night", True, False, True)
-    assert (found.min, found.max, values(found)) == (None, None, [(True, 2), (False, 1)])
+    result = field("night", True, False, True)
+    assert (result.min, result.max, values(result)) == (None, None, [(True, 2), (False, 1)])
 
 
 def test_a_field_of_empty_lists_alone_has_no_type() -> None:
-    found = field("unknown", [])
-    assert (found.type, found.frames, values(found)) == (None, 1, [])
+    result = field("unknown", [])
+    assert (result.type, result.frames, values(result)) == (None, 1, [])
 
 
 def test_many_values_are_not_counted_one_by_one() -> None:
     assert len(values(field("turn", *range(MAX_COUNTED_VALUES))) or ()) == MAX_COUNTED_VALUES
-    found = field("turn", *range(MAX_COUNTED_VALUES + 1))
-    assert (values(found), found.frames, found.max) == (None, MAX_COUNTED_VALUES + 1, MAX_COUNTED_VALUES)
+    result = field("turn", *range(MAX_COUNTED_VALUES + 1))
+    assert (values(result), result.frames, result.max) == (None, MAX_COUNTED_VALUES + 1, MAX_COUNTED_VALUES)
 
 
 def test_long_values_are_not_counted_one_by_one() -> None:
@@ -89,7 +89,7 @@ def test_long_values_are_not_counted_one_by_one() -> None:
 
 
 def test_the_largest_statistics_fit_an_answer_of_lambda() -> None:
-    """All that is text is quotation marks, which JSON text in JSON text makes four of."""
+    """Every text consists of quotation marks, each of which becomes four bytes as JSON inside JSON."""
     marks = '"' * 124
     fields = [f"{marks}{number:04}" for number in range(MAX_SCHEMA_FIELDS)]
     length = MAX_COUNTED_VALUE_BYTES // MAX_COUNTED_VALUES // 2 - 1
@@ -98,9 +98,9 @@ def test_the_largest_statistics_fit_an_answer_of_lambda() -> None:
     classes = MAX_CLASS_MAP_BYTES // len(json.dumps(entry))
     tally = Tally(Schema())
     tally.add({"metadata": dict.fromkeys(fields, items)}, {f"{marks}{n:04}": 1_000_000 for n in range(classes)})
-    found = tally.result()
-    assert all(field.values is not None and len(field.values) == len(items) for field in found.metadata.values())
-    answer = json.dumps({"statusCode": 200, "body": found.model_dump_json()}, ensure_ascii=False)
+    result = tally.result()
+    assert all(field.values is not None and len(field.values) == len(items) for field in result.metadata.values())
+    answer = json.dumps({"statusCode": 200, "body": result.model_dump_json()}, ensure_ascii=False)
     assert len(answer.encode()) < 5_500_000
 
 
@@ -113,6 +113,6 @@ def test_classes_are_counted_by_frames_and_by_labels_and_instances() -> None:
     }
     label = {"id": "c", "type": "CLASSIFICATION_2D", "class": "car"}
     some = [Frame.model_validate({"frame_id": "f1", "labels": [mask, label]}), Frame(frame_id="f2")]
-    found = counted(some).result()
-    assert (found.frames, found.labels) == (2, 2)
-    assert found.classes["car"].model_dump() == {"frames": 1, "labels": 3}
+    result = counted(some).result()
+    assert (result.frames, result.labels) == (2, 2)
+    assert result.classes["car"].model_dump() == {"frames": 1, "labels": 3}

@@ -22,8 +22,8 @@ def test_every_row_is_in_one_window_of_its_shard_in_order(count: int, shards: in
     windows = cut(rows, shards)
     assert sorted(row.row for _, window in windows for row in window) == list(range(count))
     for shard in range(shards):
-        of_shard = [row.row for number, window in windows if number == shard for row in window]
-        assert of_shard == [row.row for row in rows if shard_of(row.frame_id, shards) == shard]
+        shard_rows = [row.row for number, window in windows if number == shard for row in window]
+        assert shard_rows == [row.row for row in rows if shard_of(row.frame_id, shards) == shard]
 
 
 @given(count=st.integers(min_value=1, max_value=500))

@@ -1,4 +1,4 @@
-"""Which ranges of which packs are read for a set of payloads."""
+"""The ranges that are read from packs for a set of payloads."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +19,8 @@ POINTERS = st.lists(
 
 @given(POINTERS)
 def test_every_payload_lies_in_one_range_of_its_pack(pointers: list[Pointer]) -> None:
-    served = [pointer for members in coalesce(pointers).values() for pointer in members]
-    assert sorted(served) == sorted(set(pointers))
+    payloads = [pointer for members in coalesce(pointers).values() for pointer in members]
+    assert sorted(payloads) == sorted(set(pointers))
     for (pack, span), members in coalesce(pointers).items():
         for pointer in members:
             assert pointer.pack == pack

@@ -12,7 +12,7 @@ from tidemark.cli.output import Column, View, show_list, tell
 from tidemark.client.api import Api
 from tidemark.client.models import FrameAt, FrameBatch, Json, Version
 from tidemark.client.refs import DatasetRef
-from tidemark.domain.limits import MAX_BATCH_GET
+from tidemark.domain.limits import MAX_BATCH_FRAMES
 
 PARTIAL = 1
 LATEST = "LATEST"
@@ -124,9 +124,9 @@ def _named(api: Api, dataset: DatasetRef, wanted: list[str], version: str, missi
     at = version
     todo = list(dict.fromkeys(wanted))
     while todo:
-        body = json.dumps({"frame_ids": todo[:MAX_BATCH_GET], "version": at}).encode()
+        body = json.dumps({"frame_ids": todo[:MAX_BATCH_FRAMES], "version": at}).encode()
         batch = FrameBatch.model_validate(api.ask(*dataset.path, "frames", "batch-get", body=body))
         at = str(batch.version)
         missing += batch.missing
         yield from batch.items
-        todo = batch.unread + todo[MAX_BATCH_GET:]
+        todo = batch.unread + todo[MAX_BATCH_FRAMES:]

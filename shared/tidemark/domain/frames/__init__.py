@@ -1,1 +1,1 @@
-"""What a frame, its sensors and its labels may be, and how mutations change them."""
+"""Defines frames, sensors and labels, and how mutations change them."""

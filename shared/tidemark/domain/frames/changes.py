@@ -1,6 +1,6 @@
-"""Changes: what differs between two states of a frame, down to its labels (R9).
+"""Changes: the differences between two states of a frame, down to its labels (R9).
 
-A change holds enough to make the later state from the earlier one.
+A change holds enough to build the later state from the earlier one.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 class ValueChange(BaseModel):
-    """A value before and after; None where there was or is none."""
+    """A value before and after a change; None where it is absent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,7 +23,7 @@ class ValueChange(BaseModel):
 
 
 class ItemChange(BaseModel):
-    """A label, sensor or coordinate frame that is in both states and differs."""
+    """A label, sensor or coordinate frame that exists in both states and differs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +35,7 @@ class ItemChange(BaseModel):
 
 
 class ItemChanges(BaseModel):
-    """What became of a list of labels, sensors or coordinate frames."""
+    """The differences between two lists of labels, sensors or coordinate frames."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,76 +43,81 @@ class ItemChanges(BaseModel):
     removed: tuple[Json, ...] = ()
     modified: tuple[ItemChange, ...] = ()
     order: tuple[str, ...] | None = None
-    """All ids in their new order, if it is not: those that stayed in their old order, then those that came."""
+    """All ids in their new order; None if that follows from the old one: remaining items in their old order, then added
+    items."""
 
 
 class FrameChange(BaseModel):
-    """What differs between two states of a frame."""
+    """The differences between two states of a frame."""
 
     model_config = ConfigDict(frozen=True)
 
     change: Literal["added", "modified", "removed", "none"]
     fields: dict[str, ValueChange]
-    """Capture time, device, position, embedding: those that differ."""
+    """Changed fields among capture time, device, position and embedding."""
     metadata: dict[str, ValueChange]
-    """Metadata fields that differ."""
+    """Changed metadata fields."""
     sensors: ItemChanges
     coordinate_frames: ItemChanges
     labels: ItemChanges
 
 
 def changes(before: Json | None, after: Json | None) -> FrameChange:
-    """What differs between two states of one frame, each the JSON that is kept of it; None where it is not there."""
+    """Returns the differences between two states of a frame, each given as its stored JSON, or None where the frame
+    does not exist."""
     old, new = before or {}, after or {}
     return FrameChange(
-        change=_kind(before, after),
-        fields=_values(
-            {field: value for field, value in old.items() if field in _FIELDS},
-            {field: value for field, value in new.items() if field in _FIELDS},
+        change=_change_kind(before, after),
+        fields=_value_changes(
+            {field: value for field, value in old.items() if field in _FRAME_FIELDS},
+            {field: value for field, value in new.items() if field in _FRAME_FIELDS},
         ),
-        metadata=_values(old.get("metadata", {}), new.get("metadata", {})),
-        sensors=_parts(old.get("sensors", []), new.get("sensors", [])),
-        coordinate_frames=_parts(old.get("coordinate_frames", []), new.get("coordinate_frames", [])),
-        labels=_parts(old.get("labels", []), new.get("labels", [])),
+        metadata=_value_changes(old.get("metadata", {}), new.get("metadata", {})),
+        sensors=_item_changes(old.get("sensors", []), new.get("sensors", [])),
+        coordinate_frames=_item_changes(old.get("coordinate_frames", []), new.get("coordinate_frames", [])),
+        labels=_item_changes(old.get("labels", []), new.get("labels", [])),
     )
 
 
-_FIELDS = frozenset({"captured_at", "device_id", "geo", "embedding"})
+_FRAME_FIELDS = frozenset({"captured_at", "device_id", "geo", "embedding"})
 
 
-def _kind(before: Json | None, after: Json | None) -> Literal["added", "modified", "removed", "none"]:
+def _change_kind(before: Json | None, after: Json | None) -> Literal["added", "modified", "removed", "none"]:
     if before is None:
         return "none" if after is None else "added"
     if after is None:
         return "removed"
-    return "none" if _same(before, after) else "modified"
+    return "none" if _equal(before, after) else "modified"
 
 
-def _same(one: object, other: object) -> bool:
-    """Whether two JSON values are one; to Python alone, 1 and true are equal."""
-    return one == other and canonical_json(one) == canonical_json(other)
+def _equal(left: object, right: object) -> bool:
+    """Returns whether two JSON values are equal. In Python alone, 1 equals true."""
+    return left == right and canonical_json(left) == canonical_json(right)
 
 
-def _values(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, ValueChange]:
+def _value_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, ValueChange]:
     return {
         field: ValueChange(before=old.get(field), after=new.get(field))
         for field in sorted({*old, *new})
-        if not _same(old.get(field), new.get(field))
+        if not _equal(old.get(field), new.get(field))
     }
 
 
-def _parts(old: list[Json], new: list[Json]) -> ItemChanges:
-    """Parts are told apart by their ids."""
-    olds = {part["id"]: part for part in old}
-    news = {part["id"]: part for part in new}
-    expected = [*(found for found in olds if found in news), *(found for found in news if found not in olds)]
+def _item_changes(before: list[Json], after: list[Json]) -> ItemChanges:
+    """Returns the differences between two lists of items, which are matched by their ids."""
+    old = {item["id"]: item for item in before}
+    new = {item["id"]: item for item in after}
+    default_order = [
+        *(item_id for item_id in old if item_id in new),
+        *(item_id for item_id in new if item_id not in old),
+    ]
     return ItemChanges(
-        added=tuple(part for part in new if part["id"] not in olds),
-        removed=tuple(part for part in old if part["id"] not in news),
+        added=tuple(item for item in after if item["id"] not in old),
+        removed=tuple(item for item in before if item["id"] not in new),
         modified=tuple(
-            ItemChange(id=found, fields=tuple(_values(olds[found], part)), before=olds[found], after=part)
-            for found, part in news.items()
-            if found in olds and not _same(olds[found], part)
+            ItemChange(id=item_id, fields=tuple(_value_changes(old[item_id], item)), before=old[item_id], after=item)
+            for item_id, item in new.items()
+            if item_id in old and not _equal(old[item_id], item)
         ),
-        order=None if expected == list(news) else tuple(news),
+        order=None if default_order == list(new) else tuple(new),
     )

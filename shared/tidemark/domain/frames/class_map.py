@@ -1,4 +1,4 @@
-"""The class map of a project: the classes that its labels may use, and the rule by which it grows (R1, R2)."""
+"""The class map of a project: the classes its labels may use, and the rules for changing it (R1, R2)."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -27,11 +27,11 @@ PALETTE = (
     "#999933",
     "#bbbbbb",
 )
-"""Colours of classes for which none is given, by position, round and round."""
+"""Default colours of classes, by position. After the last colour the first is used again."""
 
 
 class ClassInput(BaseModel):
-    """A class as a request gives it. The id defaults to the position in the map, the colour to one of the palette."""
+    """A class in a request. By default its id is its position in the map and its colour comes from the palette."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class ClassInput(BaseModel):
 
 
 class ClassEntry(BaseModel):
-    """A class of a project. Its name, id and position never change; its colour may (R2)."""
+    """A class of a project. Its name, id and position never change, but its colour may (R2)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class ClassEntry(BaseModel):
 
 
 class ClassMap(BaseModel):
-    """The classes of a project in their order. A larger map replaces it; none of its classes ever goes away."""
+    """The classes of a project, in order. A map can only be replaced by one that keeps all its classes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,18 +59,18 @@ class ClassMap(BaseModel):
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names of all classes, to look a label's class up in."""
+        """Names of all classes, for lookup."""
         return frozenset(entry.name for entry in self.classes)
 
     def append(self, added: Sequence[ClassInput]) -> "ClassMap":
-        """This map with more classes at its end.
+        """Returns this map with more classes at its end.
 
-        Raises InvalidRequest when a name or an id is in it already, TooLarge above `MAX_CLASSES` or
+        Raises InvalidRequest if a name or an id is already in the map, and TooLarge above `MAX_CLASSES` or
         `MAX_CLASS_MAP_BYTES`.
         """
         if len(self.classes) + len(added) > MAX_CLASSES:
             raise TooLarge(
-                f"A class map has at most {MAX_CLASSES} classes.", code="too_many_classes", pointer="/classes"
+                f"A class map can have at most {MAX_CLASSES:,} classes.", code="too_many_classes", pointer="/classes"
             )
         entries = list(self.classes)
         names = {entry.name for entry in entries}
@@ -85,8 +85,8 @@ class ClassMap(BaseModel):
                 )
             if entry.id in ids:
                 raise InvalidRequest(
-                    f"The class '{entry.name}' cannot have the id {entry.id}: another class has it. "
-                    "A class without an id gets its position.",
+                    f"The class '{entry.name}' cannot have the id {entry.id}, which another class has. "
+                    "By default, the id of a class is its position in the map.",
                     code="duplicate_class",
                     pointer=f"{pointer}/id",
                 )
@@ -99,31 +99,33 @@ class ClassMap(BaseModel):
         size = len(self.model_dump_json().encode())
         if size > MAX_CLASS_MAP_BYTES:
             raise TooLarge(
-                f"The class map has {size:,} bytes in JSON; it may have {MAX_CLASS_MAP_BYTES:,}. Use shorter names.",
+                f"The class map takes {size:,} bytes as JSON; it can take at most {MAX_CLASS_MAP_BYTES:,}. "
+                "Use shorter names.",
                 pointer="/classes",
             )
         return self
 
     def replace(self, classes: Sequence[ClassInput]) -> "ClassMap":
-        """The map that a whole new list of classes makes: these classes, perhaps in other colours, then new ones.
+        """Returns the map that a complete list of classes makes: all present classes, possibly with other colours, then
+        new ones.
 
-        A class given without id or colour keeps its own. Raises Conflict when one of these classes is missing, or
-        changes its name, id or place (R2), and what `append` raises.
+        A class given without an id or colour keeps its own. Raises Conflict if a present class is missing, renamed,
+        moved or given another id (R2), and the errors of `append`.
         """
         for position, entry in enumerate(self.classes):
             given = classes[position] if position < len(classes) else None
             if given is None or given.name != entry.name or given.id not in (None, entry.id):
                 raise Conflict(
-                    f"The class '{entry.name}' must stay at position {position} with the id {entry.id}: names, ids and "
-                    "order of existing classes never change. Append new classes at the end.",
+                    f"The class '{entry.name}' must stay at position {position} with the id {entry.id}. Names, ids and "
+                    "order of existing classes cannot change. Add new classes at the end.",
                     code="class_map_append_only",
                     pointer=f"/classes/{position}",
                 )
-        kept = tuple(
+        present = tuple(
             entry if given.color is None else ClassEntry(name=entry.name, id=entry.id, color=given.color)
             for entry, given in zip(self.classes, classes, strict=False)
         )
-        return ClassMap(classes=kept).append(classes[len(kept) :])
+        return ClassMap(classes=present).append(classes[len(present) :])
 
 
 def _entry(given: ClassInput, position: int) -> ClassEntry:

@@ -1,6 +1,6 @@
 """Coordinate frames: where sensors and cuboids are in space, and how a camera projects it.
 
-Every frame has an implicit 3D coordinate frame `world`; it is the parent of those that name none.
+Every frame has an implicit 3D coordinate frame `world`, the default parent of the others.
 """
 
 from typing import Annotated, Literal, Self
@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tidemark.domain.frames.fields import SHAPE, Number
+from tidemark.domain.frames.fields import MODEL_CONFIG, Number
 from tidemark.domain.ids import CoordinateFrameId
 
 WORLD = "world"
@@ -20,9 +20,9 @@ Row = tuple[Number, Number, Number, Number]
 
 
 class Quaternion(BaseModel):
-    """A rotation. It need not have length 1, and cannot have length 0."""
+    """A rotation, as a quaternion of any length but 0."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     w: Number
     x: Number
@@ -32,18 +32,19 @@ class Quaternion(BaseModel):
     @model_validator(mode="after")
     def _rotates(self) -> Self:
         if not (self.w or self.x or self.y or self.z):
-            raise PydanticCustomError("out_of_range", "A rotation cannot be the quaternion 0, 0, 0, 0.")
+            raise PydanticCustomError("out_of_range", "A rotation cannot be the quaternion (0, 0, 0, 0).")
         return self
 
 
 class Camera(BaseModel):
-    """How a camera projects: focal lengths and optical centre in pixels, distortion by the model's coefficients.
+    """Projection of a camera. Focal lengths and optical centre are in pixels, and distortion is given by the model's
+    coefficients.
 
-    `matrix` is a 4 by 4 matrix in rows, from world to camera, applied on top of the pose. A MODIFY replaces a camera
-    whole, since half of one calibration is no calibration.
+    `matrix` is a 4 by 4 matrix in row order, from world to camera, applied on top of the pose. A MODIFY replaces the
+    whole camera, because a mix of two calibrations is meaningless.
     """
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     model: Literal["brown_conrady", "fisheye"]
     fx: Number
@@ -68,32 +69,32 @@ class Camera(BaseModel):
     @model_validator(mode="after")
     def _projects(self) -> Self:
         if not (self.fx and self.fy):
-            raise PydanticCustomError("out_of_range", "A focal length ('fx', 'fy') cannot be 0.")
+            raise PydanticCustomError("out_of_range", "The focal lengths 'fx' and 'fy' cannot be 0.")
         if (self.cx is None) != (self.cy is None):
-            raise PydanticCustomError("missing_field", "An optical centre has both 'cx' and 'cy'.")
+            raise PydanticCustomError("missing_field", "An optical centre needs both 'cx' and 'cy'.")
         return self
 
 
 class _CoordinateFrame(BaseModel):
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     id: CoordinateFrameId
     parent: CoordinateFrameId | None = None
     position: Vector | None = None
-    """Origin in the parent's coordinates; the parent's origin by default."""
+    """Origin in the parent's coordinates; (0, 0, 0) by default."""
     orientation: Quaternion | None = None
-    """Rotation against the parent; none by default."""
+    """Rotation relative to the parent; none by default."""
 
 
 class CoordinateFrame2D(_CoordinateFrame):
-    """The plane of a camera's image."""
+    """The image plane of a camera."""
 
     type: Literal["2D"]
     camera: Camera | None = None
 
 
 class CoordinateFrame3D(_CoordinateFrame):
-    """A place and attitude in space, such as that of a vehicle or a lidar."""
+    """A position and orientation in space, such as that of a vehicle or a lidar."""
 
     type: Literal["3D"]
 

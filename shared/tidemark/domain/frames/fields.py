@@ -1,8 +1,9 @@
-"""Values that the models share: numbers, text, URLs, instants, and the values of metadata.
+"""Field types that the models share: numbers, text, URLs, instants and metadata values.
 
-JSON is taken strictly: a string is no number and `true` is not 1. A whole number is accepted where a real one is asked
-for. One value has one form, so that equal states have equal canonical JSON: geometry is always real (`10` becomes
-`10.0`), a whole number in metadata is always an integer (`2.0` becomes `2`), zero has no sign, an instant is in UTC.
+JSON is read strictly: a string is not a number, and `true` is not 1. A whole number is accepted where a real number is
+expected. Each value has a single form, so that equal states have equal canonical JSON. Geometry is always real (`10`
+becomes `10.0`), a whole number in metadata is always an integer (`2.0` becomes `2`), zero has no sign, and an instant
+is in UTC.
 """
 
 import re
@@ -31,13 +32,13 @@ from tidemark.domain.limits import (
     MAX_LIST_ITEMS,
     MAX_METADATA_FIELDS,
     MAX_SAFE_INTEGER,
-    MAX_STRING,
-    MAX_TEXT,
-    MAX_URL,
+    MAX_STRING_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    MAX_URL_CHARACTERS,
 )
 
-SHAPE = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
-"""Of every model of a frame: it does not change, and has no field that is not documented."""
+MODEL_CONFIG = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+"""Configuration of all models of a frame: they are immutable and refuse undocumented fields."""
 
 # A bound method in C rather than a function: a polygon calls it for each of up to 20,000 coordinates.
 _unsigned_zero = AfterValidator((0.0).__add__)
@@ -45,44 +46,46 @@ _unsigned_zero = AfterValidator((0.0).__add__)
 Number = Annotated[
     float, Field(strict=True, allow_inf_nan=False, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER), _unsigned_zero
 ]
-"""A finite real number. The bound keeps whole numbers exact and sums of a few of them finite."""
+"""A finite real number. The bound keeps whole numbers exact and sums of a few numbers finite."""
 Size = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_SAFE_INTEGER), _unsigned_zero]
-"""A finite number that is not negative: a width, a height."""
+"""A finite number of at least 0, such as a width or a height."""
 Latitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-90, le=90), _unsigned_zero]
 """Degrees north, WGS 84."""
 Longitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-180, le=180), _unsigned_zero]
 """Degrees east, WGS 84."""
 Index = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
-"""A whole number from 0."""
+"""A whole number of at least 0."""
 Count = Annotated[int, Field(strict=True, ge=1, le=MAX_SAFE_INTEGER)]
-"""A whole number from 1."""
+"""A whole number of at least 1."""
 Flag = Annotated[bool, Strict()]
-Text = Annotated[str, Field(strict=True, max_length=MAX_STRING)]
-LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
+Text = Annotated[str, Field(strict=True, max_length=MAX_STRING_CHARACTERS)]
+LongText = Annotated[str, Field(strict=True, max_length=MAX_TEXT_CHARACTERS)]
 
 _PLAIN_NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
-@lru_cache(maxsize=4096)  # the same few names come with every frame
+@lru_cache(maxsize=4096)  # frames repeat the same few names
 def _check_name(value: str) -> str:
     if _PLAIN_NAME.fullmatch(value):
         return value
     if not value.strip(" ") or value != value.strip(" "):
-        raise PydanticCustomError("invalid_name", "A name cannot be empty, nor begin or end with a space.")
-    hidden = next((c for c in value if unicodedata.category(c)[0] in "CZ" and c != " "), None)
-    if hidden is not None:
+        raise PydanticCustomError("invalid_name", "A name cannot be empty, and cannot begin or end with a space.")
+    invisible = next((c for c in value if unicodedata.category(c)[0] in "CZ" and c != " "), None)
+    if invisible is not None:
         raise PydanticCustomError(
-            "invalid_name", "A name cannot contain the character {seen}.", {"seen": f"U+{ord(hidden):04X}"}
+            "invalid_name", "A name cannot contain the character {seen}.", {"seen": f"U+{ord(invisible):04X}"}
         )
     if len(value.encode()) > MAX_ID_BYTES:
-        raise PydanticCustomError("invalid_name", "A name has at most {limit} bytes in UTF-8.", {"limit": MAX_ID_BYTES})
+        raise PydanticCustomError(
+            "invalid_name", "A name can have at most {limit} bytes in UTF-8.", {"limit": MAX_ID_BYTES}
+        )
     if not unicodedata.is_normalized("NFC", value):
         raise PydanticCustomError("invalid_name", "A name must be in Unicode normalization form C (NFC).")
     return value
 
 
 Name = Annotated[str, Field(strict=True, max_length=MAX_ID_CHARACTERS), AfterValidator(_check_name)]
-"""Name of a class, a metadata field, an attribute or a keypoint: visible text of any script."""
+"""Name of a class, a metadata field, an attribute or a keypoint: visible text in any script."""
 
 _URL = re.compile(r"(?:https?|s3|gs|abfss?)://[^\s\x00-\x1f\x7f]+")
 
@@ -91,12 +94,13 @@ def _check_url(value: str) -> str:
     if _URL.fullmatch(value):
         return value
     raise PydanticCustomError(
-        "invalid_url", "A URL begins with https://, http://, s3://, gs://, abfs:// or abfss:// and has no spaces."
+        "invalid_url",
+        "A URL must begin with https://, http://, s3://, gs://, abfs:// or abfss:// and cannot contain spaces.",
     )
 
 
-Url = Annotated[str, Field(strict=True, max_length=MAX_URL), AfterValidator(_check_url)]
-"""Where an asset lies. The service keeps it and does not follow it."""
+Url = Annotated[str, Field(strict=True, max_length=MAX_URL_CHARACTERS), AfterValidator(_check_url)]
+"""URL of a file. The service stores it and does not open it."""
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -108,22 +112,22 @@ def _check_instant(value: str) -> str:
         if _INSTANT.fullmatch(value):
             return datetime.fromisoformat(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        problem = "There is no such time in the calendar."
+        problem = "This date or time does not exist."
     else:
-        problem = "A time is written like 2024-05-17T09:30:00Z: with seconds, up to six decimals, and Z or an offset."
+        problem = "Write a time like 2024-05-17T09:30:00Z, with seconds, up to six decimals, and Z or an offset."
     raise PydanticCustomError("invalid_time", "{problem}", {"problem": problem})
 
 
 Instant = Annotated[
     str, Field(strict=True, max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_check_instant)
 ]
-"""A moment in RFC 3339 text, normalised to UTC."""
+"""An instant as RFC 3339 text, normalised to UTC."""
 
 Scalar = bool | int | float | str
 
 
 def json_type(value: object) -> str:
-    """The type of a parsed JSON value, in the words of a user."""
+    """Returns the type of a parsed JSON value, in the user's terms."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):
@@ -136,10 +140,12 @@ def json_type(value: object) -> str:
 
 
 def _check_text(value: str) -> str:
-    if len(value) > MAX_STRING:
-        raise PydanticKnownError("string_too_long", {"max_length": MAX_STRING})
+    if len(value) > MAX_STRING_CHARACTERS:
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_STRING_CHARACTERS})
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise PydanticCustomError("invalid_text", "Text cannot contain half of a surrogate pair.")
+        raise PydanticCustomError(
+            "invalid_text", "Text cannot contain half of a surrogate pair, which is not a character."
+        )
     return value
 
 
@@ -148,7 +154,7 @@ def _check_whole(value: int) -> int:
         return value
     raise PydanticCustomError(
         "out_of_range",
-        "A whole number lies between -{limit} and {limit}; send a larger one as text.",
+        "A whole number must be between -{limit} and {limit}. Send a larger one as text.",
         {"limit": MAX_SAFE_INTEGER},
     )
 
@@ -165,13 +171,13 @@ _CHECKS: dict[type, Callable[[Any], Scalar]] = {str: _check_text, bool: bool, in
 
 
 def check_scalar(value: object, kinds: str = "text, a number, or true or false") -> Scalar:
-    """A single value in its one form. Raises PydanticCustomError for anything else than the `kinds`, and with
-    PydanticKnownError for what is too long or too large."""
+    """Returns a scalar in its single form. Raises PydanticCustomError for a value that is not one of `kinds`, and
+    PydanticKnownError for a text that is too long."""
     check = _CHECKS.get(type(value))
     if check is not None:
         return check(value)
     raise PydanticCustomError(
-        "wrong_type", "A value is {kinds}; this is {seen}.", {"kinds": kinds, "seen": json_type(value)}
+        "wrong_type", "A value must be {kinds}; this is {seen}.", {"kinds": kinds, "seen": json_type(value)}
     )
 
 
@@ -183,13 +189,15 @@ def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
         raise PydanticKnownError("too_long", limit)
     items = tuple([check_scalar(item) for item in value])
     if len({json_type(item) for item in items}) > 1:
-        raise PydanticCustomError("mixed_list", "The items of a list are all text, all numbers, or all true or false.")
+        raise PydanticCustomError(
+            "mixed_list", "The items of a list must be all text, all numbers, or all true or false."
+        )
     return items
 
 
 class _AsMetadata:
-    """Tells pydantic how to check a metadata value. Values are written as they are: a union of six types would be
-    tried one by one for each value, both ways."""
+    """Makes pydantic check a metadata value. Values are written unchanged. A union of six types would be slower,
+    because pydantic would try the types in turn for each value, both ways."""
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_check_value)
@@ -201,15 +209,15 @@ class _AsMetadata:
 
 
 MetadataValue = Annotated[Scalar | tuple[Scalar, ...], _AsMetadata()]
-"""A value of user metadata: a scalar, or a list of scalars of one type. Null is not a value."""
+"""A metadata value: a scalar, or a list of scalars of one type. Null is not a value."""
 
 Metadata = Annotated[dict[Name, MetadataValue], Field(max_length=MAX_METADATA_FIELDS)]
-"""User metadata, or the attributes of a label: field to value."""
+"""User metadata, or the attributes of a label: values by field name."""
 
 
-def _given(value: object) -> object:
+def _without_nulls(value: object) -> object:
     return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
-MetadataPatch = Annotated[Metadata, BeforeValidator(_given)]
-"""User metadata in a MODIFY, where null means that the field is not given (R17)."""
+MetadataPatch = Annotated[Metadata, BeforeValidator(_without_nulls)]
+"""User metadata in a MODIFY, where null means that a field is not given (R17)."""

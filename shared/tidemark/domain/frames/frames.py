@@ -1,21 +1,20 @@
-"""Frames: one datapoint of a dataset, with its sensors, metadata and labels."""
+"""Frames: single datapoints of a dataset, with their sensors, metadata and labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.coordinate_frames import WORLD, CoordinateFrame
 from tidemark.domain.frames.embeddings import Embedding
-from tidemark.domain.frames.fields import SHAPE, Instant, Latitude, Longitude, Metadata, Number, Text
+from tidemark.domain.frames.fields import MODEL_CONFIG, Instant, Latitude, Longitude, Metadata, Number, Text
 from tidemark.domain.frames.labels import Cuboid3D, Label
 from tidemark.domain.frames.sensors import ImageOverlay, Sensor
 from tidemark.domain.ids import FrameId
 from tidemark.domain.limits import MAX_LABELS_PER_FRAME, MAX_SENSORS
-from tidemark.domain.problems import Problem, pointer
+from tidemark.domain.problems import Problem, contradiction, pointer
 
 Sensors = Annotated[tuple[Sensor, ...], Field(max_length=MAX_SENSORS)]
 CoordinateFrames = Annotated[tuple[CoordinateFrame, ...], Field(max_length=MAX_SENSORS)]
@@ -25,6 +24,15 @@ Labels = Annotated[tuple[Label, ...], Field(max_length=MAX_LABELS_PER_FRAME)]
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...
+
+
+class _HasItems(Protocol):
+    @property
+    def sensors(self) -> Sequence[_HasId] | None: ...
+    @property
+    def coordinate_frames(self) -> Sequence[_HasId] | None: ...
+    @property
+    def labels(self) -> Sequence[_HasId] | None: ...
 
 
 class _HasClass(Protocol):
@@ -37,9 +45,9 @@ class _HasClasses(_HasClass, Protocol):
 
 
 class Geo(BaseModel):
-    """A position on earth, WGS 84: degrees, and metres above the ellipsoid."""
+    """A position on earth (WGS 84): latitude and longitude in degrees, altitude in metres above the ellipsoid."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     lat: Latitude
     lon: Longitude
@@ -49,7 +57,7 @@ class Geo(BaseModel):
 class Frame(BaseModel):
     """One datapoint in one state. Sensors, coordinate frames and labels keep the order in which they were given."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     frame_id: FrameId
     captured_at: Instant | None = None
@@ -62,28 +70,28 @@ class Frame(BaseModel):
     labels: Labels = ()
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        problems = [*_duplicates(self), *_dangling(self)]
+    def _is_consistent(self) -> Self:
+        problems = [*duplicate_ids(self), *_broken_references(self)]
         if problems:
-            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
+            raise contradiction(problems)
         return self
 
     @cached_property
     def canonical(self) -> bytes:
-        """This state in canonical JSON: what is not given is not written. Equal states have equal bytes."""
+        """The state in canonical JSON, without fields that are not given. Equal states have equal bytes."""
         return canonical_json(self.model_dump(exclude_defaults=True))
 
     def label_count(self) -> int:
-        """How many labels the frame has; a mask is one, whatever its instances."""
+        """Returns the number of labels. A mask counts as one, whatever its instances."""
         return len(self.labels)
 
     def class_counts(self) -> dict[str, int]:
-        """How many labels and instances each class has, by its name."""
+        """Returns the number of labels and mask instances of each class, by class name."""
         return class_counts(self.labels)
 
 
 def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
-    """How many of these labels, whole or patches, and of their instances, each class has."""
+    """Returns the number of labels and mask instances of each class. Labels can be complete or patches."""
     counts: dict[str, int] = {}
     for label in labels:
         for name in (label.class_name, *(instance.class_name for instance in label.all_instances())):
@@ -92,75 +100,79 @@ def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
     return counts
 
 
-def duplicates(what: str, field: str, parts: Sequence[_HasId]) -> Iterator[Problem]:
-    """A problem for each part whose id is in the list a second time; `what` is the thing that `field` lists."""
-    if len({part.id for part in parts}) == len(parts):
+def duplicate_ids(frame: _HasItems) -> Iterator[Problem]:
+    """Yields a problem for each repeated id of a sensor, coordinate frame or label. Accepts a frame or a patch."""
+    yield from _duplicates("sensor", "sensors", frame.sensors or ())
+    yield from _duplicates("coordinate frame", "coordinate_frames", frame.coordinate_frames or ())
+    yield from _duplicates("label", "labels", frame.labels or ())
+
+
+def _duplicates(kind: str, field: str, items: Sequence[_HasId]) -> Iterator[Problem]:
+    if len({item.id for item in items}) == len(items):
         return
     seen: set[str] = set()
-    for position, part in enumerate(parts):
-        if part.id in seen:
+    for position, item in enumerate(items):
+        if item.id in seen:
             yield Problem(
-                f"duplicate_{what.replace(' ', '_')}_id",
+                f"duplicate_{kind.replace(' ', '_')}_id",
                 pointer(field, position, "id"),
-                f"The {what} id '{part.id}' is in the list twice.",
+                f"The {kind} id '{item.id}' is in the list twice.",
             )
-        seen.add(part.id)
+        seen.add(item.id)
 
 
-def _duplicates(frame: Frame) -> Iterator[Problem]:
-    yield from duplicates("sensor", "sensors", frame.sensors)
-    yield from duplicates("coordinate frame", "coordinate_frames", frame.coordinate_frames)
-    yield from duplicates("label", "labels", frame.labels)
+def _broken_references(frame: Frame) -> Iterator[Problem]:
+    """Yields a problem for each reference to a sensor or coordinate frame that the frame does not have.
 
-
-def _dangling(frame: Frame) -> Iterator[Problem]:
-    """References to sensors and coordinate frames that the frame does not have.
-
-    Labels of a frame without sensors may name any: they speak of sensors that are kept elsewhere.
+    If the frame has no sensors, its labels may name any, since their sensors are then stored elsewhere.
     """
-    sensors = {sensor.id for sensor in frame.sensors}
-    places = {WORLD, *(found.id for found in frame.coordinate_frames)}
+    sensor_ids = {sensor.id for sensor in frame.sensors}
+    coordinate_frame_ids = {WORLD, *(coordinate_frame.id for coordinate_frame in frame.coordinate_frames)}
     for position, sensor in enumerate(frame.sensors):
-        if sensor.coordinate_frame is not None and sensor.coordinate_frame not in places:
-            whose = f"sensor '{sensor.id}'"
-            yield _unknown("coordinate frame", sensor.coordinate_frame, whose, "sensors", position, "coordinate_frame")
-        if isinstance(sensor, ImageOverlay) and sensor.overlay_id not in sensors - {sensor.id}:
-            message = f"The sensor '{sensor.id}' lies on '{sensor.overlay_id}', which is no other sensor of the frame."
+        if sensor.coordinate_frame is not None and sensor.coordinate_frame not in coordinate_frame_ids:
+            owner = f"sensor '{sensor.id}'"
+            path = ("sensors", position, "coordinate_frame")
+            yield _unknown("coordinate frame", sensor.coordinate_frame, owner, *path)
+        if isinstance(sensor, ImageOverlay) and sensor.overlay_id not in sensor_ids - {sensor.id}:
+            message = (
+                f"The sensor '{sensor.id}' overlays '{sensor.overlay_id}', which is not another sensor of the frame."
+            )
             yield Problem("unknown_sensor", pointer("sensors", position, "overlay_id"), message)
     for position, label in enumerate(frame.labels):
-        whose = f"label '{label.id}'"
-        if sensors and label.sensor is not None and label.sensor not in sensors:
-            yield _unknown("sensor", label.sensor, whose, "labels", position, "sensor")
-        place = label.coordinate_frame if isinstance(label, Cuboid3D) else None
-        if place is not None and place not in places:
-            yield _unknown("coordinate frame", place, whose, "labels", position, "coordinate_frame")
-    yield from _parents(frame)
+        owner = f"label '{label.id}'"
+        if sensor_ids and label.sensor is not None and label.sensor not in sensor_ids:
+            yield _unknown("sensor", label.sensor, owner, "labels", position, "sensor")
+        coordinate_frame_id = label.coordinate_frame if isinstance(label, Cuboid3D) else None
+        if coordinate_frame_id is not None and coordinate_frame_id not in coordinate_frame_ids:
+            yield _unknown("coordinate frame", coordinate_frame_id, owner, "labels", position, "coordinate_frame")
+    yield from _bad_parents(frame)
 
 
-def _parents(frame: Frame) -> Iterator[Problem]:
-    """Parents that are not there, and coordinate frames that are their own ancestors."""
-    parents = {found.id: found.parent for found in frame.coordinate_frames}
-    for position, found in enumerate(frame.coordinate_frames):
-        if found.id == WORLD:
-            message = f"Every frame has the coordinate frame '{WORLD}' already; choose another id."
+def _bad_parents(frame: Frame) -> Iterator[Problem]:
+    """Yields a problem for each coordinate frame with an unknown parent, or that is its own ancestor."""
+    parents = {coordinate_frame.id: coordinate_frame.parent for coordinate_frame in frame.coordinate_frames}
+    for position, coordinate_frame in enumerate(frame.coordinate_frames):
+        frame_id, parent = coordinate_frame.id, coordinate_frame.parent
+        if frame_id == WORLD:
+            message = f"Every frame already has the coordinate frame '{WORLD}'. Choose another id."
             yield Problem("invalid_id", pointer("coordinate_frames", position, "id"), message)
-        elif found.parent is not None and found.parent not in (WORLD, *parents):
-            whose = f"coordinate frame '{found.id}'"
-            yield _unknown("coordinate frame", found.parent, whose, "coordinate_frames", position, "parent")
-        elif found.id in _ancestors(found.id, parents):
-            message = f"The coordinate frame '{found.id}' is among its own parents."
+        elif parent is not None and parent not in (WORLD, *parents):
+            owner = f"coordinate frame '{frame_id}'"
+            yield _unknown("coordinate frame", parent, owner, "coordinate_frames", position, "parent")
+        elif frame_id in _ancestors(frame_id, parents):
+            message = f"The coordinate frame '{frame_id}' is its own ancestor."
             yield Problem("circular_parents", pointer("coordinate_frames", position, "parent"), message)
 
 
-def _ancestors(found: str, parents: dict[str, str | None]) -> set[str]:
+def _ancestors(frame_id: str, parents: dict[str, str | None]) -> set[str]:
     ancestors: set[str] = set()
-    ancestor = parents.get(found)
+    ancestor = parents.get(frame_id)
     while ancestor is not None and ancestor not in ancestors:
         ancestors.add(ancestor)
         ancestor = parents.get(ancestor)
     return ancestors
 
 
-def _unknown(what: str, name: str, whose: str, *at: str | int) -> Problem:
-    message = f"The {whose} names the {what} '{name}', which the frame does not have."
-    return Problem(f"unknown_{what.replace(' ', '_')}", pointer(*at), message)
+def _unknown(kind: str, name: str, owner: str, *path: str | int) -> Problem:
+    message = f"The {owner} refers to the {kind} '{name}', which the frame does not have."
+    return Problem(f"unknown_{kind.replace(' ', '_')}", pointer(*path), message)

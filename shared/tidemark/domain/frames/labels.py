@@ -1,7 +1,7 @@
-"""Labels: what is to be seen in a frame, by type, with their geometry.
+"""Labels: annotations of a frame, by type, with their geometry.
 
-Coordinates in an image are pixels from its top left corner. Every label has a class of the project's class map (R1),
-except that a mask as a whole may have none: its classes are in its pixels or its instances.
+Image coordinates are pixels from the top left corner. Every label has a class of the project's class map (R1), except
+that a mask as a whole may have none, because its classes are in its pixels or instances.
 """
 
 from typing import Annotated, Literal, Protocol, Self, TypeVar
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from tidemark.domain.frames.coordinate_frames import Quaternion, Vector
 from tidemark.domain.frames.embeddings import Embedding
-from tidemark.domain.frames.fields import SHAPE, Flag, Index, Metadata, Name, Number, Size, Text, Url
+from tidemark.domain.frames.fields import MODEL_CONFIG, Flag, Index, Metadata, Name, Number, Size, Text, Url
 from tidemark.domain.frames.sensors import ResizeMode
 from tidemark.domain.ids import CoordinateFrameId, LabelId, SensorId
 from tidemark.domain.limits import MAX_INSTANCES, MAX_LIST_ITEMS, MAX_POLYGON_VERTICES
@@ -19,14 +19,15 @@ from tidemark.domain.limits import MAX_INSTANCES, MAX_LIST_ITEMS, MAX_POLYGON_VE
 Point = tuple[Number, Number]
 """x, y."""
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_VERTICES, fail_fast=True)]
-"""Vertices in order; the last is joined to the first. Of many wrong ones the first is told: there may be a million."""
+"""Vertices in order; the last is joined to the first. Only the first invalid vertex is reported, because there could be
+a million."""
 Polygons = Annotated[tuple[Polygon, ...], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
 
 
 class Keypoint(BaseModel):
-    """A named point."""
+    """A named point in an image."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     name: Name
     x: Number
@@ -35,7 +36,7 @@ class Keypoint(BaseModel):
 
 def _distinct_names(keypoints: tuple[Keypoint, ...]) -> tuple[Keypoint, ...]:
     if len({keypoint.name for keypoint in keypoints}) != len(keypoints):
-        raise PydanticCustomError("duplicate_keypoint", "The names of a label's keypoints must differ.")
+        raise PydanticCustomError("duplicate_keypoint", "The keypoints of a label must have distinct names.")
     return keypoints
 
 
@@ -55,16 +56,16 @@ T = TypeVar("T", bound=_HasNumber)
 
 
 def distinct_instances(instances: tuple[T, ...]) -> tuple[T, ...]:
-    """The instances of a mask, of which no two have the same id."""
+    """Returns the instances of a mask. Raises PydanticCustomError if two have the same id."""
     if len({instance.id for instance in instances}) != len(instances):
-        raise PydanticCustomError("duplicate_instance_id", "The ids of a mask's instances must differ.")
+        raise PydanticCustomError("duplicate_instance_id", "The instances of a mask must have distinct ids.")
     return instances
 
 
 class Instance(BaseModel):
-    """An instance of a mask: the pixels of value `id`."""
+    """An instance of a mask: the pixels whose value is `id`."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     id: Index
     class_name: Name = Field(alias="class")
@@ -72,16 +73,16 @@ class Instance(BaseModel):
 
 
 class _Label(BaseModel):
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     id: LabelId
     sensor: SensorId | None = None
-    """The sensor in whose data the label is to be seen."""
+    """The sensor that shows the labelled object."""
     attributes: Metadata = Field(default_factory=dict)
     embedding: Embedding | None = None
 
     def all_instances(self) -> tuple[Instance, ...]:
-        """The instances of an instance mask; other labels have none."""
+        """Returns the instances of an instance mask; other labels have none."""
         return ()
 
 
@@ -91,11 +92,11 @@ class _Classified(_Label):
 
 class _Drawn(_Classified):
     iscrowd: Flag | None = None
-    """Whether the label covers several objects that are not told apart."""
+    """Whether the label covers several objects as a group."""
 
 
 class Box2D(_Drawn):
-    """A rectangle."""
+    """An axis-aligned rectangle in an image."""
 
     type: Literal["BBOX_2D"]
     top: Number
@@ -105,7 +106,7 @@ class Box2D(_Drawn):
 
 
 class LineSegment2D(_Drawn):
-    """A line from one point to another."""
+    """A line from one point of an image to another."""
 
     type: Literal["LINE_SEGMENT_2D"]
     x1: Number
@@ -115,7 +116,7 @@ class LineSegment2D(_Drawn):
 
 
 class Keypoints2D(_Drawn):
-    """Named points, perhaps with a box or an outline around them."""
+    """Named points in an image, optionally with a box or an outline around them."""
 
     type: Literal["KEYPOINTS_2D"]
     keypoints: Keypoints
@@ -129,12 +130,12 @@ class Keypoints2D(_Drawn):
     @model_validator(mode="after")
     def _has_a_whole_box_or_none(self) -> Self:
         if len({side is None for side in (self.top, self.left, self.width, self.height)}) > 1:
-            raise PydanticCustomError("missing_field", "A box has 'top', 'left', 'width' and 'height', all four.")
+            raise PydanticCustomError("missing_field", "A box needs all of 'top', 'left', 'width' and 'height'.")
         return self
 
 
 class PolygonList2D(_Drawn):
-    """One or more polygons that make up one object."""
+    """One or more polygons that outline one object in an image."""
 
     type: Literal["POLYGON_LIST_2D"]
     polygons: Polygons
@@ -142,7 +143,7 @@ class PolygonList2D(_Drawn):
 
 
 class SemanticMask2D(_Label):
-    """A picture whose pixels are ids of classes."""
+    """An image whose pixel values are class ids."""
 
     type: Literal["SEMANTIC_LABEL_URL_2D"]
     class_name: Name | None = Field(default=None, alias="class")
@@ -151,7 +152,7 @@ class SemanticMask2D(_Label):
 
 
 class InstanceMask2D(_Label):
-    """A picture whose pixels are ids of instances. It is one label, however many its instances."""
+    """An image whose pixel values are instance ids. It counts as one label, whatever its instances."""
 
     type: Literal["INSTANCE_LABEL_URL_2D"]
     class_name: Name | None = Field(default=None, alias="class")
@@ -162,25 +163,25 @@ class InstanceMask2D(_Label):
     ] = ()
 
     def all_instances(self) -> tuple[Instance, ...]:
-        """Its instances."""
+        """Returns the instances of the mask."""
         return self.instances
 
 
 class Classification2D(_Classified):
-    """The class of a picture or a text as a whole, perhaps with further labels beside it."""
+    """The class of a whole image or text, optionally with secondary labels."""
 
     type: Literal["CLASSIFICATION_2D"]
     secondary_labels: Metadata = Field(default_factory=dict)
 
 
 class Classification3D(_Classified):
-    """The class of a scene in space as a whole."""
+    """The class of a whole 3D scene."""
 
     type: Literal["CLASSIFICATION_3D"]
 
 
 class Cuboid3D(_Drawn):
-    """A box in space: its centre, its sizes along its own axes, its rotation."""
+    """A box in space: its centre, its dimensions along its own axes, and its rotation."""
 
     type: Literal["CUBOID_3D"]
     coordinate_frame: CoordinateFrameId | None = None
@@ -191,7 +192,7 @@ class Cuboid3D(_Drawn):
 
 
 class TextToken(_Drawn):
-    """A token of a text, by its position."""
+    """A token of a text, given by its position."""
 
     type: Literal["TEXT_TOKEN"]
     index: Index

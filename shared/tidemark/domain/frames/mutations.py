@@ -1,18 +1,18 @@
-"""Mutations: what one row of an upload asks for (R16-R19)."""
+"""Mutations: the content of an upload's rows (R16-R19)."""
 
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel
 
-from tidemark.domain.frames.fields import SHAPE
+from tidemark.domain.frames.fields import MODEL_CONFIG
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.ids import FrameId
 
 
 class Op(StrEnum):
-    """What a mutation does with its frame."""
+    """Operation of a mutation."""
 
     ADD = "ADD"
     MODIFY = "MODIFY"
@@ -20,42 +20,42 @@ class Op(StrEnum):
 
 
 class Add(BaseModel):
-    """Put a frame, whole: a new one, or in place of the one with its id (R16)."""
+    """Adds a frame, or replaces the whole frame with the same id (R16)."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     op: Literal["ADD"]
     frame: Frame
 
     @property
     def frame_id(self) -> str:
-        """The frame that it concerns."""
+        """Id of the frame."""
         return self.frame.frame_id
 
     def payload(self) -> bytes:
-        """What is kept of it: the frame in canonical JSON."""
+        """Returns the frame in canonical JSON, as it is stored."""
         return self.frame.canonical
 
 
 class Modify(FramePatch):
-    """Change what is given of a frame, and remove labels from it (R17, R19)."""
+    """Changes the given fields of a frame, and removes labels from it (R17, R19)."""
 
     op: Literal["MODIFY"]
 
     @property
     def frame_id(self) -> str:
-        """The frame that it concerns."""
+        """Id of the frame."""
         return self.frame.frame_id
 
     def payload(self) -> bytes:
-        """What is kept of it: the patch in canonical JSON."""
+        """Returns the patch in canonical JSON, as it is stored."""
         return self.canonical
 
 
 class Delete(BaseModel):
-    """Take a frame out of all later versions (R18)."""
+    """Removes a frame from later versions (R18)."""
 
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     op: Literal["DELETE"]
     frame_id: FrameId

@@ -1,19 +1,19 @@
-"""Patches: what a MODIFY gives of a frame, its sensors, coordinate frames and labels (R17, R19).
+"""Patches: the content of a MODIFY, for a frame and its sensors, coordinate frames and labels (R17, R19).
 
-A patch has the fields of what it changes, all optional but the id. What is given is as strictly valid as in an ADD;
-null means not given, everywhere. Whether a patch suits its frame is known only where they meet: see `merge`.
+A patch has the fields of the model it changes, all optional except the id. Given values are validated as strictly as in
+an ADD. Null always means that a field is not given. Whether a patch fits its frame is only known when they are merged
+(see `merge`).
 """
 
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.coordinate_frames import Camera, Quaternion, Vector
 from tidemark.domain.frames.embeddings import Embedding
 from tidemark.domain.frames.fields import (
-    SHAPE,
+    MODEL_CONFIG,
     Count,
     Flag,
     Index,
@@ -26,20 +26,20 @@ from tidemark.domain.frames.fields import (
     Text,
     Url,
 )
-from tidemark.domain.frames.frames import Geo, duplicates
+from tidemark.domain.frames.frames import Geo, duplicate_ids
 from tidemark.domain.frames.labels import Keypoints, LabelType, Point, Polygons, distinct_instances
 from tidemark.domain.frames.sensors import PointFormat, ResizeMode, SensorType
 from tidemark.domain.ids import CoordinateFrameId, FrameId, LabelId, SensorId
 from tidemark.domain.limits import MAX_INSTANCES, MAX_LABELS_PER_FRAME, MAX_SENSORS
-from tidemark.domain.problems import Problem, pointer
+from tidemark.domain.problems import Problem, contradiction, pointer
 
 
 class _Patch(BaseModel):
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
 
 class SensorPatch(_Patch):
-    """Some of a sensor's fields; `type` is needed for a new sensor."""
+    """Fields of a sensor to set. A new sensor needs `type` and the required fields of that type."""
 
     id: SensorId
     type: SensorType | None = None
@@ -59,7 +59,7 @@ class SensorPatch(_Patch):
 
 
 class CoordinateFramePatch(_Patch):
-    """Some of a coordinate frame's fields; `type` is needed for a new one."""
+    """Fields of a coordinate frame to set. A new coordinate frame needs `type`."""
 
     id: CoordinateFrameId
     type: Literal["2D", "3D"] | None = None
@@ -70,7 +70,7 @@ class CoordinateFramePatch(_Patch):
 
 
 class InstancePatch(_Patch):
-    """Some of an instance's fields; `class` is needed for a new instance."""
+    """Fields of a mask instance to set. A new instance needs `class`."""
 
     id: Index
     class_name: Name | None = Field(default=None, alias="class")
@@ -83,7 +83,7 @@ Instances = Annotated[
 
 
 class LabelPatch(_Patch):
-    """Some of a label's fields; `type` and all that the type requires are needed for a new label."""
+    """Fields of a label to set. A new label needs `type` and the required fields of that type."""
 
     id: LabelId
     type: LabelType | None = None
@@ -116,12 +116,12 @@ class LabelPatch(_Patch):
     visible: Flag | None = None
 
     def all_instances(self) -> tuple[InstancePatch, ...]:
-        """The instances that it gives."""
+        """Returns the instances that the patch gives."""
         return self.instances or ()
 
 
 class PartialFrame(_Patch):
-    """Some of a frame's fields, and patches of its parts. Labels, sensors and coordinate frames go by their ids."""
+    """Fields of a frame to set, and patches of its sensors, coordinate frames and labels, matched by id."""
 
     frame_id: FrameId
     captured_at: Instant | None = None
@@ -134,19 +134,15 @@ class PartialFrame(_Patch):
     labels: Annotated[tuple[LabelPatch, ...], Field(max_length=MAX_LABELS_PER_FRAME)] | None = None
 
     @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
-        problems = [
-            *duplicates("sensor", "sensors", self.sensors or ()),
-            *duplicates("coordinate frame", "coordinate_frames", self.coordinate_frames or ()),
-            *duplicates("label", "labels", self.labels or ()),
-        ]
+    def _has_distinct_ids(self) -> Self:
+        problems = list(duplicate_ids(self))
         if problems:
-            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
+            raise contradiction(problems)
         return self
 
 
 class FramePatch(_Patch):
-    """What a MODIFY asks for: fields to set, and labels to remove. Removing comes first."""
+    """The content of a MODIFY: fields to set, and labels to remove. Labels are removed first."""
 
     frame: PartialFrame
     remove_labels: Annotated[
@@ -162,16 +158,16 @@ class FramePatch(_Patch):
             Problem(
                 "label_given_and_removed",
                 pointer("frame", "labels", position, "id"),
-                f"The label '{label.id}' is both given and in 'remove_labels'.",
+                f"The label '{label.id}' is given in 'labels' and also removed in 'remove_labels'.",
             )
             for position, label in enumerate(self.frame.labels or ())
             if label.id in removed
         ]
         if problems:
-            raise PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
+            raise contradiction(problems)
         return self
 
     @property
     def canonical(self) -> bytes:
-        """This patch in canonical JSON, without nulls; `parse_patch` reads it back."""
+        """The patch in canonical JSON, without nulls. `parse_patch` reads it."""
         return canonical_json(self.model_dump(include={"frame", "remove_labels"}, exclude_none=True))

@@ -1,7 +1,7 @@
-"""The metadata schema of a dataset: the type of each field and the sources of embeddings, and how it grows (R3, R4).
+"""The metadata schema of a dataset: the type of each field, and the sources of embeddings (R3, R4).
 
-The first value of a field fixes its type for all versions to come. Whole and real numbers are one type. An empty list
-is a list of any type: it fits every list field and fixes none. Metadata of sensors and attributes of labels are free.
+The first value of a field fixes its type for all later versions. Whole and real numbers are one type. An empty list
+fits every list field and fixes no type. Sensor metadata and label attributes are not part of the schema.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +32,8 @@ _LISTS = {str: FieldType.STRINGS, int: FieldType.NUMBERS, float: FieldType.NUMBE
 _LIST_TYPES = frozenset(_LISTS.values())
 
 
-class Growth(NamedTuple):
-    """What a frame adds to a schema: fields seen for the first time, and the first embedding's source."""
+class SchemaAdditions(NamedTuple):
+    """What a frame adds to a schema: new fields, and the sources of embeddings, whether known before or new."""
 
     fields: dict[str, FieldType]
     frame_embedding: EmbeddingSource | None
@@ -41,7 +41,7 @@ class Growth(NamedTuple):
 
 
 class Schema(BaseModel):
-    """What is known of a dataset's metadata. It only grows."""
+    """The types of a dataset's metadata fields, and the sources of its embeddings. Fields are only ever added."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,22 +54,24 @@ class Schema(BaseModel):
         metadata: Mapping[str, MetadataValue],
         embedding: Embedding | None = None,
         label_embeddings: Iterable[tuple[int, Embedding]] = (),
-    ) -> Growth | list[Problem]:
-        """What a frame with this metadata adds, or what in it contradicts the schema; pointers are into the frame.
+    ) -> SchemaAdditions | list[Problem]:
+        """Returns what a frame adds to the schema, or the problems where it contradicts the schema, with pointers into
+        the frame.
 
         `label_embeddings` are pairs of a label's position in its frame and its embedding.
         """
         problems: list[Problem] = []
         fields = self._new_fields(metadata, problems)
-        frame_source = _agreed(self.frame_embedding, embedding, "frames", ("embedding",), problems)
+        frame_source = _checked_source(self.frame_embedding, embedding, "frames", ("embedding",), problems)
         label_source = self.label_embedding
-        for position, given in label_embeddings:
-            label_source = _agreed(label_source, given, "labels", ("labels", position, "embedding"), problems)
-        return problems or Growth(fields, frame_source, label_source)
+        for position, label_embedding in label_embeddings:
+            path = ("labels", position, "embedding")
+            label_source = _checked_source(label_source, label_embedding, "labels", path, problems)
+        return problems or SchemaAdditions(fields, frame_source, label_source)
 
-    def grow(self, growth: Growth) -> "Schema":
-        """This schema with what `check` found new."""
-        fields, frame_embedding, label_embedding = growth
+    def extended(self, additions: SchemaAdditions) -> "Schema":
+        """Returns the schema with the additions that `check` returned; the same object if there are none."""
+        fields, frame_embedding, label_embedding = additions
         if not fields and frame_embedding is self.frame_embedding and label_embedding is self.label_embedding:
             return self
         return Schema(
@@ -80,19 +82,19 @@ class Schema(BaseModel):
         new: dict[str, FieldType] = {}
         for field, value in metadata.items():
             known = self.fields.get(field)
-            seen = type_of(value)
+            actual = type_of(value)
             if known is None:
-                if seen is not None:
-                    new[field] = seen
-            elif seen is known or (seen is None and known in _LIST_TYPES):
+                if actual is not None:
+                    new[field] = actual
+            elif actual is known or (actual is None and known in _LIST_TYPES):
                 continue
-            elif len(problems) < MAX_ROW_ERRORS:  # no more are told
+            elif len(problems) < MAX_ROW_ERRORS:  # no more are reported
                 problems.append(
                     Problem(
                         "metadata_type",
                         pointer("metadata", field),
-                        f"Metadata field '{field}' is {known} in this dataset; "
-                        f"this value is {seen or 'an empty list'}.",
+                        f"The metadata field '{field}' has the type {known} in this dataset; "
+                        f"this value is {actual or 'an empty list'}.",
                     )
                 )
         if len(self.fields) + len(new) > MAX_SCHEMA_FIELDS:
@@ -100,39 +102,39 @@ class Schema(BaseModel):
                 Problem(
                     "too_many_fields",
                     pointer("metadata"),
-                    f"A dataset has at most {MAX_SCHEMA_FIELDS} metadata fields; it has {len(self.fields)} "
-                    f"and this frame adds {len(new)}.",
+                    f"A dataset can have at most {MAX_SCHEMA_FIELDS:,} metadata fields; this one has "
+                    f"{len(self.fields):,}, and this frame adds {len(new)}.",
                 )
             )
         return new
 
 
 def type_of(value: MetadataValue) -> FieldType | None:
-    """The type of a metadata value; None for an empty list, which fits every list type."""
+    """Returns the type of a metadata value; None for an empty list, which fits every list type."""
     if isinstance(value, tuple):
         return _LISTS[type(value[0])] if value else None
     return _SCALARS[type(value)]
 
 
-def _agreed(
+def _checked_source(
     known: EmbeddingSource | None,
-    given: Embedding | None,
-    whose: str,
-    at: tuple[str | int, ...],
+    embedding: Embedding | None,
+    owners: str,
+    path: tuple[str | int, ...],
     problems: list[Problem],
 ) -> EmbeddingSource | None:
-    """The one source of embeddings, known or just seen; a second source is a problem."""
-    if given is None:
+    """Returns the known source of embeddings, or else that of `embedding`. Adds a problem if they differ."""
+    if embedding is None:
         return known
     if known is None:
-        return given.source
-    if (given.model, given.dimension) != (known.model, known.dimension):
+        return embedding.source
+    if (embedding.model, embedding.dimension) != (known.model, known.dimension):
         problems.append(
             Problem(
                 "embedding_source",
-                pointer(*at),
-                f"Embeddings of {whose} in this dataset come from '{known.model}' with {known.dimension} numbers; "
-                f"this one comes from '{given.model}' with {given.dimension}.",
+                pointer(*path),
+                f"Embeddings of {owners} in this dataset come from '{known.model}' with {known.dimension} dimensions; "
+                f"this one comes from '{embedding.model}' with {embedding.dimension}.",
             )
         )
     return known

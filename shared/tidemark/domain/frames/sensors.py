@@ -1,33 +1,34 @@
-"""Sensors: what a frame shows, by type. Their data is referenced by URL; only text is carried along.
+"""Sensors: the data of a frame, by type. Data is referenced by URL; only text is stored in the frame.
 
-Metadata of a sensor is free: it is not in the dataset's schema (R3).
+Sensor metadata is not part of the dataset's schema (R3).
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from tidemark.domain.frames.fields import SHAPE, Count, Instant, LongText, Metadata, Url
+from tidemark.domain.frames.fields import MODEL_CONFIG, Count, Instant, LongText, Metadata, Url
 from tidemark.domain.ids import CoordinateFrameId, SensorId
 
 ResizeMode = Literal["fill"]
-"""How an overlay or a mask of another size lies on its image: `fill` stretches it."""
+"""How an overlay or a mask of another size is scaled to its image: `fill` stretches it."""
 PointFormat = Literal["PCD", "KITTI", "XYZ"]
-"""`PCD` files; `KITTI`: little-endian float32 x, y, z, intensity; `XYZ`: little-endian float32 x, y, z."""
+"""Format of a point cloud: `PCD` files; `KITTI`, little-endian float32 x, y, z, intensity; or `XYZ`, little-endian
+float32 x, y, z."""
 
 
 class _Sensor(BaseModel):
-    model_config = SHAPE
+    model_config = MODEL_CONFIG
 
     id: SensorId
     captured_at: Instant | None = None
     coordinate_frame: CoordinateFrameId | None = None
-    """One of the frame's coordinate frames, or `world`; the sensor's own by default."""
+    """One of the frame's coordinate frames, or `world`; by default the sensor has its own."""
     metadata: Metadata = Field(default_factory=dict)
 
 
 class Image(_Sensor):
-    """A picture. Sizes are pixels; a preview has the same proportions and fewer bytes."""
+    """An image. Sizes are in pixels. A preview has the same proportions and fewer bytes."""
 
     type: Literal["IMAGE"]
     url: Url
@@ -37,7 +38,7 @@ class Image(_Sensor):
 
 
 class ImageOverlay(_Sensor):
-    """A picture that lies on another, such as a depth map."""
+    """An image that overlays another, such as a depth map."""
 
     type: Literal["IMAGE_OVERLAY"]
     overlay_id: SensorId
@@ -48,7 +49,7 @@ class ImageOverlay(_Sensor):
 
 
 class PointCloud(_Sensor):
-    """Points in space. Intensities (uint32) and ranges (float32) may lie in files of their own."""
+    """A point cloud. Intensities (uint32) and ranges (float32) can be in separate files."""
 
     type: Literal["POINT_CLOUD"]
     format: PointFormat
@@ -58,28 +59,28 @@ class PointCloud(_Sensor):
 
 
 class TextBody(_Sensor):
-    """A text, carried in the frame."""
+    """A text, stored in the frame."""
 
     type: Literal["TEXT"]
     text: LongText
 
 
 class Audio(_Sensor):
-    """A recording of sound."""
+    """An audio recording."""
 
     type: Literal["AUDIO"]
     url: Url
 
 
 class Video(_Sensor):
-    """A film."""
+    """A video."""
 
     type: Literal["VIDEO"]
     url: Url
 
 
 class Object3D(_Sensor):
-    """Geometry in a Wavefront OBJ file."""
+    """A 3D object in a Wavefront OBJ file."""
 
     type: Literal["OBJECT_3D"]
     url: Url

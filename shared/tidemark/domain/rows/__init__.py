@@ -1,1 +1,1 @@
-"""From bytes to validated rows."""
+"""Reads bytes into validated rows."""

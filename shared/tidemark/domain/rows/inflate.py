@@ -1,7 +1,7 @@
-"""The text in a file, from its bytes: inflated if they are gzip, and given up early where it can be no text of rows.
+"""The text of a file: decompressed if it is gzip, and refused early if it cannot contain rows.
 
-Everything goes by pieces of at most `PIECE_BYTES`, and what is read depends on the file alone, not on the chunks that
-it arrives in: they are cut anew before anything looks at them.
+Text is processed in pieces of at most `PIECE_BYTES`. What is read depends only on the file, not on the chunks it
+arrives in, because they are first re-cut into blocks.
 """
 
 import zlib
@@ -11,17 +11,19 @@ from enum import StrEnum
 from tidemark.domain.limits import MAX_FILE_BYTES, MAX_INFLATION_RATIO
 
 PIECE_BYTES = 64 * 1024
+"""Most bytes of a piece of text."""
 BLOCK_BYTES = 16 * 1024
-"""What of a file is looked at together. A block of gzip is copied whenever a piece of text has come out of it, and
-whenever a member ends in it, so it is small."""
-LOOKED_AT_BYTES = 512
-"""Text at the beginning of a file by which its format is told."""
+"""Bytes of a file processed at a time. It is small because zlib copies the rest of a block of gzip after each piece of
+text and at each end of a member."""
+HEAD_BYTES = 512
+"""Bytes at the start of the text that are examined to detect its format."""
 RATIO_FROM_BYTES = 16 * 1024 * 1024
-"""Text after which a ratio is one: a file may well begin with a few large frames that are all zeros."""
+"""Bytes of text before the inflation ratio is checked, because a file may well start with a few large frames of zeros.
+"""
 
 GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
-"""Tells zlib to expect gzip's header and check its trailer."""
+"""Makes zlib expect a gzip header and verify the gzip trailer."""
 _FORMATS = {
     GZIP: "gzip inside gzip",
     b"\x89PNG": "a PNG image",
@@ -41,33 +43,33 @@ _FORMATS = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-"""What files begin with that people send by mistake. No JSON begins so."""
+"""Signatures of formats that people send by mistake. No JSON starts with any of them."""
 _TAR = slice(257, 262)
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
-"""What JSON has none of. Of random bytes one in ten is such, and of UTF-16 every second."""
+"""Control characters that JSON never contains. They are one in ten of random bytes, and every second byte of UTF-16."""
 MAX_STRAY_CONTROLS = 16
-"""Such bytes at the beginning of a file up to which they are errors of their lines, and it is text."""
+"""Most control characters at the start of a file that still count as text. They are then errors of their lines."""
 
 
 class FileFault(StrEnum):
-    """Why a file is not read, or no further."""
+    """Why a file is not read, or only in part."""
 
     NO_ROWS = "no_rows"
-    """It has no bytes, or only blank lines."""
+    """The file is empty or has only blank lines."""
     UNSUPPORTED_FORMAT = "unsupported_format"
-    """It is neither text nor gzip of text."""
+    """The file is neither text nor gzipped text."""
     TRUNCATED_GZIP = "truncated_gzip"
     CORRUPT_GZIP = "corrupt_gzip"
     INFLATES_TOO_FAR = "inflates_too_far"
-    """It has more than `MAX_INFLATION_RATIO` times as much text as gzip."""
+    """The text is more than `MAX_INFLATION_RATIO` times as large as the gzip data."""
     FILE_TOO_LARGE = "file_too_large"
-    """It has more than `MAX_FILE_BYTES`, of gzip or of text."""
+    """The gzip data or the text exceeds `MAX_FILE_BYTES`."""
     TOO_MANY_LINES = "too_many_lines"
-    """It has more than `MAX_FILE_LINES`."""
+    """The file exceeds `MAX_FILE_LINES`."""
 
 
 class UnreadableFile(Exception):
-    """A file that is not read, or no further; `message` is for its sender."""
+    """Raised when a file cannot be read, or not further. `message` is for its sender."""
 
     def __init__(self, code: FileFault, message: str) -> None:
         super().__init__(message)
@@ -76,76 +78,79 @@ class UnreadableFile(Exception):
 
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of `chunks` in blocks of `BLOCK_BYTES`; the last one may be shorter, and none is empty."""
-    held = bytearray()
+    """Yields the bytes of `chunks` in blocks of `BLOCK_BYTES`. The last one may be shorter; none is empty."""
+    pending = bytearray()
     for chunk in chunks:
-        begin = 0
-        while len(held) + len(chunk) - begin >= BLOCK_BYTES:
-            end = begin + BLOCK_BYTES - len(held)
-            yield bytes(held) + chunk[begin:end]
-            held.clear()
-            begin = end
-        held += chunk[begin:]
-    if held:
-        yield bytes(held)
+        start = 0
+        while len(pending) + len(chunk) - start >= BLOCK_BYTES:
+            end = start + BLOCK_BYTES - len(pending)
+            yield bytes(pending) + chunk[start:end]
+            pending.clear()
+            start = end
+        pending += chunk[start:]
+    if pending:
+        yield bytes(pending)
 
 
 def inflated(gzip: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of gzip members that follow one another, in pieces; `gzip` comes in `blocks`.
+    """Yields the text of consecutive gzip members in pieces. `gzip` must come in `blocks`.
 
-    Raises UnreadableFile, once all text before the fault is given, but for what shares a piece with damage.
+    Raises UnreadableFile after it has yielded all text before the fault, except text that shares a piece with damaged
+    data.
     """
     member = None
     first = True
-    taken = given = 0
+    bytes_in = bytes_out = 0
     for block in gzip:
         data = block
-        taken += len(block)
-        _check_size("The file", taken)
+        bytes_in += len(block)
+        _check_size("The file", bytes_in)
         while True:
             if member is None:
-                data = data.lstrip(b"\0")  # tapes and some tools fill up with zeros
+                data = data.lstrip(b"\0")  # tapes and some tools pad with zeros
                 if not data:
                     break
-                _check_begins(data, first)
+                _check_member_start(data, first)
                 member, first = zlib.decompressobj(_GZIP_WINDOW), False
             try:
                 piece = member.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 raise _corrupt(str(error).rpartition(": ")[2]) from None
-            given += len(piece)
+            bytes_out += len(piece)
             data = member.unconsumed_tail
             if member.eof:
                 data, member = member.unused_data, None
-            _check_ratio(taken - len(data), given)
+            _check_ratio(bytes_in - len(data), bytes_out)
             yield piece
             if member and len(piece) < PIECE_BYTES:
-                break  # all of the block is in; a full piece may have more behind it, even if no data is left
+                break  # the block is consumed; after a full piece, zlib may hold more text even without more data
     if member:
-        raise UnreadableFile(FileFault.TRUNCATED_GZIP, "The file ends inside its gzip data; send it again, whole.")
+        raise UnreadableFile(
+            FileFault.TRUNCATED_GZIP, "The gzip data of the file is incomplete. Send the whole file again."
+        )
 
 
 def as_text(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same pieces, if their beginning looks like UTF-8 text. Raises UnreadableFile otherwise, at once."""
+    """Yields the same pieces if they start like UTF-8 text. Otherwise raises UnreadableFile at once."""
     pieces = iter(pieces)
     head = b""
-    fault = None
+    error = None
     try:
-        while len(head) < LOOKED_AT_BYTES and (piece := next(pieces, None)) is not None:
+        while len(head) < HEAD_BYTES and (piece := next(pieces, None)) is not None:
             head += piece
-    except UnreadableFile as found:
-        fault = found  # told after the lines of the head, and not at all if these are none
-    _check_format(head[:LOOKED_AT_BYTES])
+    except UnreadableFile as unreadable:
+        error = unreadable  # raised after the lines of the head, unless the head has the wrong format
+    _check_format(head[:HEAD_BYTES])
     yield head
-    if fault:
-        raise fault
+    if error:
+        raise error
     yield from pieces
 
 
-def within_limit(pieces: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
-    """The same pieces, up to the last byte that a file may have; `start` bytes of it came before.
+def limited(pieces: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
+    """Yields the same pieces up to `MAX_FILE_BYTES` of text, of which `start` bytes came before.
 
-    Raises UnreadableFile behind them, if there are more.
+    Raises UnreadableFile after that if there is more.
     """
     size = start
     for piece in pieces:
@@ -156,17 +161,17 @@ def within_limit(pieces: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
         yield piece
 
 
-def after(pieces: Iterable[bytes], skipped: int) -> Iterator[bytes]:
-    """The same pieces without their first `skipped` bytes."""
+def without_first(pieces: Iterable[bytes], skipped: int) -> Iterator[bytes]:
+    """Yields the same pieces without their first `skipped` bytes."""
     for piece in pieces:
         if skipped < len(piece):
             yield piece[skipped:]
         skipped = max(0, skipped - len(piece))
 
 
-def _check_begins(data: bytes, first: bool) -> None:
+def _check_member_start(data: bytes, first: bool) -> None:
     if not first and not data.startswith(GZIP[: len(data)]):
-        raise _corrupt("something else follows the gzip data")
+        raise _corrupt("the gzip data is followed by something else")
 
 
 def _corrupt(reason: str) -> UnreadableFile:
@@ -175,22 +180,24 @@ def _corrupt(reason: str) -> UnreadableFile:
 
 def _check_ratio(gzip: int, text: int) -> None:
     if text >= RATIO_FROM_BYTES and text > gzip * MAX_INFLATION_RATIO:
-        message = f"The gzip data inflates more than {MAX_INFLATION_RATIO} fold; send the file plain."
+        message = (
+            f"The gzip data inflates to more than {MAX_INFLATION_RATIO} times its size. Send the file uncompressed."
+        )
         raise UnreadableFile(FileFault.INFLATES_TOO_FAR, message)
 
 
 def _check_size(what: str, size: int) -> None:
     if size > MAX_FILE_BYTES:
-        message = f"{what} has more than {MAX_FILE_BYTES:,} bytes; send the rows in several files."
+        message = f"{what} has more than {MAX_FILE_BYTES:,} bytes. Send the rows in several files."
         raise UnreadableFile(FileFault.FILE_TOO_LARGE, message)
 
 
 def _check_format(head: bytes) -> None:
-    looks = next((name for magic, name in _FORMATS.items() if head.startswith(magic)), None)
-    if looks is None and head[_TAR] == b"ustar":
-        looks = "a tar archive"
-    if looks is None and len(head) - len(head.translate(None, _CONTROLS)) > MAX_STRAY_CONTROLS:
-        looks = "binary data"
-    if looks:
-        message = f"The file looks like {looks}; send JSON lines in UTF-8, plain or gzip."
+    kind = next((name for magic, name in _FORMATS.items() if head.startswith(magic)), None)
+    if kind is None and head[_TAR] == b"ustar":
+        kind = "a tar archive"
+    if kind is None and len(head) - len(head.translate(None, _CONTROLS)) > MAX_STRAY_CONTROLS:
+        kind = "binary data"
+    if kind:
+        message = f"The file looks like {kind}. Send JSON lines in UTF-8, uncompressed or as gzip."
         raise UnreadableFile(FileFault.UNSUPPORTED_FORMAT, message)

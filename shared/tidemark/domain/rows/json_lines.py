@@ -1,13 +1,13 @@
-"""Row files: mutations in JSON lines (JSONL), one a line in the shape of the API's, plain or gzip.
+"""Row files: mutations as JSON lines (JSONL), one per line as in the API, uncompressed or gzip.
 
-A file is read as a stream, from any line on, in memory for one line and one chunk. What is read depends on the file
-alone, neither on its chunks nor on where reading was interrupted, and every bad line is told alone, by its number:
+A file is read as a stream, from any line on, with one line and one chunk in memory. What is read depends only on the
+file, not on its chunks or on where reading was interrupted. Every bad line is reported separately, with its number:
 
-- A line ends with a newline, or with the file. A carriage return before the newline, and a byte order mark at the
-  beginning of the file, are passed over; so are blank lines, but they count.
-- A file of no bytes or of blank lines only is an error: nobody means to send one.
-- Where a file cannot be read on, for its gzip is damaged or it is too large, the lines before hold. The last of them,
-  if its end is missing, does not.
+- A line ends with a newline or with the file. A carriage return before the newline and a byte order mark at the start
+  of the file are ignored. Blank lines are skipped, but count.
+- A file that is empty or has only blank lines is an error, because nobody means to send one.
+- If a file cannot be read further, because its gzip data is damaged or it is too large, the lines before that point
+  count. The last of them does not if its end is missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,25 +16,34 @@ from typing import Any, NamedTuple
 
 from tidemark.domain.errors import InvalidRequest
 from tidemark.domain.limits import MAX_FILE_LINES, MAX_LINE_BYTES
-from tidemark.domain.rows.inflate import GZIP, FileFault, UnreadableFile, after, as_text, blocks, inflated, within_limit
+from tidemark.domain.rows.inflate import (
+    GZIP,
+    FileFault,
+    UnreadableFile,
+    as_text,
+    blocks,
+    inflated,
+    limited,
+    without_first,
+)
 from tidemark.domain.rows.strict_json import BYTE_ORDER_MARK, read_json
 
 _BLANK = b" \t\r"
 
 
 class Cursor(NamedTuple):
-    """A place in a file, between two lines, at which its reading can go on."""
+    """A position in a file, between two lines, at which reading can resume."""
 
     line: int = 1
-    """Number of the line that begins there, from 1."""
+    """Number of the next line, from 1."""
     offset: int = 0
-    """Bytes of text before it: of the file, or of what it is inflated."""
+    """Bytes of text before that line, without_first decompression."""
     compressed: bool = False
-    """Whether the file is gzip. At the beginning of a file this is not known yet, and not looked at."""
+    """Whether the file is gzip. At the start of a file this is not yet known, and not used."""
 
     @property
     def first_byte(self) -> int:
-        """The byte of the file from which its chunks are to be given, to go on here: 0 if it is gzip."""
+        """Offset in the file from which its chunks are needed to resume here: 0 for gzip."""
         return 0 if self.compressed else self.offset
 
 
@@ -42,81 +51,82 @@ START = Cursor()
 
 
 class FileRow(NamedTuple):
-    """A line that is JSON."""
+    """A line that is valid JSON."""
 
     line: int
-    """Its number in the file, from 1."""
+    """Number of the line in the file, from 1."""
     offset: int
-    """Bytes of text before it; see `Cursor`."""
+    """Bytes of text before the line; see `Cursor`."""
     value: Any
-    """What it holds, for `RowValidator.check`."""
+    """Parsed value of the line, for `RowValidator.check`."""
 
 
 class LineError(NamedTuple):
-    """A line that cannot be read. The other lines are not touched by it."""
+    """A line that cannot be read. Other lines are not affected."""
 
     line: int
-    """Its number in the file, from 1."""
+    """Number of the line in the file, from 1."""
     offset: int
-    """Bytes of text before it; see `Cursor`."""
+    """Bytes of text before the line; see `Cursor`."""
     code: str
     """`line_too_long`, `malformed_json` or `too_deep`."""
     message: str
-    """What is wrong, for a person."""
+    """What is wrong, as a sentence for people."""
 
 
 class FileError(NamedTuple):
-    """Why a file is not read, or no further. The lines that came before hold."""
+    """Why a file is not read, or only in part. The lines before this one count."""
 
     line: int
-    """Number of the line in which reading ended."""
+    """Number of the line at which reading stopped."""
     code: FileFault
     message: str
-    """What is wrong and what to do, for a person."""
+    """What is wrong and what to do, as a sentence for people."""
 
 
 class RowFileReader:
-    """Reads one file, once: an iterator of its lines, and what is known of it so far.
+    """Reads a file once: an iterator over its lines, with the position and error so far.
 
-    Every byte string can be read; only what `chunks` itself raises is raised. Limits hold for the file as a whole,
-    wherever reading began.
+    Any bytes can be read. Only what `chunks` itself raises is raised. Limits apply to the file as a whole, wherever
+    reading started.
     """
 
     def __init__(self, chunks: Iterable[bytes], start: Cursor = START) -> None:
-        """`chunks` is the file, in parts of any size, from `start.first_byte` on.
+        """`chunks` is the content of the file from `start.first_byte` on, in chunks of any size.
 
-        Whoever goes on at a cursor sees to it that the file is the same; here it is not noticed if it is not.
+        To resume at a cursor, the caller must make sure that the file is the same. A different file is not detected
+        here.
         """
         self._chunks = chunks
         self._start = start
         self.cursor = start
-        """Where to go on after the line that was given last."""
+        """Where to resume after the line returned last."""
         self.error: FileError | None = None
-        """Why there are no more lines; None while there are, and if the file was read to its end."""
+        """Why reading stopped early; None while there are more lines, or if the file was read to its end."""
 
     def __iter__(self) -> Iterator[FileRow | LineError]:
         try:
-            yield from self._found()
+            yield from self._rows()
         except UnreadableFile as fault:
             self.error = FileError(self.cursor.line, fault.code, fault.message)
 
-    def _found(self) -> Iterator[FileRow | LineError]:
+    def _rows(self) -> Iterator[FileRow | LineError]:
         empty = self._start.offset == 0
         for text, size in _lines(self._text()):
             line, offset, compressed = self.cursor
             if line > MAX_FILE_LINES:
-                message = f"The file has more than {MAX_FILE_LINES:,} lines; send the rows in several files."
+                message = f"The file has more than {MAX_FILE_LINES:,} lines. Send the rows in several files."
                 raise UnreadableFile(FileFault.TOO_MANY_LINES, message)
             self.cursor = Cursor(line + 1, offset + size, compressed)
-            found = _read(line, offset, text)
-            if found:
+            row = _read(line, offset, text)
+            if row:
                 empty = False
-                yield found
+                yield row
         if empty:
-            raise UnreadableFile(FileFault.NO_ROWS, "The file has no rows; send one mutation a line.")
+            raise UnreadableFile(FileFault.NO_ROWS, "The file has no rows. Send one mutation per line.")
 
     def _text(self) -> Iterator[bytes]:
-        """The text of the file from the start on."""
+        """Returns the text of the file from the start cursor on."""
         file = blocks(self._chunks)
         offset = self._start.offset
         if offset == 0:
@@ -124,33 +134,35 @@ class RowFileReader:
             file = chain([head], file)
             self.cursor = self.cursor._replace(compressed=head.startswith(GZIP))
         if self.cursor.compressed:
-            return after(within_limit(as_text(inflated(file))), offset)
-        return within_limit(file, offset) if offset else within_limit(as_text(file))
+            return without_first(limited(as_text(inflated(file))), offset)
+        return limited(file, offset) if offset else limited(as_text(file))
 
 
 def _lines(text: Iterable[bytes]) -> Iterator[tuple[bytes | None, int]]:
-    """Each line of a text without its newline, None if that is too long to be kept; and its bytes with the newline."""
-    held = bytearray()
+    """Yields each line without its newline, or None if it is too long to hold, and its size including the newline."""
+    pending = bytearray()
     size = 0
     for piece in text:
-        begin = 0
-        while (end := piece.find(b"\n", begin)) >= 0:
-            size += end - begin
-            yield (bytes(held) + piece[begin:end] if size <= MAX_LINE_BYTES else None), size + 1
-            held.clear()
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            size += end - start
+            yield (bytes(pending) + piece[start:end] if size <= MAX_LINE_BYTES else None), size + 1
+            pending.clear()
             size = 0
-            begin = end + 1
-        size += len(piece) - begin
+            start = end + 1
+        size += len(piece) - start
         if size <= MAX_LINE_BYTES:
-            held += piece[begin:]
+            pending += piece[start:]
     if size:
-        yield (bytes(held) if size <= MAX_LINE_BYTES else None), size
+        yield (bytes(pending) if size <= MAX_LINE_BYTES else None), size
 
 
 def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | None:
-    """What a line is: a row, an error, or None if it is blank. A text of None is too long."""
+    """Returns a line as a row or an error, or None if it is blank. A `text` of None is too long."""
     if text is None:
-        message = f"The line has more than {MAX_LINE_BYTES:,} bytes; no row is as long. Is each row on its own line?"
+        message = (
+            f"The line has more than {MAX_LINE_BYTES:,} bytes, more than any valid row. Put each row on its own line."
+        )
         return LineError(line, offset, "line_too_long", message)
     if offset == 0:
         text = text.removeprefix(BYTE_ORDER_MARK)

@@ -1,4 +1,4 @@
-"""JSON as users send it, read strictly: in UTF-8, and with nothing in it lost without a word."""
+"""Strict reading of users' JSON: UTF-8 only, and nothing is lost silently."""
 
 import json
 from collections import Counter
@@ -7,34 +7,35 @@ from typing import Any
 from tidemark.domain.errors import InvalidRequest
 
 MAX_DIGITS = 100
+"""Digits of a whole number that are parsed. A number this long is out of every range."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RepeatingObject(dict[str, Any]):
-    """An object in which a name stands twice: JSON keeps the last of its values, and so would lose one unseen."""
+    """An object with a repeated name. JSON parsers keep only the last value, so the others would be lost silently."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
         ((self.repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
-        """A name that stands twice, or more often."""
+        """A name that occurs more than once."""
 
 
 def read_json(data: bytes, what: str = "body") -> Any:
-    """The value that `data` holds; an object that repeats a name is a RepeatingObject, NaN and infinity are numbers.
+    """Returns the value in `data`. An object that repeats a name becomes a RepeatingObject. NaN and infinity are
+    accepted as numbers.
 
-    `what` is what `data` is to its sender, and stands in the words of a refusal.
-    Raises InvalidRequest (`malformed_json`, `too_deep`).
+    `what` names the data in error messages. Raises InvalidRequest (`malformed_json`, `too_deep`).
     """
     if data.startswith(BYTE_ORDER_MARK):
-        raise InvalidRequest(f"The {what} begins with a byte order mark; send it without.", code="malformed_json")
+        raise InvalidRequest(f"The {what} begins with a byte order mark. Send it without one.", code="malformed_json")
     try:
         return json.loads(data.decode(), object_pairs_hook=_object, parse_int=_whole_number)
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The {what} is not UTF-8 at byte {error.start}.", code="malformed_json") from None
     except RecursionError:
-        raise InvalidRequest(f"The {what} is nested too deeply to be read.", code="too_deep") from None
+        raise InvalidRequest(f"The {what} is nested too deeply.", code="too_deep") from None
     except json.JSONDecodeError as error:
-        # A line of a file is line 1 to the parser, which its sender would take for a line of the file.
+        # Omits "line 1", which the sender of a file would take for the file's first line.
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
         raise InvalidRequest(f"The {what} is not JSON: {error.msg}: {place}.", code="malformed_json") from None
 
@@ -45,6 +46,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole_number(text: str) -> int:
-    # Python refuses to parse thousands of digits, and with them the whole text. Where a number begins with a hundred,
-    # these are out of every range as the number is, and whoever checks the range says so.
+    # Python refuses thousands of digits, and with them the whole text. The first hundred digits are out of every range
+    # just as the number is, so the range check reports them.
     return int(text[:MAX_DIGITS])

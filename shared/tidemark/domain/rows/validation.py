@@ -1,7 +1,7 @@
-"""Validation of rows as they arrive: from any JSON value to an accepted mutation, or to words that help its sender.
+"""Validation of rows on arrival: turns any JSON value into an accepted mutation, or into errors that help its sender.
 
-A row is judged alone (R21), against the models, the class map (R1) and the metadata schema of its dataset (R3, R4).
-What the schema learns from accepted rows holds for the rows after them.
+Each row is checked separately (R21), against the models, the class map (R1) and the metadata schema of its dataset (R3,
+R4). Fields that accepted rows add to the schema apply to the rows after them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ from tidemark.domain.frames.patches import FramePatch, InstancePatch, PartialFra
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import (
     MAX_CLASSES_PER_FRAME,
-    MAX_FAULTS,
+    MAX_ERRORS_EXAMINED,
     MAX_FRAME_BYTES,
     MAX_NESTING,
     MAX_OBJECT_FIELDS,
@@ -40,20 +40,20 @@ class AcceptedRow(NamedTuple):
     op: Op
     frame_id: str
     payload: bytes
-    """Canonical JSON: the frame of an ADD, the patch of a MODIFY; empty for a DELETE."""
+    """Canonical JSON: the frame of an ADD, or the patch of a MODIFY; empty for a DELETE."""
     labels: int
-    """Labels that the row carries."""
+    """Number of labels in the row."""
     classes: dict[str, int]
-    """Labels and instances that the row carries, by class."""
+    """Number of labels and mask instances in the row, by class."""
 
 
-_SHAPES: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify, "DELETE": Delete}
+_MODELS: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify, "DELETE": Delete}
 
 
 class RowValidator:
-    """Judges the rows of one request, or of one part of a file, in their order.
+    """Checks the rows of a request, or of a chunk of a file, in order.
 
-    `repeats` allows several rows of one frame; `adds_only` is for a dataset that is filled once (R22).
+    `repeats` permits several rows for the same frame. `adds_only` is for a dataset that is filled once (R22).
     """
 
     def __init__(self, class_map: ClassMap, schema: Schema, *, repeats: bool = False, adds_only: bool = False) -> None:
@@ -62,43 +62,43 @@ class RowValidator:
         self._repeats = repeats
         self._adds_only = adds_only
         self._seen: set[str] = set()
-        self._faults_left = MAX_FAULTS
+        self._examinations_left = MAX_ERRORS_EXAMINED
 
     @property
     def schema(self) -> Schema:
-        """The dataset's schema, with what the rows accepted so far have added to it."""
+        """The dataset's schema, extended by the rows accepted so far."""
         return self._schema
 
     def check(self, row: int, value: object) -> AcceptedRow | list[RowError]:
-        """Judge one row: any parsed JSON value, NaN and infinity included. Never raises.
+        """Checks one row, which can be any parsed JSON value, NaN and infinity included. Never raises.
 
-        Of a bad row at most `MAX_ROW_ERRORS` errors are told; of one with more than that, only how many there are,
-        where the rows together have more than `MAX_FAULTS`. A row for a frame that an accepted row of the same request
-        names already is an error, because the rows of a window are for distinct frames.
+        Reports at most `MAX_ROW_ERRORS` errors. Once the rows checked so far have more than `MAX_ERRORS_EXAMINED`
+        errors, a row with more than `MAX_ROW_ERRORS` only gets an error with their number. A second row for a frame of
+        the same request is an error, because the rows of a window name distinct frames.
         """
         mutation = self._parsed(value)
         if self._adds_only and isinstance(mutation, Modify | Delete):
-            message = f"A BATCH dataset is filled once, from nothing: its rows are ADDs; this is a {mutation.op}."
+            message = f"A BATCH dataset accepts only ADD, because it is filled once; this is a {mutation.op}."
             return _errors(row, value, [Problem("adds_only", "/op", message)])
-        judged = mutation if isinstance(mutation, list) else self._judge(row, mutation)
-        if isinstance(judged, list):
-            return _errors(row, value, judged)
-        self._seen.add(judged.frame_id)
-        return judged
+        outcome = mutation if isinstance(mutation, list) else self._accept(row, mutation)
+        if isinstance(outcome, list):
+            return _errors(row, value, outcome)
+        self._seen.add(outcome.frame_id)
+        return outcome
 
     def _parsed(self, value: object) -> Mutation | list[Problem]:
-        shape = _shape_of(value)
-        if isinstance(shape, Problem):
-            return [shape]
+        model = _model_of(value)
+        if isinstance(model, Problem):
+            return [model]
         try:
-            return shape.model_validate(value)
+            return model.model_validate(value)
         except ValidationError as error:
-            most = max(self._faults_left, MAX_ROW_ERRORS)
-            if error.error_count() <= most:
-                self._faults_left -= error.error_count()
-            return problems_of(error, shape, most=most)
+            max_errors = max(self._examinations_left, MAX_ROW_ERRORS)
+            if error.error_count() <= max_errors:
+                self._examinations_left -= error.error_count()
+            return problems_of(error, model, max_errors=max_errors)
 
-    def _judge(self, row: int, mutation: Mutation) -> AcceptedRow | list[Problem]:
+    def _accept(self, row: int, mutation: Mutation) -> AcceptedRow | list[Problem]:
         if isinstance(mutation, Delete):
             accepted = AcceptedRow(row, Op.DELETE, mutation.frame_id, b"", 0, {})
             return list(self._repeated(mutation.frame_id, "/frame_id")) or accepted
@@ -108,20 +108,20 @@ class RowValidator:
         problems = [
             *self._repeated(content.frame_id, "/frame/frame_id"),
             *islice(self._unknown_classes(content, classes), MAX_ROW_ERRORS),
-            *_oversize(payload),
-            *_too_varied(classes),
+            *_size_problems(payload),
+            *_class_problems(classes),
         ]
-        growth = self._schema.check(content.metadata or {}, content.embedding, _label_embeddings(content))
-        if isinstance(growth, list):
-            problems.extend(Problem(code, f"/frame{place}", message) for code, place, message in growth)
-        if problems or isinstance(growth, list):
+        additions = self._schema.check(content.metadata or {}, content.embedding, _label_embeddings(content))
+        if isinstance(additions, list):
+            problems.extend(Problem(code, f"/frame{place}", message) for code, place, message in additions)
+        if problems or isinstance(additions, list):
             return problems
-        self._schema = self._schema.grow(growth)
+        self._schema = self._schema.extended(additions)
         return AcceptedRow(row, Op(mutation.op), content.frame_id, payload, len(content.labels or ()), classes)
 
     def _repeated(self, frame_id: str, place: str) -> Iterator[Problem]:
         if frame_id in self._seen and not self._repeats:
-            message = f"An earlier row of this request is for the frame '{frame_id}' already; send this one afterwards."
+            message = f"An earlier row of this request names the frame '{frame_id}'. Send this one in a later request."
             yield Problem("duplicate_frame_id", place, message)
 
     def _unknown_classes(self, content: Frame | PartialFrame, classes: dict[str, int]) -> Iterator[Problem]:
@@ -136,63 +136,65 @@ class RowValidator:
 
     def _unknown_class(self, name: str | None, *at: str | int) -> Iterator[Problem]:
         if name is not None and name not in self._classes:
-            message = f"The class '{name}' is not in the project's class map; append it there or use one that is."
+            message = (
+                f"The class '{name}' is not in the project's class map. Add it to the map, or use one of its classes."
+            )
             yield Problem("unknown_class", pointer(*at), message)
 
 
 def parse_frame(payload: bytes) -> Frame:
-    """The frame whose canonical JSON this is."""
+    """Parses a frame from its canonical JSON."""
     return Frame.model_validate_json(payload)
 
 
 def parse_patch(payload: bytes) -> FramePatch:
-    """The patch whose canonical JSON this is."""
+    """Parses a patch from its canonical JSON."""
     return FramePatch.model_validate_json(payload)
 
 
-def _shape_of(value: object) -> type[Add | Modify | Delete] | Problem:
-    """The model that a row is to be parsed by, or why it is not worth that."""
+def _model_of(value: object) -> type[Add | Modify | Delete] | Problem:
+    """Returns the model to parse a row with, or the problem if the row is not even close to one."""
     if not isinstance(value, dict):
-        return Problem("wrong_type", "", f'A row is an object such as {{"op": …}}; this is {json_type(value)}.')
+        return Problem("wrong_type", "", f'A row must be an object such as {{"op": …}}; this is {json_type(value)}.')
     op = value.get("op")
-    shape = _SHAPES.get(op) if isinstance(op, str) else None
-    if shape is None:
+    model = _MODELS.get(op) if isinstance(op, str) else None
+    if model is None:
         return Problem("unknown_op", "/op", "'op' must be ADD, MODIFY or DELETE.")
-    return _ill_formed(value) or shape
+    return _malformed(value) or model
 
 
-def _ill_formed(row: dict[str, object]) -> Problem | None:
-    """What no valid row has: objects that repeat a name, objects and lists too large, and too deep in each other.
+def _malformed(row: dict[str, object]) -> Problem | None:
+    """Returns a problem that no valid row has: a repeated name in an object, or objects and lists that are too large or
+    nested too deeply.
 
-    Goes by levels, and does not recurse. The models would find the large ones too, item by item.
+    Works level by level, without recursion. The models would report too large ones as well, but item by item.
     """
     level: list[Any] = [row]
     for _ in range(MAX_NESTING):
         for outer in level:
             if isinstance(outer, RepeatingObject):
-                return Problem("duplicate_name", "", f"The name '{shown(outer.repeated)}' is twice in one object.")
+                return Problem("duplicate_name", "", f"The name '{shown(outer.repeated)}' occurs twice in one object.")
             if len(outer) > (MAX_OBJECT_FIELDS if isinstance(outer, dict) else MAX_POLYGON_VERTICES):
                 kind = "object" if isinstance(outer, dict) else "list"
-                return Problem("too_long", "", f"The row has {len(outer):,} items in one {kind}; no valid row has.")
-        parts = (part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer))
-        level = [part for part in parts if isinstance(part, _CONTAINERS)]
+                return Problem(
+                    "too_long", "", f"The row has {len(outer):,} items in one {kind}, more than any valid row."
+                )
+        values = (inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+        level = [inner for inner in values if isinstance(inner, dict | list)]
         if not level:
             return None
-    return Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} deep; no valid row is.")
+    return Problem("too_deep", "", f"The row is nested more than {MAX_NESTING} levels deep, deeper than any valid row.")
 
 
-_CONTAINERS = (dict, list)
-
-
-def _oversize(payload: bytes) -> Iterator[Problem]:
+def _size_problems(payload: bytes) -> Iterator[Problem]:
     if len(payload) > MAX_FRAME_BYTES:
-        message = f"The frame has {len(payload)} bytes in canonical JSON; it has at most {MAX_FRAME_BYTES}."
+        message = f"The frame has {len(payload):,} bytes in canonical JSON; it can have at most {MAX_FRAME_BYTES:,}."
         yield Problem("frame_too_large", "/frame", message)
 
 
-def _too_varied(classes: dict[str, int]) -> Iterator[Problem]:
+def _class_problems(classes: dict[str, int]) -> Iterator[Problem]:
     if len(classes) > MAX_CLASSES_PER_FRAME:
-        message = f"The labels are of {len(classes)} classes; those of a frame are of at most {MAX_CLASSES_PER_FRAME}."
+        message = f"The labels have {len(classes)} classes; a frame can have at most {MAX_CLASSES_PER_FRAME}."
         yield Problem("too_many_classes_in_frame", "/frame/labels", message)
 
 
@@ -211,9 +213,9 @@ def _errors(row: int, value: object, problems: list[Problem]) -> list[RowError]:
 
 
 def _frame_id(value: object) -> str | None:
-    """The frame that a row names, as far as a bad row names one."""
+    """Returns the id of the frame that a row names, if even a bad row names one."""
     if not isinstance(value, dict):
         return None
     frame = value.get("frame")
-    named = frame.get("frame_id") if isinstance(frame, dict) else value.get("frame_id")
-    return shown(named) if isinstance(named, str) else None
+    frame_id = frame.get("frame_id") if isinstance(frame, dict) else value.get("frame_id")
+    return shown(frame_id) if isinstance(frame_id, str) else None

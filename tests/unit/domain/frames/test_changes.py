@@ -1,4 +1,4 @@
-"""What differs between two states of a frame (R9)."""
+"""The differences between two states of a frame (R9)."""
 
 import json
 
@@ -49,8 +49,8 @@ def test_a_merge_changes_only_labels_that_its_patch_names(frame: Json, patch: Js
     except MergeRefused:
         return
     given_ids = {label.id for label in parsed.frame.labels or ()}
-    assert {part["id"] for part in change.added} | {part.id for part in change.modified} <= given_ids
-    assert {part["id"] for part in change.removed} <= set(parsed.remove_labels)
+    assert {item["id"] for item in change.added} | {item.id for item in change.modified} <= given_ids
+    assert {item["id"] for item in change.removed} <= set(parsed.remove_labels)
     assert change.order is None
 
 

@@ -1,4 +1,4 @@
-"""How a class map grows (R2)."""
+"""Adding classes to a class map (R2)."""
 
 import pytest
 from hypothesis import given
@@ -66,5 +66,5 @@ def test_a_class_map_has_a_size() -> None:
 
 def test_a_class_map_fits_the_item_that_keeps_it() -> None:
     long_names = [ClassInput(name=f"{number:x>128}") for number in range(2500)]
-    with pytest.raises(TooLarge, match="it may have 327,680"):
+    with pytest.raises(TooLarge, match="it can take at most 327,680"):
         ClassMap().append(long_names)

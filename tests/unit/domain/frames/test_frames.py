@@ -1,10 +1,10 @@
-"""What a frame, its sensors and its labels may be."""
+"""Valid and invalid frames, sensors and labels."""
 
 import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
-from tests.support.strategies import LABELS, PLACES, SENSORS, Json, frames
+from tests.support.strategies import COORDINATE_FRAMES, LABELS, SENSORS, Json, frames
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.labels import LabelType
 from tidemark.domain.frames.patches import CoordinateFramePatch, LabelPatch, PartialFrame, SensorPatch
@@ -27,7 +27,7 @@ MASK = {"id": "1", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}
 TOKEN = {"id": "1", "type": "TEXT_TOKEN", "class": "car", "index": 0, "token": "a", "visible": True}
 CAM = {"id": "cam", "type": "IMAGE", "url": "s3://b/cam.png"}
 DEPTH = {"id": "depth", "type": "IMAGE_OVERLAY", "url": "s3://b/depth.png", "overlay_id": "cam"}
-PLACE = {"id": "rig", "type": "3D"}
+RIG = {"id": "rig", "type": "3D"}
 CAMERA = {"model": "fisheye", "fx": 1, "fy": 1}
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -56,7 +56,7 @@ def test_instances_count_under_their_class_and_are_no_labels() -> None:
 
 def test_a_state_does_not_change() -> None:
     with pytest.raises(ValidationError):
-        setattr(Frame(frame_id="f"), "frame_id", "g")  # noqa: B010  # mypy knows better than to allow it plainly
+        setattr(Frame(frame_id="f"), "frame_id", "g")  # noqa: B010  # mypy refuses a plain assignment
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,22 @@ def test_a_bad_label_is_refused_where_it_is_bad(label: Json, place: str, code: s
         ({"sensors": [CAM, {**DEPTH, "overlay_id": "depth"}]}, "/sensors/1/overlay_id", "unknown_sensor"),
         ({"sensors": [CAM], "labels": [{**BOX, "sensor": "lidar"}]}, "/labels/0/sensor", "unknown_sensor"),
         ({"labels": [BOX, BOX]}, "/labels/1/id", "duplicate_label_id"),
-        ({"coordinate_frames": [PLACE, PLACE]}, "/coordinate_frames/1/id", "duplicate_coordinate_frame_id"),
-        ({"coordinate_frames": [{**PLACE, "id": "world"}]}, "/coordinate_frames/0/id", "invalid_id"),
-        ({"coordinate_frames": [{**PLACE, "parent": "x"}]}, "/coordinate_frames/0/parent", "unknown_coordinate_frame"),
-        ({"coordinate_frames": [{**PLACE, "parent": "rig"}]}, "/coordinate_frames/0/parent", "circular_parents"),
+        (
+            {"coordinate_frames": [RIG, RIG]},
+            "/coordinate_frames/1/id",
+            "duplicate_coordinate_frame_id",
+        ),
+        ({"coordinate_frames": [{**RIG, "id": "world"}]}, "/coordinate_frames/0/id", "invalid_id"),
+        (
+            {"coordinate_frames": [{**RIG, "parent": "x"}]},
+            "/coordinate_frames/0/parent",
+            "unknown_coordinate_frame",
+        ),
+        (
+            {"coordinate_frames": [{**RIG, "parent": "rig"}]},
+            "/coordinate_frames/0/parent",
+            "circular_parents",
+        ),
         (
             {"coordinate_frames": [{"id": "c", "type": "2D", "camera": {**CAMERA, "fx": 0}}]},
             "/coordinate_frames/0/camera",
@@ -165,11 +177,11 @@ def test_an_overlay_lies_on_another_sensor_wherever_that_is_in_the_list() -> Non
 
 
 def test_every_type_of_label_and_sensor_is_drawn_by_the_strategies() -> None:
-    assert set(LABELS) == set(LabelType.__args__)  # type: ignore[attr-defined]  # a Literal lists its values there
+    assert set(LABELS) == set(LabelType.__args__)  # type: ignore[attr-defined]  # holds the values of a Literal
 
 
 @pytest.mark.parametrize(
-    ("patch", "table"), [(LabelPatch, LABELS), (SensorPatch, SENSORS), (CoordinateFramePatch, PLACES)]
+    ("patch", "table"), [(LabelPatch, LABELS), (SensorPatch, SENSORS), (CoordinateFramePatch, COORDINATE_FRAMES)]
 )
 def test_a_patch_has_every_field_of_every_type(patch: type[LabelPatch], table: Json) -> None:
     fields = {info.alias or name for name, info in patch.model_fields.items()}

@@ -1,4 +1,4 @@
-"""What a frame becomes under a mutation (R16-R19)."""
+"""What mutations make of a frame (R16-R19)."""
 
 from typing import Any
 
@@ -109,7 +109,10 @@ def test_coordinate_frames_are_merged_by_their_ids() -> None:
     merged = modified(
         state, coordinate_frames=[{"id": "car", "parent": "world"}, {"id": "cam", "type": "2D", "parent": "car"}]
     )
-    assert [(place.id, place.parent, place.position) for place in merged.coordinate_frames] == [
+    assert [
+        (coordinate_frame.id, coordinate_frame.parent, coordinate_frame.position)
+        for coordinate_frame in merged.coordinate_frames
+    ] == [
         ("car", "world", (1.0, 2.0, 3.0)),
         ("cam", "car", None),
     ]
@@ -153,8 +156,8 @@ def test_a_label_keeps_its_type() -> None:
 def test_a_label_takes_no_field_of_another_type() -> None:
     refused = refusal(frame_of(labels=[BOX]), labels=[{"id": "1", "x1": 3}])
     assert (refused.code, refused.pointer) == ("unknown_field", "/frame/labels/0/x1")
-    assert refused.message == "The label '1' would not be valid as BBOX_2D: " + (
-        "'x1' is not a field here; there are id, sensor, attributes, embedding, class, iscrowd, type, top, left, "
+    assert refused.message == "The label '1' would not be a valid BBOX_2D: " + (
+        "'x1' is not a field here; the fields are id, sensor, attributes, embedding, class, iscrowd, type, top, left, "
         "width and height."
     )
 

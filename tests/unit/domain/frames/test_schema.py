@@ -4,7 +4,7 @@ import pytest
 
 from tidemark.domain.frames.embeddings import Embedding
 from tidemark.domain.frames.fields import MetadataValue
-from tidemark.domain.frames.schema import FieldType, Growth, Schema, type_of
+from tidemark.domain.frames.schema import FieldType, Schema, SchemaAdditions, type_of
 from tidemark.domain.limits import MAX_SCHEMA_FIELDS
 from tidemark.domain.problems import Problem
 
@@ -30,13 +30,13 @@ def test_a_value_has_a_type(value: MetadataValue, type_: str | None) -> None:
 
 
 def test_the_first_value_fixes_the_type_of_its_field() -> None:
-    growth = Schema().check({"speed": 1})
-    assert growth == Growth({"speed": FieldType.NUMBER}, None, None)
+    additions = Schema().check({"speed": 1})
+    assert additions == SchemaAdditions({"speed": FieldType.NUMBER}, None, None)
 
 
 def test_whole_and_real_numbers_are_one_type() -> None:
     schema = Schema(fields={"speed": FieldType.NUMBER})
-    assert schema.check({"speed": 1.5}) == schema.check({"speed": 1}) == Growth({}, None, None)
+    assert schema.check({"speed": 1.5}) == schema.check({"speed": 1}) == SchemaAdditions({}, None, None)
 
 
 def test_another_type_is_a_problem_that_names_field_and_both_types() -> None:
@@ -45,13 +45,13 @@ def test_another_type_is_a_problem_that_names_field_and_both_types() -> None:
         Problem(
             "metadata_type",
             "/metadata/a~1b",
-            "Metadata field 'a/b' is number in this dataset; this value is string.",
+            "The metadata field 'a/b' has the type number in this dataset; this value is string.",
         )
     ]
 
 
 def test_an_empty_list_fits_every_list_field() -> None:
-    assert Schema(fields={"tags": FieldType.STRINGS}).check({"tags": ()}) == Growth({}, None, None)
+    assert Schema(fields={"tags": FieldType.STRINGS}).check({"tags": ()}) == SchemaAdditions({}, None, None)
 
 
 def test_an_empty_list_does_not_fit_a_scalar_field() -> None:
@@ -61,7 +61,7 @@ def test_an_empty_list_does_not_fit_a_scalar_field() -> None:
 
 
 def test_an_empty_list_fixes_no_type() -> None:
-    assert Schema().check({"tags": ()}) == Growth({}, None, None)
+    assert Schema().check({"tags": ()}) == SchemaAdditions({}, None, None)
 
 
 def test_a_schema_has_a_size() -> None:
@@ -85,14 +85,14 @@ def test_embeddings_of_labels_come_from_one_source_within_one_frame_too() -> Non
 
 
 def test_frames_and_labels_may_have_different_sources() -> None:
-    assert Schema().check({}, RESNET, [(0, CLIP)]) == Growth({}, RESNET.source, CLIP.source)
+    assert Schema().check({}, RESNET, [(0, CLIP)]) == SchemaAdditions({}, RESNET.source, CLIP.source)
 
 
 def test_growing_adds_and_never_takes_away() -> None:
     schema = Schema(fields={"speed": FieldType.NUMBER}, frame_embedding=RESNET.source)
-    growth = schema.check({"night": True}, None, [(0, CLIP)])
-    assert not isinstance(growth, list)
-    assert schema.grow(growth) == Schema(
+    additions = schema.check({"night": True}, None, [(0, CLIP)])
+    assert not isinstance(additions, list)
+    assert schema.extended(additions) == Schema(
         fields={"speed": FieldType.NUMBER, "night": FieldType.BOOLEAN},
         frame_embedding=RESNET.source,
         label_embedding=CLIP.source,
@@ -101,6 +101,6 @@ def test_growing_adds_and_never_takes_away() -> None:
 
 def test_growing_by_nothing_is_the_same_schema() -> None:
     schema = Schema(fields={"speed": FieldType.NUMBER}, frame_embedding=RESNET.source)
-    growth = schema.check({"speed": 2}, RESNET)
-    assert not isinstance(growth, list)
-    assert schema.grow(growth) is schema
+    additions = schema.check({"speed": 2}, RESNET)
+    assert not isinstance(additions, list)
+    assert schema.extended(additions) is schema

@@ -1,4 +1,4 @@
-"""Row files: every line is told, good or bad, whatever the bytes, however they arrive, wherever reading goes on."""
+"""Reading row files: every line is reported, good or bad, for any bytes, chunking and point of resumption."""
 
 import gzip
 import io
@@ -44,37 +44,38 @@ TEXTS = st.builds(
     st.sampled_from([b"\n", b"\r\n"]),
     st.sampled_from([b"", b"\n"]),
 )
-"""Files of good, bad and blank lines; some begin with what is no text, and some like gzip."""
+"""Files of good, bad and blank lines. Some start with binary data, and some like gzip."""
 
 
 def read(chunks: Iterable[bytes], start: Cursor = START) -> Found:
-    """All that a file tells. By repr where it matters: NaN is not equal to itself."""
+    """Returns all lines and the error of a file. Callers compare by repr where NaN can occur, which does not equal
+    itself."""
     reader = RowFileReader(chunks, start)
     return list(reader), reader.error
 
 
 def failed(chunks: Iterable[bytes]) -> tuple[int, str]:
-    """How many lines a file tells, and the error with which it ends."""
+    """Returns the number of lines in a file, and the code of the error that ends it."""
     found, error = read(chunks)
     assert error is not None
-    assert error.message.endswith((".", "?"))
+    assert error.message.endswith(".")
     return len(found), error.code
 
 
 def parts(data: bytes, cuts: Iterable[int]) -> list[bytes]:
-    """The bytes, cut at these places."""
+    """Returns the bytes, cut at these positions."""
     at = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     return [data[begin:end] for begin, end in pairwise(at)]
 
 
 def members(text: bytes, cuts: Iterable[int]) -> bytes:
-    """The text as gzip members, one after the other."""
+    """Returns the text as consecutive gzip members."""
     return b"".join(gzip.compress(part) for part in parts(text, cuts))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_parts() -> Iterator[None]:
-    """Parts of a few bytes, so that a line lies in several, and several lines in one."""
+def small_sizes() -> Iterator[None]:
+    """Uses blocks and pieces of a few bytes, so that a line spans several, and a piece holds several lines."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inflate, "BLOCK_BYTES", 16)
         patch.setattr(inflate, "PIECE_BYTES", 32)
@@ -83,7 +84,7 @@ def small_parts() -> Iterator[None]:
 
 
 @pytest.fixture
-def parts_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def real_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "BLOCK_BYTES", 16 * 1024)
     monkeypatch.setattr(inflate, "PIECE_BYTES", 64 * 1024)
     monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", MAX_LINE_BYTES)
@@ -112,10 +113,10 @@ def test_going_on_at_any_line_tells_what_reading_at_once_tells(text: bytes, pack
         file = file[: max(len(file) - cut % 40, 20)]
     lines, error = read([file])
     reader = RowFileReader([file])
-    for told, _ in enumerate(reader, 1):
+    for count, _ in enumerate(reader, 1):
         cursor = Cursor(*json.loads(json.dumps(reader.cursor)))
         rest, end = read([file[cursor.first_byte :]], cursor)
-        assert repr(lines[told:]) == repr(rest)
+        assert repr(lines[count:]) == repr(rest)
         assert end == error
     for position, line in enumerate(lines):
         cursor = Cursor(line.line, line.offset, packed)
@@ -168,10 +169,10 @@ def test_rows_are_those_of_the_api() -> None:
         (b'{"op": }', "malformed_json", "The line is not JSON: Expecting value: column 8."),
         (b'{"op": "\xe4"}', "malformed_json", "The line is not UTF-8 at byte 8."),
         (b"\0\0", "malformed_json", "The line is not JSON: Expecting value: column 1."),
-        (BOM + b"{}", "malformed_json", "The line begins with a byte order mark; send it without."),
-        (b"[" * 180_000, "too_deep", "The line is nested too deeply to be read."),
-        (b" " * 200_001, "line_too_long", "The line has more than 200,000 bytes; no row is as long. "
-         "Is each row on its own line?"),
+        (BOM + b"{}", "malformed_json", "The line begins with a byte order mark. Send it without one."),
+        (b"[" * 180_000, "too_deep", "The line is nested too deeply."),
+        (b" " * 200_001, "line_too_long", "The line has more than 200,000 bytes, more than any valid row. "
+         "Put each row on its own line."),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_told_alone(monkeypatch: pytest.MonkeyPatch, bad: bytes, code: str, message: str) -> None:
@@ -191,7 +192,7 @@ def test_a_line_may_be_as_long_as_the_limit() -> None:
     assert [type(line) for line in found] == [FileRow, LineError, FileRow]
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_a_line_of_20_mb_is_passed_over() -> None:
     chunks = [b"1\n", *repeat(b"x" * MB, 20), b"\n2"]
     found, error = read(chunks)
@@ -227,7 +228,7 @@ def test_a_chunk_that_fails_to_come_leaves_a_place_to_go_on() -> None:
     assert before + rest == read([file])[0]
 
 
-# Files that are errors
+# Invalid files
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,9 @@ def tar() -> bytes:
 )
 def test_a_file_that_is_no_text_is_told_from_its_first_bytes(file: bytes, looks: str) -> None:
     error = FileError(
-        1, FileFault.UNSUPPORTED_FORMAT, f"The file looks like {looks}; send JSON lines in UTF-8, plain or gzip."
+        1,
+        FileFault.UNSUPPORTED_FORMAT,
+        f"The file looks like {looks}. Send JSON lines in UTF-8, uncompressed or as gzip.",
     )
     assert read([gzip.compress(file)]) == ([], error)
     if looks != "gzip inside gzip":
@@ -274,7 +277,7 @@ def test_no_more_of_it_is_read_than_its_beginning() -> None:
 
 
 def packed_lines(count: int) -> tuple[bytes, bytes]:
-    """Lines that hardly compress, and their gzip."""
+    """Returns lines that hardly compress, and their gzip."""
     draw = random.Random(2)
     text = b"".join(b'"%d"\n' % draw.getrandbits(200) for _ in range(count))
     return text, gzip.compress(text)
@@ -320,7 +323,7 @@ def test_a_false_checksum_is_damage() -> None:
 def test_what_follows_gzip_and_is_none_is_damage() -> None:
     found, error = read([gzip.compress(b"1\n2\n3") + b"surplus"])
     assert [line.line for line in found] == [1, 2]
-    message = "The gzip data of the file is damaged: something else follows the gzip data."
+    message = "The gzip data of the file is damaged: the gzip data is followed by something else."
     assert error == FileError(3, FileFault.CORRUPT_GZIP, message)
 
 
@@ -374,7 +377,7 @@ def test_a_gzip_file_may_itself_be_no_larger(monkeypatch: pytest.MonkeyPatch) ->
     assert failed([gzip.compress(b""), *repeat(gzip.compress(b""), 100)]) == (0, "file_too_large")
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_a_bomb_fails_early() -> None:
     chunks = iter([gzip.compress(b"1\n" + b" " * 40 * MB)[:-8], *repeat(b"never read", 100)])
     reader = RowFileReader(chunks)
@@ -384,7 +387,7 @@ def test_a_bomb_fails_early() -> None:
     assert next(chunks) == b"never read"
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_what_is_alike_is_no_bomb() -> None:
     rows = [
         {"op": "MODIFY", "frame": {"frame_id": f"drive-07_cam-front_{n:06d}", "metadata": {"ok": True}}}
@@ -400,8 +403,8 @@ def test_what_is_alike_is_no_bomb() -> None:
 # Memory
 
 
-def growth(chunks: Iterable[bytes]) -> tuple[int, RowFileReader]:
-    """The most memory in bytes that reading a file took at any moment, and its reader."""
+def peak_memory(chunks: Iterable[bytes]) -> tuple[int, RowFileReader]:
+    """Reads a file. Returns the peak memory in bytes, and the reader."""
     reader = RowFileReader(chunks)
     tracemalloc.start()
     try:
@@ -412,37 +415,37 @@ def growth(chunks: Iterable[bytes]) -> tuple[int, RowFileReader]:
         tracemalloc.stop()
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 @pytest.mark.parametrize("content", [b" ", b"x"])
 def test_a_bomb_takes_no_memory(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     limit(monkeypatch, "MAX_INFLATION_RATIO", 2000)
     limit(monkeypatch, "MAX_LINE_BYTES", MB)
-    taken, reader = growth(repeat(gzip.compress(content * MB), 500))
-    assert taken < 4 * MB
+    peak, reader = peak_memory(repeat(gzip.compress(content * MB), 500))
+    assert peak < 4 * MB
     assert reader.cursor == Cursor(2, 500 * MB, True)
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_a_bomb_of_newlines_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, "MAX_FILE_LINES", 100_000)
-    taken, reader = growth(repeat(gzip.compress(b"\n" * MB), 500))
-    assert taken < 2 * MB
+    peak, reader = peak_memory(repeat(gzip.compress(b"\n" * MB), 500))
+    assert peak < 2 * MB
     assert reader.error is not None
     assert reader.error.code == "too_many_lines"
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_a_file_without_newline_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, "MAX_LINE_BYTES", MB)
-    taken, reader = growth(repeat(b"x" * MB, 200))
-    assert taken < 4 * MB
+    peak, reader = peak_memory(repeat(b"x" * MB, 200))
+    assert peak < 4 * MB
     assert reader.cursor == Cursor(2, 200 * MB)
 
 
-@pytest.mark.usefixtures("parts_as_they_are")
+@pytest.mark.usefixtures("real_sizes")
 def test_a_large_file_takes_the_memory_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, "MAX_LINE_BYTES", MB)
     line = b'"' + b"x" * (MB // 2) + b'"\n'
-    taken, reader = growth(repeat(line, 200))
-    assert taken < 8 * MB
+    peak, reader = peak_memory(repeat(line, 200))
+    assert peak < 8 * MB
     assert reader.cursor.line == 201

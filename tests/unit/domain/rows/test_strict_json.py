@@ -1,4 +1,4 @@
-"""Reading JSON strictly: what is written is what is read, and what would be lost is noticed."""
+"""Strict JSON: what is written reads back, and what would be lost is detected."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_is_written_is_read(value: Any) -> None:
-    # By repr, because NaN is not equal to itself, and -0.0 and true are equal to other values.
+    # Compares by repr, because NaN does not equal itself, and -0.0 and true equal other values.
     assert repr(read_json(json.dumps(value).encode())) == repr(value)
 
 
@@ -33,12 +33,12 @@ def test_a_whole_number_of_any_length_is_read_and_out_of_every_range(digits: int
 
 
 @given(st.text(), VALUES, VALUES, st.dictionaries(st.text(), VALUES, max_size=3))
-def test_a_name_that_stands_twice_is_noticed_wherever_it_is(name: str, one: Any, two: Any, rest: Any) -> None:
-    members = [(name, one), *rest.items(), (name, two)]
-    written = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in members)
-    (found,) = read_json(f"[{{{written}}}]".encode())
-    assert isinstance(found, RepeatingObject)
-    assert found.repeated == name
+def test_a_name_that_stands_twice_is_noticed_wherever_it_is(name: str, first: Any, second: Any, rest: Any) -> None:
+    members = [(name, first), *rest.items(), (name, second)]
+    written = ", ".join(f"{json.dumps(key)}: {json.dumps(member)}" for key, member in members)
+    (value,) = read_json(f"[{{{written}}}]".encode())
+    assert isinstance(value, RepeatingObject)
+    assert value.repeated == name
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
@@ -53,7 +53,7 @@ def test_nesting_without_end_is_refused(opening: bytes) -> None:
     [
         (b'{"a": }', "The row is not JSON: Expecting value: column 7."),
         (b'{"a":\n}', "The row is not JSON: Expecting value: line 2, column 1."),
-        (b"\xef\xbb\xbf{}", "The row begins with a byte order mark; send it without."),
+        (b"\xef\xbb\xbf{}", "The row begins with a byte order mark. Send it without one."),
         (b'"\xff"', "The row is not UTF-8 at byte 1."),
     ],
 )

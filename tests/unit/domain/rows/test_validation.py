@@ -1,4 +1,4 @@
-"""What becomes of a row as it arrives, good or bad: a good one is normalised, a bad one fails alone (R21)."""
+"""Checking rows on arrival: good rows are normalised, and bad rows fail separately (R21)."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_row_counts_its_labels_and_their_classes() -> None:
     assert (row.labels, row.classes) == (3, {"car": 2, "person": 1})
 
 
-# Anything at all
+# Any JSON value
 
 
 @given(any_json | spoiled(mutations()))
@@ -127,7 +127,10 @@ def test_a_row_nested_without_end_is_explained(row: object) -> None:
 
 def test_a_row_nested_100_deep_is_told_so() -> None:
     error = only_error(added(metadata={"a": nested(100)}))
-    assert (error.code, error.message) == ("too_deep", "The row is nested more than 16 deep; no valid row is.")
+    assert (error.code, error.message) == (
+        "too_deep",
+        "The row is nested more than 16 levels deep, deeper than any valid row.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,23 +157,23 @@ def test_a_row_of_another_shape_is_told_what_is_expected(row: object, code: str,
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"op": "DELETE", "frame_id": "f", "labels": []}, "there are op and frame_id"),
-        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "there are op and frame"),
-        ({"op": "MODIFY", "frame": {"frame_id": "f", "remove_labels": ["1"]}}, "it stands beside 'frame'"),
-        (added(geo={"lat": 1, "lon": 2, "metadata": {}}), "it stands beside 'geo'"),
-        (added(geo={"lat": 1, "lon": 2, "height": 3}), "there are lat, lon and alt"),
+        ({"op": "DELETE", "frame_id": "f", "labels": []}, "the fields are op and frame_id"),
+        ({"op": "ADD", "frame": {"frame_id": "f"}, "remove_labels": []}, "the fields are op and frame"),
+        ({"op": "MODIFY", "frame": {"frame_id": "f", "remove_labels": ["1"]}}, "it belongs beside 'frame'"),
+        (added(geo={"lat": 1, "lon": 2, "metadata": {}}), "it belongs beside 'geo'"),
+        (added(geo={"lat": 1, "lon": 2, "height": 3}), "the fields are lat, lon and alt"),
         (
             added(frame=1),
-            "there are frame_id, captured_at, device_id, geo, sensors, coordinate_frames, metadata, embedding and "
+            "the fields are frame_id, captured_at, device_id, geo, sensors, coordinate_frames, metadata, embedding and "
             "labels",
         ),
         (
             added(labels=[{**BOX, "x": 1}]),
-            "there are id, sensor, attributes, embedding, class, iscrowd, type, top, left, width and height",
+            "the fields are id, sensor, attributes, embedding, class, iscrowd, type, top, left, width and height",
         ),
         (
             added(labels=[{**MASK, "instances": [{"id": 1, "class": "car", "x": 1}]}]),
-            "there are id, class and attributes",
+            "the fields are id, class and attributes",
         ),
     ],
 )
@@ -227,7 +230,7 @@ def test_a_name_that_is_no_name_is_pointed_at() -> None:
 
 def test_too_many_fields_are_told_how_many_there_may_be() -> None:
     error = only_error(added(metadata={f"field {number}": number for number in range(501)}))
-    assert (error.code, error.message) == ("too_long", "'metadata' has at most 500 items.")
+    assert (error.code, error.message) == ("too_long", "'metadata' can have at most 500 items.")
 
 
 def test_a_list_and_a_text_that_may_not_be_empty_are_told_so() -> None:
@@ -239,7 +242,10 @@ def test_an_unknown_class_is_named() -> None:
     error = only_error(added(labels=[BOX, {**BOX, "id": "2", "class": "dragon"}]))
     assert (error.row, error.frame_id, error.code) == (3, "f", "unknown_class")
     assert error.pointer == "/frame/labels/1/class"
-    assert error.message == "The class 'dragon' is not in the project's class map; append it there or use one that is."
+    assert (
+        error.message
+        == "The class 'dragon' is not in the project's class map. Add it to the map, or use one of its classes."
+    )
 
 
 def test_an_unknown_class_of_an_instance_is_named() -> None:
@@ -255,7 +261,7 @@ def test_an_unknown_class_in_a_modify_is_named() -> None:
 def test_metadata_of_another_type_is_told_field_known_and_seen_type() -> None:
     error = only_error(added(metadata={"speed": "fast"}), validator(fields={"speed": FieldType.NUMBER}))
     assert (error.code, error.pointer) == ("metadata_type", "/frame/metadata/speed")
-    assert error.message == "Metadata field 'speed' is number in this dataset; this value is string."
+    assert error.message == "The metadata field 'speed' has the type number in this dataset; this value is string."
 
 
 def test_the_rows_before_fix_the_types_for_the_rows_after() -> None:
@@ -359,7 +365,7 @@ def test_long_keys_and_types_are_not_repeated(spoil: Json) -> None:
 def test_a_frame_above_a_megabyte_is_told_its_size() -> None:
     error = only_error(added(metadata={f"field {number}": "x" * 8000 for number in range(140)}))
     assert (error.code, error.pointer) == ("frame_too_large", "/frame")
-    assert "it has at most 1048576" in error.message
+    assert "it can have at most 1,048,576" in error.message
 
 
 @pytest.mark.parametrize(
@@ -372,7 +378,7 @@ def test_a_frame_above_a_megabyte_is_told_its_size() -> None:
 )
 def test_a_name_that_is_twice_in_an_object_is_told(text: str) -> None:
     error = only_error(read_json(text.encode()))
-    assert (error.code, error.message) == ("duplicate_name", "The name 'op' is twice in one object.")
+    assert (error.code, error.message) == ("duplicate_name", "The name 'op' occurs twice in one object.")
 
 
 def test_labels_of_too_many_classes_are_told_their_limit() -> None:
@@ -380,12 +386,12 @@ def test_labels_of_too_many_classes_are_told_their_limit() -> None:
     by = RowValidator(ClassMap().append([ClassInput(name=name) for name in names]), Schema())
     error = only_error(added(labels=[{**BOX, "id": name, "class": name} for name in names]), by)
     assert (error.code, error.pointer) == ("too_many_classes_in_frame", "/frame/labels")
-    assert error.message == "The labels are of 129 classes; those of a frame are of at most 128."
+    assert error.message == "The labels have 129 classes; a frame can have at most 128."
 
 
 def test_a_name_is_told_its_limit_of_bytes() -> None:
     error = only_error(added(metadata={"雨" * 100: 1}))
-    assert (error.code, error.message) == ("invalid_name", "A name has at most 256 bytes in UTF-8.")
+    assert (error.code, error.message) == ("invalid_name", "A name can have at most 256 bytes in UTF-8.")
 
 
 def test_a_second_source_of_embeddings_is_told_both() -> None:
@@ -397,7 +403,7 @@ def test_a_second_source_of_embeddings_is_told_both() -> None:
     }
     error = only_error(row, by)
     assert (error.code, error.pointer) == ("embedding_source", "/frame/embedding")
-    assert "come from 'resnet' with 8 numbers; this one comes from 'clip' with 8" in error.message
+    assert "come from 'resnet' with 8 dimensions; this one comes from 'clip' with 8" in error.message
 
 
 def test_of_very_many_errors_twenty_are_told() -> None:
@@ -407,16 +413,16 @@ def test_of_very_many_errors_twenty_are_told() -> None:
 @pytest.mark.parametrize(
     ("row", "code", "message"),
     [
-        (added(labels=[0] * 10_001), "too_long", "The row has 10,001 items in one list; no valid row has."),
+        (added(labels=[0] * 10_001), "too_long", "The row has 10,001 items in one list, more than any valid row."),
         (
             added(**{f"field {number}": 0 for number in range(1001)}),
             "too_long",
-            "The row has 1,002 items in one object; no valid row has.",
+            "The row has 1,002 items in one object, more than any valid row.",
         ),
         (
             added(labels=[{**BOX, "id": str(number), **dict.fromkeys("abcdef", 0)} for number in range(4000)]),
             "too_many_faults",
-            "This has 24,000 faults, too many to look at; it is nothing that belongs here.",
+            "This has 24,000 errors, too many to examine. Check that you sent the right data.",
         ),
     ],
     ids=["list", "object", "faults"],
@@ -429,10 +435,10 @@ def test_what_is_nothing_like_a_row_is_told_so_and_not_looked_at_further(row: Js
 def test_rows_that_together_have_very_many_faults_are_told_how_many_each_has() -> None:
     by = validator()
     row = added(labels=[0] * 4000)
-    told = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
-    assert [error.code for error in told] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
-    assert [error.row for error in told[-3:]] == [5, 6, 7]
-    assert told[-1].message.startswith("This has 4,000 faults, and what was sent with it has thousands;")
+    reported = [error for number in range(8) if isinstance(outcome := by.check(number, row), list) for error in outcome]
+    assert [error.code for error in reported] == ["wrong_type"] * 20 * 5 + ["too_many_faults"] * 3
+    assert [error.row for error in reported[-3:]] == [5, 6, 7]
+    assert reported[-1].message.startswith("This has 4,000 errors, and the rows before it have thousands.")
 
 
 def test_a_row_with_few_faults_is_told_them_after_any_others() -> None:
