@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.server import free_port
 from infra.local.stack import LocalStack, up
-from tests.stack.client import Caller, Dataset
+from tests.support.deployed.client import Caller, Dataset
 
 FIRST_PORT = 14566
 """Away from the port of `make up`, so that a developer's own stack may run beside the tests."""

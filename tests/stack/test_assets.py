@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, path
+from tests.support.deployed.client import Dataset, Json, path
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 

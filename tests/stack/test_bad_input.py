@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Caller, Dataset, Json
-from tests.stack.rows import add, box, modify
+from tests.support.deployed.client import Caller, Dataset, Json
+from tests.support.deployed.rows import add, box, modify
 
 
 @pytest.fixture(scope="module")

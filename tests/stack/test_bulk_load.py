@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack.client import CLASSES, Caller, Json
-from tests.stack.rows import add, box
+from tests.support.deployed.client import CLASSES, Caller, Json
+from tests.support.deployed.rows import add, box
 
 REQUESTS, ROWS, BOXES = 10, 1000, 5
 

@@ -2,9 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack.client import Dataset, Json
-from tests.stack.rows import add, box, delete, modify
 from tests.stack.test_exports import until_written
+from tests.support.deployed.client import Dataset, Json
+from tests.support.deployed.rows import add, box, delete, modify
 
 FRAMES = 20
 

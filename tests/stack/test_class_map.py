@@ -1,7 +1,7 @@
 """A class map grows while its datasets live, and nothing of it is taken back (R1, R2)."""
 
-from tests.stack.client import CLASSES, Dataset, path
-from tests.stack.rows import add, box
+from tests.support.deployed.client import CLASSES, Dataset, path
+from tests.support.deployed.rows import add, box
 
 
 def test_a_label_may_use_a_class_as_soon_as_it_is_appended(dataset: Dataset) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.stack.client import Caller, Dataset
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.cli import app
 
 Run = Callable[..., tuple[int, list[Any]]]

@@ -2,8 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack.client import Dataset
-from tests.stack.rows import add, modify
+from tests.support.deployed.client import Dataset
+from tests.support.deployed.rows import add, modify
 
 SENDERS = 8
 

@@ -1,7 +1,7 @@
 """What differs between two versions, compared with the frames that both hold."""
 
-from tests.stack.client import Dataset
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Dataset
+from tests.support.deployed.rows import add, box, delete, modify
 
 
 def test_a_diff_tells_what_differs_between_the_states_of_two_versions(dataset: Dataset) -> None:

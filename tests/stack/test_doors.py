@@ -8,9 +8,9 @@ import pytest
 
 from infra.local.stack import LocalStack
 from tests.reliability.access.issuer import Issuer, serving
-from tests.stack.client import Caller, Dataset
-from tests.stack.inside import authorizer_with
 from tests.stack.test_assets import announced, put, read
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.inside import authorizer_with
 
 GHOST = f"tdm.ghost.{'x' * 43}"
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, wait_until
+from tests.support.deployed.client import Dataset, Json, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

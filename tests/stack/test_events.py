@@ -15,8 +15,8 @@ import pytest
 
 from infra.local.server import ROOT
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, wait_until
-from tests.stack.rows import add, modify
+from tests.support.deployed.client import Dataset, Json, wait_until
+from tests.support.deployed.rows import add, modify
 from tidemark.aws.events import UploadSettled, VersionPublished
 
 EXAMPLES = ROOT / "examples" / "events"

@@ -7,8 +7,8 @@ from io import BytesIO
 import httpx
 import pyarrow.parquet as pq
 
-from tests.stack.client import Dataset, Json, wait_until
-from tests.stack.rows import add, box, delete
+from tests.support.deployed.client import Dataset, Json, wait_until
+from tests.support.deployed.rows import add, box, delete
 
 FRAMES = 300
 

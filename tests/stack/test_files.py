@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, Json, wait_until
-from tests.stack.files import drop, dropped, lines, put
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, Json, wait_until
+from tests.support.deployed.files import drop, dropped, lines, put
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.limits import MAX_SINGLE_PUT_BYTES
 

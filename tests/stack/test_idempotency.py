@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from tests.stack.client import Caller, Dataset, path
-from tests.stack.rows import add, box, modify
+from tests.support.deployed.client import Caller, Dataset, path
+from tests.support.deployed.rows import add, box, modify
 
 
 @pytest.mark.parametrize("again_after_settling", [False, True])

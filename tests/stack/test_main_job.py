@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stack.client import Caller, Dataset, Json, path
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset, Json, path
+from tests.support.deployed.rows import add, box, delete, modify
 
 
 class Story(NamedTuple):

@@ -1,10 +1,10 @@
 """The end of a dataset on the deployed stack: archived, put back, purged, while a clone of it lives on."""
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, path, wait_until
-from tests.stack.inside import archived_long_ago, backend_of
-from tests.stack.rows import add, box, delete
 from tests.stack.test_transfers import begin
+from tests.support.deployed.client import Dataset, Json, path, wait_until
+from tests.support.deployed.inside import archived_long_ago, backend_of
+from tests.support.deployed.rows import add, box, delete
 
 FRAMES = 500
 

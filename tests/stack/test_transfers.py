@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from tests.stack.client import Dataset, Json
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Dataset, Json
+from tests.support.deployed.rows import add, box, delete, modify
 
 FRAMES = 200
 

@@ -7,8 +7,8 @@ from io import StringIO
 import httpx
 import pytest
 
-from tests.stack.client import Caller, Dataset, Json, path, wait_until
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset, Json, path, wait_until
+from tests.support.deployed.rows import add, box, delete, modify
 
 FORMULA = "-1+1"
 """A frame id that a spreadsheet would compute."""

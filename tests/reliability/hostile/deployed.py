@@ -12,8 +12,8 @@ from infra.local.server import free_port, stop
 from infra.local.stack import LocalStack, up
 from tests.reliability.hostile.described import ANYTHING, CHECKS, Driven, Json, Named, config, drive
 from tests.reliability.hostile.envelopes import ENVELOPES, status_of
-from tests.stack.client import Caller, path, wait_until
-from tests.stack.rows import add, box
+from tests.support.deployed.client import Caller, path, wait_until
+from tests.support.deployed.rows import add, box
 
 FIRST_PORT = 17566
 """Away from the ports of `make up`, of the tests and of the other parts."""

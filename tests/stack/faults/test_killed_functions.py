@@ -14,10 +14,10 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset
-from tests.stack.files import lines, put
-from tests.stack.rows import add, box
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.files import lines, put
+from tests.support.deployed.rows import add, box
 from tidemark.aws.backend import Backend
 
 FILES, ROWS, SINGLES = 5, 900, 500

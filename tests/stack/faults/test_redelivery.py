@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Dataset, Json
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Dataset, Json
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.windows import WindowSettled
 

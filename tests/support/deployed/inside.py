@@ -20,7 +20,7 @@ from infra.local.deploy import zipped
 from infra.local.stack import LocalStack
 from infra.oidc import Oidc
 from tests.reliability.access.issuer import AUDIENCE, Issuer
-from tests.stack.client import wait_until
+from tests.support.deployed.client import wait_until
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.stack.client import Dataset, Json, wait_until
+from tests.support.deployed.client import Dataset, Json, wait_until
 from tidemark.aws.backend import Backend
 
 

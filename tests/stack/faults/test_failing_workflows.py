@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, wait_until
-from tests.stack.inside import Right
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, wait_until
+from tests.support.deployed.inside import Right
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.domain.intake_tasks import ResumeUpload

@@ -6,9 +6,9 @@ No request makes such a window, so these tests make it: by a message that intake
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, wait_until
-from tests.stack.rows import add, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, wait_until
+from tests.support.deployed.rows import add, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.ids import shard_of
 
