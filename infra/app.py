@@ -8,7 +8,7 @@ from aws_cdk import App
 
 from infra import STACK
 from infra.bundle import ROOT, Bundles, Target, build
-from infra.oidc import from_context
+from infra.oidc_settings import from_context
 from infra.review import review
 from infra.stack import Tidemark
 

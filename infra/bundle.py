@@ -23,7 +23,7 @@ PARQUET_LEFT_OUT = (
 `libarrow_substrait` stays, though nothing here speaks it: pyarrow does not load without."""
 
 PYTHON = "3.14"
-"""The version of Lambda's Python runtime; `infra.function` names the same."""
+"""The version of Lambda's Python runtime; `infra.lambda_function` names the same."""
 
 
 class Target(StrEnum):

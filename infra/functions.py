@@ -12,8 +12,8 @@ from constructs import Construct
 
 from infra.bundle import Bundles
 from infra.data import Data
-from infra.function import ARCHITECTURE, RUNTIME, Function
-from infra.oidc import Oidc
+from infra.lambda_function import ARCHITECTURE, RUNTIME, Function
+from infra.oidc_settings import OidcSettings
 from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
 
 APPLY_CONCURRENCY = 100
@@ -36,7 +36,7 @@ class Functions(Construct):
     """The functions and what starts them, but for the API, which `infra.api` puts before two of them."""
 
     def __init__(
-        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest, oidc: Oidc | None
+        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest, oidc: OidcSettings | None
     ) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
@@ -99,7 +99,7 @@ class Functions(Construct):
         function.allow(memory, [self._data.idempotency.table_arn])
         return function
 
-    def _authorizer(self, oidc: Oidc | None, verifying: Path | None) -> Function:
+    def _authorizer(self, oidc: OidcSettings | None, verifying: Path | None) -> Function:
         if oidc is not None and verifying is None:
             raise ValueError("A deployment with an issuer needs the layer that verifies its tokens.")
         layers = [self._layer("Oidc", "PyJWT, to verify tokens", verifying)] if oidc and verifying else []

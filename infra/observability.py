@@ -14,8 +14,8 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
-from infra.function import METRICS
 from infra.functions import Functions
+from infra.lambda_function import METRICS
 from infra.queues import Ingest
 from infra.workflows import ShardWorkflow, Workflows
 

@@ -9,7 +9,7 @@ from infra.data import Data
 from infra.drop_folder import DropFolder
 from infra.functions import Functions
 from infra.observability import Observability
-from infra.oidc import Oidc
+from infra.oidc_settings import OidcSettings
 from infra.queues import Ingest
 from infra.workflows import Workflows
 
@@ -17,7 +17,7 @@ from infra.workflows import Workflows
 class Tidemark(Stack):
     """Everything that Tidemark needs in an account."""
 
-    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: Oidc | None) -> None:
+    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: OidcSettings | None) -> None:
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
         self.data = Data(self, "Data")
         self.ingest = Ingest(self, "Ingest")

@@ -18,7 +18,7 @@ import boto3
 from infra.bundle import Target, build
 from infra.local.deploy import zipped
 from infra.local.stack import LocalStack
-from infra.oidc import Oidc
+from infra.oidc_settings import OidcSettings
 from tests.reliability.access.issuer import AUDIENCE, Issuer
 from tests.support.deployed.client import wait_until
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
@@ -70,7 +70,7 @@ def authorizer_with(stack: LocalStack, issuer: Issuer) -> Iterator[None]:
         built = build(Target.LOCAL, Path(folder), oidc=True).oidc
         assert built is not None
         layer = client.publish_layer_version(LayerName="oidc", Content={"ZipFile": zipped(built)})
-    given = {**variables, **Oidc(issuer.url, AUDIENCE, "groups").environment}
+    given = {**variables, **OidcSettings(issuer.url, AUDIENCE, "groups").environment}
     client.update_function_configuration(
         FunctionName=name, Environment={"Variables": given}, Layers=[layer["LayerVersionArn"]]
     )

@@ -11,7 +11,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
-class Oidc:
+class OidcSettings:
     """Whose tokens are good: what `iss` and `aud` must be, and the claim that tells what a token allows."""
 
     issuer: str
@@ -28,7 +28,7 @@ class Oidc:
         }
 
 
-def from_context(look_up: Callable[[str], Any]) -> Oidc | None:
+def from_context(look_up: Callable[[str], Any]) -> OidcSettings | None:
     """What the context values `oidc_issuer`, `oidc_audience` and `oidc_claim` say; None without an issuer.
 
     Raises ValueError for values that make no issuer.
@@ -41,7 +41,7 @@ def from_context(look_up: Callable[[str], Any]) -> Oidc | None:
     _check(issuer)
     if not isinstance(audience, str) or not audience:
         raise ValueError("oidc_issuer needs oidc_audience: what stands in `aud` of the tokens that are for Tidemark.")
-    return Oidc(issuer, audience, look_up("oidc_claim") or DEFAULT_CLAIM)
+    return OidcSettings(issuer, audience, look_up("oidc_claim") or DEFAULT_CLAIM)
 
 
 def _check(issuer: Any) -> None:
