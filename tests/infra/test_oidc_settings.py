@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer is given by context values and changes the authorizer alone."""
+"""An OpenID Connect issuer is set by context values and changes nothing but the authorizer."""
 
 from typing import Any
 

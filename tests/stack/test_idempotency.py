@@ -1,5 +1,4 @@
-"""A write that is sent again under its Idempotency-Key gets the first answer and changes nothing; another body is
-refused (R20)."""
+"""A write repeated with its Idempotency-Key gets the first response and changes nothing (R20)."""
 
 import uuid
 
