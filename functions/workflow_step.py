@@ -1,23 +1,38 @@
-"""A step of a workflow, as the functions that workflows call take it: logged, and answered by how far it is."""
+"""Runs one step of a workflow, for the functions that state machines call."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep
 
+Step = TypeVar("Step", bound=ShardStep[Any] | FinishStep[Any] | FailStep[Any])
 
-def taken(
-    logger: Logger, step: ShardStep[Any] | FinishStep[Any] | FailStep[Any], take: Callable[[], bool], **keys: Any
+MIN_MILLISECONDS = 60_000
+"""A step starts no more work with less time than this left. It is enough to delete a thousand items or objects, to read
+and record a page, or to write a page or a part of a file, however slowly AWS responds: the largest page of an export
+takes a third of it."""
+
+
+def run_step(
+    logger: Logger,
+    context: LambdaContext,
+    step: Step,
+    run: Callable[[Step, Callable[[], bool]], bool],
+    **log_keys: Any,
 ) -> dict[str, Any]:
-    """Take a step by `take`, which tells whether it is done; `keys` name its work in the log. What `take` raises is
-    logged, and the state machine's to try again."""
-    with logger.append_context_keys(**keys, step=step.step):
+    """Runs a step and returns its `Progress` as JSON; `log_keys` identify the work in the log.
+
+    `run` takes the step and a function that returns whether there is time for more work. It returns whether the step is
+    done. Whatever it raises is logged and raised, for the state machine to retry.
+    """
+    with logger.append_context_keys(**log_keys, step=step.step):
         if isinstance(step, FailStep):
             logger.error("workflow failed", extra={"error": step.failure.error})
         try:
-            done = take()
+            done = run(step, lambda: context.get_remaining_time_in_millis() > MIN_MILLISECONDS)
         except Exception:
             logger.exception("step failed")
             raise

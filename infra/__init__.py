@@ -1,4 +1,4 @@
-"""What the bill shows: the CDK application, and the same template on one machine (`infra.local`)."""
+"""The CDK application that deploys Tidemark, and `infra.local`, which deploys it to this machine."""
 
 STACK = "Tidemark"
 """The CloudFormation stack's name."""

@@ -1,6 +1,7 @@
-"""The HTTPS door: every route asks the authorizer and is answered by the api function, but for the API's description.
+"""The HTTP API: API Gateway passes every request to the api function once the authorizer has admitted it.
 
-The gateway knows no routes of its own, so that an unknown path is answered in the API's words too.
+Only the API's description needs no authorizer. The gateway has no other routes, so that the api function also responds
+to unknown paths, with the API's own error format.
 """
 
 import json
@@ -18,13 +19,15 @@ from infra.review import accept
 BASE_PATH = "/api/v2"
 
 REQUESTS_PER_SECOND = 2000
-"""For all keys together, refused requests among them: twenty times what one key may send, so that one that floods is
-refused by the function while the stage still has room for all others. At the 50 to 100 ms of a usual call these are 100
-to 200 functions at once, far below an account's usual 1,000; a refusal takes a few ms. What is above is answered 429 by
-the gateway, which clients retry, rather than paid for."""
+"""The limit of all keys together, including refused requests. It is twenty times the limit of one key, so that the
+function refuses a key that floods the API while the stage still has room for all others.
+
+At 50 to 100 ms a call, this many requests run 100 to 200 functions in parallel, far below an account's usual limit of
+1,000; a refusal takes a few ms. The gateway refuses requests above the limit with a 429, which costs nothing and which
+clients retry."""
 
 BURST = 1000
-"""Requests at one moment: no more than functions that an account usually runs at once."""
+"""Most requests at the same moment: as many as an account usually runs functions in parallel."""
 
 ACCESS_LOG = {
     "at": "requestTime",
@@ -39,11 +42,11 @@ ACCESS_LOG = {
     "authorizer_error": "authorizer.error",
     "integration_error": "integrationErrorMessage",
 }
-"""What is kept of each request: who sent it, by the name of the key, and no header and no body, so no key."""
+"""What is logged of each request. The sender is logged by the key's name; no header or body is, and so no key."""
 
 
 class Api(Construct):
-    """An HTTP API with one stage, throttled and with access logs."""
+    """An HTTP API with one stage that is throttled and has access logs."""
 
     def __init__(
         self, scope: Construct, name: str, *, handler: lambda_.IFunction, authorizer: lambda_.IFunction
@@ -60,8 +63,8 @@ class Api(Construct):
                 "Authorizer",
                 authorizer,
                 response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
-                # A key travels in either of two headers. The gateway would want both of them as its cache's key, and
-                # refuse requests that lack one: the authorizer remembers answers itself.
+                # A key is sent in one of two headers. The gateway's cache would need both as its key and would refuse
+                # requests that lack one, so the authorizer has a cache of its own.
                 identity_source=[],
                 results_cache_ttl=Duration.seconds(0),
             ),
@@ -73,7 +76,7 @@ class Api(Construct):
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
         for route in description:
-            accept(route, "APIG4", reason="The API's description is the same for everyone and holds nobody's data.")
+            accept(route, "APIG4", reason="The API's description is the same for everyone and contains no user data.")
         self.access_logs = logs.LogGroup(
             self, "AccessLogs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
         )
@@ -93,5 +96,5 @@ class Api(Construct):
 
     @property
     def url(self) -> str:
-        """Where the API's resources begin."""
+        """The API's base URL."""
         return f"{self.http_api.api_endpoint}{BASE_PATH}"

@@ -1,4 +1,4 @@
-"""The CDK application. `python -m infra.app` is what the CDK's command line runs; `synthesise` writes it elsewhere."""
+"""The CDK application, which the CDK's command line runs as `python -m infra.app`."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from aws_cdk import App
 
 from infra import STACK
 from infra.bundle import ROOT, Bundles, Target, build
-from infra.oidc import from_context
+from infra.oidc_settings import from_context
 from infra.review import review
 from infra.stack import Tidemark
 
 
 def synthesise(outdir: Path, bundles: Bundles, context: Mapping[str, object]) -> None:
-    """Write the cloud assembly for a deployment of `bundles` to `outdir`, with context values beside those of cdk.json.
+    """Writes the cloud assembly of a deployment of `bundles` to `outdir`; `context` is added to that of cdk.json.
 
-    Raises ValueError for values that make no sense.
+    Raises ValueError for invalid context values.
     """
-    # The command line passes what cdk.json says; without it the flags have to be handed on.
+    # The CDK's command line would pass the flags of cdk.json.
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     _synthesise(App(outdir=str(outdir), context={**flags, **context}), bundles)
 
@@ -30,7 +30,7 @@ def _synthesise(app: App, bundles: Bundles) -> None:
 
 
 def main() -> None:
-    """Synthesise for AWS, as the command line asks: it says in the environment where to."""
+    """Synthesises for AWS, to the folder that the CDK's command line sets in the environment."""
     app = App()
     has_issuer = from_context(app.node.try_get_context) is not None
     _synthesise(app, build(Target.AWS, ROOT / "build" / "bundles", oidc=has_issuer))

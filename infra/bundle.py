@@ -1,4 +1,4 @@
-"""What is deployed, as folders: one that all functions share, and layers for what few of them need."""
+"""Builds the folders to deploy: the code that all functions share, and layers with packages that few of them need."""
 
 import shutil
 import subprocess
@@ -10,24 +10,24 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 SOURCES = (ROOT / "shared" / "tidemark", ROOT / "functions")
 LEFT_OUT = ("__pycache__", "cli", "client")
-"""Folders of the sources that no function imports: the command line needs packages that are not deployed."""
+"""Folders of the sources that no function imports; the command line also needs packages that are not deployed."""
 
 PARQUET_LEFT_OUT = (
     *("include", "includes", "src", "tests", "*.pxd", "*.pxi", "*.pyx", "conftest.py", "benchmark.py", "jvm.py"),
     *("*flight*", "*orc*", "substrait.py", "_substrait*", "*cuda*", "*parquet_encryption*", "*cpp_tests*"),
     *("libarrow_s3.so*", "_s3fs*", "_gcsfs*", "_azurefs*", "_hdfs*"),
-    # The same library again under the names that a linker looks for; what is loaded asks for libarrow_python.so.<n>.
+    # The same library under the names for linkers; at run time libarrow_python.so.<n> is loaded.
     *("libarrow_python.so", "libarrow_python.so.*.*"),
 )
-"""What of pyarrow is needed neither to read nor to write a Parquet file, wherever that lies: two fifths.
-`libarrow_substrait` stays, though nothing here speaks it: pyarrow does not load without."""
+"""Files of pyarrow, two fifths of its size, that are not needed to read and write Parquet files; nor is pyarrow's own
+access to S3 and the like. `libarrow_substrait` stays, although nothing here uses it: pyarrow does not load without."""
 
 PYTHON = "3.14"
-"""The version of Lambda's Python runtime; `infra.function` names the same."""
+"""The version of Lambda's Python runtime, the same as `infra.lambda_function.RUNTIME`."""
 
 
 class Target(StrEnum):
-    """Where a bundle is to run: AWS's arm64 machines, or this machine under this interpreter."""
+    """Where a bundle runs: on AWS's arm64 machines, or on this machine under this interpreter."""
 
     AWS = "aws"
     LOCAL = "local"
@@ -40,15 +40,16 @@ class Bundles:
     functions: Path
     """The code of all functions: pinned dependencies, `tidemark` and `functions`."""
     parquet: Path
-    """A layer, of which Lambda puts `python` on the path: pyarrow, as far as it is needed."""
+    """A layer with the needed files of pyarrow in its folder `python`, which Lambda adds to Python's path."""
     oidc: Path | None = None
-    """Such a layer with PyJWT, for the authorizer of a deployment that has an OpenID Connect issuer."""
+    """A layer with PyJWT, for the authorizer of a deployment with an OpenID Connect issuer."""
 
 
 def build(target: Target, folder: Path, *, oidc: bool = False) -> Bundles:
-    """Fill two folders in `folder`, and with `oidc` a third. Raises CalledProcessError if a dependency cannot be had.
+    """Builds the bundles in `folder`; the layer with PyJWT only with `oidc`.
 
-    The same sources give the same bytes, so that an unchanged bundle is not uploaded again.
+    The same sources give the same bytes, so that an unchanged bundle is not uploaded again. Raises CalledProcessError
+    if a dependency cannot be installed.
     """
     return Bundles(
         functions=_functions(target, folder / "functions"),
@@ -67,11 +68,11 @@ def _functions(target: Target, folder: Path) -> Path:
 def _parquet(target: Target, folder: Path) -> Path:
     packages = folder / "python"
     _install(target, REQUIREMENTS / "parquet.txt", packages)
-    for found in [file for pattern in PARQUET_LEFT_OUT for file in (packages / "pyarrow").glob(pattern)]:
-        if found.is_dir():
-            shutil.rmtree(found)
+    for path in [path for pattern in PARQUET_LEFT_OUT for path in (packages / "pyarrow").glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path)
         else:
-            found.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
     return folder
 
 
@@ -81,9 +82,9 @@ def _oidc(target: Target, folder: Path) -> Path:
 
 
 def _install(target: Target, requirements: Path, folder: Path) -> None:
-    """Fill `folder` with the packages of a lock file and nothing else."""
+    """Replaces `folder` with the packages of a lock file."""
     shutil.rmtree(folder, ignore_errors=True)
-    # The lock file leaves out what Lambda's runtime brings, so what it lists is installed as listed: no resolution.
+    # No dependencies are resolved: the lock file omits the packages that Lambda's runtime provides.
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     subprocess.run([*command, *_wheels_for(target), "--target", folder, "-r", requirements], check=True)
     shutil.rmtree(folder / "bin", ignore_errors=True)

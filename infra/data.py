@@ -1,6 +1,6 @@
-"""What holds users' data: the table of versions, the bucket of payloads, the keys and the memory of small writes.
+"""The tables and the bucket: datasets and their payloads, API keys, and the responses kept for idempotent requests.
 
-Nothing here is deleted with the stack, but for the memory of small writes, which forgets by itself.
+None is deleted with the stack, except the idempotency table, whose items expire anyway.
 """
 
 from aws_cdk import Duration, RemovalPolicy
@@ -11,20 +11,20 @@ from constructs import Construct
 from infra.review import accept
 
 RESTORED = "restored_table"
-"""The context value that has the functions use another table, such as one that was put back in time."""
+"""The context value that makes the functions use another table, such as one restored from a point in time."""
 
 RECOVERY_DAYS = 35
-"""The days to which the tables can be put back, DynamoDB's most. A replaced or deleted object is kept as long, so that
-a table put back to any of them finds the packs it points at."""
+"""How many days back the tables can be restored, DynamoDB's maximum. Replaced and deleted objects are kept as long, so
+that a restored table finds the packs that it refers to."""
 
 UPLOADED_DAYS = 30
-"""How long a file that was put for an upload is kept, read or not: its rows are in packs within hours."""
+"""How long a file of an upload is kept, whether or not it was read: its rows are in packs within hours."""
 
 REJECTED_DAYS = 90
-"""How long a dropped file that could not be taken is kept, for its producer to look at."""
+"""How long a rejected file of the drop folder is kept, for its producer to inspect."""
 
 DOWNLOAD_DAYS = 1
-"""How long a file that was written to be fetched is kept: its URL is good for an hour, and it can be written again."""
+"""How long a file for download is kept: its URL is valid for an hour, and it can be written again."""
 
 STRING = dynamodb.AttributeType.STRING
 
@@ -34,12 +34,12 @@ def _attribute(name: str) -> dynamodb.Attribute:
 
 
 def _expiry(name: str, prefix: str, days: int) -> s3.LifecycleRule:
-    """Objects under `prefix` go after some days; what they were can be put back for as long as anything deleted."""
+    """Deletes objects under `prefix` after some days. Like all deleted objects they can be restored for a while."""
     return s3.LifecycleRule(id=name, prefix=prefix, expiration=Duration.days(days))
 
 
 class Data(Construct):
-    """Tables and bucket, encrypted at rest with keys that AWS owns."""
+    """The tables and the bucket, encrypted at rest with keys that AWS owns."""
 
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
@@ -98,32 +98,32 @@ class Data(Construct):
                     id="forget-downloads",
                     prefix="downloads/",
                     expiration=Duration.days(DOWNLOAD_DAYS),
-                    # Nobody wants one back: of two rules for what is no longer current, the shorter holds.
+                    # Nobody restores a download. Of two rules for noncurrent versions, the shorter applies.
                     noncurrent_version_expiration=Duration.days(DOWNLOAD_DAYS),
                 ),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
-        self._tell_of_objects()
+        self._send_object_events()
         accept(
             self.bucket,
             "S1",
-            reason="Only the functions read packs, for requests that the API's access log holds; another log of each "
-            "read would cost more than the reads. CloudTrail records them where an account wants that.",
+            reason="Only the functions read packs, for requests that are in the API's access log. A log of every read "
+            "would cost more than the reads. An account can record them with CloudTrail.",
         )
 
     def _in_use(self, table: dynamodb.Table) -> dynamodb.ITable:
-        """The stack's own table, or the one that the context value `RESTORED` names, which was put back in time.
+        """Returns the stack's own table, or the restored table that the context value `RESTORED` names.
 
-        The stack keeps its own beside that one, untouched: leaving the value out leads back to it.
+        The stack keeps its own table unchanged; without the value it is used again.
         """
         restored = self.node.try_get_context(RESTORED)
         return dynamodb.Table.from_table_name(self, "Restored", restored) if restored else table
 
-    def _tell_of_objects(self) -> None:
-        """Have S3 put an event on the account's bus for each object; `infra.drop_folder` picks from these.
+    def _send_object_events(self) -> None:
+        """Makes S3 send an event to the account's bus for each new object; `infra.drop_folder` filters them.
 
-        The CDK's own setting would make a function of its own to do what CloudFormation does as well.
+        The CDK's own option would deploy a function to set what CloudFormation can set itself.
         """
         bucket = self.bucket.node.default_child
         assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 - the CDK types a child as any construct
@@ -132,7 +132,7 @@ class Data(Construct):
         )
 
     def _retained_table(self, name: str) -> dynamodb.Table:
-        """A PK/SK table that survives its stack and can be put back to any second of the last 35 days."""
+        """Creates a PK/SK table that outlives the stack and can be restored to any second of the last 35 days."""
         return dynamodb.Table(
             self,
             name,

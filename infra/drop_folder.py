@@ -1,6 +1,6 @@
-"""The drop folder: who may put files into it, and how word of them gets to intake.
+"""The drop folder: who may upload files to it, and the rule that passes their events to intake.
 
-Its producers need no API key and none of the functions: whoever may put an object under `drop/` can feed datasets.
+Producers need no API key: anyone who may put an object under `drop/` can upload to datasets.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.data import Data
-from infra.queues import Ingest
+from infra.queues import Queues
 
 PREFIX = "drop/"
 
 PRODUCERS = "drop_producers"
-"""The context value that names, by ARN, who outside this stack may put files: a list, or a text with commas."""
+"""The context value with the ARNs of producers outside this stack: a list, or a string separated by commas."""
 
 
 class DropFolder(Construct):
-    """A rule that sends word of each object in the folder to the queue of files, and what lets producers in."""
+    """A rule that sends an event of each new file to the files queue, and the producers' permission to upload."""
 
-    def __init__(self, scope: Construct, name: str, *, data: Data, ingest: Ingest) -> None:
+    def __init__(self, scope: Construct, name: str, *, data: Data, queues: Queues) -> None:
         super().__init__(scope, name)
         events.Rule(
             self,
             "Rule",
-            description="Tells Tidemark of files in the drop folder",
+            description="Sends events of new files in the drop folder to Tidemark",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -36,8 +36,8 @@ class DropFolder(Construct):
                     "object": {"key": events.Match.prefix(PREFIX)},
                 },
             ),
-            # EventBridge tries for a day. What it cannot deliver lies with what could not be read: one place to look.
-            targets=[targets.SqsQueue(ingest.files, dead_letter_queue=ingest.files_dead)],
+            # EventBridge retries for a day. Events that it cannot deliver join the files that could not be read.
+            targets=[targets.SqsQueue(queues.files, dead_letter_queue=queues.files_dead)],
         )
         producers = _producers(self.node.try_get_context(PRODUCERS))
         if producers:
@@ -51,11 +51,11 @@ class DropFolder(Construct):
             )
 
 
-def _producers(given: str | Sequence[str] | None) -> list[str]:
-    """The ARNs of a context value. Raises ValueError for what is none, such as a `*`, which would let everyone in."""
-    named = given.split(",") if isinstance(given, str) else given or []
-    producers = [each.strip() for each in named]
-    for each in producers:
-        if not each.startswith("arn:aws:") or "*" in each:
-            raise ValueError(f"{PRODUCERS} names AWS principals by ARN, each in full; this is {each!r}")
+def _producers(value: str | Sequence[str] | None) -> list[str]:
+    """Returns the ARNs of a context value. Raises ValueError for others, such as `*`, which would admit everyone."""
+    values = value.split(",") if isinstance(value, str) else value or []
+    producers = [arn.strip() for arn in values]
+    for arn in producers:
+        if not arn.startswith("arn:aws:") or "*" in arn:
+            raise ValueError(f"{PRODUCERS} must name AWS principals by their full ARNs; got {arn!r}")
     return producers

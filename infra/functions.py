@@ -1,6 +1,6 @@
-"""The functions: size, time, environment, and exactly what each may do.
+"""The functions: memory, timeout, environment and permissions of each.
 
-All share one bundle. Memory buys CPU in proportion (1,769 MB is one core), which is what the sizes are about.
+All share one bundle. CPU is in proportion to memory (1,769 MB is one core), which decides the sizes.
 """
 
 from collections.abc import Sequence
@@ -12,37 +12,37 @@ from constructs import Construct
 
 from infra.bundle import Bundles
 from infra.data import Data
-from infra.function import ARCHITECTURE, RUNTIME, Function
-from infra.oidc import Oidc
-from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Ingest
+from infra.lambda_function import ARCHITECTURE, RUNTIME, Function
+from infra.oidc_settings import OidcSettings
+from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Queues
 
 APPLY_CONCURRENCY = 100
-"""Shards that are applied at once: six datasets of 16 shards loading at full speed, and a tenth of an account's usual
-1,000 calls, so that the API always finds room."""
+"""Windows applied in parallel: enough for six datasets of 16 shards at full speed, and a tenth of an account's usual
+limit of 1,000 calls, so that the API always has room."""
 
 INTAKE_CONCURRENCY = 20
-"""Files that are read at once. Each fills the queue of windows faster than its dataset's shards empty it, so that more
-at once would not be done sooner."""
+"""Files read in parallel. Each fills the windows queue faster than its dataset's shards empty it, so more would not be
+done sooner."""
 
 PUBLISH_CONCURRENCY = 20
-"""Datasets whose versions are published at once; one call takes some 50 ms."""
+"""Batches published in parallel; a call takes some 50 ms."""
 
 WORKFLOW_TIMEOUT = Duration.minutes(5)
-"""A stretch of a workflow's work. What is not done by then is gone on with by another call; `infra.workflows` counts on
-a stretch of about four minutes. Longer ones would lose more where one is cut off."""
+"""The timeout of a workflow's function, which continues in another call. `infra.workflows` depends on calls of about
+four minutes. Longer calls would lose more work when one is cut off."""
 
 
 class Functions(Construct):
-    """The functions and what starts them, but for the API, which `infra.api` puts before two of them."""
+    """All functions, with the queues that call them; `infra.api` and `infra.workflows` call the others."""
 
     def __init__(
-        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, ingest: Ingest, oidc: Oidc | None
+        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, queues: Queues, oidc: OidcSettings | None
     ) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
-        self._parquet = self._layer("Parquet", "pyarrow, as far as Parquet files need it", bundles.parquet)
+        self._parquet = self._layer("Parquet", "pyarrow, reduced to what Parquet files need", bundles.parquet)
         self._data = data
-        self._ingest = ingest
+        self._queues = queues
         self.authorizer = self._authorizer(oidc, bundles.oidc)
         self.api = self._api()
         self.intake = self._intake()
@@ -67,15 +67,15 @@ class Functions(Construct):
     def _api(self) -> Function:
         function = self._function(
             "api",
-            "Answers the HTTPS API",
-            # Validating a request of a thousand frames is CPU work: over half a core keeps it near half a second.
+            "Serves the HTTPS API",
+            # Validating a thousand frames is CPU work: with over half a core it takes about half a second.
             memory_mb=1024,
-            # API Gateway gives up at 30 s; ending first leaves a log of what took so long.
+            # Below API Gateway's timeout of 30 s, so that the log shows what took so long.
             timeout=Duration.seconds(28),
             environment={
                 **self._store,
-                "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
-                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
                 "TIDEMARK_IDEMPOTENCY_TABLE": self._data.idempotency.table_name,
             },
         )
@@ -85,28 +85,28 @@ class Functions(Construct):
             indexes=["unsettled", "uploads", "project_uploads"],
         )
         function.allow_packs(self._data)
-        # A URL that it signs may do what it may do itself.
-        # Of a file that comes in parts it looks whether all are there before it puts them together.
+        # A signed URL grants what the function itself may do. The function lists the parts of a multipart upload before
+        # it completes it.
         function.allow_objects(self._data, ["GetObject", "PutObject", "ListMultipartUploadParts"], "uploads/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "assets/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "downloads/")
-        # To tell what storage a dataset takes.
+        # To add up a dataset's storage.
         function.allow_list(self._data, ("packs/", "checkpoints/", "exports/"))
         function.allow_objects(self._data, ["GetObject"], "checkpoints/")
         function.allow_objects(self._data, ["GetObject"], "exports/")
-        function.allow_send(self._ingest.windows, self._ingest.files)
-        memory = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
-        function.allow(memory, [self._data.idempotency.table_arn])
+        function.allow_send(self._queues.windows, self._queues.files)
+        actions = [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")]
+        function.allow(actions, [self._data.idempotency.table_arn])
         return function
 
-    def _authorizer(self, oidc: Oidc | None, verifying: Path | None) -> Function:
-        if oidc is not None and verifying is None:
-            raise ValueError("A deployment with an issuer needs the layer that verifies its tokens.")
-        layers = [self._layer("Oidc", "PyJWT, to verify tokens", verifying)] if oidc and verifying else []
+    def _authorizer(self, oidc: OidcSettings | None, pyjwt: Path | None) -> Function:
+        if oidc is not None and pyjwt is None:
+            raise ValueError("a deployment with an issuer needs the layer with PyJWT")
+        layers = [self._layer("Oidc", "PyJWT, to verify tokens", pyjwt)] if oidc and pyjwt else []
         function = self._function(
             "authorizer",
-            "Tells who an API key belongs to and what it may do",
-            # One read and one hash; the memory is for loading the SDK quickly when an environment starts.
+            "Authorizes requests by API key or token",
+            # A call is one read and one hash; the memory is for loading the SDK quickly in a new environment.
             memory_mb=512,
             timeout=Duration.seconds(5),
             environment={"TIDEMARK_KEYS_TABLE": self._data.keys.table_name, **(oidc.environment if oidc else {})},
@@ -118,50 +118,50 @@ class Functions(Construct):
     def _intake(self) -> Function:
         function = self._function(
             "intake",
-            "Reads row files into windows, and goes on with uploads that were left lying",
-            # A file of gigabytes is read as a stream, with a part of some thousand rows in memory: this is for CPU, of
-            # which checking rows takes as much as in the api function.
+            "Reads files into windows, and resumes stalled uploads",
+            # For CPU: validating rows takes as much as in the api function. A file of gigabytes is read as a stream,
+            # with a chunk of some thousand rows in memory.
             memory_mb=1024,
             timeout=INTAKE_TIMEOUT,
             environment={
                 **self._store,
-                "TIDEMARK_WINDOWS_QUEUE_URL": self._ingest.windows.queue_url,
-                "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
-                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
             },
         )
         function.allow_table(
             self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"], indexes=["unsettled"]
         )
         function.allow_packs(self._data)
-        # Only who may list a bucket is told that an object is gone; others are told that they may not know.
+        # Without this, S3 responds to reads of a missing object with 403 rather than 404.
         function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn])
-        # The version that was put, whatever is put in its place while it is read.
+        # It reads a file's version, in case the file is replaced while it is read.
         function.allow_objects(self._data, ["GetObject", "GetObjectVersion"], "uploads/")
-        taking = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
-        function.allow_objects(self._data, taking, "drop/")
+        actions = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
+        function.allow_objects(self._data, actions, "drop/")
         function.allow_objects(self._data, ["PutObject"], "rejected/")
-        function.allow_send(self._ingest.windows, self._ingest.settled, self._ingest.files)
-        # One file a call: each is read for as long as there is time.
-        function.consume(self._ingest.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
+        function.allow_send(self._queues.windows, self._queues.settled, self._queues.files)
+        # One file a call: each call reads until its time is up.
+        function.consume(self._queues.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
         return function
 
     def _apply(self) -> Function:
         function = self._function(
             "apply",
             "Applies a window of mutations to its shard",
-            # A whole core. Most windows take a small part of a second; the largest that are allowed, 96 frames of a
-            # megabyte to be merged, take half a minute of it and some 300 MB.
+            # A whole core. Most windows take a fraction of a second. The largest allowed, 96 frames of a megabyte to be
+            # merged, take half a minute of it and some 300 MB.
             memory_mb=1769,
             timeout=APPLY_TIMEOUT,
-            environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url},
+            environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url},
         )
         function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
-        function.allow_send(self._ingest.settled)
-        # One window a call: in a larger batch, those behind a window that fails must be handed back with it, would be
-        # counted as tried as often and would be set aside together with it, though nothing is wrong with them (R21).
-        function.consume(self._ingest.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
+        function.allow_send(self._queues.settled)
+        # One window a call. In a larger batch, the windows behind a failed one would have to be redelivered with it,
+        # and would move to the dead letter queue with it, although nothing is wrong with them (R21).
+        function.consume(self._queues.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
         return function
 
     def _publish(self) -> Function:
@@ -175,55 +175,55 @@ class Functions(Construct):
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"])
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         function.allow(["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
-        # Ten at once, because uploads that settle together share one version.
-        function.consume(self._ingest.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
+        # Ten a call, so that uploads that settle together share one version.
+        function.consume(self._queues.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
         return function
 
     def _dead_letter(self) -> Function:
         function = self._function(
             "dead_letter",
-            "Reports windows that could not be applied as failed",
+            "Records windows that could not be applied as failed",
             memory_mb=512,
             timeout=CONSUMER_TIMEOUT,
             environment={
                 "TIDEMARK_TABLE": self._data.table.table_name,
-                "TIDEMARK_SETTLED_QUEUE_URL": self._ingest.settled.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
             },
         )
         function.allow_table(self._data, ["BatchGetItem", "PutItem"])
-        function.allow_send(self._ingest.settled)
-        # Few at a time and rarely: nothing waits for it but the upload's last word.
-        function.consume(self._ingest.windows_dead, batch_size=10, concurrency=2)
+        function.allow_send(self._queues.settled)
+        # Rarely called and not urgent: only the upload's final status waits for it.
+        function.consume(self._queues.windows_dead, batch_size=10, concurrency=2)
         return function
 
     def _transfer(self) -> Function:
         function = self._function(
             "transfer",
-            "Writes the rows of a roll back or a clone, shard by shard",
-            # It reads commits and frame versions and writes windows of pointers: no payload passes through it.
+            "Writes the rows of rollbacks and clones, shard by shard",
+            # It reads commits and frame versions, and writes windows of pointers. It handles no payloads.
             memory_mb=1024,
             timeout=WORKFLOW_TIMEOUT,
             environment={
                 **self._store,
-                "TIDEMARK_FILES_QUEUE_URL": self._ingest.files.queue_url,
+                "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
             },
         )
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
         function.allow_objects(self._data, ["PutObject"], "packs/")
-        # Intake sends the windows, once all of them are made.
-        function.allow_send(self._ingest.files)
+        # Intake sends the windows, once all are written.
+        function.allow_send(self._queues.files)
         return function
 
     def _purge(self) -> Function:
         function = self._function(
             "purge",
             "Deletes a dataset for good, shard by shard",
-            # It waits for deletes; of frame versions it reads where their packs are, thousands at once.
+            # It mostly waits for deletes, and reads the pack names of thousands of frame versions at once.
             memory_mb=1024,
             timeout=WORKFLOW_TIMEOUT,
             environment=self._store,
         )
-        # The only one that deletes from the table, by single items and by batches of items and marks.
+        # The only function that deletes from the table: single items, and batches of items and marks.
         writes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"]
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", *writes])
         prefixes = ("packs/", "checkpoints/", "exports/", "uploads/")
@@ -236,19 +236,19 @@ class Functions(Construct):
         function = self._function(
             "checkpoint",
             "Writes manifests and exports of checkpoints, page by page",
-            # A whole core: reading JSON and writing Parquet is CPU work. The largest frames, of which 8 MiB are read at
-            # a time, take some 350 MB.
+            # A whole core: reading JSON and writing Parquet is CPU work. The largest frames, read 8 MiB at a time, take
+            # some 350 MB.
             memory_mb=1769,
             timeout=WORKFLOW_TIMEOUT,
             environment=self._store,
             layers=[self._parquet],
-            # Files of a page are on it until they are put: 64 MiB of frames, of which the keypoints, that COCO writes
-            # for all names of a class, become a gigabyte.
+            # A page's files stay on disk until they are uploaded. 64 MiB of frames may become a gigabyte, since COCO
+            # writes a label's keypoints for all names of its class.
             disk=Size.gibibytes(2),
         )
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem"])
         function.allow_objects(self._data, ["GetObject"], "packs/")
-        # What a COCO file was put together from is deleted; and all of a dataset that is purged meanwhile.
+        # It deletes the fragments of COCO files, and everything it wrote for a dataset that is purged meanwhile.
         prefixes = ("checkpoints/", "exports/")
         for prefix in prefixes:
             function.allow_objects(self._data, ["GetObject", "PutObject", "DeleteObject"], prefix)

@@ -1,7 +1,7 @@
-"""What tells an operator that something is wrong, and a dashboard to see what.
+"""Alarms, and a dashboard to find the cause.
 
-Alarms have no action of their own: CloudWatch puts every change of state on the account's event bus, from where a rule
-sends it where the operator wants it.
+Alarms have no actions: CloudWatch sends every change of state to the account's event bus, and operators add rules there
+that notify them.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,26 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.data import Data
-from infra.function import METRICS
 from infra.functions import Functions
-from infra.queues import Ingest
+from infra.lambda_function import METRICS
+from infra.queues import Queues
 from infra.workflows import ShardWorkflow, Workflows
 
 MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
 LATE_SECONDS = 300
-"""Age at which a message is late: it has been tried several times, and there are ten minutes left to mend the cause."""
-
-
-THROTTLED = ("too_many_requests", "too_many_rows_in_flight")
-"""Reasons for which the API answers 429. Their senders are told; nobody else has to do anything."""
+"""The age at which a message is late: it has failed several times, and ten minutes are left to fix the cause."""
 
 FILES_LATE_SECONDS = 600
-"""The same of a file, whose tries are five minutes apart: it was tried twice, or has waited for others as long."""
+"""The age at which a file is late: two attempts, five minutes apart, have failed, or other files went first."""
+
+THROTTLED = ("too_many_requests", "too_many_rows_in_flight")
+"""The codes of the API's 429 responses. They have no alarm: only their senders have to act."""
 
 
 class Observability(Construct):
-    """Alarms on what users would notice sooner or later, and a dashboard."""
+    """Alarms on what users would sooner or later notice, and a dashboard."""
 
     def __init__(
         self,
@@ -43,14 +42,14 @@ class Observability(Construct):
         *,
         api: Api,
         functions: Functions,
-        ingest: Ingest,
+        queues: Queues,
         data: Data,
         workflows: Workflows,
     ) -> None:
         super().__init__(scope, name)
-        self._parts = (api, functions, ingest, data)
+        self._parts = (api, functions, queues, data)
         self.alarms = [
-            *self._queue_alarms(ingest),
+            *self._queue_alarms(queues),
             *(alarm for function in functions.all for alarm in self._function_alarms(function)),
             self._given_up_alarm(),
             *(alarm for workflow in workflows.all for alarm in self._workflow_alarms(workflow)),
@@ -62,7 +61,7 @@ class Observability(Construct):
     def _alarm(
         self, name: str, metric: cloudwatch.IMetric, meaning: str, *, above: float = 0, minutes: int = 1
     ) -> cloudwatch.Alarm:
-        """Alarms when `metric` is above a value for `minutes` minutes on end. No data means that nothing happened."""
+        """Creates an alarm for a `metric` that exceeds a value for `minutes` in a row. Missing data is no alarm."""
         return cloudwatch.Alarm(
             self,
             name,
@@ -74,23 +73,28 @@ class Observability(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _queue_alarms(self, ingest: Ingest) -> list[cloudwatch.Alarm]:
+    def _queue_alarms(self, queues: Queues) -> list[cloudwatch.Alarm]:
         late = [
             self._alarm(
                 f"{name}Late",
                 queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic=WORST),
-                f"The oldest message of {name} waits for more than {seconds} s: {meaning}.",
+                f"The oldest message of {name} has waited for more than {seconds} s: {meaning}",
                 above=seconds,
             )
             for name, queue, seconds, meaning in (
-                ("Windows", ingest.windows, LATE_SECONDS, "uploads are applied late; is apply failing or throttled?"),
-                ("Settled", ingest.settled, LATE_SECONDS, "versions come late; is publish failing or throttled?"),
-                ("Files", ingest.files, FILES_LATE_SECONDS, "files are read late; is intake failing or throttled?"),
+                ("Windows", queues.windows, LATE_SECONDS, "windows are applied late; is apply failing or throttled?"),
+                (
+                    "Settled",
+                    queues.settled,
+                    LATE_SECONDS,
+                    "versions come late; is publish failing or throttled?",
+                ),
+                ("Files", queues.files, FILES_LATE_SECONDS, "files are read late; is intake failing or throttled?"),
                 (
                     "WindowsDead",
-                    ingest.windows_dead,
+                    queues.windows_dead,
                     LATE_SECONDS,
-                    "windows given up are not reported; is dead_letter failing?",
+                    "failed windows are not recorded; is dead_letter failing?",
                 ),
             )
         ]
@@ -103,13 +107,13 @@ class Observability(Construct):
             for name, queue, meaning in (
                 (
                     "SettledDead",
-                    ingest.settled_dead,
-                    "Settled messages were set aside: their uploads wait for the sweep, or for these to be sent again.",
+                    queues.settled_dead,
+                    "Settled messages failed: their uploads wait for the sweep, or until the messages are sent again.",
                 ),
                 (
                     "FilesDead",
-                    ingest.files_dead,
-                    "Orders about files were set aside: the files wait for the sweep, or for these to be sent again.",
+                    queues.files_dead,
+                    "Intake tasks failed: their uploads wait for the sweep, or until the messages are sent again.",
                 ),
             )
         ]
@@ -132,11 +136,11 @@ class Observability(Construct):
         ]
 
     def _given_up_alarm(self) -> cloudwatch.Alarm:
-        """The dead letter queue is emptied as soon as it fills, so what it held is counted where it is read."""
+        """Creates an alarm on a metric of dead_letter, which empties its queue too fast for an alarm on the queue."""
         return self._alarm(
             "WindowsGivenUp",
             _own("dead_letter", "WindowsGivenUp"),
-            "Windows could not be applied and were reported as failed in their uploads; the log of apply says why.",
+            "Windows could not be applied and were recorded as failed in their uploads; the log of apply says why.",
         )
 
     def _workflow_alarms(self, workflow: ShardWorkflow) -> list[cloudwatch.Alarm]:
@@ -145,12 +149,12 @@ class Observability(Construct):
             self._alarm(
                 f"{name}Failed",
                 machine.metric_failed(period=MINUTE, statistic=TOTAL),
-                f"A {name.lower()} failed for good; its execution says at which step and why.",
+                f"A {name.lower()} failed for good; its execution shows at which step and why.",
             ),
             self._alarm(
                 f"{name}TimedOut",
                 machine.metric_timed_out(period=MINUTE, statistic=TOTAL),
-                f"A {name.lower()} was ended by Step Functions, and nothing has recorded that; it has to be recorded.",
+                f"Step Functions ended a {name.lower()}, whose failure is not recorded; start its execution again.",
             ),
         ]
 
@@ -158,19 +162,19 @@ class Observability(Construct):
         return self._alarm(
             "ApiServerErrors",
             api.stage.metric_server_error(period=MINUTE, statistic=TOTAL),
-            "The API answered 5xx; the log of api says why.",
+            "The API responded with 5xx; the log of api says why.",
         )
 
     def _table_alarm(self, data: Data) -> cloudwatch.Alarm:
         return self._alarm(
             "TableThrottled",
             data.table.metric("WriteThrottleEvents", period=MINUTE, statistic=TOTAL),
-            "The table throttles writes: shards take more than a partition's throughput. Windows are tried again.",
+            "The table throttles writes: shards need more than a partition's throughput. Windows are retried.",
             minutes=5,
         )
 
     def _draw(self) -> None:
-        api, functions, ingest, data = self._parts
+        api, functions, queues, data = self._parts
         stack = Stack.of(self)
         dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=f"{stack.stack_name}-{stack.region}", default_interval=Duration.hours(3)
@@ -185,11 +189,11 @@ class Observability(Construct):
                     api.stage.metric_server_error(period=MINUTE, statistic=TOTAL),
                 ],
             ),
-            _graph("Answer time, ms", [api.stage.metric_latency(period=MINUTE, statistic=MOST)]),
+            _graph("Response time, ms", [api.stage.metric_latency(period=MINUTE, statistic=MOST)]),
         )
         dashboard.add_widgets(
             _graph(
-                "Requests refused for being too many",
+                "Throttled requests",
                 [
                     *(_own("api", "RequestsThrottled", reason=reason) for reason in THROTTLED),
                     _own("api", "RequestsUncounted"),
@@ -209,14 +213,12 @@ class Observability(Construct):
             ),
             _graph(
                 "Age of the oldest message, s",
-                [_age(ingest.files, "files"), _age(ingest.windows, "windows"), _age(ingest.settled, "settled")],
+                [_age(queues.files, "files"), _age(queues.windows, "windows"), _age(queues.settled, "settled")],
             ),
         )
         dashboard.add_widgets(
-            _graph(
-                "Duration of functions, ms", [f.metric_duration(statistic=MOST, period=MINUTE) for f in functions.all]
-            ),
-            _graph("Errors of functions", [f.metric_errors(statistic=TOTAL, period=MINUTE) for f in functions.all]),
+            _graph("Function duration, ms", [f.metric_duration(statistic=MOST, period=MINUTE) for f in functions.all]),
+            _graph("Function errors", [f.metric_errors(statistic=TOTAL, period=MINUTE) for f in functions.all]),
             _graph(
                 "Capacity units of the table",
                 [
@@ -228,7 +230,7 @@ class Observability(Construct):
 
 
 def _own(service: str, name: str, **dimensions: str) -> cloudwatch.Metric:
-    """A metric that a function counts itself."""
+    """Returns a metric that a function writes."""
     return cloudwatch.Metric(
         namespace=METRICS,
         metric_name=name,

@@ -1,4 +1,4 @@
-"""The security review: cdk-nag's AwsSolutions rules, and the findings that are accepted, each with its reason."""
+"""The security review: checks the template by cdk-nag's AwsSolutions rules, and accepts findings with a reason."""
 
 from aws_cdk import Acknowledgment, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -8,10 +8,10 @@ PACK = "AwsSolutions"
 
 
 def review(app: IConstruct) -> None:
-    """Have synthesis of `app` fail on any finding that was not accepted."""
+    """Makes the synthesis of `app` fail on every finding that is not accepted."""
     Validations.of(app).add_plugins(AwsSolutionsChecks())
 
 
 def accept(construct: IConstruct, finding: str, *, reason: str) -> None:
-    """Accept a finding, such as `S1` or `IAM5[Resource::*]`, on a construct and what it consists of."""
+    """Accepts a finding, such as `S1` or `IAM5[Resource::*]`, on a construct and its children."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"{PACK}::{PACK}-{finding}", reason=reason))

@@ -1,4 +1,4 @@
-"""The one stack: its parts, wired, and the names that a client or an operator needs."""
+"""The CloudFormation stack: connects its constructs, and outputs the names that clients and operators need."""
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
@@ -9,20 +9,20 @@ from infra.data import Data
 from infra.drop_folder import DropFolder
 from infra.functions import Functions
 from infra.observability import Observability
-from infra.oidc import Oidc
-from infra.queues import Ingest
+from infra.oidc_settings import OidcSettings
+from infra.queues import Queues
 from infra.workflows import Workflows
 
 
 class Tidemark(Stack):
-    """Everything that Tidemark needs in an account."""
+    """Everything that Tidemark deploys to an account."""
 
-    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: Oidc | None) -> None:
+    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: OidcSettings | None) -> None:
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
         self.data = Data(self, "Data")
-        self.ingest = Ingest(self, "Ingest")
-        self.drop_folder = DropFolder(self, "DropFolder", data=self.data, ingest=self.ingest)
-        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, ingest=self.ingest, oidc=oidc)
+        self.queues = Queues(self, "Ingest")
+        self.drop_folder = DropFolder(self, "DropFolder", data=self.data, queues=self.queues)
+        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, queues=self.queues, oidc=oidc)
         self.workflows = Workflows(self, "Workflows", functions=self.functions)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
         Observability(
@@ -30,7 +30,7 @@ class Tidemark(Stack):
             "Observability",
             api=self.api,
             functions=self.functions,
-            ingest=self.ingest,
+            queues=self.queues,
             data=self.data,
             workflows=self.workflows,
         )
@@ -38,9 +38,9 @@ class Tidemark(Stack):
         self._output("TableName", self.data.table.table_name)
         self._output("BucketName", self.data.bucket.bucket_name)
         self._output("KeysTableName", self.data.keys.table_name)
-        self._output("WindowsQueueUrl", self.ingest.windows.queue_url)
-        self._output("SettledQueueUrl", self.ingest.settled.queue_url)
-        self._output("FilesQueueUrl", self.ingest.files.queue_url)
+        self._output("WindowsQueueUrl", self.queues.windows.queue_url)
+        self._output("SettledQueueUrl", self.queues.settled.queue_url)
+        self._output("FilesQueueUrl", self.queues.files.queue_url)
 
     def _output(self, name: str, value: str) -> None:
         CfnOutput(self, name, value=value)

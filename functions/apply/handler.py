@@ -1,10 +1,10 @@
-"""Applies windows from the queue to their shards, then tells their datasets that they have settled."""
+"""Applies windows from the queue to their shards, then sends a message for each that has settled."""
 
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,16 +23,19 @@ backend = Backend.from_environment()
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
-    """Apply the windows of a batch, each shard's in order; a shard stops at its first failure, the others go on."""
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Applies the windows of a batch, in order within each shard, and returns those to redeliver.
+
+    A shard stops at its first failure; the other shards continue.
+    """
     settled: list[WindowSettled] = []
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
-    with processor(event["Records"], handler=lambda record: settled.append(_apply(record))):
-        processor.process()
-    # A window counts as done only once its dataset knows: if this fails, the batch comes back and finds its markers.
+    response = process_partial_response(event, lambda record: settled.append(_apply(record)), processor, context)
+    # A window is done only when this message is sent. If sending fails, the batch is redelivered, and the windows'
+    # markers keep it from being applied twice.
     queues.send_settled(backend, settled)
-    return processor.response()
+    return response
 
 
 def _apply(record: SQSRecord) -> WindowSettled:

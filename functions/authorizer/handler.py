@@ -1,9 +1,9 @@
-"""The authorizer: tells API Gateway whether a request may pass, and the API whose it is.
+"""Authorizes requests for API Gateway: admits or refuses each, and tells the API which grant its key or token has.
 
-A key travels as `Authorization: Bearer` or as `x-api-key`; a token of the deployment's OpenID Connect issuer, if it has
-one, as `Authorization: Bearer`. A request that carries a bad key or token is turned away here. One that carries none
-passes as nobody: the API shows nobody nothing but its own description, and answers everything else with a 401 that says
-how to send a key, which the gateway's own could not.
+A key is sent as `Authorization: Bearer` or as `x-api-key`. If the deployment has an OpenID Connect issuer, its tokens
+are sent as `Authorization: Bearer`. A request with a bad key or token is refused here. A request with neither is
+admitted without a grant: the API serves it nothing but its own description, and a 401 for everything else that explains
+how to send a key, which API Gateway's own 401 does not.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Verify = Callable[[str], Verified]
 
 MEMORY_SECONDS = 60
-"""How long an answer is remembered: the longest that a revoked key can go on working."""
+"""How long a grant is cached, and so the longest that a revoked key still works."""
 MEMORY_ENTRIES = 4096
 
 logger = Logger()
@@ -38,14 +38,14 @@ tracer = Tracer()
 metrics = Metrics()
 
 
-class Answer(NamedTuple):
-    """What a key or a token allows, None for nothing, and until when that may be remembered, as a Unix time."""
+class Decision(NamedTuple):
+    """The grant of a key or a token, None if it is refused, and the Unix time until which that may be cached."""
 
     grant: Grant | None
     until: float
 
 
-_answers: LRUCache[bytes, Answer] = LRUCache(MEMORY_ENTRIES)
+_decisions: LRUCache[bytes, Decision] = LRUCache(MEMORY_ENTRIES)
 
 NOBODY: dict[str, Any] = {"isAuthorized": True, "context": {}}
 REFUSED: dict[str, Any] = {"isAuthorized": False}
@@ -54,7 +54,7 @@ REFUSED: dict[str, Any] = {"isAuthorized": False}
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """The simple answer of an HTTP API authorizer (payload format 2.0): pass or not, and what the key allows."""
+    """Returns an HTTP API authorizer's simple response (payload format 2.0): admitted or not, and with which grant."""
     headers = event.get("headers") or {}
     tokens = _tokens(headers)
     if not tokens:
@@ -65,12 +65,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("KeysRefused", MetricUnit.Count, 1)
         metrics.flush_metrics()
         return REFUSED
-    # The name stands by itself too, for the gateway's access log.
+    # The gateway's access log needs the name as a field of its own.
     return {"isAuthorized": True, "context": {"grant": grant.model_dump_json(), "actor": grant.name}}
 
 
 def _tokens(headers: dict[str, str]) -> set[str]:
-    """The distinct keys that a request carries; one that is not a bearer token can be no key."""
+    """Returns the distinct keys and tokens of a request; "" stands for an `Authorization` of another scheme."""
     tokens = {headers[name].strip() for name in ("x-api-key",) if name in headers}
     if "authorization" in headers:
         scheme, _, token = headers["authorization"].strip().partition(" ")
@@ -79,44 +79,47 @@ def _tokens(headers: dict[str, str]) -> set[str]:
 
 
 def _grant(text: str, *, is_bearer: bool) -> Grant | None:
-    """What a key or a token allows, as remembered. What has the shape of neither is not looked up and takes no room."""
+    """Returns the grant of a key or a token, from the cache if it is there.
+
+    Text that has the format of neither is refused without a look-up, and is not cached.
+    """
     if parse_token(text):
-        return _remembered(text, _of_key)
+        return _cached(text, _decide_key)
     verify = _verifier()
     if verify and is_bearer and is_signed_token(text):
-        return _remembered(text, partial(_of_token, verify))
+        return _cached(text, partial(_decide_token, verify))
     return None
 
 
-def _remembered(text: str, find: Callable[[str], Answer]) -> Grant | None:
-    # A hash as the key, so that a dump of the function's memory holds no secret longer than its request lasts.
+def _cached(text: str, decide: Callable[[str], Decision]) -> Grant | None:
+    # Cached by its hash, so that the function's memory holds no secret for longer than a request.
     digest = hashlib.sha256(text.encode()).digest()
-    answer = _answers.get(digest)
-    if answer is None or answer.until <= _now():
-        answer = find(text)
-        if answer.until > _now():
-            _answers[digest] = answer
-    return answer.grant
+    decision = _decisions.get(digest)
+    if decision is None or decision.until <= _now():
+        decision = decide(text)
+        if decision.until > _now():
+            _decisions[digest] = decision
+    return decision.grant
 
 
-def _of_key(text: str) -> Answer:
-    until = _now() + MEMORY_SECONDS  # from before it is read: it may be revoked right after
-    return Answer(authenticate(_table(), text), until)
+def _decide_key(text: str) -> Decision:
+    until = _now() + MEMORY_SECONDS  # counted from before the read: the key may be revoked right after it
+    return Decision(authenticate(_table(), text), until)
 
 
-def _of_token(verify: "Verify", text: str) -> Answer:
-    """What a token allows, remembered no longer than it is good; a refusal is not, as its reason may pass."""
+def _decide_token(verify: "Verify", text: str) -> Decision:
+    """Verifies a token. Its grant is cached while the token is valid; a refusal never is, since its reason may pass."""
     now = _now()
     try:
         verified = verify(text)
     except TokenRefused as refusal:
         logger.info("token refused", reason=refusal.reason)
-        return Answer(None, now)
-    return Answer(verified.grant, min(now + MEMORY_SECONDS, verified.expires_at))
+        return Decision(None, now)
+    return Decision(verified.grant, min(now + MEMORY_SECONDS, verified.expires_at))
 
 
 def _now() -> float:
-    """The time of day: the monotonic clock may stand still while the environment is frozen, and answers would last."""
+    """Returns the Unix time. A monotonic clock may stop while Lambda freezes the function and keep grants too long."""
     return time.time()
 
 
@@ -127,11 +130,11 @@ def _table() -> KeysTable:
 
 @cache
 def _verifier() -> "Verify | None":
-    """What verifies tokens of the deployment's issuer; None where it has none, and then nothing for it is loaded."""
+    """Returns the function that verifies the issuer's tokens; None, and loads nothing, if there is no issuer."""
     if "TIDEMARK_OIDC_ISSUER" not in os.environ:
         return None
-    from tidemark.access.issuer import IssuerKeys  # noqa: PLC0415 - the same
-    from tidemark.access.tokens import verify  # noqa: PLC0415 - its layer is there only where there is an issuer
+    from tidemark.access.issuer import IssuerKeys  # noqa: PLC0415 - its layer, as below
+    from tidemark.access.tokens import verify  # noqa: PLC0415 - only deployments with an issuer have its layer
 
     issuer = Issuer(
         url=os.environ["TIDEMARK_OIDC_ISSUER"],

@@ -1,10 +1,10 @@
-"""Gives up windows that the apply function could not apply in all its tries, so that their uploads settle."""
+"""Gives up windows that `apply` failed to apply in every attempt, so that their uploads settle."""
 
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor
+from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,13 +23,11 @@ backend = Backend.from_environment()
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
-    """Give up the windows of a batch; one that cannot be recorded as failed stays in the dead letter queue."""
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Gives up the windows of a batch and returns those that could not be recorded, which stay in the queue."""
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
-    with processor(event["Records"], handler=_give_up):
-        processor.process()
-    return processor.response()
+    return process_partial_response(event, _give_up, processor, context)
 
 
 def _give_up(record: SQSRecord) -> None:

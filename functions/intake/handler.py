@@ -1,11 +1,11 @@
-"""Reads files of mutations, a stretch a call; takes those in the drop folder; goes on with what was left lying."""
+"""Handles the intake queue: reads files, takes dropped files, resumes uploads and sweeps for those that stalled."""
 
 import json
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,49 +22,45 @@ tracer = Tracer()
 metrics = Metrics()
 backend = Backend.from_environment()
 
-ENOUGH_MILLISECONDS = 60_000
-"""Time in which a part of a file is read and recorded, however slow the table answers; with less left, none is begun.
-"""
+MIN_MILLISECONDS = 60_000
+"""No further chunk is started with less time than this left: enough to read and record one, however slow the table."""
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Do what the messages of a batch ask for, each for itself; one that cannot be done comes back."""
-    processor = BatchProcessor(event_type=EventType.SQS)
-    processor.raise_on_entire_batch_failure = False
-    with processor(event["Records"], handler=lambda record: _do(record, context)):
-        processor.process()
-    return processor.response()
+    """Handles each message of a batch on its own and returns those that failed, to be redelivered."""
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event, lambda record: _handle(record, context), processor, context)
 
 
-def _do(record: SQSRecord, context: LambdaContext) -> None:
+def _handle(record: SQSRecord, context: LambdaContext) -> None:
     try:
-        asked = _asked(record.body)
+        message = _parse(record.body)
     except Exception:
         logger.exception("message not understood", extra={"message_id": record.message_id})
         raise
-    match asked:
+    match message:
         case DroppedObject():
-            _take(asked)
+            _take(message)
         case ReadFile():
-            _read(asked, context)
+            _read(message, context)
         case ResumeUpload():
-            _resume(asked, context)
+            _resume(message, context)
         case Sweep():
-            _sweep(asked)
+            _sweep(message)
 
 
-def _asked(body: str) -> IntakeTask | DroppedObject:
-    """What a message asks for. Raises ValueError or LookupError if it is none that is sent to intake."""
+def _parse(body: str) -> IntakeTask | DroppedObject:
+    """Returns the task, or the dropped object, of a message. Raises ValueError or LookupError if it is neither."""
     message = json.loads(body)
     if not isinstance(message, dict) or message.get("source") != "aws.s3":
         return INTAKE_TASK.validate_python(message)
     if message["detail-type"] != "Object Created":
-        raise ValueError(f"S3 tells of something else than a new object: {message['detail-type']}")
-    told = message["detail"]["object"]
-    # The key is as it was put: EventBridge does not escape it as S3's other notifications do.
-    return DroppedObject(key=told["key"], version=told.get("version-id"), bytes=told["size"])
+        raise ValueError(f"expected S3's event 'Object Created', but got {message['detail-type']!r}")
+    s3_object = message["detail"]["object"]
+    # EventBridge does not URL-encode the key, as S3's other notifications do.
+    return DroppedObject(key=s3_object["key"], version=s3_object.get("version-id"), bytes=s3_object["size"])
 
 
 def _take(dropped: DroppedObject) -> None:
@@ -104,21 +100,21 @@ def _resume(task: ResumeUpload, context: LambdaContext) -> None:
         except Exception:
             logger.exception("upload not resumed")
             raise
-        logger.info("upload resumed", extra={"chunk": task.chunk, "goes_on_with": rest.chunk if rest else None})
+        logger.info("upload resumed", extra={"part": task.chunk, "goes_on_with": rest.chunk if rest else None})
 
 
 def _sweep(task: Sweep) -> None:
     try:
-        due = resume.sweep(backend, task.at)
+        resumed = resume.sweep(backend, task.at)
     except Exception:
         logger.exception("uploads not swept")
         raise
-    for one in due:
-        logger.warning("upload left lying", extra={"upload": one.upload, "dataset": one.uid})
-    if due:  # a metric costs in each month in which it is written
-        metrics.add_metric("UploadsResumed", MetricUnit.Count, len(due))
+    for upload in resumed:
+        logger.warning("upload stalled", extra={"upload": upload.upload, "dataset": upload.uid})
+    if resumed:  # a metric is billed for every month in which it is written
+        metrics.add_metric("UploadsResumed", MetricUnit.Count, len(resumed))
         metrics.flush_metrics()
 
 
 def _has_time(context: LambdaContext) -> bool:
-    return context.get_remaining_time_in_millis() > ENOUGH_MILLISECONDS
+    return context.get_remaining_time_in_millis() > MIN_MILLISECONDS

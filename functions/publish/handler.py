@@ -1,4 +1,4 @@
-"""Turns settled windows into settled uploads and published versions, dataset by dataset."""
+"""Reads the queue of settled windows: records what each upload has finished and publishes datasets' new versions."""
 
 from collections import defaultdict
 from typing import Any
@@ -23,19 +23,19 @@ backend = Backend.from_environment()
 @tracer.capture_lambda_handler(capture_response=False)
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
-    """Publish the datasets of a batch, each as one; a dataset whose publication fails comes back whole."""
-    messages: dict[str, dict[str, str]] = defaultdict(dict)
+    """Publishes each dataset of a batch and returns the messages to redeliver: all of every dataset that failed."""
+    datasets: dict[str, dict[str, str]] = defaultdict(dict)
     for record in event.records:
-        messages[record.attributes.message_group_id or ""][record.message_id] = record.body
+        datasets[record.attributes.message_group_id or ""][record.message_id] = record.body
     failed: list[str] = []
-    for uid, bodies in messages.items():
+    for uid, bodies in datasets.items():
         with logger.append_context_keys(dataset=uid):
             try:
                 _publish(uid, bodies.values())
-            except Exception:  # whatever it was: it is logged, and its messages are reported as failed
+            except Exception:  # any error: it is logged, and the dataset's messages are redelivered
                 logger.exception("dataset not published")
                 failed.extend(bodies)
-    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 def _publish(uid: str, bodies: Any) -> None:

@@ -1,1 +1,1 @@
-"""The deployed stack on one machine: an emulator process, adapted where it differs from AWS, and a deployer for it."""
+"""Runs the stack on this machine: starts an AWS emulator, patched where it differs from AWS, and deploys to it."""

@@ -1,4 +1,4 @@
-"""`python -m infra.local up|down`: what `make up` and `make down` run."""
+"""Runs and stops the local stack: `python -m infra.local up|down`, as `make up` and `make down` call it."""
 
 import argparse
 import os
@@ -25,11 +25,11 @@ def _accepted(api: str, key: str) -> bool:
     except urllib.error.HTTPError as refusal:
         if refusal.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return False
-        raise SystemExit(f"The API answers {refusal.code}; {LOG.relative_to(ROOT)} says why.") from refusal
+        raise SystemExit(f"The API responded with {refusal.code}; {LOG.relative_to(ROOT)} says why.") from refusal
 
 
 def _admin_key(stack: LocalStack) -> str:
-    """The key of an earlier `up` if the stack still knows it, else a new one, readable by its owner only."""
+    """Returns the key of an earlier `up` if it is still valid, or a new one, in a file that only its owner can read."""
     if KEY_FILE.exists() and _accepted(stack.api, key := KEY_FILE.read_text().strip()):
         return key
     key = stack.make_key("admin")
@@ -40,54 +40,54 @@ def _admin_key(stack: LocalStack) -> str:
 
 
 def _up(port: int | None, context: Mapping[str, object]) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         stack = up(HOME, port, context)
-    except NotStarted as reason:
-        raise SystemExit(str(reason)) from None
+    except NotStarted as error:
+        raise SystemExit(str(error)) from None
     key = _admin_key(stack)
-    print(f"Tidemark runs on this machine ({time.monotonic() - began:.1f} s).")
+    print(f"Tidemark is running on this machine ({time.monotonic() - started:.1f} s).")
     print(f"  API       {stack.api}")
     print(f"  API key   {key}")
-    print(f"            (admin, all projects; kept in {KEY_FILE.relative_to(ROOT)})")
+    print(f"            (admin, all projects; stored in {KEY_FILE.relative_to(ROOT)})")
     print(f"  AWS       {stack.server.endpoint} (any access key; region {stack.aws['AWS_DEFAULT_REGION']})")
     print(f"  Log       {LOG.relative_to(ROOT)}")
     print("`make down` stops it and keeps its data for the next `make up`.")
 
 
 def _down() -> None:
-    print("Stopped; `make up` finds the data again." if server.stop(HOME) else "Nothing was running.")
+    print("Stopped; its data is kept for the next `make up`." if server.stop(HOME) else "Tidemark was not running.")
 
 
 def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= LAST_PORT:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a port is a number from 1 to {LAST_PORT}, such as 4601; this is {text!r}")
+    raise argparse.ArgumentTypeError(f"a port is a number from 1 to {LAST_PORT}, such as 4601; got {text!r}")
 
 
 def _context_value(text: str) -> tuple[str, str]:
     name, is_given, value = text.partition("=")
     if name and is_given:
         return name, value
-    raise argparse.ArgumentTypeError(f"a context value is given as NAME=VALUE; this is {text!r}")
+    raise argparse.ArgumentTypeError(f"a context value has the form NAME=VALUE; got {text!r}")
 
 
 def main() -> None:
-    """Run one command; its failure is the process's."""
+    """Runs the command of the arguments. Exits with its error if it fails."""
     parser = argparse.ArgumentParser(prog="python -m infra.local")
     commands = parser.add_subparsers(dest="command", required=True)
-    starting = commands.add_parser("up", help="start the stack on this machine, or bring the running one up to date")
-    starting.add_argument("--port", type=_port, help="by default the last one used, or the first free from 4566 on")
-    starting.add_argument(
+    up_command = commands.add_parser("up", help="start the stack on this machine, or update it if it is running")
+    up_command.add_argument("--port", type=_port, help="default: the last port used, or the first free one from 4566")
+    up_command.add_argument(
         "-c",
         "--context",
         type=_context_value,
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what a deployment may be given, as on the CDK's command line",
+        help="a CDK context value, as on the CDK's command line; may be repeated",
     )
-    commands.add_parser("down", help="stop it and keep its data")
+    commands.add_parser("down", help="stop the stack and keep its data")
     options = parser.parse_args()
     if options.command == "up":
         _up(options.port, dict(options.context))

@@ -1,6 +1,6 @@
-"""Deploys the template to the emulator: uploads it and the bundles, creates or updates the stack, tells its outputs.
+"""Deploys the template to the emulator: uploads it and the bundles, then creates or updates the stack.
 
-The CDK's command line would want Node, its bootstrap stack and several seconds more.
+The CDK's command line would need Node, its bootstrap stack and several seconds more.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from infra.local.assembly import stand_ins
+from infra.local.assembly import placeholders
 from infra.local.emulator import REGION
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 DEPLOY_SECONDS = 120
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-"""The parameter in which a template looks up that its account was prepared for the CDK."""
+"""The SSM parameter by which a template checks that its account is prepared for the CDK."""
 
 
 class DeploymentFailed(Exception):
-    """The stack did not reach the state of its template; the message says which resources failed and why."""
+    """Raised when the stack cannot be deployed; the message names the resources that failed, and why."""
 
 
 def _client(service: Any, endpoint: str) -> Any:
@@ -47,7 +47,7 @@ def _client(service: Any, endpoint: str) -> Any:
 
 
 def zipped(folder: Path) -> bytes:
-    """The files of `folder`, zipped for reading soon rather than for size."""
+    """Returns the files of `folder` as a zip, uncompressed, since it is read at once."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -68,7 +68,7 @@ def _exists(s3: "S3Client", bucket: str, key: str) -> bool:
 
 
 def _upload(s3: "S3Client", bucket: str, content: bytes, suffix: str) -> str:
-    """Put `content` under a name made from it, if it is not there yet, and answer the name."""
+    """Uploads `content` under its hash, if it is not there yet, and returns the key."""
     key = hashlib.sha256(content).hexdigest() + suffix
     if not _exists(s3, bucket, key):
         s3.put_object(Bucket=bucket, Key=key, Body=content)
@@ -76,7 +76,7 @@ def _upload(s3: "S3Client", bucket: str, content: bytes, suffix: str) -> str:
 
 
 def _submit(cloudformation: "CloudFormationClient", stack: str, template_url: str) -> None:
-    """Create or update the stack; nothing to update is fine."""
+    """Creates or updates the stack; does nothing if it is up to date."""
     arguments: dict[str, Any] = {
         "StackName": stack,
         "TemplateURL": template_url,
@@ -97,13 +97,13 @@ def _submit(cloudformation: "CloudFormationClient", stack: str, template_url: st
 
 
 def _wait(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
-    """The stack's outputs, when it has settled."""
-    give_up = time.monotonic() + DEPLOY_SECONDS
+    """Waits until the stack is deployed and returns its outputs."""
+    deadline = time.monotonic() + DEPLOY_SECONDS
     while True:
         (state,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         if not state["StackStatus"].endswith("IN_PROGRESS"):
             break
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             raise DeploymentFailed(f"{stack} is still {state['StackStatus']} after {DEPLOY_SECONDS} s")
         time.sleep(0.1)
     if state["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
@@ -118,7 +118,7 @@ def _wait(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
 
 
 def deploy(endpoint: str, stack: str, assembly: Path, bundles: Mapping[str, bytes]) -> dict[str, str]:
-    """Bring `stack` to the state of `assembly`, with zipped bundles by their names, and answer the stack's outputs.
+    """Deploys the template of `assembly`, with zipped bundles by their names, and returns the stack's outputs.
 
     Raises DeploymentFailed.
     """
@@ -128,8 +128,8 @@ def deploy(endpoint: str, stack: str, assembly: Path, bundles: Mapping[str, byte
     bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
     s3.create_bucket(Bucket=bucket)
     template = (assembly / f"{stack}.template.json").read_text()
-    for name, stand_in in stand_ins(assembly).items():
-        template = template.replace(f"{stand_in}.zip", _upload(s3, bucket, bundles[name], ".zip"))
+    for name, placeholder in placeholders(assembly).items():
+        template = template.replace(f"{placeholder}.zip", _upload(s3, bucket, bundles[name], ".zip"))
     key = _upload(s3, bucket, template.encode(), ".json")
     _submit(cloudformation, stack, f"{endpoint}/{bucket}/{key}")
     return _wait(cloudformation, stack)

@@ -1,6 +1,6 @@
-"""The emulator's process: `python -m infra.local.emulator HOME PORT`. Settings first, then adaptations, then it serves.
+"""Runs the emulator: `python -m infra.local.emulator HOME PORT` sets its environment, patches it and serves.
 
-Its settings are environment variables that it reads when imported, so they are set here before that import.
+The emulator reads its environment variables when it is imported, so they are set before that.
 """
 
 import os
@@ -8,15 +8,14 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-ADAPTED_VERSION = "1.5.33"
-"""The emulator's version whose internals `execution`, `gateway`, `objects`, `permissions` and `queries`
-adapt."""
+PATCHED_VERSION = "1.5.33"
+"""The version of the emulator whose internals the modules `patch_*` change."""
 
 REGION = "us-east-1"
 
 
 def settings(home: Path, port: int) -> dict[str, str]:
-    """The emulator's environment: this machine only, roles enforced, state kept under `home`."""
+    """Returns the emulator's environment: reachable from this machine only, roles enforced, state kept under `home`."""
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -30,28 +29,34 @@ def settings(home: Path, port: int) -> dict[str, str]:
         "TMPDIR": str(home / "tmp"),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # A step that fails for good has been tried for a quarter of an hour; here it is decided in seconds.
+        # On AWS a failing step is retried for up to a quarter of an hour before it fails for good; here for seconds.
         "SFN_WAIT_SCALE": "0.02",
         "LOG_LEVEL": "WARNING",
     }
 
 
 def main(home: Path, port: int) -> None:
-    """Serve on `port` until SIGTERM, which saves the state under `home`."""
-    if (found := version("ministack")) != ADAPTED_VERSION:
-        raise SystemExit(f"infra.local adapts ministack {ADAPTED_VERSION}, but {found} is installed")
+    """Serves on `port` until SIGTERM, then saves the state under `home`."""
+    if (installed := version("ministack")) != PATCHED_VERSION:
+        raise SystemExit(f"infra.local needs ministack {PATCHED_VERSION}, but {installed} is installed")
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     os.environ.update(settings(home, port))
 
-    from ministack import app  # noqa: PLC0415 - it reads its settings when it is imported
+    from ministack import app  # noqa: PLC0415 - it reads its environment when it is imported
 
-    from infra.local import execution, gateway, objects, permissions, queries  # noqa: PLC0415 - they import it
+    from infra.local import (  # noqa: PLC0415 - they import ministack
+        patch_api_gateway,
+        patch_dynamodb,
+        patch_iam,
+        patch_lambda,
+        patch_s3,
+    )
 
-    execution.adapt(home, f"http://127.0.0.1:{port}")
-    gateway.adapt()
-    objects.adapt()
-    permissions.adapt()
-    queries.adapt()
+    patch_lambda.apply(home, f"http://127.0.0.1:{port}")
+    patch_api_gateway.apply()
+    patch_s3.apply()
+    patch_iam.apply()
+    patch_dynamodb.apply()
     sys.argv = sys.argv[:1]
     app.main()
 

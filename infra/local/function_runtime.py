@@ -1,8 +1,8 @@
-"""The inside of an execution environment: loads one function's handler and answers its invocations.
+"""Runs inside an execution environment: loads a function's handler and serves its invocations.
 
-Runs in a bare interpreter that sees the deployment bundle and boto3 only, so it imports the standard library alone.
-Requests and answers are lines of JSON on the socket whose descriptor is the first argument. What the handler prints
-goes to standard output, and a line holding the request id in `END_OF_LOG` closes each invocation's part of it.
+It runs in a bare interpreter that sees the deployment bundle and boto3 only, so it imports nothing but the standard
+library. Requests and replies are lines of JSON on the socket whose descriptor is the first argument. What the handler
+prints goes to standard output; after each invocation follows the line `END_OF_LOG` with the request's id.
 """
 
 import importlib
@@ -21,7 +21,7 @@ END_OF_LOG = "\x1eEND {}"
 
 
 class Context:
-    """The `context` argument of a handler, as far as Lambda's own carries it."""
+    """A handler's `context`, with the attributes that Lambda's has."""
 
     client_context = None
     identity = None
@@ -37,12 +37,12 @@ class Context:
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function times out, never negative."""
+        """Returns the milliseconds until the function times out, never negative."""
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-def error_of(error: BaseException) -> dict[str, object]:
-    """An exception in the shape in which Lambda reports it."""
+def error_report(error: BaseException) -> dict[str, object]:
+    """Returns an exception as Lambda reports it."""
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,
@@ -51,46 +51,46 @@ def error_of(error: BaseException) -> dict[str, object]:
 
 
 def load_handler(name: str) -> Callable[[Any, Context], Any]:
-    """The function that `package.module.function` names."""
+    """Imports `package.module.function` and returns the function."""
     module, _, function = name.rpartition(".")
     handler: Callable[[Any, Context], Any] = getattr(importlib.import_module(module), function)
     return handler
 
 
-def answer(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> bytes:
-    """One invocation: the handler's result, or its error, as a line."""
+def invoke(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> bytes:
+    """Calls the handler and returns its result, or its error, as a line of JSON."""
     if request["trace"]:
         os.environ["_X_AMZN_TRACE_ID"] = request["trace"]
     context = Context(request["id"], request["arn"], request["deadline"])
     try:
         return json.dumps({"result": handler(request["event"], context)}).encode() + b"\n"
-    except Exception as error:  # noqa: BLE001 - a runtime reports whatever a handler raises
+    except Exception as error:  # noqa: BLE001 - a runtime reports every exception
         traceback.print_exc()
-        return json.dumps({"error": error_of(error)}).encode() + b"\n"
+        return json.dumps({"error": error_report(error)}).encode() + b"\n"
 
 
-def end_with(channel: socket.socket) -> None:
-    """End this process, whatever its handler is doing, when the emulator's end of the channel is gone."""
-    gone = select.poll()
-    gone.register(channel, 0)
-    gone.poll()
+def exit_with(channel: socket.socket) -> None:
+    """Ends this process, even in the middle of a call, as soon as the emulator's end of the channel is closed."""
+    hangup = select.poll()
+    hangup.register(channel, 0)
+    hangup.poll()
     os._exit(1)
 
 
 def serve(channel: socket.socket) -> None:
-    """Answer invocations until the emulator closes its end, which it also does by dying."""
-    threading.Thread(target=end_with, args=(channel,), daemon=True).start()
+    """Serves invocations until the emulator closes its end of the channel or dies."""
+    threading.Thread(target=exit_with, args=(channel,), daemon=True).start()
     with channel.makefile("rb") as requests:
         try:
             handler = load_handler(os.environ["_HANDLER"])
-        except BaseException as error:  # noqa: BLE001 - a module may even exit while it is imported
+        except BaseException as error:  # noqa: BLE001 - an import may even call exit
             traceback.print_exc()
-            channel.sendall(json.dumps({"error": error_of(error)}).encode() + b"\n")
+            channel.sendall(json.dumps({"error": error_report(error)}).encode() + b"\n")
             sys.exit(1)
         channel.sendall(b'{"ready": true}\n')
         for line in requests:
             request = json.loads(line)
-            reply = answer(handler, request)
+            reply = invoke(handler, request)
             sys.stdout.flush()
             print(END_OF_LOG.format(request["id"]), flush=True)
             channel.sendall(reply)

@@ -1,4 +1,4 @@
-"""The AWS SDK as a folder of its own, for functions: AWS's Python runtime brings boto3, the bundle does not."""
+"""Provides boto3 to functions, as AWS's Python runtime does: the bundle does not contain it."""
 
 from importlib.metadata import distribution
 from pathlib import Path
@@ -7,12 +7,12 @@ DISTRIBUTIONS = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil
 
 
 def link_sdk(folder: Path) -> None:
-    """Fill `folder` with links to this environment's boto3 and what it needs, and nothing else."""
+    """Links the packages of boto3 and its dependencies, installed in this environment, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in DISTRIBUTIONS:
         package = distribution(name)
-        tops = {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}
-        for top in tops:
-            link = folder / top
+        top_level = {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}
+        for file_name in top_level:
+            link = folder / file_name
             link.unlink(missing_ok=True)
-            link.symlink_to(str(package.locate_file(top)))
+            link.symlink_to(str(package.locate_file(file_name)))

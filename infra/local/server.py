@@ -1,4 +1,4 @@
-"""Starts the emulator as a process of its own, waits until it serves, and ends it with all that it started."""
+"""Starts and stops the emulator's process and finds one that is running."""
 
 import errno
 import fcntl
@@ -21,16 +21,16 @@ DEFAULT_PORT = 4566
 LAST_PORT = 65_535
 START_SECONDS = 30
 STOP_SECONDS = 60
-"""Ending saves the state of every table and queue, which takes a while for a large one."""
+"""Long, because the emulator saves the state of every table and queue before it ends."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
-"""What this process itself started, and so has to collect when it ends."""
+"""The emulators that this process started, by pid, to be waited for when they end."""
 
 
 class NotStarted(RuntimeError):
-    """The emulator is not started as asked; the message says why, and what to do."""
+    """Raised when the emulator cannot be started as asked; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Server:
 
     @property
     def endpoint(self) -> str:
-        """Where AWS's APIs are served."""
+        """The URL at which the emulator serves AWS's APIs."""
         return f"http://127.0.0.1:{self.port}"
 
-    def answers(self) -> bool:
-        """Whether it serves requests now."""
+    def responds(self) -> bool:
+        """Returns whether the emulator serves requests."""
         try:
             with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as response:
                 return bool(response.status == HTTPStatus.OK)
@@ -59,7 +59,7 @@ def _record(home: Path) -> Path:
 
 
 def _lock(home: Path) -> IO[bytes] | None:
-    """The lock that an emulator holds on `home` as long as it lives, however it ends; None if one holds it now."""
+    """Takes the lock of `home`, which an emulator holds until its process ends; None if one holds it now."""
     home.mkdir(parents=True, exist_ok=True)
     file = (home / "lock").open("ab")
     try:
@@ -71,7 +71,7 @@ def _lock(home: Path) -> IO[bytes] | None:
 
 
 def _held(home: Path) -> bool:
-    """Whether an emulator lives with `home`."""
+    """Returns whether the process of an emulator of `home` exists."""
     lock = _lock(home)
     if lock is None:
         return True
@@ -80,19 +80,19 @@ def _held(home: Path) -> bool:
 
 
 def _last(home: Path) -> Server | None:
-    """The emulator last started with `home`, running or not."""
+    """Returns the emulator last started for `home`, running or not."""
     record = _record(home)
     return Server(**json.loads(record.read_text())) if record.exists() else None
 
 
 def running(home: Path) -> Server | None:
-    """The emulator that runs with `home`, or None."""
+    """Returns the emulator that is running for `home`, or None."""
     server = _last(home)
-    return server if server and _held(home) and server.answers() else None
+    return server if server and _held(home) and server.responds() else None
 
 
 def _obstacle(port: int) -> OSError | None:
-    """What keeps programs of this user from listening on `port`, if anything does."""
+    """Returns the error that keeps this user from listening on `port`; None if the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -103,7 +103,7 @@ def _obstacle(port: int) -> OSError | None:
 
 
 def free_port(first: int) -> int:
-    """`first`, or the next port above it that nothing on this machine listens on."""
+    """Returns the first free port from `first` on. Raises NotStarted if there is none among the next 200."""
     for port in range(first, min(first + 200, LAST_PORT + 1)):
         if _obstacle(port) is None:
             return port
@@ -111,27 +111,27 @@ def free_port(first: int) -> int:
 
 
 def _check_is_free(port: int) -> None:
-    """Raise NotStarted for a port that was asked for and cannot be had."""
+    """Raises NotStarted, with another port to choose, if `port` is not free."""
     obstacle = _obstacle(port)
     if obstacle is None:
         return
-    used = obstacle.errno == errno.EADDRINUSE
-    why = "is in use by another program" if used else f"cannot be used ({obstacle.strerror})"
-    other = free_port(port + 1 if used and port < LAST_PORT else DEFAULT_PORT)
-    raise NotStarted(f"127.0.0.1:{port} {why}; choose a port: make up PORT={other}")
+    is_used = obstacle.errno == errno.EADDRINUSE
+    reason = "is in use by another program" if is_used else f"cannot be used ({obstacle.strerror})"
+    other = free_port(port + 1 if is_used and port < LAST_PORT else DEFAULT_PORT)
+    raise NotStarted(f"127.0.0.1:{port} {reason}; choose a port: make up PORT={other}")
 
 
 def start(home: Path, port: int | None = None) -> Server:
-    """The emulator for `home`, started if it does not run. Its output goes to `home/emulator.log`, from its start on.
+    """Starts the emulator of `home` unless it is running, and returns it. Its output goes to `home/emulator.log`.
 
-    Without `port` it takes the one it had last, or the first free one from 4566 on. Raises NotStarted if it runs on
-    another port, if the port is taken, if one that does not answer is in the way, and with the end of the log if it
-    does not come up.
+    Without `port` it takes its last port, or the next free one; the first time it starts from 4566. Raises NotStarted
+    if it is running on another port, if the port is taken, or if its process exists but does not respond. If it does
+    not come up, the message holds the end of its log.
     """
     if server := running(home):
         if port not in (None, server.port):
             move = f"make down && make up PORT={port}"
-            raise NotStarted(f"Tidemark runs on 127.0.0.1:{server.port} already; to move it, with its data: {move}")
+            raise NotStarted(f"Tidemark already runs on 127.0.0.1:{server.port}; to move it with its data: {move}")
         return server
     last = _last(home)
     if port is None:
@@ -140,7 +140,7 @@ def start(home: Path, port: int | None = None) -> Server:
         _check_is_free(port)
     lock = _lock(home)
     if lock is None:
-        raise NotStarted(f"An emulator that does not answer uses {home}; end it first: make down")
+        raise NotStarted(f"An emulator that does not respond is using {home}; stop it first: make down")
     link_sdk(home / "sdk")
     log = home / "emulator.log"
     with lock, log.open("wb") as output:
@@ -157,9 +157,9 @@ def start(home: Path, port: int | None = None) -> Server:
     _children[process.pid] = process
     server = Server(process.pid, port)
     _record(home).write_text(json.dumps({"pid": server.pid, "port": server.port}))
-    give_up = time.monotonic() + START_SECONDS
-    while not server.answers():
-        if process.poll() is not None or time.monotonic() > give_up:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.responds():
+        if process.poll() is not None or time.monotonic() > deadline:
             stop(home)
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise NotStarted(f"The emulator did not start; the end of {log}:\n{tail}")
@@ -168,14 +168,17 @@ def start(home: Path, port: int | None = None) -> Server:
 
 
 def stop(home: Path) -> bool:
-    """End the emulator of `home`, giving it time to save its state, and its functions' processes; False if none ran."""
+    """Stops the emulator of `home` and its functions' processes; returns False if none was running.
+
+    It has a minute to save its state, then it is killed.
+    """
     server = _last(home)
     if server is None or not _held(home):
         return False
     os.kill(server.pid, signal.SIGTERM)
-    give_up = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + STOP_SECONDS
     while _held(home):
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             os.killpg(server.pid, signal.SIGKILL)
         time.sleep(0.05)
     if child := _children.pop(server.pid, None):

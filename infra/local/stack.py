@@ -1,4 +1,4 @@
-"""The whole of Tidemark on this machine, as commands, tests and benchmarks use it."""
+"""Starts Tidemark on this machine, for `python -m infra.local`, tests and benchmarks."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from infra import STACK
 from infra.bundle import Target, build
 from infra.local import server
-from infra.local.assembly import NO_CONTEXT, assembly, stand_ins
+from infra.local.assembly import NO_CONTEXT, assembly, placeholders
 from infra.local.deploy import CREDENTIALS, deploy, zipped
 from infra.local.emulator import REGION
 from infra.local.server import ROOT, Server
@@ -21,29 +21,29 @@ from infra.local.server import ROOT, Server
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A deployed, running stack."""
+    """A stack that is deployed and running on this machine."""
 
     server: Server
     home: Path
     outputs: dict[str, str]
-    """What the template tells of itself: names of tables, bucket and queues."""
+    """The template's outputs: names of tables and bucket, URLs of queues."""
 
     @property
     def api(self) -> str:
-        """The base address of the API, without a slash at its end."""
+        """The API's base URL, without a trailing slash."""
         return f"{self.server.endpoint}/api/v2"
 
     @property
     def aws(self) -> dict[str, str]:
-        """Environment variables that lead any AWS SDK to this stack's account."""
+        """Environment variables that point any AWS SDK to this stack."""
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         return {**CREDENTIALS, **region, "AWS_ENDPOINT_URL": self.server.endpoint}
 
     def make_key(self, role: str, projects: Sequence[str] | None = None) -> str:
-        """A new API key's token. `role` is read, write or admin; without `projects` it is for all of them."""
+        """Creates an API key for `projects`, or all of them, and returns its token. `role` is read, write or admin."""
         scope = ["--all-projects"] if projects is None else [f"--project={project}" for project in projects]
         name = f"{role}-{uuid.uuid4().hex[:8]}"
-        made = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "tidemark.access.command", "create", name, "--json", "--role", role, *scope],
             env={
                 **os.environ,
@@ -55,27 +55,26 @@ class LocalStack:
             capture_output=True,
             text=True,
         )
-        token: str = json.loads(made.stdout)["token"]
+        token: str = json.loads(process.stdout)["token"]
         return token
 
     def stop(self) -> None:
-        """End the emulator, which saves its state."""
+        """Stops the emulator, which saves its state."""
         server.stop(self.home)
 
 
 def up(home: Path, port: int | None = None, context: Mapping[str, object] = NO_CONTEXT) -> LocalStack:
-    """Start the emulator of `home` if it does not run and deploy the sources as they are now to it, with values that a
-    deployment may be given.
+    """Starts the emulator of `home` unless it is running, and deploys the current sources with CDK context values.
 
-    Raises NotStarted if it does not start as asked, CalledProcessError or DeploymentFailed if the sources do not
-    deploy.
+    Raises NotStarted if the emulator cannot be started as asked, and CalledProcessError or DeploymentFailed if the
+    sources cannot be deployed.
     """
     was_running = server.running(home) is not None
     running = server.start(home, port)
     try:
         template = assembly(context)
         with tempfile.TemporaryDirectory() as folder:
-            built = build(Target.LOCAL, Path(folder), oidc="oidc" in stand_ins(template))
+            built = build(Target.LOCAL, Path(folder), oidc="oidc" in placeholders(template))
             bundles = {name: zipped(bundle) for name, bundle in asdict(built).items() if bundle}
         return LocalStack(running, home, deploy(running.endpoint, STACK, template, bundles))
     except BaseException:

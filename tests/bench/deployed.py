@@ -8,7 +8,7 @@ import httpx
 
 from infra.local.stack import LocalStack
 from tests.bench.door import Json
-from tests.stack.client import SECONDS, wait_until
+from tests.support.deployed.client import SECONDS, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

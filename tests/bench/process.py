@@ -25,7 +25,7 @@ from tests.bench.folder import Folder
 from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
 from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
-from tests.stack.inside import backend_of, table_of_counts
+from tests.support.deployed.inside import backend_of, table_of_counts
 
 FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer", "checkpoint")
 WORKFLOWS = ("transfer", "checkpoint")

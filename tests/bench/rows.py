@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 from functools import cache
 
-from tests.stack.rows import Json, add, box, modify
+from tests.support.deployed.rows import Json, add, box, modify
 
 CLASSES = ("car", "person", "tram", "bicycle")
 BOXES = 5

@@ -1,4 +1,4 @@
-"""The synthesised templates, as CloudFormation gets them, and the report of their review."""
+"""The synthesised templates, as CloudFormation receives them."""
 
 import json
 from pathlib import Path
@@ -16,8 +16,10 @@ def _template(folder: Path) -> Template:
 
 @pytest.fixture(scope="session")
 def folders() -> list[Path]:
-    """The deployment by itself, with producers, with an issuer, and with a table that was put back in time: made
-    together, since one alone takes as long."""
+    """Cloud assemblies of a plain deployment, and of ones with producers, with an issuer and with a restored table.
+
+    They are synthesised together, since one alone takes as long.
+    """
     return assemblies(NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER, {"restored_table": "put-back"})
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong is noticed."""
+"""Every failure raises an alarm."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.infra.template import Template, without_hash
 
 
 def _watched(template: Template, metric: str, dimension: str) -> set[str]:
-    """Logical ids, without hashes, of what an alarm watches by a metric."""
+    """Returns the logical ids, without hashes, of the resources whose `metric` has an alarm."""
     alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
     values = [
         each["Value"]

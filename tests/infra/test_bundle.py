@@ -1,4 +1,4 @@
-"""The bundles hold what the functions need, for the machine they run on, and nothing that the runtime brings."""
+"""The bundles contain what the functions need, for the machines they run on, and nothing that the runtime provides."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from infra.bundle import Bundles, Target, build
 
 ELF_AARCH64 = 183
-"""The machine in the head of a binary."""
+"""The machine type in an ELF header."""
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +80,8 @@ def test_bundle_and_layer_keep_well_below_lambdas_limit(bundles: Bundles) -> Non
 def test_what_is_left_of_pyarrow_writes_and_reads_parquet_files(tmp_path: Path) -> None:
     layer = build(Target.LOCAL, tmp_path).parquet / "python"
     bare = [sys.executable, "-S", "-P", "-c", ROUND_TRIP]
-    done = subprocess.run(bare, env={"PYTHONPATH": str(layer)}, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-    assert (done.stdout, done.stderr) == (f"{layer}/pyarrow/__init__.py\n", "")
+    process = subprocess.run(bare, env={"PYTHONPATH": str(layer)}, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert (process.stdout, process.stderr) == (f"{layer}/pyarrow/__init__.py\n", "")
 
 
 def test_the_same_sources_make_the_same_bundles(bundles: Bundles, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Users' data is encrypted, reachable over TLS only, recoverable, and outlives the stack."""
+"""Users' data is encrypted, accessible over TLS only, recoverable, and kept when the stack is deleted."""
 
 import json
 from typing import Any
@@ -72,7 +72,7 @@ def test_the_bucket_refuses_requests_without_tls(template: Template) -> None:
 
 
 def _rules(template: Template) -> dict[str, dict[str, Any]]:
-    """Rules of the bucket's lifecycle by the prefix of the objects that they are for; all objects have an empty one."""
+    """Returns the bucket's lifecycle rules by prefix; the rule for all objects has an empty one."""
     rules = template.properties("S3::Bucket", "DataBucket")["LifecycleConfiguration"]["Rules"]
     assert {rule["Status"] for rule in rules} == {"Enabled"}
     return {rule.get("Prefix", ""): rule for rule in rules}

@@ -1,4 +1,4 @@
-"""The drop folder: intake is told of its files, and only producers that were named may put any."""
+"""Intake receives an event of each file in the drop folder, and only named producers may upload any."""
 
 from subprocess import CalledProcessError
 from typing import Any
@@ -15,7 +15,7 @@ def _statements(template: Template, queue: str) -> list[dict[str, Any]]:
 
 
 def _admitted(template: Template) -> list[dict[str, Any]]:
-    """What the bucket's policy allows to anyone."""
+    """Returns the statements of the bucket's policy that allow anything."""
     statements = template.properties("S3::BucketPolicy", "DataBucketPolicy")["PolicyDocument"]["Statement"]
     return [each for each in statements if each["Effect"] == "Allow"]
 
@@ -69,4 +69,4 @@ def test_producers_that_are_named_may_put_files_into_the_folder_and_nothing_else
 def test_nobody_can_let_everyone_in(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CalledProcessError):
         assembly({"drop_producers": "arn:aws:iam::111122223333:root, *"})
-    assert "names AWS principals by ARN" in capfd.readouterr().err
+    assert "must name AWS principals by their full ARNs" in capfd.readouterr().err

@@ -1,6 +1,6 @@
-"""The examples of rules are good templates, match what is announced and nothing else, and use fields that events have.
+"""The example rules are valid templates, match the right events only, and use fields that events have.
 
-moto resolves the templates, as CloudFormation would, and matches the patterns.
+moto deploys the templates and matches the events, as AWS would.
 """
 
 import json
@@ -30,7 +30,7 @@ ADDRESS = {"Address": "team@example.org"}
 STREET = {"Project": "street", "Dataset": "drives", "StateMachineArn": STATE_MACHINE}
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
-"""moto leaves out what it does not know: who may send what where, and subscriptions."""
+"""moto ignores what it does not support: policies of queues and topics, and subscriptions."""
 
 SETTLED, PARTIAL, FAILED = UploadStatus.SETTLED, UploadStatus.PARTIAL, UploadStatus.FAILED
 
@@ -48,25 +48,25 @@ def upload_of(status: UploadStatus, project: str = "street") -> UploadSettled:
 
 
 class Example:
-    """A template, deployed with parameters."""
+    """A template that is deployed with parameters."""
 
     def __init__(self, template: Path, parameters: dict[str, str]) -> None:
         stack = boto3.client("cloudformation")
-        name = f"example-{uuid.uuid4().hex}"  # moto may hold what other tests of this process have made
+        name = f"example-{uuid.uuid4().hex}"  # moto may still have the stacks of other tests
         stack.create_stack(
             StackName=name,
             TemplateBody=template.read_text(),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )
-        (made,) = stack.describe_stacks(StackName=name)["Stacks"]
-        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+        (deployed,) = stack.describe_stacks(StackName=name)["Stacks"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
         self.events = boto3.client("events")
         self.rule = self.outputs["RuleName"]
         (self.target,) = self.events.list_targets_by_rule(Rule=self.rule)["Targets"]
 
     def matches(self, event: Event) -> bool:
-        """Whether the rule passes an event on when it is announced."""
+        """Announces an event and returns whether the rule matches it."""
         sqs = boto3.client("sqs")
         queue = sqs.create_queue(QueueName=f"heard-{uuid.uuid4().hex}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -86,8 +86,8 @@ def account() -> Iterator[None]:
 @pytest.mark.parametrize("template", [MAIL, TRAIN], ids=lambda path: path.stem)
 def test_cfn_lint_finds_nothing(template: Path) -> None:
     command = str(Path(sys.executable).with_name("cfn-lint"))
-    found = subprocess.run([command, "--template", str(template)], capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-    assert (found.returncode, found.stdout) == (0, "")
+    process = subprocess.run([command, "--template", str(template)], capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert (process.returncode, process.stdout) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_what_an_example_passes_on_is_told_by_its_events(
     template: Path, parameters: dict[str, str], model: type[Event]
 ) -> None:
     transformer = Example(template, parameters).target["InputTransformer"]
-    told = {name: f"$.detail.{name}" for name in model.model_fields}
-    assert transformer["InputPathsMap"].items() <= told.items()
+    paths = {name: f"$.detail.{name}" for name in model.model_fields}
+    assert transformer["InputPathsMap"].items() <= paths.items()
     assert set(re.findall(r"<(.*?)>", transformer["InputTemplate"])) == transformer["InputPathsMap"].keys()
 
 

@@ -1,4 +1,4 @@
-"""The functions: all there, traced, logged for a limited time, deployed from one bundle for one machine type."""
+"""All functions are deployed from one bundle for one machine type, traced, and logged for a limited time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The HTTPS door: all but the description needs a key; throttled; with access logs that hold no key."""
+"""The HTTP API authorizes all requests but those for its description, is throttled, and logs no keys."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_requests_are_throttled(template: Template) -> None:
 
 
 def test_access_logs_name_who_asked_and_hold_neither_headers_nor_bodies(template: Template) -> None:
-    form: str = template.properties("ApiGatewayV2::Stage", "ApiStage")["AccessLogSettings"]["Format"]
-    assert "$context.requestId" in form
-    assert "$context.authorizer.actor" in form
-    assert not any(word in form.lower() for word in ("header", "authorization", "body", "querystring"))
+    log_format: str = template.properties("ApiGatewayV2::Stage", "ApiStage")["AccessLogSettings"]["Format"]
+    assert "$context.requestId" in log_format
+    assert "$context.authorizer.actor" in log_format
+    assert not any(word in log_format.lower() for word in ("header", "authorization", "body", "querystring"))

@@ -1,4 +1,4 @@
-"""The stack on one machine says in a line why it does not start on the port that was asked for."""
+"""The local stack reports in one line why it cannot start on the port given."""
 
 import socket
 import sys
@@ -16,7 +16,7 @@ FIRST_PORT = 24566
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that another program listens on."""
+    """A port on which another program listens."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -26,8 +26,8 @@ def taken() -> Iterator[int]:
 def test_a_taken_port_is_named_with_one_that_is_free(tmp_path: Path, taken: int) -> None:
     with pytest.raises(NotStarted) as refusal:
         start(tmp_path, taken)
-    said, _, offered = str(refusal.value).rpartition("=")
-    assert said == f"127.0.0.1:{taken} is in use by another program; choose a port: make up PORT"
+    message, _, offered = str(refusal.value).rpartition("=")
+    assert message == f"127.0.0.1:{taken} is in use by another program; choose a port: make up PORT"
     assert free_port(int(offered)) == int(offered)
 
 
@@ -62,7 +62,7 @@ def test_one_that_runs_on_another_port_says_how_to_move_it(tmp_path: Path) -> No
     with pytest.raises(NotStarted) as refusal:
         start(tmp_path, FIRST_PORT + 1)
     assert str(refusal.value) == (
-        f"Tidemark runs on 127.0.0.1:{FIRST_PORT} already; to move it, with its data: make down && make up PORT=24567"
+        f"Tidemark already runs on 127.0.0.1:{FIRST_PORT}; to move it with its data: make down && make up PORT=24567"
     )
 
 

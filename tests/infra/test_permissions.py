@@ -1,10 +1,8 @@
-"""What each function may do: the reviewed list. A new action or resource has to be written down here."""
-
-from typing import Any
+"""The permissions of each role match the reviewed list below, to which every new action or resource must be added."""
 
 import pytest
 
-from tests.infra.template import Template, as_list, without_hash
+from tests.infra.template import Template, as_list, as_text
 
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -117,7 +115,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
 }
 
 MACHINES = {"Transfer": "FunctionsTransfer", "Purge": "FunctionsPurge", "Checkpoint": "FunctionsCheckpoint"}
-"""The state machines, and the only function that each of them calls."""
+"""Each state machine and the only function that it calls."""
 
 DELIVER_LOGS = {
     "logs:CreateLogDelivery",
@@ -132,25 +130,12 @@ DELIVER_LOGS = {
 SAMPLE_TRACES = {"xray:GetSamplingRules", "xray:GetSamplingTargets"}
 
 
-def _written(resource: Any) -> str:
-    """A resource as a person would write it: logical ids without their hashes, joins joined."""
-    if isinstance(resource, str):
-        return resource
-    if "Fn::GetAtt" in resource:
-        return without_hash(resource["Fn::GetAtt"][0])
-    if "Fn::Join" in resource:
-        separator, parts = resource["Fn::Join"]
-        return str(separator).join(_written(part) for part in parts)
-    referred = str(resource["Ref"])
-    return referred if referred.startswith("AWS::") else without_hash(referred)
-
-
 def _allowed(template: Template, role: str) -> dict[str, set[str]]:
     allowed: dict[str, set[str]] = {}
     for statement in template.statements(role):
         assert statement["Effect"] == "Allow"
         for resource in as_list(statement["Resource"]):
-            allowed.setdefault(_written(resource), set()).update(as_list(statement["Action"]))
+            allowed.setdefault(as_text(resource), set()).update(as_list(statement["Action"]))
     return allowed
 
 

@@ -1,4 +1,4 @@
-"""Queues keep order, lose nothing, and do not let one message hold up its group for long."""
+"""Queues keep order and lose no message, and a failing message does not block its group for long."""
 
 import pytest
 

@@ -19,15 +19,15 @@ ACCEPTED = {
     ),
 }
 WRITTEN_BY_THE_CDK = "W3005"
-"""It lets a function depend on its role's policy, and on the role too, which is said already."""
+"""Redundant dependencies: the CDK makes a function depend on its role and on the role's policy."""
 
 
 @pytest.fixture(scope="module")
 def report(template_file: Path) -> dict[str, Any]:
     reports = json.loads((template_file.parent / "validation-report.json").read_text())["pluginReports"]
-    (found,) = [each for each in reports if each["pluginName"] == "AwsSolutions"]
-    assert isinstance(found, dict)
-    return found
+    (report,) = [each for each in reports if each["pluginName"] == "AwsSolutions"]
+    assert isinstance(report, dict)
+    return report
 
 
 def test_the_security_review_has_no_open_finding(report: dict[str, Any]) -> None:
@@ -44,6 +44,6 @@ def test_accepted_findings_are_the_known_ones_each_with_a_reason(report: dict[st
 def test_cfn_lint_finds_nothing(template_file: Path) -> None:
     command = str(Path(sys.executable).with_name("cfn-lint"))
     lint = [command, "--ignore-checks", WRITTEN_BY_THE_CDK, "--template", str(template_file)]
-    found = subprocess.run(lint, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-    assert found.stdout == ""
-    assert found.returncode == 0
+    process = subprocess.run(lint, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert process.stdout == ""
+    assert process.returncode == 0

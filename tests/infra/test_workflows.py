@@ -1,4 +1,4 @@
-"""The state machines: one shape, bounded in time and in calls, and no failure that goes untold."""
+"""The state machines have one form, are limited in time and in calls, and record every failure."""
 
 import json
 from collections.abc import Iterator
@@ -6,30 +6,35 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template import Template
+from tests.infra.template import Template, as_text
 
 MACHINES = ["Transfer", "Purge", "Checkpoint"]
-HISTORY_EVENTS = 25_000
-"""Step Functions' limit for an execution."""
+MAX_EVENTS = 25_000
+"""Step Functions' limit for an execution's history."""
 EVENTS_PER_CALL = 7
-"""A task is entered, scheduled, started, succeeds and is left; the choice after it is entered and left."""
+"""A task is entered, scheduled, started, succeeds and is left. The choice after it is entered and left."""
 
 State = dict[str, Any]
 
 
 @pytest.fixture(params=MACHINES)
-def machine(request: pytest.FixtureRequest, template: Template) -> dict[str, Any]:
-    return template.properties("StepFunctions::StateMachine", f"Workflows{request.param}Machine")
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def machine(name: str, template: Template) -> dict[str, Any]:
+    return template.properties("StepFunctions::StateMachine", f"Workflows{name}Machine")
 
 
 @pytest.fixture
 def definition(machine: dict[str, Any]) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(machine["DefinitionString"])
+    parsed: dict[str, Any] = json.loads(as_text(machine["DefinitionString"]))
     return parsed
 
 
 def _states(definition: dict[str, Any]) -> Iterator[tuple[str, State]]:
-    """All states, those inside the map included."""
+    """Yields all states with their names, including those inside the map."""
     for name, state in definition["States"].items():
         yield name, state
         if state["Type"] == "Map":
@@ -44,9 +49,9 @@ def test_every_workflow_is_one_of_these(template: Template) -> None:
     assert len(template.of_type("StepFunctions::StateMachine")) == len(MACHINES)
 
 
-def test_it_calls_one_function_with_the_three_steps(definition: dict[str, Any]) -> None:
+def test_it_calls_one_function_with_the_three_steps(definition: dict[str, Any], name: str) -> None:
     arguments = [state["Arguments"] for state in _calls(definition).values()]
-    assert {each["FunctionName"] for each in arguments} == {"${Function}"}
+    assert {each["FunctionName"] for each in arguments} == {f"Functions{name}"}
     assert [each["Payload"]["step"] for each in arguments] == ["shard", "finish", "fail"]
     assert {each["Payload"]["work"] for each in arguments} == {"{% $states.context.Execution.Input.work %}"}
 
@@ -78,9 +83,9 @@ def test_after_that_the_execution_fails(definition: dict[str, Any]) -> None:
 
 
 def test_it_ends_in_time_to_tell_of_it_and_otherwise_an_hour_later(definition: dict[str, Any]) -> None:
-    late = [state["Choices"][1] for _, state in _states(definition) if state["Type"] == "Choice"]
-    assert {choice["Condition"].rpartition(" > ")[2] for choice in late} == {f"{12 * 3600 * 1000} %}}"}
-    assert {choice["Next"] for choice in late} == {"ShardLate", "FinishLate"}
+    too_late = [state["Choices"][1] for _, state in _states(definition) if state["Type"] == "Choice"]
+    assert {choice["Condition"].rpartition(" > ")[2] for choice in too_late} == {f"{12 * 3600 * 1000} %}}"}
+    assert {choice["Next"] for choice in too_late} == {"ShardLate", "FinishLate"}
     assert definition["States"]["FinishLate"]["Next"] == "Fail"
     assert definition["TimeoutSeconds"] == 13 * 3600
 
@@ -88,7 +93,7 @@ def test_it_ends_in_time_to_tell_of_it_and_otherwise_an_hour_later(definition: d
 def test_the_calls_that_fit_its_time_fit_its_history(template: Template, definition: dict[str, Any]) -> None:
     stretch = template.properties("Lambda::Function", "FunctionsTransfer")["Timeout"] - 60
     calls = 12 * 3600 / stretch * definition["States"]["Shards"]["MaxConcurrency"]
-    assert 0.7 * HISTORY_EVENTS < calls * EVENTS_PER_CALL < 0.9 * HISTORY_EVENTS
+    assert 0.7 * MAX_EVENTS < calls * EVENTS_PER_CALL < 0.9 * MAX_EVENTS
 
 
 def test_nothing_is_collected_from_the_shards(definition: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""An image goes in and comes back through the deployed stack, without a bucket or AWS credentials of one's own."""
+"""Images are uploaded to and read from the deployed stack without a bucket or AWS credentials."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, path
+from tests.support.deployed.client import Dataset, Json, path
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 
@@ -18,8 +18,8 @@ def announced(dataset: Dataset, name: str, content: bytes = PICTURE) -> Json:
     asset = {"name": name, "sha256": sha256, "bytes": len(content), "content_type": "image/png"}
     answer = dataset.caller.http.post(path("projects", dataset.project, "assets"), json={"assets": [asset]})
     assert answer.status_code == 200, answer.text
-    found: Json = answer.json()["assets"][0]
-    return found
+    announced_asset: Json = answer.json()["assets"][0]
+    return announced_asset
 
 
 def put(asset: Json, content: bytes = PICTURE, **other: str) -> httpx.Response:
@@ -35,8 +35,8 @@ def test_the_image_of_a_frame_is_read_back_byte_for_byte(dataset: Dataset) -> No
     assert put(asset).status_code == 200
     sensor = {"id": "front", "type": "IMAGE", "url": asset["url"]}
     dataset.upload({"op": "ADD", "frame": {"frame_id": "cam-0001", "sensors": [sensor]}})
-    (found,) = dataset.frames()["cam-0001"]["sensors"]
-    answer = read(dataset, found["url"])
+    (stored,) = dataset.frames()["cam-0001"]["sensors"]
+    answer = read(dataset, stored["url"])
     assert answer.status_code == 200, answer.text
     image = httpx.get(answer.json()["assets"][0]["get"]["url"], timeout=30)
     assert (image.status_code, image.content, image.headers["content-type"]) == (200, PICTURE, "image/png")

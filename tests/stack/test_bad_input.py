@@ -1,4 +1,4 @@
-"""Bad input through the public doors: each has a message of its own, and nothing else is harmed (R1, R3, R5, R21)."""
+"""Bad input is refused with a specific message and harms nothing else (R1, R3, R5, R21)."""
 
 import json
 import math
@@ -9,16 +9,16 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Caller, Dataset, Json
-from tests.stack.rows import add, box, modify
+from tests.support.deployed.client import Caller, Dataset, Json
+from tests.support.deployed.rows import add, box, modify
 
 
 @pytest.fixture(scope="module")
 def dataset(admin: Caller) -> Dataset:
-    """A dataset with a frame, in which `speed` is a number."""
-    made = admin.new_dataset()
-    made.upload(add("cam-1", box("a"), speed=12.5))
-    return made
+    """A dataset with one frame, whose metadata field `speed` is a number."""
+    dataset = admin.new_dataset()
+    dataset.upload(add("cam-1", box("a"), speed=12.5))
+    return dataset
 
 
 def nested(depth: int) -> Any:
@@ -37,7 +37,7 @@ class BadRow(NamedTuple):
     code: str
     pointer: str
     words: str
-    """Some of what its sender is told."""
+    """Text that the message contains."""
 
 
 BAD_ROWS = {
@@ -63,12 +63,12 @@ BAD_ROWS = {
 
 @pytest.fixture(scope="module")
 def receipt(dataset: Dataset) -> Json:
-    """What a sender is told who sends a good row together with all the bad ones."""
+    """The response to a request with a good row and all the bad ones."""
     answer = dataset.submit(add("good", box("a"), speed=1), *(bad.row for bad in BAD_ROWS.values()))
     assert answer.status_code == 202, answer.text
-    told: Json = answer.json()
-    dataset.settled(told["upload"])
-    return told
+    receipt: Json = answer.json()
+    dataset.settled(receipt["upload"])
+    return receipt
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
@@ -111,7 +111,7 @@ def _cursor_of_another_dataset(dataset: Dataset) -> httpx.Response:
 BAD_REQUESTS: dict[str, tuple[Request, Refusal]] = {
     "50 MB": (
         lambda dataset: dataset.post_mutations(b" " * 50 * 1024 * 1024),
-        Refusal(413, "", "Request Entity Too Large"),  # the gateway's own: it takes 10 MB, and asks no function
+        Refusal(413, "", "Request Entity Too Large"),  # from the gateway, whose limit is 10 MB
     ),
     "5 MB": (lambda dataset: dataset.post_mutations(b" " * 5 * 1024 * 1024), Refusal(413, "too_large", "4,194,304")),
     "1,001 rows": (
@@ -144,15 +144,15 @@ def test_a_bad_request_is_told_what_is_wrong_and_changes_nothing(dataset: Datase
     before = dataset.read()
     answer = request(dataset)
     problem = answer.json()
-    told = problem["detail"] if refusal.code else problem["message"]
+    message = problem["detail"] if refusal.code else problem["message"]
     assert (answer.status_code, problem.get("code", "")) == (refusal.status, refusal.code), answer.text
-    assert refusal.words in told
+    assert refusal.words in message
     assert dataset.read() == before
 
 
 @pytest.fixture(scope="module")
 def stranger(stack: LocalStack, connect: Callable[[str | None], Caller], admin: Caller) -> Caller:
-    """A caller who may write, in another project."""
+    """A caller who may write to another project only."""
     return connect(stack.make_key("write", projects=[admin.new_dataset().project]))
 
 

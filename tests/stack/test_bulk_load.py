@@ -1,18 +1,18 @@
-"""Ten thousand frames by the API: all of them arrive, are counted, and read back as they were sent (R20, R29)."""
+"""Ten thousand frames sent to the API are counted, and read back as they were sent (R20, R29)."""
 
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack.client import CLASSES, Caller, Json
-from tests.stack.rows import add, box
+from tests.support.deployed.client import CLASSES, Caller, Json
+from tests.support.deployed.rows import add, box
 
 REQUESTS, ROWS, BOXES = 10, 1000, 5
 
 
 def _frame(draw: random.Random, number: int) -> Json:
-    """A frame as a camera's labelling tool would send it, of some 1.3 KB."""
+    """An ADD of some 1.3 KB, like those of a labelling tool for camera images."""
     row = add(
         f"drive-07_cam-front_{number:06d}",
         *(

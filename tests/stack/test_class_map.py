@@ -1,11 +1,11 @@
-"""A class map grows while its datasets live, and nothing of it is taken back (R1, R2)."""
+"""Classes are added to a class map while its datasets are in use, and never removed (R1, R2)."""
 
-from tests.stack.client import CLASSES, Dataset, path
-from tests.stack.rows import add, box
+from tests.support.deployed.client import CLASSES, Dataset, path
+from tests.support.deployed.rows import add, box
 
 
 def test_a_label_may_use_a_class_as_soon_as_it_is_appended(dataset: Dataset) -> None:
-    dataset.upload(add("before", box("a")))  # by now functions remember the map without the new class
+    dataset.upload(add("before", box("a")))  # now the functions have cached the map without the new class
     classes = [{"name": name} for name in (*CLASSES, "bicycle")]
     where = path("projects", dataset.project, "class-map")
     assert dataset.caller.http.put(where, json={"classes": classes}).status_code == 200

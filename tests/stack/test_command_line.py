@@ -1,4 +1,4 @@
-"""The command line against the deployed stack: a folder is pushed, followed and read back; nothing is sent twice."""
+"""The command line pushes a folder to the deployed stack, follows it and reads it back, and sends nothing twice."""
 
 import gzip
 import json
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.stack.client import Caller, Dataset
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.cli import app
 
 Run = Callable[..., tuple[int, list[Any]]]
@@ -17,21 +17,21 @@ Run = Callable[..., tuple[int, list[Any]]]
 
 @pytest.fixture
 def run(admin: Caller, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the program with `--json`; answers its status and the documents that it printed."""
+    """Runs the program with `--json` and returns its exit status and the JSON documents that it printed."""
     monkeypatch.setenv("TIDEMARK_API", str(admin.http.base_url))
     monkeypatch.setenv("TIDEMARK_KEY", str(admin.key))
 
-    def answered(*arguments: object) -> tuple[int, list[Any]]:
+    def run_json(*arguments: object) -> tuple[int, list[Any]]:
         capsys.readouterr()
         status = app.main([*map(str, arguments), "--json"])
         return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    return answered
+    return run_json
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files of rows: the second changes what the first adds, has a row that hits nothing, and a broken line."""
+    """Two files of rows. The second changes frames of the first, deletes a missing frame and has a broken line."""
     first = [add(f"cam-{number}", box("a"), number=number) for number in range(200)]
     second = [modify("cam-1", number=-1), modify("cam-1", number=-2), delete("cam-2"), delete("cam-999")]
     (tmp_path / "1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in first))

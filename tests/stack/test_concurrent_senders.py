@@ -1,9 +1,9 @@
-"""Many senders to one frame at once: each sender's own order is kept (R20). Those to many frames: `test_soak`."""
+"""Of many senders to one frame at once, each one's order is kept (R20). `test_soak` has senders to many frames."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack.client import Dataset
-from tests.stack.rows import add, modify
+from tests.support.deployed.client import Dataset
+from tests.support.deployed.rows import add, modify
 
 SENDERS = 8
 

@@ -1,7 +1,7 @@
-"""What differs between two versions, compared with the frames that both hold."""
+"""The diff of two versions agrees with the frames that each of them holds."""
 
-from tests.stack.client import Dataset
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Dataset
+from tests.support.deployed.rows import add, box, delete, modify
 
 
 def test_a_diff_tells_what_differs_between_the_states_of_two_versions(dataset: Dataset) -> None:
@@ -13,9 +13,9 @@ def test_a_diff_tells_what_differs_between_the_states_of_two_versions(dataset: D
     for one, other, added, removed in ((1, 2, after, before), (2, 1, before, after)):
         items = dataset.items("diff", **{"from": one, "to": other}, limit=7)
         changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-        told = {item["frame_id"]: item["change"] for item in items}
-        assert len(told) == len(items)
-        assert told == {
+        changes = {item["frame_id"]: item["change"] for item in items}
+        assert len(changes) == len(items)
+        assert changes == {
             **dict.fromkeys(added.keys() - removed.keys(), "added"),
             **dict.fromkeys(removed.keys() - added.keys(), "removed"),
             **dict.fromkeys(changed, "modified"),

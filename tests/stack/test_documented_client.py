@@ -1,4 +1,4 @@
-"""The client that the page on the API shows runs as it stands, and again."""
+"""The client shown in docs/api.md runs as printed, and a second time."""
 
 import os
 import re
@@ -19,8 +19,8 @@ def test_the_client_does_what_the_page_says(stack: LocalStack) -> None:
     (client,), (shown,) = (pattern.findall(PAGE.read_text()) for pattern in (CODE, OUTPUT))
     environment = {**os.environ, "TIDEMARK_API": stack.api, "TIDEMARK_KEY": stack.make_key("admin")}
     for version in (1, 2):
-        ran = subprocess.run(  # noqa: S603 - the page is our own
+        process = subprocess.run(  # noqa: S603 - the page is our own
             [sys.executable, "-c", client], env=environment, capture_output=True, text=True, timeout=120, check=False
         )
-        assert (ran.returncode, ran.stderr) == (0, "")
-        assert ran.stdout == shown.replace("SETTLED 1", f"SETTLED {version}")
+        assert (process.returncode, process.stderr) == (0, "")
+        assert process.stdout == shown.replace("SETTLED 1", f"SETTLED {version}")

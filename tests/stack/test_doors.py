@@ -1,4 +1,4 @@
-"""The doors of the deployed stack: smuggled keys, signed URLs that were altered, and tokens of an issuer."""
+"""The deployed stack refuses smuggled keys, altered signed URLs and altered tokens of an issuer."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ import pytest
 
 from infra.local.stack import LocalStack
 from tests.reliability.access.issuer import Issuer, serving
-from tests.stack.client import Caller, Dataset
-from tests.stack.inside import authorizer_with
 from tests.stack.test_assets import announced, put, read
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.inside import authorizer_with
 
 GHOST = f"tdm.ghost.{'x' * 43}"
 
@@ -83,8 +83,8 @@ def test_a_signed_get_is_for_one_object_and_one_method(dataset: Dataset) -> None
 
 @pytest.fixture(scope="module")
 def issuer(stack: LocalStack) -> Iterator[Issuer]:
-    with serving() as made, authorizer_with(stack, made):
-        yield made
+    with serving() as issuer, authorizer_with(stack, issuer):
+        yield issuer
 
 
 def test_a_token_of_the_issuer_opens_what_it_names(
@@ -102,5 +102,5 @@ def test_a_token_of_the_issuer_opens_what_it_names(
     assert person.http.get("/projects").status_code == 403
 
 
-def test_keys_open_as_before_beside_an_issuer(issuer: Issuer, stack: LocalStack, key: str) -> None:  # noqa: ARG001 - it is there
+def test_keys_open_as_before_beside_an_issuer(issuer: Issuer, stack: LocalStack, key: str) -> None:  # noqa: ARG001 - it must be set up
     assert status(stack, ("x-api-key", key)) == 200

@@ -1,4 +1,4 @@
-"""A file that is put into the drop folder becomes an upload; one that belongs nowhere is moved out of the way."""
+"""A file in the drop folder becomes an upload; a file that belongs to no dataset is moved to the rejected files."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, wait_until
+from tests.support.deployed.client import Dataset, Json, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def s3(stack: LocalStack) -> Iterator["S3Client"]:
-    """The bucket's owner."""
+    """An S3 client of the bucket's owner."""
     client: S3Client = boto3.client(
         "s3",
         endpoint_url=stack.server.endpoint,
@@ -34,7 +34,7 @@ def lines(*frame_ids: str) -> bytes:
 
 
 def uploads(dataset: Dataset, count: int) -> list[Json]:
-    """The uploads of a dataset, newest first, as soon as there are so many."""
+    """Waits for `count` uploads of a dataset to settle, and returns them, newest first."""
     wait_until(lambda: len(dataset.items("uploads")) == count, f"{count} uploads to begin")
     return [dataset.settled(upload["id"]) for upload in dataset.items("uploads")]
 

@@ -1,7 +1,7 @@
-"""What happens to a dataset is announced on the bus, and the rules of the examples act on it.
+"""Tidemark sends events of datasets to the event bus, and the rules of the examples act on them.
 
-The API tells nobody of the bus. So these tests reach behind the public doors, as far as a user's own account does: they
-deploy the examples beside Tidemark, with a queue and a state machine of their own behind the rules.
+The bus is not part of the API. These tests therefore use the account as its owner would: they deploy the examples
+beside Tidemark, with a queue and a state machine as targets of their rules.
 """
 
 import json
@@ -15,8 +15,8 @@ import pytest
 
 from infra.local.server import ROOT
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, wait_until
-from tests.stack.rows import add, modify
+from tests.support.deployed.client import Dataset, Json, wait_until
+from tests.support.deployed.rows import add, modify
 from tidemark.aws.events import UploadSettled, VersionPublished
 
 EXAMPLES = ROOT / "examples" / "events"
@@ -25,13 +25,13 @@ TRAIN = (EXAMPLES / "train-on-new-version.yaml").read_text()
 
 
 def allowed(service: str, action: str, **resource: Any) -> Json:
-    """A policy that lets a service of AWS do one thing."""
+    """Returns a policy that allows one action to an AWS service."""
     statement = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": action, **resource}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def queue_behind(service: str) -> str:
-    """The template of a queue that a service may send to."""
+    """Returns the template of a queue that a service may send to."""
     leave = {"Queues": [{"Ref": "Queue"}], "PolicyDocument": allowed(service, "sqs:SendMessage", Resource="*")}
     resources = {
         "Queue": {"Type": "AWS::SQS::Queue"},
@@ -42,7 +42,7 @@ def queue_behind(service: str) -> str:
 
 
 def state_machine() -> str:
-    """The template of a state machine that does nothing."""
+    """Returns the template of a state machine that does nothing."""
     role = {"AssumeRolePolicyDocument": allowed("states", "sts:AssumeRole")}
     machine = {
         "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
@@ -56,7 +56,7 @@ def state_machine() -> str:
 
 
 class Account:
-    """The account in which Tidemark is deployed, as its owner sees it."""
+    """The account to which Tidemark is deployed, used by its owner."""
 
     def __init__(self, stack: LocalStack) -> None:
         self._endpoint = stack.server.endpoint
@@ -67,12 +67,12 @@ class Account:
         )
 
     def client(self, service: Any) -> Any:
-        """A client of one of its services."""
+        """Returns a client of an AWS service."""
         return self._session.client(service, endpoint_url=self._endpoint)
 
     @contextmanager
     def deployed(self, template: str, **parameters: str) -> Iterator[Json]:
-        """A stack of a template, until it is no longer needed; answers its outputs."""
+        """Deploys a template, yields the stack's outputs, and deletes the stack."""
         stacks, name = self.client("cloudformation"), f"events-{uuid.uuid4().hex[:12]}"
         stacks.create_stack(
             StackName=name,
@@ -82,15 +82,15 @@ class Account:
         )
         try:
             stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-            (made,) = stacks.describe_stacks(StackName=name)["Stacks"]
-            yield {output["OutputKey"]: output["OutputValue"] for output in made.get("Outputs", [])}
+            (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
+            yield {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         finally:
             stacks.delete_stack(StackName=name)
             stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
     @contextmanager
     def heard(self, rule: str) -> Iterator["Queue"]:
-        """A queue on which a rule puts its events too, whole."""
+        """Adds a queue to a rule's targets, which receives whole events, and yields it."""
         events = self.client("events")
         with self.deployed(queue_behind("events")) as queue:
             events.put_targets(Rule=rule, Targets=[{"Id": "heard", "Arn": queue["Arn"]}])
@@ -101,17 +101,19 @@ class Account:
 
     @contextmanager
     def mailbox(self, topic: str) -> Iterator["Queue"]:
-        """A queue that gets what the subscribers of a topic are mailed."""
+        """Subscribes a queue to a topic, to receive what its subscribers are mailed, and yields it."""
         sns = self.client("sns")
         with self.deployed(queue_behind("sns")) as queue:
-            made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue["Arn"], ReturnSubscriptionArn=True)
+            subscribed = sns.subscribe(
+                TopicArn=topic, Protocol="sqs", Endpoint=queue["Arn"], ReturnSubscriptionArn=True
+            )
             try:
                 yield Queue(self.client("sqs"), queue["Url"])
             finally:
-                sns.unsubscribe(SubscriptionArn=made["SubscriptionArn"])
+                sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
 
     def inputs(self, machine: str) -> list[Json]:
-        """With what a state machine was started."""
+        """Returns the inputs of a state machine's executions."""
         states = self.client("stepfunctions")
         executions = states.list_executions(stateMachineArn=machine)["executions"]
         started = [states.describe_execution(executionArn=each["executionArn"]) for each in executions]
@@ -119,7 +121,7 @@ class Account:
 
 
 class Queue:
-    """A queue that is read to its end."""
+    """A queue from which all messages are received."""
 
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
@@ -127,14 +129,14 @@ class Queue:
         self._messages: list[Json] = []
 
     def message(self) -> Json:
-        """The only message, once it is there."""
+        """Waits for a message and returns it. Fails if there are more."""
         wait_until(lambda: bool(self._read()), "a message")
         (only,) = self._read()
         return only
 
     def _read(self) -> list[Json]:
-        found = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", [])
-        self._messages.extend(json.loads(message["Body"]) for message in found)
+        received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", [])
+        self._messages.extend(json.loads(message["Body"]) for message in received)
         return self._messages
 
 
@@ -144,7 +146,7 @@ def account(stack: LocalStack) -> Account:
 
 
 def partial(dataset: Dataset) -> Json:
-    """An upload that settles with a row of each kind but failed."""
+    """Uploads an applied, a dropped and a rejected row, and returns the settled upload."""
     return dataset.upload(add("cam-1"), modify("cam-2"), {"op": "ADD"})
 
 
@@ -177,9 +179,9 @@ def test_an_upload_that_settles_as_partial_is_announced_and_mailed(account: Acco
         upload = partial(dataset)
         event = queue.message()
         mail = mails.message()["Message"]
-    told = {name: value for name, value in upload.items() if name in UploadSettled.model_fields}
+    fields = {name: value for name, value in upload.items() if name in UploadSettled.model_fields}
     assert (event["source"], event["detail-type"]) == ("tidemark", "upload partial")
-    assert event["detail"] == {**told, "uid": dataset.read()["uid"], "upload": upload["id"]}
+    assert event["detail"] == {**fields, "uid": dataset.read()["uid"], "upload": upload["id"]}
     assert event["detail"].keys() == UploadSettled.model_fields.keys()
     place = f"{dataset.project}/{dataset.name}"
     assert mail.splitlines() == [

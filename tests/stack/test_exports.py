@@ -1,4 +1,4 @@
-"""Manifests and exports of checkpoints on the deployed stack, fetched by the URLs that it signs (R15)."""
+"""Manifests and exports of checkpoints are downloaded by the URLs that the API signs (R15)."""
 
 import gzip
 import json
@@ -7,31 +7,31 @@ from io import BytesIO
 import httpx
 import pyarrow.parquet as pq
 
-from tests.stack.client import Dataset, Json, wait_until
-from tests.stack.rows import add, box, delete
+from tests.support.deployed.client import Dataset, Json, wait_until
+from tests.support.deployed.rows import add, box, delete
 
 FRAMES = 300
 
 
 def until_written(dataset: Dataset, *parts: str) -> Json:
-    """What lies at a path, once the workflow that writes it has ended."""
+    """Waits until the workflow that writes the resource at a path has ended, and returns the resource."""
     wait_until(lambda: dataset.read(*parts)["status"] != "WRITING", f"{parts} to be written")
-    found: Json = dataset.read(*parts)
-    assert found["status"] == "READY", found["reason"]
-    return found
+    resource: Json = dataset.read(*parts)
+    assert resource["status"] == "READY", resource["reason"]
+    return resource
 
 
 def exported(dataset: Dataset, form: str) -> tuple[Json, dict[str, bytes]]:
-    """An export of the checkpoint `golden`, and its files by name."""
+    """Exports the checkpoint `golden` and returns the export and its files by name."""
     where = ("checkpoints", "golden", "exports")
     answer = dataset.caller.http.post(dataset.at(*where), json={"format": form})
     assert answer.status_code == 202, answer.text
-    found = until_written(dataset, *where, form)
+    resource = until_written(dataset, *where, form)
     files = dataset.items(*where, form, "files", limit=3)
     fetched = {file["name"]: httpx.get(file["get"]["url"]) for file in files}
     assert {file.status_code for file in fetched.values()} == {200}
     assert [len(file.content) for file in fetched.values()] == [file["bytes"] for file in files]
-    return found, {name: file.content for name, file in fetched.items()}
+    return resource, {name: file.content for name, file in fetched.items()}
 
 
 def test_a_checkpoint_is_counted_and_exported_in_every_format(dataset: Dataset) -> None:
@@ -47,16 +47,16 @@ def test_a_checkpoint_is_counted_and_exported_in_every_format(dataset: Dataset) 
     assert (statistics["frames"], statistics["labels"]) == (len(expected), len(expected))
     assert statistics["metadata"]["turn"]["max"] == FRAMES - 1
 
-    made, files = exported(dataset, "parquet")
+    export, files = exported(dataset, "parquet")
     ids = [name for data in files.values() for name in pq.read_table(BytesIO(data)).column("frame_id").to_pylist()]
-    assert (made["rows"], sorted(ids)) == (len(expected), sorted(expected))
+    assert (export["rows"], sorted(ids)) == (len(expected), sorted(expected))
 
-    made, files = exported(dataset, "coco")
+    export, files = exported(dataset, "coco")
     (document,) = (json.loads(data) for data in files.values())
     assert {image["frame_id"] for image in document["images"]} == set(expected)
     assert len(document["annotations"]) == len(expected)
 
-    made, files = exported(dataset, "jsonl")
+    export, files = exported(dataset, "jsonl")
     rows = [json.loads(line) for data in files.values() for line in gzip.decompress(data).splitlines()]
     copy = dataset.caller.new_dataset(shards=2)
     copy.upload(*rows)

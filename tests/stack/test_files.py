@@ -1,4 +1,4 @@
-"""Files of mutations through the deployed stack: by signed URLs, by the drop folder, and beside single rows (R31)."""
+"""Files of mutations are uploaded by signed URLs and by the drop folder, and beside single rows (R31)."""
 
 import gzip
 import json
@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, Json, wait_until
-from tests.stack.files import drop, dropped, lines, put
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, Json, wait_until
+from tests.support.deployed.files import drop, dropped, lines, put
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.limits import MAX_SINGLE_PUT_BYTES
 
@@ -78,9 +78,9 @@ def test_what_is_bad_in_files_is_listed_and_what_is_good_is_in(dataset: Dataset)
     many = [error for error in listed if error["file"] == "many_bad"]
     assert [error["row"] for error in many] == [*range(1, 1002)]
     assert [error["code"] for error in many] == ["malformed_json"] * 1000 + ["more_errors"]
-    told = {(error["file"], error["row"], error["code"]) for error in listed if error["file"] != "many_bad"}
-    truncated = next(error for error in told if error[0] == "truncated")
-    assert told == {
+    reported = {(error["file"], error["row"], error["code"]) for error in listed if error["file"] != "many_bad"}
+    truncated = next(error for error in reported if error[0] == "truncated")
+    assert reported == {
         ("good", 3, "unknown_frame"),
         ("bad_line", 2, "malformed_json"),
         ("bad_line", 3, "unknown_class"),
@@ -107,15 +107,15 @@ def test_a_dropped_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(
 ) -> None:
     drop(Dataset(admin, dataset.project, "no-such-dataset"), backend, "rows.jsonl", lines([add("a")]))
     key = f"drop/{dataset.project}/no-such-dataset/rows.jsonl"
-    found: list[Json] = []
+    rejected: list[Json] = []
 
     def is_listed() -> bool:
-        found[:] = [one for one in admin.items("/rejected-files") if one["key"] == key]
-        return bool(found)
+        rejected[:] = [file for file in admin.items("/rejected-files") if file["key"] == key]
+        return bool(rejected)
 
     wait_until(is_listed, "the file to be rejected")
-    assert "no dataset 'no-such-dataset'" in found[0]["reason"]
-    assert backend.s3.head_object(Bucket=backend.bucket, Key=found[0]["moved_to"])["Metadata"]["reason"]
+    assert "no dataset 'no-such-dataset'" in rejected[0]["reason"]
+    assert backend.s3.head_object(Bucket=backend.bucket, Key=rejected[0]["moved_to"])["Metadata"]["reason"]
 
 
 def test_a_body_of_another_size_than_announced_is_refused(dataset: Dataset) -> None:
@@ -128,7 +128,7 @@ def test_a_body_of_another_size_than_announced_is_refused(dataset: Dataset) -> N
 
 
 def test_a_large_file_is_put_in_parts_and_read_whole(dataset: Dataset) -> None:
-    """Its few rows are padded with blanks to the size from which files are put in parts."""
+    """The few rows are padded with blanks to the size above which files are uploaded in parts."""
     padding = b" " * 4_000_000
     rows = MAX_SINGLE_PUT_BYTES // len(padding) + 1
     content = b"".join(json.dumps(add(f"f{row}")).encode() + padding + b"\n" for row in range(rows))

@@ -1,12 +1,11 @@
-"""A write that is sent again under its Idempotency-Key gets the first answer and changes nothing; another body is
-refused (R20)."""
+"""A write repeated with its Idempotency-Key gets the first response and changes nothing (R20)."""
 
 import uuid
 
 import pytest
 
-from tests.stack.client import Caller, Dataset, path
-from tests.stack.rows import add, box, modify
+from tests.support.deployed.client import Caller, Dataset, path
+from tests.support.deployed.rows import add, box, modify
 
 
 @pytest.mark.parametrize("again_after_settling", [False, True])

@@ -1,4 +1,4 @@
-"""The stack on one machine behaves as the one in the cloud where a client can tell."""
+"""The local stack behaves as on AWS, as far as a client can see."""
 
 import httpx
 

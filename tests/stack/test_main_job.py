@@ -1,7 +1,7 @@
-"""A dataset that changes: what its users see of it at every version, of its frames' pasts and of its uploads.
+"""Users read every version of a changing dataset, the history of its frames, and its uploads.
 
-One story is sent, and every test reads something of it: three frames are added; one is relabelled, one deleted, a
-frame that does not exist is modified, and a row with an unknown class travels with them; the deleted frame comes back.
+All tests read the same dataset, which has three uploads. The first adds three frames. The second relabels a frame,
+deletes one, modifies a missing one and has a row with an unknown class. The third adds the deleted frame again.
 """
 
 from datetime import datetime
@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stack.client import Caller, Dataset, Json, path
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset, Json, path
+from tests.support.deployed.rows import add, box, delete, modify
 
 
 class Story(NamedTuple):
-    """A dataset after the story, and the uploads that made its versions 1, 2 and 3."""
+    """The dataset, and the uploads that made its versions 1, 2 and 3."""
 
     dataset: Dataset
     added: Json
     changed: Json
     returned: Json
     states: tuple[dict[str, Json], ...]
-    """All frames at versions 0 to 3, each as read before the next upload was sent."""
+    """The frames of versions 0 to 3, each read before the next upload was sent."""
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_the_counts_of_an_upload_add_up(story: Story) -> None:
 
 def test_rows_that_took_no_effect_are_listed_with_their_reasons(story: Story) -> None:
     errors = story.dataset.items("uploads", story.changed["id"], "errors")
-    told = [(error["row"], error["frame_id"], error["outcome"], error["code"]) for error in errors]
-    assert told == [(2, "cam-9", "dropped", "unknown_frame"), (3, "cam-4", "rejected", "unknown_class")]
+    listed = [(error["row"], error["frame_id"], error["outcome"], error["code"]) for error in errors]
+    assert listed == [(2, "cam-9", "dropped", "unknown_frame"), (3, "cam-4", "rejected", "unknown_class")]
 
 
 def test_a_modified_frame_keeps_what_the_modification_did_not_give(story: Story) -> None:
@@ -97,14 +97,14 @@ def test_several_frames_are_read_in_the_order_asked_for_and_missing_ones_named(s
 
 
 def test_versions_are_listed_newest_first_with_their_uploads_and_counts(story: Story) -> None:
-    def told(upload: Json) -> list[Json]:
+    def summary(upload: Json) -> list[Json]:
         return [{name: upload[name] for name in ("id", "actor", "accepted_at")}]
 
     listed = [(v["number"], v["uploads"], v["frames"], v["labels"]) for v in story.dataset.items("versions", limit=2)]
     assert listed == [
-        (3, told(story.returned), 3, 2),
-        (2, told(story.changed), 2, 1),
-        (1, told(story.added), 3, 3),
+        (3, summary(story.returned), 3, 2),
+        (2, summary(story.changed), 2, 1),
+        (1, summary(story.added), 3, 3),
     ]
 
 

@@ -1,10 +1,10 @@
-"""The end of a dataset on the deployed stack: archived, put back, purged, while a clone of it lives on."""
+"""A dataset is archived, unarchived and purged, while its clone stays unchanged."""
 
 from infra.local.stack import LocalStack
-from tests.stack.client import Dataset, Json, path, wait_until
-from tests.stack.inside import archived_long_ago, backend_of
-from tests.stack.rows import add, box, delete
 from tests.stack.test_transfers import begin
+from tests.support.deployed.client import Dataset, Json, path, wait_until
+from tests.support.deployed.inside import archived_long_ago, backend_of
+from tests.support.deployed.rows import add, box, delete
 
 FRAMES = 500
 
@@ -32,17 +32,17 @@ def test_an_archived_dataset_reads_and_takes_nothing_until_it_is_put_back(datase
 
 
 def purge(dataset: Dataset) -> None:
-    """Have a dataset purged, and wait until it is gone."""
+    """Purges a dataset and waits until it is deleted."""
     answer = dataset.caller.http.post(dataset.at("purge"), json={"name": dataset.name})
     assert answer.status_code == 202, answer.text
     wait_until(lambda: dataset.caller.http.get(dataset.at()).status_code == 404, f"{dataset.name} to be purged")
 
 
 def packs_of(stack: LocalStack, uid: str) -> list[str]:
-    """What lies in the bucket: the API tells of no dataset that is gone."""
+    """Returns the dataset's packs in the bucket, since the API does not show a purged dataset."""
     backend = backend_of(stack)
-    found = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix=f"packs/{uid}/").get("Contents", [])
-    return [one["Key"] for one in found]
+    objects = backend.s3.list_objects_v2(Bucket=backend.bucket, Prefix=f"packs/{uid}/").get("Contents", [])
+    return [entry["Key"] for entry in objects]
 
 
 def test_a_purge_leaves_nothing_but_what_a_clone_uses(stack: LocalStack, dataset: Dataset) -> None:

@@ -1,7 +1,7 @@
-"""Everybody at work at once, for some seconds: nothing is lost, doubled, changed or shown to whom it is not for.
+"""For some seconds all kinds of clients work at once: nothing is lost, doubled, changed or shown to strangers.
 
-Readers of a version are not disturbed by writers (R7); every accepted mutation takes effect once (R20); versions are
-dense. The same, at length: `python -m tests.reliability.soak`.
+Writers do not disturb the readers of a version (R7), every accepted mutation takes effect once (R20), and versions are
+dense. `python -m tests.reliability.soak` runs the same for longer.
 """
 
 from infra.local.stack import LocalStack

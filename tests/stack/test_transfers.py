@@ -1,24 +1,24 @@
-"""Roll backs and clones on the deployed stack, while writers go on (R10, R32, R33)."""
+"""Rollbacks and clones on the deployed stack, while writers continue (R10, R32, R33)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from tests.stack.client import Dataset, Json
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Dataset, Json
+from tests.support.deployed.rows import add, box, delete, modify
 
 FRAMES = 200
 
 
 def begin(dataset: Dataset, what: str, body: Json) -> Json:
-    """What a roll back or a clone answers."""
+    """Starts a rollback or a clone and returns the response."""
     answer = dataset.caller.http.post(dataset.at(what), json=body)
     assert answer.status_code == 202, answer.text
-    begun: Json = answer.json()
-    return begun
+    started: Json = answer.json()
+    return started
 
 
 def changed(dataset: Dataset) -> None:
-    """A dataset at version 2: frames were added, then some relabelled, some deleted, some more added."""
+    """Brings a dataset to version 2: frames are added, then some relabelled, some deleted and some added."""
     frames = [f"cam-{number:04}" for number in range(FRAMES)]
     dataset.upload(*(add(frame, box("a"), turn=0) for frame in frames))
     rows = [modify(frame, box("a", "tram"), turn=1) for frame in frames[::3]]
@@ -35,7 +35,7 @@ def test_a_dataset_is_rolled_back_and_forth(dataset: Dataset) -> None:
 
 
 def test_changes_that_stream_in_come_before_a_roll_back_or_after_it_and_none_is_lost(dataset: Dataset) -> None:
-    """Each frame is as the version says, or as the last of the changes that streamed in has left it."""
+    """Each frame is as in the version, or as one of the streamed changes has left it."""
     changed(dataset)
     wanted = dataset.frames(1)
     ended = Event()
@@ -73,8 +73,8 @@ def test_a_clone_of_a_clone_of_a_rolled_back_dataset_reads_right(dataset: Datase
 
 
 def cloned(dataset: Dataset, body: Json) -> Dataset:
-    """A clone that has all its frames."""
-    begun = begin(dataset, "clones", body)
-    made = Dataset(dataset.caller, dataset.project, begun["dataset"]["name"])
-    assert made.settled(begun["upload"]["id"])["status"] == "SETTLED"
-    return made
+    """Clones a dataset, waits until the clone has all its frames, and returns it."""
+    started = begin(dataset, "clones", body)
+    clone = Dataset(dataset.caller, dataset.project, started["dataset"]["name"])
+    assert clone.settled(started["upload"]["id"])["status"] == "SETTLED"
+    return clone

@@ -1,4 +1,4 @@
-"""Finding an upload that needs looking after, and what became of its rows, through the deployed stack (R29, R30)."""
+"""Users find uploads that need attention, and the outcome of each of their rows (R29, R30)."""
 
 import csv
 import json
@@ -7,11 +7,11 @@ from io import StringIO
 import httpx
 import pytest
 
-from tests.stack.client import Caller, Dataset, Json, path, wait_until
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset, Json, path, wait_until
+from tests.support.deployed.rows import add, box, delete, modify
 
 FORMULA = "-1+1"
-"""A frame id that a spreadsheet would compute."""
+"""A frame id that a spreadsheet would evaluate as a formula."""
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def dataset(admin: Caller) -> Dataset:
 
 @pytest.fixture(scope="module")
 def partial(dataset: Dataset) -> Json:
-    """An upload whose rows meet every end, after one that went well."""
+    """An upload with rows of every outcome, after one without errors."""
     dataset.upload(add("cam-0"), add("cam-1", box("a")))
     return dataset.upload(
         add("cam-2", box("a"), box("b", "person")),
@@ -36,12 +36,12 @@ def project_uploads(dataset: Dataset, **wanted: str) -> list[Json]:
     return dataset.caller.items(path("projects", dataset.project, "uploads"), **wanted)
 
 
-def download(dataset: Dataset, upload: str, **asked: str) -> tuple[Json, httpx.Response]:
-    """What the API answers, and the file, fetched as anyone may who has its URL."""
-    told = dataset.read("uploads", upload, "errors", "file", **asked)
-    file = httpx.get(told["url"], timeout=60)
+def download(dataset: Dataset, upload: str, **parameters: str) -> tuple[Json, httpx.Response]:
+    """Returns the API's response about an errors file, and the file, downloaded without a key."""
+    response = dataset.read("uploads", upload, "errors", "file", **parameters)
+    file = httpx.get(response["url"], timeout=60)
     assert file.status_code == 200, file.text
-    return told, file
+    return response, file
 
 
 def test_a_partial_upload_is_found_in_its_project_by_its_status(dataset: Dataset, partial: Json) -> None:
@@ -58,10 +58,10 @@ def test_a_partial_upload_is_found_in_its_project_by_its_status(dataset: Dataset
 
 def test_its_rows_are_listed_with_their_labels_and_what_became_of_them(dataset: Dataset, partial: Json) -> None:
     rows = dataset.items("uploads", partial["id"], "rows", limit=2)
-    told = [
+    outcomes = [
         (row["row"], row["op"], row["frame_id"], row["outcome"], [why["code"] for why in row["errors"]]) for row in rows
     ]
-    assert told == [
+    assert outcomes == [
         (0, "ADD", "cam-2", "applied", []),
         (1, None, "cam-3", "rejected", ["unknown_class"]),
         (2, "MODIFY", "cam-1", "applied", []),
@@ -79,20 +79,20 @@ def test_its_rows_are_listed_with_their_labels_and_what_became_of_them(dataset: 
 
 def test_its_errors_are_downloaded_as_json_lines_as_they_are_listed(dataset: Dataset, partial: Json) -> None:
     listed = dataset.items("uploads", partial["id"], "errors")
-    told, file = download(dataset, partial["id"])
+    response, file = download(dataset, partial["id"])
     assert [json.loads(line) for line in file.text.splitlines()] == listed
-    assert (told["format"], told["errors"], told["truncated"]) == ("jsonl", len(listed), False)
+    assert (response["format"], response["errors"], response["truncated"]) == ("jsonl", len(listed), False)
     assert len(listed) == 3
 
 
 def test_its_errors_are_downloaded_as_csv_that_no_spreadsheet_computes(dataset: Dataset, partial: Json) -> None:
     listed = dataset.items("uploads", partial["id"], "errors")
-    told, file = download(dataset, partial["id"], format="csv")
+    response, file = download(dataset, partial["id"], format="csv")
     read = list(csv.DictReader(StringIO(file.content.decode(), newline="")))
     shown = [{name: "" if value is None else str(value) for name, value in error.items()} for error in listed]
     assert [row | {"frame_id": row["frame_id"].removeprefix("'")} for row in read] == shown
     assert [row["frame_id"] for row in read] == ["cam-3", "cam-0", f"'{FORMULA}"]
-    assert told["errors"] == len(listed)
+    assert response["errors"] == len(listed)
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
     name = f"{dataset.name}-{partial['id']}-errors.csv"
     assert file.headers["content-disposition"] == f'attachment; filename="{name}"'

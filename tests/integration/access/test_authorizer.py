@@ -22,7 +22,7 @@ class Context:
 def _fresh(keys_table: KeysTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEMARK_KEYS_TABLE", keys_table.name)
     authorizer._table.cache_clear()
-    authorizer._answers.clear()
+    authorizer._decisions.clear()
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_what_has_no_keys_shape_is_not_looked_up_and_takes_no_room(monkeypatch: 
     monkeypatch.setattr(authorizer, "authenticate", None)
     for text in ("", "no", "tdm.", f"{GHOST}x", "a.b.c", "x" * 100_000):
         assert authorize(x_api_key=text) == {"isAuthorized": False}
-    assert not authorizer._answers
+    assert not authorizer._decisions
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_bad_answer_is_remembered_too(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_memory_is_bounded() -> None:
-    assert authorizer._answers.maxsize == authorizer.MEMORY_ENTRIES
+    assert authorizer._decisions.maxsize == authorizer.MEMORY_ENTRIES
 
 
 def test_nothing_secret_is_logged_or_measured(

@@ -1,4 +1,4 @@
-"""The functions behind the queues, over real services on moto, with a dataset of two shards and messages for it."""
+"""Functions on moto, with a dataset of two shards, and the means to call them as SQS and Step Functions do."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-# Powertools and the functions' backends read these when the handlers' modules are loaded.
+# Powertools and `Backend.from_environment` read these when a handler is imported.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 os.environ.setdefault("TIDEMARK_TABLE", "none")
@@ -21,9 +21,16 @@ from tidemark.datasets import datasets, projects
 
 
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """A Lambda context whose remaining time never changes."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "worker"
+
+    def __init__(self, milliseconds: int = 200_000) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Returns the milliseconds given."""
+        return self._milliseconds
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def failures(function: ModuleType, messages: Iterable[Message]) -> list[str]:
-    """Deliver a batch of messages to a function; answers those that it reports as failed."""
+    """Delivers a batch of messages to a function and returns the ids of those that it reports as failed."""
     records = [
         {
             "messageId": message.deduplication_id,
@@ -52,5 +59,5 @@ def failures(function: ModuleType, messages: Iterable[Message]) -> list[str]:
         }
         for message in messages
     ]
-    answer: Any = function.handler({"Records": records}, Context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    response: Any = function.handler({"Records": records}, Context())
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]

@@ -1,4 +1,4 @@
-"""Batches of messages: what fails comes back alone, with what must stay behind it."""
+"""Of a batch, only the messages that failed are redelivered, with those that must follow them."""
 
 import json
 from typing import Any
@@ -72,9 +72,9 @@ def test_a_dataset_whose_publication_fails_comes_back_whole_and_the_others_are_p
     datasets.create_dataset(world.process(), project="birds", name="test", description="", shards=1, actor="admin")
     published, stuck = send(world, "a", "test"), send(world, "abcdefgh")
     failures(apply, waiting(world.windows))
-    news = waiting(world.settled)
-    unreadable = next(message.group for message in news if stuck in message.deduplication_id)
-    batch = [Message(unreadable, "poison", "no news"), *news]
+    messages = waiting(world.settled)
+    unreadable = next(message.group for message in messages if stuck in message.deduplication_id)
+    batch = [Message(unreadable, "poison", "not a message to publish"), *messages]
     expected = {message.deduplication_id for message in batch if message.group == unreadable}
     assert set(failures(publish, batch)) == expected
     assert status(world, published, "test") is UploadStatus.SETTLED

@@ -1,4 +1,4 @@
-"""The function of the checkpoint workflow, as the state machine calls it."""
+"""The checkpoint function, called as the state machine calls it."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from functions.checkpoint import handler as checkpoint
+from functions.workflow_step import MIN_MILLISECONDS
 from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
 from tidemark.checkpoints import checkpoints, pages
@@ -17,23 +18,12 @@ from tidemark.ingest.requests import submit
 WHERE = {"project": "birds", "dataset": "train"}
 
 
-class Timed(Context):
-    """An invocation with so many milliseconds left, whenever it looks."""
-
-    def __init__(self, milliseconds: int) -> None:
-        self._milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda gives up on the invocation."""
-        return self._milliseconds
-
-
-LONG, SHORT = Timed(checkpoint.PAGE_MILLISECONDS + 1), Timed(checkpoint.PAGE_MILLISECONDS)
+LONG, SHORT = Context(MIN_MILLISECONDS + 1), Context(MIN_MILLISECONDS)
 
 
 @pytest.fixture
 def work(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What the workflow of a checkpoint of five frames, a page each, was started with."""
+    """The `work` of a checkpoint of five frames, one a page, whose workflow has started."""
     monkeypatch.setattr(checkpoint, "backend", world.process())
     monkeypatch.setattr(pages, "PAGE_FRAMES", 1)
     rows = [{"op": "ADD", "frame": {"frame_id": f"f{number}"}} for number in range(5)]
@@ -60,8 +50,8 @@ def golden(world: World) -> Checkpoint:
 
 
 def call(event: dict[str, Any], context: Context = LONG) -> bool:
-    answer: dict[str, bool] = checkpoint.handler(event, context)
-    (done,) = answer.values()
+    progress: dict[str, bool] = checkpoint.handler(event, context)
+    (done,) = progress.values()
     return done
 
 

@@ -1,4 +1,4 @@
-"""Intake: what a message asks for is done, asked for again, or left for an operator."""
+"""Intake handles each message, sends it again, or leaves it in the queue for an operator."""
 
 import json
 from collections.abc import Callable
@@ -18,18 +18,8 @@ from tidemark.ingest import drop_folder, file_reader
 INTAKE_TASK = ReadFile(uid="d1", upload="u1", file=3)
 
 
-class Call(Context):
-    """An invocation with some of its time left."""
-
-    def __init__(self, milliseconds: int) -> None:
-        self.milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
-
-
 class Services:
-    """What intake hands on, and what is answered."""
+    """Stands in for what intake calls: records the calls and returns `pause`, or raises `error`."""
 
     def __init__(self) -> None:
         self.tasks: list[ReadFile] = []
@@ -62,28 +52,28 @@ class Services:
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
-    made = Services()
-    monkeypatch.setattr(file_reader, "read_file", made.read_file)
-    monkeypatch.setattr(drop_folder, "take", made.take)
-    monkeypatch.setattr(queues, "send_tasks", made.send)
-    return made
+    services = Services()
+    monkeypatch.setattr(file_reader, "read_file", services.read_file)
+    monkeypatch.setattr(drop_folder, "take", services.take)
+    monkeypatch.setattr(queues, "send_tasks", services.send)
+    return services
 
 
 def failures(*bodies: str, milliseconds: int = 300_000) -> list[str]:
-    """Deliver messages in a batch; answers the bodies of those that failed."""
+    """Delivers messages in a batch and returns the bodies of those that failed."""
     records = [
         {"messageId": str(number), "receiptHandle": "handle", "body": body, "eventSource": "aws:sqs", "attributes": {}}
         for number, body in enumerate(bodies)
     ]
-    call: Any = Call(milliseconds)
-    answer = intake.handler({"Records": records}, call)
-    return [bodies[int(failure["itemIdentifier"])] for failure in answer["batchItemFailures"]]
+    context: Any = Context(milliseconds)
+    response = intake.handler({"Records": records}, context)
+    return [bodies[int(failure["itemIdentifier"])] for failure in response["batchItemFailures"]]
 
 
-def told_by_s3(kind: str = "Object Created", size: int | None = 12, version_id: str | None = "v7") -> str:
-    thing = {"key": "drop/birds/train/a b+\u00fc.jsonl", "size": size, "etag": "e", "version-id": version_id}
-    told = {key: value for key, value in thing.items() if value is not None}
-    detail = {"version": "0", "bucket": {"name": "bucket"}, "object": told, "reason": "PutObject"}
+def s3_event(kind: str = "Object Created", size: int | None = 12, version_id: str | None = "v7") -> str:
+    fields = {"key": "drop/birds/train/a b+\u00fc.jsonl", "size": size, "etag": "e", "version-id": version_id}
+    s3_object = {key: value for key, value in fields.items() if value is not None}
+    detail = {"version": "0", "bucket": {"name": "bucket"}, "object": s3_object, "reason": "PutObject"}
     return json.dumps({"version": "0", "source": "aws.s3", "detail-type": kind, "detail": detail})
 
 
@@ -121,13 +111,13 @@ def test_reading_goes_on_for_as_long_as_a_minute_is_left(services: Services, mil
 
 
 def test_an_object_in_the_drop_folder_is_taken_by_its_key_as_it_was_put(services: Services) -> None:
-    assert failures(told_by_s3()) == []
+    assert failures(s3_event()) == []
     assert services.dropped == [DroppedObject(key="drop/birds/train/a b+\u00fc.jsonl", version="v7", bytes=12)]
     assert services.tasks == []
 
 
 def test_an_object_of_a_bucket_without_versions_is_taken(services: Services) -> None:
-    assert failures(told_by_s3(version_id=None)) == []
+    assert failures(s3_event(version_id=None)) == []
     assert services.dropped[0].version is None
 
 
@@ -140,8 +130,8 @@ JUNK = [
     "{}",
     json.dumps({"source": "aws.s3"}),
     json.dumps({"source": "aws.ec2", "detail-type": "Object Created"}),
-    told_by_s3("Object Deleted"),
-    told_by_s3(size=None),
+    s3_event("Object Deleted"),
+    s3_event(size=None),
     json.dumps(INTAKE_TASK.model_dump() | {"file": "the first"}),
 ]
 
@@ -153,11 +143,11 @@ def test_a_message_that_asks_for_nothing_known_is_left_for_an_operator(services:
 
 
 def test_a_message_that_fails_comes_back_alone(services: Services) -> None:
-    assert failures("junk", INTAKE_TASK.model_dump_json(), told_by_s3()) == ["junk"]
+    assert failures("junk", INTAKE_TASK.model_dump_json(), s3_event()) == ["junk"]
     assert (len(services.tasks), len(services.dropped)) == (1, 1)
 
 
-@pytest.mark.parametrize("body", [INTAKE_TASK.model_dump_json(), told_by_s3()])
+@pytest.mark.parametrize("body", [INTAKE_TASK.model_dump_json(), s3_event()])
 def test_what_could_not_be_done_comes_back(services: Services, body: str) -> None:
     services.error = ConnectionError()
     assert failures(body) == [body]

@@ -1,4 +1,4 @@
-"""The purge function: each step of its workflow is done, and answers whether it is done with."""
+"""The purge function runs each step of its workflow and returns whether the step is done."""
 
 from typing import Any
 
@@ -14,19 +14,9 @@ from tidemark.aws import table
 from tidemark.datasets import datasets
 
 
-class Call(Context):
-    """An invocation with some of its time left."""
-
-    def __init__(self, milliseconds: int = 200_000) -> None:
-        self.milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
-
-
 @pytest.fixture
 def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The work of a purge that has begun."""
+    """The `work` of a purge that has started."""
     monkeypatch.setattr(purge, "backend", world.process())
     upload(world, *(add(f"f{number}") for number in range(10)))
     archive_for_purge(world)
@@ -36,25 +26,25 @@ def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_shards_are_deleted_and_then_all_else(world: World, steps: dict[str, Any]) -> None:
     for shard in purges(world)[-1].input["shards"]:
-        assert purge.handler({"step": "shard", "shard": shard, **steps}, Call()) == {"done": True}
-    answers = [purge.handler({"step": "finish", **steps}, Call()) for _ in range(2)]
-    assert answers == [{"done": False}, {"done": True}]
+        assert purge.handler({"step": "shard", "shard": shard, **steps}, Context()) == {"done": True}
+    progress = [purge.handler({"step": "finish", **steps}, Context()) for _ in range(2)]
+    assert progress == [{"done": False}, {"done": True}]
     assert items(world, steps["work"]["uid"]) == []
 
 
 def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "DELETED_AT_ONCE", 1)
-    assert purge.handler({"step": "shard", "shard": 0, **steps}, Call(59_000)) == {"done": False}
+    assert purge.handler({"step": "shard", "shard": 0, **steps}, Context(59_000)) == {"done": False}
 
 
 def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, Any]) -> None:
     failure = {"Error": "NotDeleted", "Cause": '{"errorMessage": "three objects"}'}
-    assert purge.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
-    found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
-    assert found is not None
-    assert found.failure == "NotDeleted: three objects; the purge goes on where it stopped when it is asked for again."
+    assert purge.handler({"step": "fail", "failure": failure, **steps}, Context()) == {"done": True}
+    state = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
+    assert state is not None
+    assert state.failure == "NotDeleted: three objects; the purge goes on where it stopped when it is asked for again."
 
 
 def test_a_step_that_nobody_knows_is_refused(steps: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        purge.handler({"step": "dance", **steps}, Call())
+        purge.handler({"step": "dance", **steps}, Context())

@@ -1,4 +1,4 @@
-"""The transfer function: each step of its workflow is done, and answers whether it is done with."""
+"""The transfer function runs each step of its workflow and returns whether the step is done."""
 
 from typing import Any
 
@@ -14,19 +14,9 @@ from tests.support.uploads import add, get_upload, upload
 from tidemark.transfers import workflow
 
 
-class Call(Context):
-    """An invocation with some of its time left."""
-
-    def __init__(self, milliseconds: int = 200_000) -> None:
-        self.milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
-
-
 @pytest.fixture
 def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The work of a clone that has begun."""
+    """The `work` of a clone that has started."""
     monkeypatch.setattr(transfer, "backend", world.process())
     upload(world, *(add(f"f{number}") for number in range(10)))
     start_clone(world, "copy")
@@ -35,8 +25,8 @@ def steps(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_shards_are_read_and_then_sent(world: World, steps: dict[str, Any]) -> None:
     for shard in (0, 1):
-        assert transfer.handler({"step": "shard", "shard": shard, **steps}, Call()) == {"done": True}
-    assert transfer.handler({"step": "finish", **steps}, Call()) == {"done": True}
+        assert transfer.handler({"step": "shard", "shard": shard, **steps}, Context()) == {"done": True}
+    assert transfer.handler({"step": "finish", **steps}, Context()) == {"done": True}
     world.ended.update(world.executions)
     world.drain()
     assert len(state(world, 1, dataset="copy")) == 10
@@ -44,12 +34,12 @@ def test_shards_are_read_and_then_sent(world: World, steps: dict[str, Any]) -> N
 
 def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow, "PAGE_ROWS", 1)
-    assert transfer.handler({"step": "shard", "shard": 0, **steps}, Call(59_000)) == {"done": False}
+    assert transfer.handler({"step": "shard", "shard": 0, **steps}, Context(59_000)) == {"done": False}
 
 
 def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, Any]) -> None:
     failure = {"Error": "PackCorrupt", "Cause": '{"errorMessage": "no such digest", "stackTrace": ["…"]}'}
-    assert transfer.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
+    assert transfer.handler({"step": "fail", "failure": failure, **steps}, Context()) == {"done": True}
     after = get_upload(world, steps["work"]["upload"], dataset="copy")
     assert (after.status, after.reason) == (
         "FAILED",
@@ -59,9 +49,9 @@ def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, An
 
 def test_a_step_that_nobody_knows_is_refused(steps: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        transfer.handler({"step": "dance", **steps}, Call())
+        transfer.handler({"step": "dance", **steps}, Context())
 
 
 def test_work_that_nobody_began_is_refused(steps: dict[str, Any]) -> None:
     with pytest.raises(LookupError):
-        transfer.handler({"step": "finish", "work": steps["work"] | {"upload": "none"}}, Call())
+        transfer.handler({"step": "finish", "work": steps["work"] | {"upload": "none"}}, Context())

@@ -121,7 +121,7 @@ def deployed() -> Iterator[Deployment]:
         for remembered in caches:
             remembered.cache_clear()
             stack.callback(remembered.cache_clear)
-        authorizer._answers.clear()
+        authorizer._decisions.clear()
         stack.enter_context(_recorded(made.calls))
         _fill(made)
         yield made

@@ -46,7 +46,7 @@ def issuer(listening: Issuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issue
     monkeypatch.setenv("TIDEMARK_OIDC_AUDIENCE", AUDIENCE)
     monkeypatch.setenv("TIDEMARK_OIDC_CLAIM", "groups")
     authorizer._verifier.cache_clear()
-    authorizer._answers.clear()
+    authorizer._decisions.clear()
     yield listening
     authorizer._verifier.cache_clear()
 
@@ -190,7 +190,7 @@ def test_without_an_issuer_no_token_is_good(issuer: Issuer, monkeypatch: pytest.
 def test_an_answer_is_not_remembered_beyond_the_tokens_end(issuer: Issuer, clock: Clock) -> None:
     token = issuer.token("tidemark:read:*", exp=int(time.time()) + 5)
     granted(token)
-    (remembered,) = authorizer._answers.values()
+    (remembered,) = authorizer._decisions.values()
     assert remembered.until <= time.time() + 5
     clock.ahead = 6
     issuer.keys.clear()
@@ -201,12 +201,12 @@ def test_an_answer_is_not_remembered_beyond_the_tokens_end(issuer: Issuer, clock
 
 def test_a_refused_token_takes_no_room(issuer: Issuer) -> None:
     assert authorize(issuer.token("others:admin:*")) == REFUSED
-    assert not authorizer._answers
+    assert not authorizer._decisions
 
 
 def test_an_answer_is_remembered_for_a_minute_at_most(issuer: Issuer) -> None:
     granted(issuer.token("tidemark:read:*", exp=int(time.time()) + 3600))
-    (remembered,) = authorizer._answers.values()
+    (remembered,) = authorizer._decisions.values()
     assert remembered.until <= time.time() + authorizer.MEMORY_SECONDS
 
 

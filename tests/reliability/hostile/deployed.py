@@ -7,8 +7,8 @@ from functions.api.http.router import BASE_PATH
 from infra.local.stack import LocalStack
 from tests.reliability.hostile.described import ANYTHING, CHECKS, Driven, Json, Named, config, drive
 from tests.reliability.hostile.envelopes import ENVELOPES, status_of
-from tests.stack.client import Caller, path, wait_until
-from tests.stack.rows import add, box
+from tests.support.deployed.client import Caller, path, wait_until
+from tests.support.deployed.rows import add, box
 
 FIRST_PORT = 17566
 """Far from the ports of `make up`, the tests and the other parts."""

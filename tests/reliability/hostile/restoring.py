@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.local.stack import LocalStack, up
-from tests.stack.client import Caller, Dataset
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.rows import add, box, delete, modify
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,7 @@ import httpx
 
 from infra.local.stack import LocalStack
 from tests.reliability.soak.tally import Tally
-from tests.stack.client import Json
+from tests.support.deployed.client import Json
 
 TRIES = 8
 SECONDS = 90.0

@@ -4,8 +4,8 @@ from collections import Counter
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.stack.client import CLASSES
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed.client import CLASSES
+from tests.support.deployed.rows import add, box, delete, modify
 
 Json = dict[str, Any]
 

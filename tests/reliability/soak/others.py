@@ -13,8 +13,8 @@ from tests.reliability.soak.actor import FAULT, Actor, Unexpected
 from tests.reliability.soak.ledger import Json
 from tests.reliability.soak.readers import Memory, digest, read_whole
 from tests.reliability.soak.stage import Place, Stage
-from tests.stack.client import path
-from tests.stack.inside import table_of_counts
+from tests.support.deployed.client import path
+from tests.support.deployed.inside import table_of_counts
 from tidemark.access.throttling import WINDOW_SECONDS
 from tidemark.domain.api_keys import Role
 from tidemark.domain.limits import MAX_KEY_REQUESTS

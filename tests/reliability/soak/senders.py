@@ -11,7 +11,7 @@ import httpx
 
 from tests.reliability.soak.ledger import Batch, Frame, Json, Ledger, seen
 from tests.reliability.soak.stage import Place, Stage
-from tests.stack.files import lines
+from tests.support.deployed.files import lines
 from tidemark.domain.api_keys import Role
 
 MOST_ROWS = 200

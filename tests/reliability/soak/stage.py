@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from infra.local.stack import LocalStack
 from tests.reliability.soak.actor import Actor
 from tests.reliability.soak.tally import Tally
-from tests.stack.client import CLASSES, path
-from tests.stack.inside import backend_of
+from tests.support.deployed.client import CLASSES, path
+from tests.support.deployed.inside import backend_of
 from tidemark.access.api_keys import create_key, revoke_key
 from tidemark.access.key_records import KeysTable
 from tidemark.aws.backend import Backend

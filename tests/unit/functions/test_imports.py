@@ -1,5 +1,8 @@
-"""What a function loads when it starts: pyarrow is larger than all else together, and one function alone needs it; so
-it is with PyJWT, which is not even there without an issuer."""
+"""Functions import large packages only where they need them.
+
+pyarrow is larger than everything else together, and only the checkpoint function needs it. Only the authorizer needs
+PyJWT, which a deployment without an issuer does not even have.
+"""
 
 import os
 import subprocess
@@ -7,7 +10,7 @@ import sys
 
 import pytest
 
-HANDLERS = ["api", "authorizer", "intake", "apply", "publish", "dead_letter"]
+HANDLERS = ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer", "purge"]
 
 
 def _loads(function: str, package: str) -> bool:
@@ -20,11 +23,11 @@ def _loads(function: str, package: str) -> bool:
         "TIDEMARK_TABLE": "table",
         "TIDEMARK_KEYS_TABLE": "keys",
     }
-    answer = subprocess.run(  # noqa: S603 - the program is above
+    process = subprocess.run(  # noqa: S603 - the program is above
         [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
-    assert not answer.stderr, answer.stderr
-    return bool(answer.returncode)
+    assert not process.stderr, process.stderr
+    return bool(process.returncode)
 
 
 @pytest.mark.parametrize("function", HANDLERS)

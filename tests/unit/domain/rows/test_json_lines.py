@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.stack.rows import Json, add, box, delete
+from tests.support.deployed.rows import Json, add, box, delete
 from tidemark.domain.frames.class_map import ClassInput, ClassMap
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import MAX_LINE_BYTES

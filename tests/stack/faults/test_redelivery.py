@@ -1,8 +1,8 @@
 """A message that is delivered again changes nothing: windows are applied, and settled, exactly once.
 
-SQS promises at least one delivery, and senders that crash send again. A client can only send its request again, which
-is shown in `test_idempotency`; a second copy of a window, with a deduplication id that lets it past the queue, has no
-public door. So these tests put it on the queue themselves.
+SQS delivers at least once, and senders that crash send again. A client can only repeat its request, which
+`test_idempotency` tests. No request sends a second copy of a window with another deduplication id, so these tests send
+it to the queue themselves.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Dataset, Json
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Dataset, Json
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.windows import WindowSettled
 
@@ -24,7 +24,7 @@ def backend(stack: LocalStack) -> Backend:
 
 @pytest.fixture
 def uploads(dataset: Dataset) -> list[Json]:
-    """Two settled uploads, the second on top of the first."""
+    """Two settled uploads, of which the second changes frames of the first."""
     first = dataset.upload(*(add(f"cam-{number}", box("a"), clicks=1) for number in range(12)))
     second = dataset.upload(
         *(modify(f"cam-{number}", box("b"), clicks=2) for number in range(6)), delete("cam-6"), modify("cam-99")
@@ -33,7 +33,7 @@ def uploads(dataset: Dataset) -> list[Json]:
 
 
 def everything(dataset: Dataset) -> dict[str, Any]:
-    """All that a reader can see of a dataset."""
+    """Returns everything that a reader can see of a dataset."""
     latest = dataset.read()
     return {
         "dataset": latest,

@@ -1,20 +1,20 @@
-"""A window that cannot be applied fails alone: it is given up after its tries, and its shard goes on (R21).
+"""A window that cannot be applied fails alone: after all attempts it is given up, and its shard continues (R21).
 
-No request makes such a window, so these tests make it: by a message that intake never writes, and by losing a pack.
+No request makes such a window. These tests send a message that intake never writes, or delete a pack.
 """
 
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, wait_until
-from tests.stack.rows import add, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, wait_until
+from tests.support.deployed.rows import add, modify
 from tidemark.aws.backend import Backend
 from tidemark.domain.ids import shard_of
 
 SHARDS = 2
 AGAIN_AFTER = 1
-"""Seconds from one delivery of a failing window to the next; see `inside.impatient`."""
+"""Seconds between two deliveries of a failing window; see `inside.impatient`."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def dataset(admin: Caller) -> Dataset:
 
 
 def frame_of(shard: int, number: int) -> str:
-    """The `number`-th frame id that falls to a shard."""
-    found = [name for name in (f"cam-{candidate}" for candidate in range(100)) if shard_of(name, SHARDS) == shard]
-    return found[number]
+    """Returns the `number`-th frame id that belongs to a shard."""
+    frame_ids = [name for name in (f"cam-{candidate}" for candidate in range(100)) if shard_of(name, SHARDS) == shard]
+    return frame_ids[number]
 
 
 def test_a_message_that_is_no_window_is_set_aside_and_its_shard_goes_on(dataset: Dataset, backend: Backend) -> None:
@@ -85,12 +85,12 @@ def test_a_retry_completes_an_upload_once_the_cause_is_gone(dataset: Dataset, ba
     lost, sound, later = frame_of(0, 0), frame_of(1, 0), frame_of(0, 1)
     first = dataset.upload(add(lost, clicks=1))
     (window,) = inside.windows_of(backend, dataset.read()["uid"], first["id"])
-    held = inside.lose_pack(backend, window.pack)
+    content = inside.lose_pack(backend, window.pack)
     with inside.impatient(backend, backend.windows_queue_url, AGAIN_AFTER):
         partial = dataset.settled(dataset.send(modify(lost, clicks=2), add(sound)))
         assert (partial["status"], partial["windows_failed"]) == ("PARTIAL", 1)
         dataset.upload(add(later))
-        inside.restore_pack(backend, window.pack, held)
+        inside.restore_pack(backend, window.pack, content)
         answer = dataset.caller.http.post(dataset.at("uploads", partial["id"], "retry"))
         assert (answer.status_code, answer.json()["status"]) == (202, "PENDING")
         settled = dataset.settled(partial["id"])

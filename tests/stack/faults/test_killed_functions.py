@@ -1,7 +1,7 @@
 """Functions that are killed at any moment of a load lose nothing and double nothing.
 
-A function's process is killed as Lambda kills one that takes too long or too much memory: without a word, between any
-two steps. No request does that, so this test looks for the processes of its own emulator.
+A function's process is killed as Lambda kills one that exceeds its time or memory: without notice, between any two
+steps. No request does that, so this test kills the processes of its own emulator.
 """
 
 import gzip
@@ -14,20 +14,20 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset
-from tests.stack.files import lines, put
-from tests.stack.rows import add, box
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset
+from tests.support.deployed.files import lines, put
+from tests.support.deployed.rows import add, box
 from tidemark.aws.backend import Backend
 
 FILES, ROWS, SINGLES = 5, 900, 500
-"""5,000 frames by both doors."""
+"""5,000 frames: 4,500 in files and 500 by requests."""
 KILLS = {"apply": 12, "publish": 12, "intake": 3}
-"""How often each function is killed. Of the tries that a message has, four for a file, the load must have some left."""
+"""How often each function is killed. The load's messages must not use up their attempts, which are four for a file."""
 AGAIN_AFTER = 2
-"""Seconds from one delivery of a message to the next; see `inside.impatient`."""
+"""Seconds between two deliveries of a message; see `inside.impatient`."""
 EVERY = 0.4
-"""Seconds from one to the next."""
+"""Seconds between two kills."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def backend(stack: LocalStack) -> Backend:
 
 
 class Killer(threading.Thread):
-    """Kills processes of functions, those that are asked for, until it has killed enough or is told to end."""
+    """Kills processes of the given functions until it has killed enough or is stopped."""
 
     def __init__(self, stack: LocalStack) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Killer(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Kill one after the other, wherever it is."""
+        """Kills one process after the other, at whatever step it is."""
         while self._left and not self._ended.wait(EVERY):
             name = self._left[-1]
             running = inside.processes_of(self._stack, name)
@@ -59,7 +59,7 @@ class Killer(threading.Thread):
                 self.killed.append(self._left.pop())
 
     def end(self) -> None:
-        """Kill no more."""
+        """Stops killing."""
         self._ended.set()
         self.join()
 
@@ -70,8 +70,8 @@ def test_killing_functions_during_a_load_loses_and_doubles_nothing(
     dataset = admin.new_dataset(shards=8)
     frames = {f"file-{file}": [f"f-{file}-{row:04d}" for row in range(ROWS)] for file in range(FILES)}
     contents = {
-        name: gzip.compress(lines(add(frame, box("a"), n=number) for number, frame in enumerate(held)))
-        for name, held in frames.items()
+        name: gzip.compress(lines(add(frame, box("a"), n=number) for number, frame in enumerate(frame_ids)))
+        for name, frame_ids in frames.items()
     }
     killer = Killer(stack)
     with ExitStack() as impatience:
@@ -82,14 +82,14 @@ def test_killing_functions_during_a_load_loses_and_doubles_nothing(
             upload = put(dataset, **contents)
             sent = [_send(dataset, start) for start in range(0, SINGLES, 25)]
             files = dataset.settled(upload)
-            settled = [dataset.settled(one) for one in sent]
+            settled = [dataset.settled(upload_id) for upload_id in sent]
         finally:
             killer.end()
     assert KILLS.keys() <= set(killer.killed), "not every function was killed; the load was over too soon"
     assert (files["status"], files["rows"], files["applied"]) == ("SETTLED", FILES * ROWS, FILES * ROWS)
-    assert {(one["status"], one["applied"]) for one in settled} == {("SETTLED", 25)}
-    held = dataset.frames()
-    assert len(held) == FILES * ROWS + SINGLES
+    assert {(request["status"], request["applied"]) for request in settled} == {("SETTLED", 25)}
+    stored = dataset.frames()
+    assert len(stored) == FILES * ROWS + SINGLES
     details = dataset.read()
     assert (details["frames"], details["labels"]) == (FILES * ROWS + SINGLES, FILES * ROWS)
     for frame in ("f-0-0000", "f-4-0899", "single-0499"):

@@ -1,6 +1,6 @@
-"""One function: its role and log of its own, and the words in which `infra.functions` says what it may do.
+"""The construct for a Lambda function: its role, its log, and methods that grant it permissions.
 
-A function is allowed nothing but to log and to be traced until a line there says so.
+A function may only write its log and its traces until `infra.functions` grants it more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from infra.data import Data
 from infra.review import accept
 
 METRICS = "Tidemark"
-"""The namespace of what the functions count themselves."""
+"""The namespace of the metrics that the functions write."""
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
@@ -26,7 +26,7 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 
 
 class Function(lambda_.Function):
-    """The function whose handler is in `functions/{name}`, traced, with a log that is kept for a month."""
+    """A traced function with the handler `functions.{name}.handler.handler` and a log kept for a month."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Function(lambda_.Function):
         accept(
             role,
             "IAM5[Resource::*]",
-            reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to be limited to.",
+            reason="X-Ray's PutTraceSegments and PutTelemetryRecords cannot be limited to a resource.",
         )
         super().__init__(
             scope,
@@ -75,42 +75,47 @@ class Function(lambda_.Function):
             },
         )
 
+    @property
+    def resource_arns_for_grant_invoke(self) -> list[str]:
+        """What a grant to call the function covers: the function itself, without the versions that the CDK adds."""
+        return [self.function_arn]
+
     def allow(
         self, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
     ) -> None:
-        """Allow actions on resources, and no others."""
+        """Grants actions on resources."""
         self.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[*resources], conditions=conditions))
 
     def allow_table(self, data: Data, actions: Sequence[str], indexes: Sequence[str] = ()) -> None:
-        """Allow DynamoDB actions on the table, and queries of some of its indexes."""
+        """Grants DynamoDB actions, named without prefix, on the table, and queries of `indexes`."""
         table = data.table.table_arn
         self.allow([f"dynamodb:{action}" for action in actions], [table])
         if indexes:
             self.allow(["dynamodb:Query"], [f"{table}/index/{index}" for index in indexes])
 
     def allow_packs(self, data: Data) -> None:
-        """Read and write packs."""
+        """Grants reading and writing packs."""
         self.allow_objects(data, ["GetObject", "PutObject"], "packs/")
 
     def allow_objects(self, data: Data, actions: Sequence[str], prefix: str) -> None:
-        """Allow S3 actions on the objects under a prefix, and no others."""
+        """Grants S3 actions, named without prefix, on the objects under a key prefix."""
         self.allow([f"s3:{action}" for action in actions], [data.bucket.arn_for_objects(f"{prefix}*")])
         role, bucket = self.role, data.bucket.node.default_child
-        assert role is not None and isinstance(bucket, CfnElement)  # noqa: S101, PT018 - the CDK's types say less
+        assert role is not None and isinstance(bucket, CfnElement)  # noqa: S101, PT018 - the CDK's types are wider
         finding = f"IAM5[Resource::<{Stack.of(self).get_logical_id(bucket)}.Arn>/{prefix}*]"
-        accept(role, finding, reason=f"What an object under {prefix} is called is not known before it is written.")
+        accept(role, finding, reason=f"The names of objects under {prefix} are not known before they are written.")
 
     def allow_list(self, data: Data, prefixes: Sequence[str]) -> None:
-        """List the objects under some prefixes, and no others."""
-        kinds = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-        self.allow(["s3:ListBucket"], [data.bucket.bucket_arn], conditions=kinds)
+        """Grants listing the objects under some key prefixes."""
+        conditions = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+        self.allow(["s3:ListBucket"], [data.bucket.bucket_arn], conditions=conditions)
 
     def allow_send(self, *queues: sqs.Queue) -> None:
-        """Send to queues."""
+        """Grants sending to queues."""
         self.allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])
 
     def consume(self, queue: sqs.Queue, *, batch_size: int, concurrency: int) -> None:
-        """Have the function called with the queue's messages; it answers which of them failed."""
+        """Calls the function with batches of the queue's messages; it returns those that failed."""
         self.add_event_source(
             sources.SqsEventSource(
                 queue, batch_size=batch_size, max_concurrency=concurrency, report_batch_item_failures=True

@@ -1,8 +1,8 @@
-"""How the emulator runs a function: a bare interpreter for each execution environment, kept warm, one call at a time.
+"""Patches the emulator's Lambda: an execution environment is a bare Python process, kept warm, with one call at a time.
 
-The emulator's own way shows a function the emulator's packages and the host's environment, waits 50 ms for logs in
-every call and calls every error `Runtime.HandlerError`. Here a function sees its bundle and layers, boto3 and its own
-variables.
+Unpatched, a function sees the emulator's packages and the host's environment, every call waits 50 ms for logs, and all
+errors are called `Runtime.HandlerError`. With this patch a function sees its bundle and layers, boto3 and its own
+variables. FIFO queues are consumed in parallel, as on AWS.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ from ministack.services import lambda_svc
 from infra.local import function_runtime
 
 MAX_PAYLOAD = 6 * 1024 * 1024
-"""Bytes of JSON that AWS lets into and out of a function called synchronously."""
+"""Bytes of JSON that AWS accepts as the request or the response of a synchronous call."""
 
 ENVIRONMENTS_PER_FUNCTION = 2 * (os.cpu_count() or 1)
-"""Calls of one function that run at once; further ones wait, where AWS would start more environments. Each costs a
-second of CPU to start, and they share this machine's cores."""
+"""Calls of one function that run in parallel. Further calls wait, where AWS would start more environments: here each
+takes a second of CPU to start, and all share this machine's cores."""
 
 INIT_SECONDS = 30
 TOO_LARGE = "RequestEntityTooLargeException"
@@ -40,8 +40,8 @@ _unpacking = threading.Lock()
 _slots: dict[str, threading.Semaphore] = {}
 
 
-class Site:
-    """Where this emulator keeps unpacked bundles, the SDK that functions see, and its own address."""
+class CodeStore:
+    """Unpacks bundles for functions and makes their environment variables."""
 
     def __init__(self, home: Path, endpoint: str) -> None:
         self.code = home / "code"
@@ -49,7 +49,7 @@ class Site:
         self.endpoint = endpoint
 
     def unpack(self, bundle: bytes) -> Path:
-        """The folder that holds `bundle` unpacked; one for all functions that share it."""
+        """Returns the folder of the unpacked `bundle`, which all functions with the same bundle share."""
         folder = self.code / hashlib.sha256(bundle).hexdigest()[:16]
         with _unpacking:
             if not folder.exists():
@@ -60,11 +60,11 @@ class Site:
         return folder
 
     def layers(self, config: dict[str, Any]) -> list[Path]:
-        """What of the function's layers Lambda puts on Python's path."""
+        """Returns the folders of the function's layers that Lambda adds to Python's path."""
         return [self.unpack(lambda_svc._resolve_layer_zip(layer)) / "python" for layer in config.get("Layers", [])]
 
     def environment(self, config: dict[str, Any], code: Path) -> dict[str, str]:
-        """The variables of a function's process: Lambda's, its own, and nothing of the host but PATH."""
+        """Returns the variables of a function's process: Lambda's and its own; of the host's only PATH."""
         region = lambda_runtime._account_region_from_function_config(config)[1]
         name = config["FunctionName"]
         return {
@@ -91,19 +91,19 @@ class Site:
 
 
 class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the emulator is untyped
-    """One process that serves one function, a call at a time. The emulator's pool leases, keeps and ends it."""
+    """A process that serves one function, one call at a time. The emulator's pool leases, keeps and ends it."""
 
-    site: Site
+    code_store: CodeStore
 
     def _start(self) -> dict[str, Any]:
-        """Start the process; `{"ready": true}`, or the error its initialisation ended in."""
-        code = self.site.unpack(self.code_zip)
+        """Starts the process and returns `{"ready": true}`, or the error of its initialisation."""
+        code = self.code_store.unpack(self.code_zip)
         ours, theirs = socket.socketpair()
         with theirs:
             self._proc = subprocess.Popen(
                 [sys.executable, "-S", "-P", function_runtime.__file__, str(theirs.fileno())],
                 cwd=code,
-                env=self.site.environment(self.config, code),
+                env=self.code_store.environment(self.config, code),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -111,27 +111,27 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
                 text=True,
                 errors="replace",
             )
-        self._channel, self._answers = ours, ours.makefile("rb")
+        self._channel, self._replies = ours, ours.makefile("rb")
         self._log: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read_log, args=(self._proc, self._log), daemon=True).start()
         return self._receive(INIT_SECONDS)
 
     def _read_log(self, process: "subprocess.Popen[str]", log: "queue.SimpleQueue[str | None]") -> None:
-        """Pass the process's output on, line by line, for as long as it lives; it would block on a full pipe."""
+        """Reads the process's output line by line until it ends: the process would block on a full pipe."""
         for line in process.stdout or ():
             log.put(line.rstrip("\n"))
         log.put(None)
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         self._channel.settimeout(seconds)
-        line = self._answers.readline()
+        line = self._replies.readline()
         if not line:
             raise EOFError
         message: dict[str, Any] = json.loads(line)
         return message
 
     def _collect_log(self, request_id: str, *, until_exit: bool = False) -> str:
-        """What the handler printed since the last call, also shown in the emulator's own output."""
+        """Returns what the handler printed since the last call, and prints it to the emulator's own output."""
         end = None if until_exit else function_runtime.END_OF_LOG.format(request_id)
         lines = [line for line in iter(self._log.get, end) if line is not None]
         folder = self.config["Handler"].split(".")[1]
@@ -142,7 +142,7 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
     def invoke(
         self, event: object, request_id: str, *, trace_id: str | None = None, invoked_function_arn: str | None = None
     ) -> dict[str, Any]:
-        """One call: `{"status": "ok", "result", "log"}` or `{"status": "error", "error_payload", "log"}`."""
+        """Makes a call; returns `{"status": "ok", "result", "log"}`, or "error" with `error_payload` and `log`."""
         timeout = self.config.get("Timeout", 3)
         with self._lock:
             try:
@@ -170,7 +170,7 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
         return {"status": "ok", "result": reply["result"], "log": log}
 
     def _broken(self, request_id: str, error: dict[str, Any]) -> dict[str, Any]:
-        """End the process, as AWS ends the environment, and answer with the error."""
+        """Ends the process, as AWS ends the environment, and returns the error."""
         if self._proc is not None:
             self._proc.kill()
         log = self._collect_log(request_id, until_exit=True)
@@ -183,7 +183,7 @@ def _size(value: object) -> int:
 
 
 def _call(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
-    """Run one call within AWS's payload limits, when one of the function's slots is free."""
+    """Makes a call within AWS's payload limits, as soon as one of the function's slots is free."""
     if _size(event) > MAX_PAYLOAD:
         message = f"Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation"
         return {"body": {"errorType": TOO_LARGE, "errorMessage": message}, "error": True}
@@ -196,9 +196,19 @@ def _call(function: dict[str, Any], event: object, request_id: str) -> dict[str,
     return result
 
 
-def adapt(home: Path, endpoint: str) -> None:
-    """Have the emulator run functions in this module's way, with `home` for the files that takes."""
-    ExecutionEnvironment.site = Site(home, endpoint)
-    shutil.rmtree(ExecutionEnvironment.site.code, ignore_errors=True)
+def _sqs_concurrency(mapping: dict[str, Any], *_: object) -> int:
+    """Returns how many batches of a FIFO queue are processed in parallel.
+
+    Order holds all the same: SQS delivers nothing of a message group of which a message is being processed.
+    """
+    limit: int = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", ENVIRONMENTS_PER_FUNCTION)
+    return min(limit, ENVIRONMENTS_PER_FUNCTION)
+
+
+def apply(home: Path, endpoint: str) -> None:
+    """Makes the emulator run functions as described above, with their files under `home`."""
+    ExecutionEnvironment.code_store = CodeStore(home, endpoint)
+    shutil.rmtree(ExecutionEnvironment.code_store.code, ignore_errors=True)
     lambda_runtime._worker_class_for = lambda _config: ExecutionEnvironment
     lambda_svc._execute_function_warm = _call
+    lambda_svc._sqs_esm_concurrency = _sqs_concurrency

@@ -1,10 +1,10 @@
-"""An OpenID Connect issuer is given by context values and changes the authorizer alone."""
+"""An OpenID Connect issuer is set by context values and changes nothing but the authorizer."""
 
 from typing import Any
 
 import pytest
 
-from infra.oidc import Oidc, from_context
+from infra.oidc_settings import OidcSettings, from_context
 from tests.infra.template import Template, without_hash
 
 
@@ -45,7 +45,7 @@ def test_an_issuer_changes_nothing_but_the_authorizer_and_what_it_is_called_by(
     assert changed == {"FunctionsAuthorizer", "FunctionsOidc"}
 
 
-def read(**values: object) -> Oidc | None:
+def read(**values: object) -> OidcSettings | None:
     return from_context(values.get)
 
 
@@ -61,7 +61,7 @@ def read(**values: object) -> Oidc | None:
     ],
 )
 def test_an_issuer_is_an_https_url_or_on_this_machine(issuer: str) -> None:
-    assert read(oidc_issuer=issuer, oidc_audience="a", oidc_claim="roles") == Oidc(issuer, "a", "roles")
+    assert read(oidc_issuer=issuer, oidc_audience="a", oidc_claim="roles") == OidcSettings(issuer, "a", "roles")
 
 
 @pytest.mark.parametrize(

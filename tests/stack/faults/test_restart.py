@@ -1,4 +1,4 @@
-"""The stack on one machine keeps its data over a stop and a start, and leaves nothing running behind."""
+"""The local stack keeps its data when it is stopped and started, and leaves no process running."""
 
 import subprocess
 from pathlib import Path
@@ -20,7 +20,7 @@ class Stopped(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    """A stack that answered a request and was stopped."""
+    """A stack that served a request and was stopped."""
     home = tmp_path_factory.mktemp("restart")
     stack = up(home, free_port(FIRST_PORT))
     key = stack.make_key("read")

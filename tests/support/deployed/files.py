@@ -1,4 +1,4 @@
-"""Files of mutations, by the doors that take them."""
+"""Uploads files of mutations, by signed URLs and by the drop folder."""
 
 import json
 from collections.abc import Iterable
@@ -6,17 +6,17 @@ from typing import Any
 
 import httpx
 
-from tests.stack.client import Dataset, Json, wait_until
+from tests.support.deployed.client import Dataset, Json, wait_until
 from tidemark.aws.backend import Backend
 
 
 def lines(rows: Iterable[Any]) -> bytes:
-    """Rows as a file holds them."""
+    """Returns rows as JSON Lines."""
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def put(dataset: Dataset, **files: bytes) -> str:
-    """Announce files, put them, complete their upload; answers its id."""
+    """Announces files, uploads them, completes their upload and returns its id."""
     where = dataset.at("uploads")
     body = {"files": [{"name": name, "bytes": len(content)} for name, content in files.items()]}
     receipt = dataset.caller.create(where, body)
@@ -30,18 +30,18 @@ def put(dataset: Dataset, **files: bytes) -> str:
 
 
 def drop(dataset: Dataset, backend: Backend, name: str, content: bytes) -> None:
-    """Put a file into the drop folder, as a labelling vendor does."""
+    """Uploads a file to the drop folder, as a labelling vendor does."""
     key = f"drop/{dataset.project}/{dataset.name}/{name}"
     backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)
 
 
 def dropped(dataset: Dataset, count: int) -> list[Json]:
-    """The uploads that dropped files have started, as soon as all of them have settled."""
-    found: list[Json] = []
+    """Waits until `count` dropped files have settled and returns their uploads."""
+    uploads: list[Json] = []
 
     def all_settled() -> bool:
-        found[:] = [upload for upload in dataset.items("uploads") if upload["source"] == "DROP"]
-        return len(found) == count and all(upload["status"] != "PENDING" for upload in found)
+        uploads[:] = [upload for upload in dataset.items("uploads") if upload["source"] == "DROP"]
+        return len(uploads) == count and all(upload["status"] != "PENDING" for upload in uploads)
 
     wait_until(all_settled, f"{count} dropped files to settle")
-    return found
+    return uploads

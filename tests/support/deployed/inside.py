@@ -1,7 +1,6 @@
-"""Behind the public doors, for what no client can do: handing a queue a message that the service did not mean to send,
-losing an object, and waiting less than a queue would.
+"""Reaches inside the deployed stack for what no client can do, such as deleting a pack or sending a stray message.
 
-Every function says why it has to reach inside. All else in these tests goes through the API.
+Every function says why it has to. Everything else in these tests goes through the API.
 """
 
 import json
@@ -18,9 +17,9 @@ import boto3
 from infra.bundle import Target, build
 from infra.local.deploy import zipped
 from infra.local.stack import LocalStack
-from infra.oidc import Oidc
+from infra.oidc_settings import OidcSettings
 from tests.reliability.access.issuer import AUDIENCE, Issuer
-from tests.stack.client import wait_until
+from tests.support.deployed.client import wait_until
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG, Backend
 from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
@@ -29,11 +28,11 @@ from tidemark.shards import packs
 from tidemark.uploads import chunks
 
 FORBIDDEN = "forbidden"
-"""The policy by which a test takes rights away."""
+"""The name of the policy by which a test denies permissions."""
 
 
 def backend_of(stack: LocalStack) -> Backend:
-    """The deployment as its own functions see it."""
+    """Returns the backend that the deployment's own functions use."""
     account = _account(stack)
     return Backend(
         dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG, **account),
@@ -50,7 +49,7 @@ def backend_of(stack: LocalStack) -> Backend:
 
 
 def _account(stack: LocalStack) -> dict[str, Any]:
-    """How clients of this stack's account are made."""
+    """Returns the boto3 client arguments for this stack's account."""
     return {
         "endpoint_url": stack.server.endpoint,
         "region_name": stack.aws["AWS_DEFAULT_REGION"],
@@ -61,16 +60,16 @@ def _account(stack: LocalStack) -> dict[str, Any]:
 
 @contextmanager
 def authorizer_with(stack: LocalStack, issuer: Issuer) -> Iterator[None]:
-    """Give the authorizer an issuer, and the layer for it: to deploy the template once more for that takes a minute."""
+    """Configures the authorizer with an issuer and its layer. Deploying the template again would take a minute."""
     client = boto3.client("lambda", **_account(stack))
     functions = client.list_functions()["Functions"]
-    (before,) = [each for each in functions if each["Handler"] == "functions.authorizer.handler.handler"]
-    name, variables = before["FunctionName"], before["Environment"]["Variables"]
+    (authorizer,) = [each for each in functions if each["Handler"] == "functions.authorizer.handler.handler"]
+    name, variables = authorizer["FunctionName"], authorizer["Environment"]["Variables"]
     with TemporaryDirectory() as folder:
         built = build(Target.LOCAL, Path(folder), oidc=True).oidc
         assert built is not None
         layer = client.publish_layer_version(LayerName="oidc", Content={"ZipFile": zipped(built)})
-    given = {**variables, **Oidc(issuer.url, AUDIENCE, "groups").environment}
+    given = {**variables, **OidcSettings(issuer.url, AUDIENCE, "groups").environment}
     client.update_function_configuration(
         FunctionName=name, Environment={"Variables": given}, Layers=[layer["LayerVersionArn"]]
     )
@@ -79,38 +78,38 @@ def authorizer_with(stack: LocalStack, issuer: Issuer) -> Iterator[None]:
 
 
 def windows_of(backend: Backend, uid: str, upload: str) -> list[Window]:
-    """The windows of an upload as they were sent: nobody outside is shown them."""
-    part = chunks.get(backend, uid, upload)
-    return [chunks.window(part, plan) for plan in chunks.plans(backend, part)]
+    """Returns the windows of an upload as they were sent; the API does not show them."""
+    chunk = chunks.get(backend, uid, upload)
+    return [chunks.window(chunk, plan) for plan in chunks.plans(backend, chunk)]
 
 
 def put(backend: Backend, queue_url: str, group: str, body: str, deduplication_id: str) -> None:
-    """Put a message on a queue under a deduplication id of the caller's, as a sender that stumbled might."""
+    """Sends a message to a queue with the given deduplication id, as a sender that repeats itself might."""
     backend.sqs.send_message(
         QueueUrl=queue_url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=deduplication_id
     )
 
 
 def messages_in(backend: Backend, queue_url: str) -> int:
-    """How many messages a queue holds, those included that are being worked on."""
+    """Returns how many messages a queue holds, including those being processed."""
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-    return sum(int(found[name]) for name in names)
+    attributes = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
 
 
 def is_empty(backend: Backend, queue_url: str) -> bool:
-    """Whether a queue holds no message, nor one that is being worked on."""
+    """Returns whether a queue holds no message, including those being processed."""
     return messages_in(backend, queue_url) == 0
 
 
 def wait_until_drained(backend: Backend) -> None:
-    """Return when both queues are empty: a message that changes nothing leaves no other trace of its end."""
+    """Waits until both queues are empty: a message that changes nothing leaves no other trace of being processed."""
     for queue_url in (backend.windows_queue_url, backend.settled_queue_url):
         wait_until(partial(is_empty, backend, queue_url), f"{queue_url} to be empty")
 
 
 def dead_letter_queue_of(backend: Backend, queue_url: str) -> str:
-    """Where a queue puts what could not be processed."""
+    """Returns the URL of a queue's dead letter queue."""
     attributes = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])["Attributes"]
     _, _, name = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")
     return backend.sqs.get_queue_url(QueueName=name)["QueueUrl"]
@@ -118,10 +117,10 @@ def dead_letter_queue_of(backend: Backend, queue_url: str) -> str:
 
 @contextmanager
 def impatient(backend: Backend, queue_url: str, seconds: int) -> Iterator[None]:
-    """A queue that delivers a failed message again after `seconds`, and as it was set up afterwards.
+    """Makes a queue redeliver failed messages after `seconds`, and restores the deployed value afterwards.
 
-    The deployed 45 s times four deliveries are three minutes. An operator may turn this knob in a running deployment;
-    how often a message is tried, and what becomes of it then, is as deployed.
+    The deployed 45 s times four deliveries would take three minutes. Operators may change this setting in a running
+    deployment. How often a message is received, and where it moves then, is as deployed.
     """
     name: Any = "VisibilityTimeout"
     deployed = backend.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])["Attributes"][name]
@@ -133,26 +132,26 @@ def impatient(backend: Backend, queue_url: str, seconds: int) -> Iterator[None]:
 
 
 def table_of_counts(backend: Backend) -> str:
-    """The table in which the API counts requests and keeps answers: the template does not tell its name."""
+    """Returns the table in which the API counts requests and stores responses; the stack does not output its name."""
     (name,) = [name for name in backend.dynamodb.list_tables()["TableNames"] if "Idempotency" in name]
     return name
 
 
 def lose_pack(backend: Backend, pack: str) -> bytes:
-    """Remove a pack from the bucket: no function may, so no request can make one do it. Answers what it held."""
+    """Deletes a pack and returns its bytes. No request can do so, since no function but purge may."""
     key = packs.object_key(pack)
-    held = backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
+    content = backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
     backend.s3.delete_object(Bucket=backend.bucket, Key=key)
-    return held
+    return content
 
 
-def restore_pack(backend: Backend, pack: str, held: bytes) -> None:
-    """Put a pack back, as an operator does who restores a deleted object."""
-    backend.s3.put_object(Bucket=backend.bucket, Key=packs.object_key(pack), Body=held)
+def restore_pack(backend: Backend, pack: str, content: bytes) -> None:
+    """Restores a pack, as an operator restores a deleted object."""
+    backend.s3.put_object(Bucket=backend.bucket, Key=packs.object_key(pack), Body=content)
 
 
 class Right(NamedTuple):
-    """An action that a function may take, of all that it may take it on only those objects whose key is like `key`."""
+    """A permission of a function: an action, either on all its resources or on the objects that match `key`."""
 
     action: str
     key: str = ""
@@ -160,18 +159,18 @@ class Right(NamedTuple):
 
 @contextmanager
 def forbidden(stack: LocalStack, function: str, rights: Sequence[Right]) -> Iterator[None]:
-    """A function that lacks some of its rights, as after a slip in a policy, and has them again afterwards.
+    """Denies a function some of its permissions, as a mistake in a policy would, and restores them afterwards.
 
-    No request takes a right away. What needs one is denied access from now on, and nothing else is.
+    No request can do so.
     """
     account = _account(stack)
     handler = f"functions.{function}.handler.handler"
     pages = boto3.client("lambda", **account).get_paginator("list_functions").paginate()
     (role,) = [
-        found["Role"].rpartition("/")[2]
+        each["Role"].rpartition("/")[2]
         for page in pages
-        for found in page["Functions"]
-        if found.get("Handler") == handler
+        for each in page["Functions"]
+        if each.get("Handler") == handler
     ]
     iam = boto3.client("iam", **account)
     bucket = f"arn:aws:s3:::{stack.outputs['BucketName']}"
@@ -188,8 +187,7 @@ def forbidden(stack: LocalStack, function: str, rights: Sequence[Right]) -> Iter
 
 
 def outcome_of(backend: Backend, name: str) -> str:
-    """How the latest execution of a workflow that was started under a name that begins so ended: nobody outside is told
-    of executions."""
+    """Returns the status of the latest execution whose name starts with `name`; the API does not show executions."""
     machines = backend.states.list_state_machines()["stateMachines"]
     executions = [
         execution
@@ -201,19 +199,19 @@ def outcome_of(backend: Backend, name: str) -> str:
 
 
 def processes_of(stack: LocalStack, name: str) -> list[int]:
-    """The processes in which this emulator runs a function, such as `apply`: to be killed or measured."""
+    """Returns the pids of the processes in which the emulator runs a function, such as `apply`."""
     handler = f"_HANDLER=functions.{name}.handler.handler".encode()
-    found: list[int] = []
+    pids: list[int] = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == stack.server.pid and handler in (process / "environ").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
+                pids.append(int(process.name))
+    return pids
 
 
 def archived_long_ago(backend: Backend, project: str, dataset: str) -> None:
-    """Have an archived dataset archived an hour earlier: a purge waits for two minutes, in which nothing happens."""
+    """Makes an archived dataset appear archived an hour earlier, since a purge is refused for two minutes after it."""
 
     def edit(before: Dataset) -> Dataset:
         assert before.archived_at is not None

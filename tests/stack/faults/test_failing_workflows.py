@@ -1,6 +1,6 @@
-"""A workflow that fails for good, at whichever step, says why, leaves what is read as it was, and can be started again.
+"""A workflow that fails for good at any step records why, changes nothing that is read, and can be started again.
 
-Nothing that a client sends makes a step fail, so these tests take a right away that the step needs, as a slip in a
+No request makes a step fail, so these tests deny the function a permission that the step needs, as a mistake in a
 policy would.
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.stack import inside
-from tests.stack.client import Caller, Dataset, wait_until
-from tests.stack.inside import Right
-from tests.stack.rows import add, box, delete, modify
+from tests.support.deployed import inside
+from tests.support.deployed.client import Caller, Dataset, wait_until
+from tests.support.deployed.inside import Right
+from tests.support.deployed.rows import add, box, delete, modify
 from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.domain.intake_tasks import ResumeUpload
@@ -21,11 +21,11 @@ from tidemark.domain.intake_tasks import ResumeUpload
 Json = dict[str, Any]
 
 READING = [Right("s3:PutObject", "packs/*")]
-"""What the shards' steps need: they write an index of the windows that they make."""
+"""The shard steps need these: they write an index of the windows that they make."""
 SENDING = [Right("sqs:SendMessage")]
-"""What finishing needs, once it is decided that the rows are sent."""
+"""The finish step needs this, once it is decided that the rows are sent."""
 RECORDING = [*READING, Right("dynamodb:UpdateItem")]
-"""What a shard's step needs, and recording that it failed as well."""
+"""A shard step and the recording of its failure both need this."""
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +35,15 @@ def backend(stack: LocalStack) -> Backend:
 
 @pytest.fixture
 def dataset(admin: Caller) -> Dataset:
-    """A dataset of two versions that differ."""
-    made = admin.new_dataset()
-    made.upload(*(add(f"cam-{number}", box("a"), n=number) for number in range(20)))
-    made.upload(modify("cam-1", box("b", "tram"), n=-1), delete("cam-2"), add("cam-20"))
-    return made
+    """A dataset with two different versions."""
+    dataset = admin.new_dataset()
+    dataset.upload(*(add(f"cam-{number}", box("a"), n=number) for number in range(20)))
+    dataset.upload(modify("cam-1", box("b", "tram"), n=-1), delete("cam-2"), add("cam-20"))
+    return dataset
 
 
 def roll_back(dataset: Dataset, version: str = "1") -> str:
-    """Begin to roll back; answers the upload."""
+    """Starts a rollback and returns its upload."""
     answer = dataset.caller.http.post(dataset.at("rollbacks"), json={"version": version})
     assert answer.status_code == 202, answer.text
     upload: str = answer.json()["id"]
@@ -51,16 +51,16 @@ def roll_back(dataset: Dataset, version: str = "1") -> str:
 
 
 def clone(dataset: Dataset, name: str) -> tuple[Dataset, str]:
-    """Begin to clone; answers the clone and the upload that fills it."""
+    """Starts a clone and returns the clone and the upload that fills it."""
     answer = dataset.caller.http.post(dataset.at("clones"), json={"name": name, "version": "1"})
     assert answer.status_code == 202, answer.text
-    made = Dataset(dataset.caller, dataset.project, name)
-    upload: str = made.read()["cloned_from"]["upload"]
-    return made, upload
+    copy = Dataset(dataset.caller, dataset.project, name)
+    upload: str = copy.read()["cloned_from"]["upload"]
+    return copy, upload
 
 
 def seen(dataset: Dataset) -> list[Json]:
-    """What readers see of the dataset's frames."""
+    """Returns the dataset's frames as readers see them."""
     details = dataset.read()
     counts = {name: details[name] for name in ("latest", "frames", "labels")}
     return [counts, dataset.frames("1"), dataset.frames("2"), dataset.frames()]
@@ -81,16 +81,16 @@ def test_a_roll_back_that_fails_says_why_and_changes_nothing(stack: LocalStack, 
 def test_a_clone_that_failed_goes_on_when_it_is_retried(stack: LocalStack, dataset: Dataset) -> None:
     before = seen(dataset)
     with inside.forbidden(stack, "transfer", READING):
-        made, upload = clone(dataset, "copy")
-        failed = made.settled(upload)
+        copy, upload = clone(dataset, "copy")
+        failed = copy.settled(upload)
     assert failed["status"] == "FAILED"
     assert "AccessDenied" in failed["reason"]
-    assert made.frames() == {}
+    assert copy.frames() == {}
     assert seen(dataset) == before
-    answer = made.caller.http.post(made.at("uploads", upload, "retry"))
+    answer = copy.caller.http.post(copy.at("uploads", upload, "retry"))
     assert answer.status_code == 202, answer.text
-    assert made.settled(upload)["status"] == "SETTLED"
-    assert made.frames() == dataset.frames(1)
+    assert copy.settled(upload)["status"] == "SETTLED"
+    assert copy.frames() == dataset.frames(1)
 
 
 @pytest.mark.parametrize("needed", [SENDING, RECORDING], ids=["finish", "fail"])
@@ -110,21 +110,21 @@ def test_what_fails_when_all_is_decided_or_cannot_be_recorded_is_gone_on_with_by
 
 
 def written(dataset: Dataset, *parts: str) -> Json:
-    """What a workflow writes, once that has ended."""
+    """Waits until the workflow that writes a resource has ended, and returns the resource."""
     wait_until(lambda: dataset.read(*parts)["status"] != "WRITING", f"{parts} to be written")
-    found: Json = dataset.read(*parts)
-    return found
+    resource: Json = dataset.read(*parts)
+    return resource
 
 
 def post(dataset: Dataset, *parts: str, body: Json | None = None) -> None:
-    """Ask for something that takes a while."""
+    """Sends a request that starts a workflow."""
     answer = dataset.caller.http.post(dataset.at(*parts), json=body)
     assert answer.status_code == 202, answer.text
 
 
 CHECKPOINT = ("checkpoints", "golden")
 DESCRIBING = [Right("s3:PutObject", "checkpoints/*")]
-"""What both the shards' steps and the finishing of a checkpoint need."""
+"""The shard steps and the finish step of a checkpoint both need this."""
 
 
 def test_a_checkpoint_that_cannot_be_described_says_why_and_reads_all_the_same(
