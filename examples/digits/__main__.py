@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-import httpx
+import httpx2
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
@@ -66,7 +66,7 @@ def main() -> int:
     console.print(f"Handwritten digits, a dataset that changes, at {deployment.api}\n", soft_wrap=True)
     try:
         return run(Story(deployment, Api.at(deployment.api, deployment.key), console))
-    except (Refused, Failed, httpx.HTTPError, TimeoutError, BotoCoreError, ClientError) as failure:
+    except (Refused, Failed, httpx2.HTTPError, TimeoutError, BotoCoreError, ClientError) as failure:
         console.print(f"Stopped: {failure}", soft_wrap=True, markup=False)
         return 1
 

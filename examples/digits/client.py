@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-import httpx
+import httpx2
 
 Json = dict[str, Any]
 
@@ -31,17 +31,17 @@ class Refused(Exception):
 class Api:
     """The API at one address with one key."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx2.Client) -> None:
         self._http = http
 
     @classmethod
     def at(cls, address: str, key: str) -> "Api":
         """For the API whose resources begin at `address`."""
         # The first requests after a deployment wait for functions to start.
-        return cls(httpx.Client(base_url=address, headers={"x-api-key": key}, timeout=60))
+        return cls(httpx2.Client(base_url=address, headers={"x-api-key": key}, timeout=60))
 
     def get(self, path: str, **parameters: str | int | None) -> Json:
-        """What lies at `path`. Raises Refused, and httpx.TransportError where nobody answers."""
+        """What lies at `path`. Raises Refused, and httpx2.TransportError where nobody answers."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return self._call("GET", path, params=given)
 
@@ -63,7 +63,7 @@ class Api:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = self._http.request(method, path, **request)
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 if attempt == ATTEMPTS:
                     raise
             else:
@@ -73,7 +73,7 @@ class Api:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _content(answer: httpx.Response) -> Json:
+def _content(answer: httpx2.Response) -> Json:
     content: Json = answer.json()
     if answer.is_error:
         raise Refused(answer.status_code, content)

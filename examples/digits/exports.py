@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow.parquet
 
 from examples.digits.client import Json
@@ -59,8 +59,8 @@ def export(story: Story, checkpoint: str) -> None:
 
 
 def _fetch(item: Json) -> bytes:
-    """A file, by its signed URL, which needs no key. Raises httpx.HTTPError."""
-    return httpx.get(item["get"]["url"], timeout=60).raise_for_status().content
+    """A file, by its signed URL, which needs no key. Raises httpx2.HTTPError."""
+    return httpx2.get(item["get"]["url"], timeout=60).raise_for_status().content
 
 
 def compare(form: str, files: Sequence[bytes], expected: Frames) -> list[str]:

@@ -4,7 +4,7 @@ import csv
 import json
 from io import StringIO
 
-import httpx
+import httpx2
 import pytest
 
 from tests.stack.client import Caller, Dataset, Json, path, wait_until
@@ -36,10 +36,10 @@ def project_uploads(dataset: Dataset, **wanted: str) -> list[Json]:
     return dataset.caller.items(path("projects", dataset.project, "uploads"), **wanted)
 
 
-def download(dataset: Dataset, upload: str, **asked: str) -> tuple[Json, httpx.Response]:
+def download(dataset: Dataset, upload: str, **asked: str) -> tuple[Json, httpx2.Response]:
     """What the API answers, and the file, fetched as anyone may who has its URL."""
     told = dataset.read("uploads", upload, "errors", "file", **asked)
-    file = httpx.get(told["url"], timeout=60)
+    file = httpx2.get(told["url"], timeout=60)
     assert file.status_code == 200, file.text
     return told, file
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from examples.digits import waiting
@@ -11,9 +11,9 @@ from examples.digits.travel import diff_totals
 from examples.digits.waiting import Failed, finished
 
 
-def _api(answer: Callable[[httpx.Request], Json]) -> Api:
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answer(request)))
-    return Api(httpx.Client(base_url="http://stack", transport=transport))
+def _api(answer: Callable[[httpx2.Request], Json]) -> Api:
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json=answer(request)))
+    return Api(httpx2.Client(base_url="http://stack", transport=transport))
 
 
 def _counts(added: int = 0, removed: int = 0, modified: int = 0) -> dict[str, int]:
@@ -39,7 +39,7 @@ PAGES: dict[str | None, Json] = {
 def test_the_totals_of_a_diff_are_those_of_all_answers() -> None:
     asked: list[tuple[str, str]] = []
 
-    def answer(request: httpx.Request) -> Json:
+    def answer(request: httpx2.Request) -> Json:
         asked.append((request.url.params["from"], request.url.params["to"]))
         return PAGES[request.url.params.get("cursor")]
 
