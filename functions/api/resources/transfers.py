@@ -21,8 +21,8 @@ from functions.api.http.parameters import (
 )
 from functions.api.http.router import Routes, path_of
 from tidemark.domain.api_keys import Role
-from tidemark.domain.datasets import Dataset
 from tidemark.domain.ids import DatasetName, ProjectName
+from tidemark.domain.transfers import CloneReceipt
 from tidemark.domain.uploads import Upload
 from tidemark.transfers import clone, rollback
 
@@ -69,14 +69,6 @@ class NewClone(BaseModel):
         description=f"The version that it begins with, {VERSION_NAMED}",
     )
     description: Description = ""
-
-
-class CloneReceipt(BaseModel):
-    """A clone that has begun."""
-
-    dataset: Dataset
-    upload: Upload
-    """The upload that fills it; it can be read, and takes changes, once this has settled."""
 
 
 @router.post(

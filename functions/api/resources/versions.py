@@ -1,11 +1,8 @@
 """Versions: the list of a dataset's states, and one of them (R7, R8)."""
 
-from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
@@ -13,45 +10,16 @@ from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, Li
 from functions.api.http.router import Routes
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
-from tidemark.domain.versions import Version, VersionUpload
+from tidemark.domain.versions import Spacing, VersionSummary
 from tidemark.versions import hourly, resolve
 
 router = Routes()
-
-
-class Spacing(StrEnum):
-    """How a list of versions is thinned."""
-
-    HOUR = "hour"
 
 
 Every = Annotated[
     Spacing | None,
     Query(description="`hour`: of each hour (UTC) that has versions the newest alone, as times to choose from."),
 ]
-
-
-class VersionSummary(BaseModel):
-    """A version: when it came to be, by which uploads, and what it holds."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int = Field(description="Dense: 1, 2, 3 and so on; 0 is the empty beginning.")
-    created_at: datetime
-    uploads: tuple[VersionUpload, ...]
-    frames: int = Field(description="Live frames.")
-    labels: int = Field(description="Live labels.")
-
-    @classmethod
-    def of(cls, version: Version) -> "VersionSummary":
-        """What a reader is shown of `version`; the heads of its shards are the store's own affair."""
-        return cls(
-            number=version.number,
-            created_at=version.created_at,
-            uploads=version.uploads,
-            frames=version.frames,
-            labels=version.labels,
-        )
 
 
 @router.get(

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.uploads import Upload
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
@@ -18,6 +20,14 @@ class Transfer(BaseModel):
     """The heads of its shards in that version."""
     since: tuple[int, ...] | None = None
     """Of a roll back, the heads of the shards when it began; None for a clone, whose dataset is new."""
+
+
+class CloneReceipt(BaseModel):
+    """A clone that has been started."""
+
+    dataset: Dataset
+    upload: Upload
+    """The upload that fills the clone. The clone can be read and changed once this upload has settled."""
 
 
 class TransferWork(BaseModel):

@@ -104,6 +104,11 @@ class Upload(BaseModel):
         return self.files + self.shards > 0
 
     @property
+    def decided(self) -> int:
+        """Rows that have an outcome."""
+        return self.rejected + self.applied + self.dropped + self.failed
+
+    @property
     def has_errors(self) -> bool:
         """Whether rows of it did not take effect, or windows that were to find theirs."""
         return self.rejected + self.dropped + self.failed + self.windows_failed > 0

@@ -1,9 +1,10 @@
 """Versions: the heads of all shards at one moment, under a dense number."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ShardState(NamedTuple):
@@ -48,6 +49,36 @@ class Version(BaseModel):
     def labels(self) -> int:
         """Live labels."""
         return sum(shard.labels for shard in self.shards)
+
+
+class VersionSummary(BaseModel):
+    """A version: when it was created, by which uploads, and how much it holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(description="Dense: 1, 2, 3 and so on; 0 is the empty beginning.")
+    created_at: datetime
+    uploads: tuple[VersionUpload, ...]
+    frames: int = Field(description="Live frames.")
+    labels: int = Field(description="Live labels.")
+
+    @classmethod
+    def of(cls, version: Version) -> "VersionSummary":
+        """Returns the summary of `version`."""
+        return cls(
+            number=version.number,
+            created_at=version.created_at,
+            uploads=version.uploads,
+            frames=version.frames,
+            labels=version.labels,
+        )
+
+
+class Spacing(StrEnum):
+    """How a list of versions is thinned out."""
+
+    HOUR = "hour"
+    """Only the newest version of each hour (UTC)."""
 
 
 def empty_version(created_at: datetime, shards: int) -> Version:
