@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import Item, Key, padded, shard_pk
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.shards.packs import Pointer
 
 if TYPE_CHECKING:

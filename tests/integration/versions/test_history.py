@@ -13,7 +13,7 @@ from tests.support.sending import DATASET, PROJECT, add, delete, modify, send, u
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.revisions import FrameRevision, LabelRevision
 from tidemark.domain.pages import Page, encode_cursor
 from tidemark.versions import frames, history

@@ -1,6 +1,5 @@
 """Mutations: what one row of an upload asks for (R16-R19)."""
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,14 +8,6 @@ from tidemark.domain.frames.fields import SHAPE
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.ids import FrameId
-
-
-class Op(StrEnum):
-    """What a mutation does with its frame."""
-
-    ADD = "ADD"
-    MODIFY = "MODIFY"
-    DELETE = "DELETE"
 
 
 class Add(BaseModel):

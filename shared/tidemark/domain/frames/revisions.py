@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from tidemark.domain.frames.changes import FrameChange, Json
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 
 LabelChange = Literal["added", "modified", "removed"]
 
