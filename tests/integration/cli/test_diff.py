@@ -54,7 +54,7 @@ def test_a_diff_is_a_table_to_a_person(tidemark: Program) -> None:
 @pytest.mark.usefixtures("versions", "terminal")
 def test_versions_that_hold_the_same_are_said_to(tidemark: Program) -> None:
     result = tidemark("diff", TRAIN, 2, "LATEST")
-    assert (result.status, result.out, result.err) == (0, "", "birds/train holds the same at 2 and LATEST.\n")
+    assert (result.status, result.out, result.err) == (0, "", "birds/train is the same at 2 and LATEST.\n")
 
 
 @pytest.mark.usefixtures("versions")

@@ -86,7 +86,7 @@ def test_the_first_twenty_errors_are_told_and_the_others_counted(
     rows.write_bytes(lines(*(delete(f"f{n}") for n in range(25))))
     result = tidemark("push", TRAIN, rows, "--errors", errors)
     assert result.out.count("dropped: unknown_frame") == 20
-    assert "5 rows more without effect" in result.out
+    assert "5 more rows without effect" in result.out
     written = [json.loads(line) for line in errors.read_text().splitlines()]
     assert [(error["line"], error["frame_id"]) for error in written] == [(n + 1, f"f{n}") for n in range(25)]
     assert service.sent
@@ -115,7 +115,7 @@ def test_a_push_that_is_repeated_sends_nothing_twice(tidemark: Program, service:
 def test_a_repeat_says_so(tidemark: Program, service: Service, folder: Path, more: tuple[str, ...]) -> None:
     assert "earlier push" not in tidemark("push", TRAIN, folder, *more).out
     service.world.now += timedelta(minutes=1)
-    assert "3 uploads an earlier push had made" in tidemark("push", TRAIN, folder, *more).out
+    assert "3 uploads from an earlier push" in tidemark("push", TRAIN, folder, *more).out
 
 
 def test_another_run_sends_the_same_rows_anew(tidemark: Program, service: Service, folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_push_that_broke_off_is_gone_on_with_by_the_same_command(
     result = tidemark("push", TRAIN, folder)
     assert result.status == 3
     assert "The key may not write." in result.err
-    assert ("Nothing was taken." in result.err) == (broken == 2)
+    assert ("Nothing was accepted." in result.err) == (broken == 2)
     service.faults = []
     assert tidemark("push", TRAIN, folder).status == 0
     assert (frames(service), changes(service, "f1")) == ({"f1": 2}, 3)
@@ -186,11 +186,11 @@ def test_uploads_are_waited_for_until_they_settle(tidemark: Program, service: Se
 def test_sending_waits_where_too_much_is_unsettled(
     tidemark: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "MOST_PENDING", 1)
+    monkeypatch.setattr(follow, "MAX_PENDING", 1)
     service.slow = 4
     tidemark("push", TRAIN, folder)
     methods = "".join(request.method[0] for request in service.requests)
-    assert methods.startswith("GPGPGGGG")  # the dataset; a request and a look; a request, then looks until it settles
+    assert methods.startswith("GPGPGGGG")  # the dataset; a request and a poll; a request, then polls until it settles
 
 
 def test_a_person_sees_how_far_it_is(

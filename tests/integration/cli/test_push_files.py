@@ -17,7 +17,7 @@ from tests.integration.cli.conftest import TRAIN, Program, Service, problem, s3_
 from tests.integration.cli.rows import add, delete, lines, modify
 from tests.integration.cli.test_push import changes, frames
 from tidemark.client import retry
-from tidemark.client.push import by_files, files
+from tidemark.client.push import by_files, local_files
 
 UPLOADS = "/projects/birds/datasets/train/uploads"
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_too_large_is_refused_before_anything_is_sent(
     run: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch, stdin: bool
 ) -> None:
     content = lines(*(add(f"f{n}") for n in range(20)))
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", len(content) - 1)
+    monkeypatch.setattr(local_files, "MAX_FILE_BYTES", len(content) - 1)
     (folder / "3.jsonl").write_bytes(content)
     result = run("-", stdin=content) if stdin else run(folder)
     assert result.status == 2
@@ -120,7 +120,7 @@ def test_a_repeat_sends_nothing_twice_and_says_so(run: Program, service: Service
     again = json.loads(run(folder, "--json").out)
     assert (first["repeated"], again["repeated"]) == (0, 1)
     assert (again["uploads"], again["applied"]) == (first["uploads"], 4)
-    assert "1 upload an earlier push had made" in run(folder).out
+    assert "1 upload from an earlier push" in run(folder).out
     assert len(service.storage.requests) == put
     assert changes(service, "f1") == 3
 
@@ -192,14 +192,14 @@ def test_a_put_that_fails_is_tried_again(
 def test_a_put_that_fails_again_and_again_ends_the_push_and_names_the_file(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 2)
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1")))
     service.storage.faults = [httpx2.ConnectError("refused")] * 2
     result = run(file)
     assert result.status == 3
     assert "refused" in result.err
-    assert f"{file} was not put." in result.err
+    assert f"{file} was not uploaded." in result.err
     assert {upload["status"] for upload in uploads(service)} == {"WAITING"}
 
 
@@ -233,7 +233,7 @@ def test_a_refusal_of_the_new_url_too_is_final(run: Program, service: Service, t
 def test_urls_that_are_about_to_expire_are_not_used(
     run: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_files, "STILL_GOOD_SECONDS", 3601)
+    monkeypatch.setattr(by_files, "MIN_URL_SECONDS", 3601)
     assert run(folder).status == 0
     assert len(announced(service)) == 3  # the upload, and each file before it is put
 
@@ -298,7 +298,7 @@ def test_files_are_never_held_in_memory(
     monkeypatch.setattr(service.storage, "handle", measured)
     assert run(file, "--no-wait").status == 0
     assert sum(sizes) == file.stat().st_size
-    assert max(sizes) <= files.CHUNK_BYTES < sum(sizes)
+    assert max(sizes) <= local_files.CHUNK_BYTES < sum(sizes)
 
 
 def test_ctrl_c_ends_what_is_underway_and_tells_how_to_go_on(run: Program, service: Service, folder: Path) -> None:

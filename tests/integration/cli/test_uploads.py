@@ -71,7 +71,9 @@ def test_the_rows_of_an_upload_are_listed_with_what_became_of_each(tidemark: Pro
     fault = {"code": "unknown_class", "pointer": "/frame", "message": "No such class."}
     applied = {"file": "a.jsonl", "row": 1, "op": "ADD", "frame_id": "f1", "outcome": "applied", "errors": []}
     rejected = {"file": "a.jsonl", "row": 2, "op": None, "frame_id": None, "outcome": "rejected", "errors": [fault]}
-    service.faults = [page(applied | {"labels": [{"id": "l0"}]}, rejected | {"labels": None})]
+    applied |= {"labels": [{"id": "l0"}], "remove_labels": []}
+    rejected |= {"labels": None, "remove_labels": None}
+    service.faults = [page(applied, rejected)]
     result = tidemark("rows", TRAIN, UPLOAD)
     assert [line.split("\t") for line in result.out.splitlines()] == [
         ["a.jsonl", "1", "ADD", "f1", "1", "applied", ""],
@@ -144,7 +146,7 @@ def test_an_upload_is_retried(tidemark: Program, service: Service) -> None:
     service.faults = [httpx2.Response(202, json=FOUND | {"status": "PENDING"})]
     result = tidemark("retry", TRAIN, UPLOAD)
     assert result.status == 0
-    assert "is on its way again" in result.out
+    assert "its failed windows are sent again" in result.out
     (request,) = service.requests
     assert (request.method, request.url.path.split("/")[-2:]) == ("POST", [UPLOAD, "retry"])
 

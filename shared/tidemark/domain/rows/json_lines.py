@@ -19,7 +19,8 @@ from tidemark.domain.limits import MAX_FILE_LINES, MAX_LINE_BYTES
 from tidemark.domain.rows.inflate import GZIP, FileFault, UnreadableFile, after, as_text, blocks, inflated, within_limit
 from tidemark.domain.rows.strict_json import BYTE_ORDER_MARK, read_json
 
-_BLANK = b" \t\r"
+BLANK = b" \t\r"
+"""White space of JSON within a line."""
 
 
 class Cursor(NamedTuple):
@@ -102,7 +103,7 @@ class RowFileReader:
 
     def _found(self) -> Iterator[FileRow | LineError]:
         empty = self._start.offset == 0
-        for text, size in _lines(self._text()):
+        for text, size in split_lines(self._text(), MAX_LINE_BYTES):
             line, offset, compressed = self.cursor
             if line > MAX_FILE_LINES:
                 message = f"The file has more than {MAX_FILE_LINES:,} lines; send the rows in several files."
@@ -128,23 +129,27 @@ class RowFileReader:
         return within_limit(file, offset) if offset else within_limit(as_text(file))
 
 
-def _lines(text: Iterable[bytes]) -> Iterator[tuple[bytes | None, int]]:
-    """Each line of a text without its newline, None if that is too long to be kept; and its bytes with the newline."""
+def split_lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
+    """Splits a text into lines. Yields each without its newline, and its size in bytes with the newline.
+
+    A line of more than `max_bytes`, without its newline, is None; no more than that is held in memory. A line is
+    yielded as soon as the piece with its newline is read.
+    """
     held = bytearray()
     size = 0
-    for piece in text:
+    for piece in pieces:
         begin = 0
         while (end := piece.find(b"\n", begin)) >= 0:
             size += end - begin
-            yield (bytes(held) + piece[begin:end] if size <= MAX_LINE_BYTES else None), size + 1
+            yield (bytes(held) + piece[begin:end] if size <= max_bytes else None), size + 1
             held.clear()
             size = 0
             begin = end + 1
         size += len(piece) - begin
-        if size <= MAX_LINE_BYTES:
+        if size <= max_bytes:
             held += piece[begin:]
     if size:
-        yield (bytes(held) if size <= MAX_LINE_BYTES else None), size
+        yield (bytes(held) if size <= max_bytes else None), size
 
 
 def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | None:
@@ -154,7 +159,7 @@ def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | N
         return LineError(line, offset, "line_too_long", message)
     if offset == 0:
         text = text.removeprefix(BYTE_ORDER_MARK)
-    if not text.strip(_BLANK):
+    if not text.strip(BLANK):
         return None
     try:
         return FileRow(line, offset, read_json(text, "line"))

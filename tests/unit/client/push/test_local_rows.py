@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.rows import add, delete, lines, modify
-from tidemark.client.push.rows import MAX_LINE, Row, Source, Unsent
+from tidemark.client.push.local_rows import MAX_LINE, Row, Source, Unsent
 
 
 def read(path: Path) -> list[Row | Unsent]:

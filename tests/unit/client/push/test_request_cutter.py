@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.client.push.requests import Cutter, Places, Request
-from tidemark.client.push.rows import Place, Row
+from tidemark.client.push.local_rows import Place, Row
+from tidemark.client.push.request_cutter import Places, Request, RequestCutter
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 
@@ -18,7 +18,7 @@ def row(frame_id: str | None, line: int = 1, text: bytes | None = None, file: st
 
 def cut(rows: Iterable[Row], run: str = "") -> list[Request]:
     def requests() -> Iterator[Request | None]:
-        cutter = Cutter(run)
+        cutter = RequestCutter(run)
         for one in rows:
             yield cutter.add(one)
         yield cutter.rest()
