@@ -1,4 +1,4 @@
-"""The demo reads every version whole, page by page, and says of each what is not as expected."""
+"""The demo reads every version to its end, page by page, and reports what is not as expected."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ FRAMES = {name: {"frame_id": name, "labels": [{"id": "digit", "class": "7"}]} fo
 
 
 def _dataset(said: int) -> httpx2.MockTransport:
-    """A dataset of one version that holds both frames, one on each page, and is `said` to hold so many."""
+    """A dataset with one version: both frames on a page each, and a record that counts `said` frames."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         query = request.url.params
@@ -45,4 +45,4 @@ def test_a_version_that_holds_something_else_is_named() -> None:
 
 
 def test_a_version_that_counts_wrong_is_named() -> None:
-    assert _compare(FRAMES, said=3) == ["version 1: its frames and labels are said to be (3, 2), and are (2, 2)"]
+    assert _compare(FRAMES, said=3) == ["version 1: its record counts (3, 2) frames and labels, but it has (2, 2)"]
