@@ -1,4 +1,4 @@
-"""What the client does with answers that are no success, and what the program says of them."""
+"""The client repeats requests that may succeed later, and the program reports the others."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""`tidemark config`: the settings are checked before they are kept, and are for nobody else to see."""
+"""`tidemark config`: settings are checked before they are saved, and nobody else can read them."""
 
 import json
 import stat

@@ -13,7 +13,7 @@ from tidemark.versions import diff as services
 
 @pytest.fixture
 def versions(tidemark: Program, service: Service) -> Service:
-    """Version 1 holds `f1` and `f2`; at version 2, `f1` is relabelled, `f2` gone and `f3` there."""
+    """Version 1 has `f1` and `f2`. In version 2, `f1` is relabelled, `f2` deleted and `f3` added."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron", n=1), add("f2", "heron", "stork")))
     relabel = {"op": "MODIFY", "frame": {"frame_id": "f1", "labels": [{"id": "l0", "class": "stork"}]}}
     tidemark("push", TRAIN, "-", stdin=lines(relabel, delete("f2"), add("f3", "stork")))

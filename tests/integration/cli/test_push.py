@@ -1,4 +1,4 @@
-"""`tidemark push`: every row arrives once and in its order, and whoever sent it learns what became of it."""
+"""`tidemark push`: every row arrives once and in order, and its outcome is reported."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from tidemark.domain.api_keys import Role
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files: `f1` and `f2` are added, then `f1` changes twice and `f2` goes."""
+    """Two files that add `f1` and `f2`, then change `f1` twice and delete `f2`."""
     made = tmp_path / "frames"
     made.mkdir()
     (made / "1.jsonl").write_bytes(lines(add("f1", "heron", n=0), add("f2")))
@@ -95,10 +95,10 @@ def test_the_first_twenty_errors_are_told_and_the_others_counted(
 @pytest.mark.usefixtures("service")
 def test_json_is_one_document(tidemark: Program, folder: Path) -> None:
     result = tidemark("push", TRAIN, folder, "--json")
-    told = json.loads(result.out)
-    assert (told["rows"], told["applied"], told["settled"], told["errors"]) == (5, 5, True, [])
-    assert len(told["uploads"]) == 3
-    assert told["versions"] == [1, told["versions"][1]]
+    summary = json.loads(result.out)
+    assert (summary["rows"], summary["applied"], summary["settled"], summary["errors"]) == (5, 5, True, [])
+    assert len(summary["uploads"]) == 3
+    assert summary["versions"] == [1, summary["versions"][1]]
 
 
 def test_a_push_that_is_repeated_sends_nothing_twice(tidemark: Program, service: Service, folder: Path) -> None:
@@ -127,8 +127,8 @@ def test_another_run_sends_the_same_rows_anew(tidemark: Program, service: Servic
 def test_rows_that_are_added_later_are_all_that_is_sent(tidemark: Program, service: Service, folder: Path) -> None:
     tidemark("push", TRAIN, folder)
     (folder / "3.jsonl").write_bytes(lines(modify("f1", n=3)))
-    told = json.loads(tidemark("push", TRAIN, folder, "--json").out)
-    assert (told["repeated"], len(told["uploads"])) == (3, 4)
+    summary = json.loads(tidemark("push", TRAIN, folder, "--json").out)
+    assert (summary["repeated"], len(summary["uploads"])) == (3, 4)
     assert frames(service) == {"f1": 3}
 
 
@@ -215,9 +215,9 @@ def test_no_wait_leaves_the_uploads_to_settle(tidemark: Program, service: Servic
 @pytest.mark.usefixtures("service")
 def test_no_wait_tells_what_is_rejected_on_arrival(tidemark: Program) -> None:
     result = tidemark("push", TRAIN, "-", "--no-wait", "--json", stdin=lines(add("f1"), add("f2", "dodo")))
-    told = json.loads(result.out)
-    assert (result.status, told["settled"], told["rejected"]) == (1, False, 1)
-    assert [error["code"] for error in told["errors"]] == ["unknown_class"]
+    summary = json.loads(result.out)
+    assert (result.status, summary["settled"], summary["rejected"]) == (1, False, 1)
+    assert [error["code"] for error in summary["errors"]] == ["unknown_class"]
 
 
 @pytest.mark.usefixtures("service")

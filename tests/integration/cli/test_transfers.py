@@ -10,7 +10,7 @@ from tests.integration.cli.rows import add, delete, lines
 
 @pytest.fixture
 def changed(tidemark: Program, service: Service) -> Service:
-    """A dataset at version 2, in which `f1` is gone."""
+    """A dataset at version 2, which deleted `f1`."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron"), add("f2")))
     tidemark("push", TRAIN, "-", stdin=lines(delete("f1")))
     return service

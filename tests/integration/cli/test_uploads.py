@@ -1,4 +1,4 @@
-"""`tidemark uploads`, `rows`, `errors --download` and `retry`: finding an upload again, and trying it again."""
+"""`tidemark uploads`, `rows`, `errors --download` and `retry`: finding an upload, and retrying it."""
 
 import json
 from pathlib import Path
@@ -176,7 +176,7 @@ def test_an_upload_of_which_nothing_was_given_up_is_not_retried(tidemark: Progra
 
 
 def test_a_retry_whose_answer_got_lost_is_waited_for(tidemark: Program, service: Service) -> None:
-    """The repeat of the request finds the upload pending, as it was asked to be."""
+    """The repeated request finds that the first one has started the retry."""
     settled = httpx2.Response(200, json=FOUND | {"failed": 0})
     service.faults = [httpx2.Response(503), problem(409, "upload_pending"), *[settled] * 3]
     assert tidemark("retry", TRAIN, UPLOAD, "--wait").status == 0
