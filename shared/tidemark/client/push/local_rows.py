@@ -154,7 +154,7 @@ def _row(place: Place, line: bytes | None) -> Row | Unsent | None:
     if not text:
         return None
     try:
-        return Row(place, text, _frame_id(read_json(text, "line")))
+        return Row(place, text, _frame_id(read_json(text, "line", find_repeats=False)))
     except InvalidRequest as error:
         return Unsent(place, error.code, error.message)
 
