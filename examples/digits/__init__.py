@@ -1,1 +1,1 @@
-"""The handwritten digits of scikit-learn as a dataset that keeps changing: what `make demo` runs."""
+"""The demo that `make demo` runs: scikit-learn's handwritten digits as a dataset that keeps changing."""

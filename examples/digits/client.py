@@ -1,4 +1,4 @@
-"""Tidemark's HTTPS API as a script calls it: JSON in and out, problems raised, busy moments waited out."""
+"""A small client of Tidemark's HTTPS API: JSON in and out, problems as exceptions, busy moments waited out."""
 
 import time
 import uuid
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-import httpx
+import httpx2
 
 Json = dict[str, Any]
 
@@ -16,7 +16,7 @@ BUSY = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-ATTEMPTS = 6
+MAX_ATTEMPTS = 6
 
 
 class Refused(Exception):
@@ -31,26 +31,26 @@ class Refused(Exception):
 class Api:
     """The API at one address with one key."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx2.Client) -> None:
         self._http = http
 
     @classmethod
     def at(cls, address: str, key: str) -> "Api":
-        """For the API whose resources begin at `address`."""
+        """Returns the API at `address`, which ends with its version: `…/api/v2`."""
         # The first requests after a deployment wait for functions to start.
-        return cls(httpx.Client(base_url=address, headers={"x-api-key": key}, timeout=60))
+        return cls(httpx2.Client(base_url=address, headers={"x-api-key": key}, timeout=60))
 
     def get(self, path: str, **parameters: str | int | None) -> Json:
-        """What lies at `path`. Raises Refused, and httpx.TransportError where nobody answers."""
+        """Reads `path`. Raises Refused, and httpx2.TransportError if there is no response."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return self._call("GET", path, params=given)
 
     def post(self, path: str, body: Json) -> Json:
-        """Send `body` to `path`, once, however often it has to be tried. Raises as `get`."""
+        """Sends `body` to `path`. It takes effect once, however often it is sent. Raises what `get` raises."""
         return self._call("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def items(self, path: str, **parameters: str | int | None) -> Iterator[Json]:
-        """All items of a list, page by page."""
+        """Yields all items of a list, page by page."""
         cursor: str | None = None
         while True:
             page = self.get(path, cursor=cursor, **parameters)
@@ -60,21 +60,21 @@ class Api:
                 return
 
     def _call(self, method: str, path: str, **request: Any) -> Json:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                answer = self._http.request(method, path, **request)
-            except httpx.TransportError:
-                if attempt == ATTEMPTS:
+                response = self._http.request(method, path, **request)
+            except httpx2.TransportError:
+                if attempt == MAX_ATTEMPTS:
                     raise
             else:
-                if answer.status_code not in BUSY or attempt == ATTEMPTS:
-                    return _content(answer)
+                if response.status_code not in BUSY or attempt == MAX_ATTEMPTS:
+                    return _content(response)
             time.sleep(0.25 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
 
 
-def _content(answer: httpx.Response) -> Json:
-    content: Json = answer.json()
-    if answer.is_error:
-        raise Refused(answer.status_code, content)
+def _content(response: httpx2.Response) -> Json:
+    content: Json = response.json()
+    if response.is_error:
+        raise Refused(response.status_code, content)
     return content

@@ -1,4 +1,4 @@
-"""Which deployment the demo talks to: its API, a key for it, and the bucket that holds its images."""
+"""The deployment that the demo runs against: its API, a key for it, and the bucket for the images."""
 
 import json
 import os
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / "build" / "local"
-"""Where `make up` keeps what it knows of the stack on this machine."""
+"""Where `make up` saves the port and the key of the stack on this machine."""
 
 STACK = "Tidemark"
 API, KEY, BUCKET = "TIDEMARK_API", "TIDEMARK_KEY", "TIDEMARK_BUCKET"
 CONNECTIONS = 8
-"""Images that are put at once."""
+"""Images that are uploaded at the same time."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A running Tidemark. `s3` has the AWS credentials of whoever runs the demo."""
+    """A running Tidemark. `s3` uses the AWS credentials of the user who runs the demo."""
 
     api: str
     key: str
@@ -35,11 +35,11 @@ class Deployment:
 
 
 def find_deployment(api: str | None = None, bucket: str | None = None) -> Deployment:
-    """The deployment that is named, by argument or in the environment, else the stack on this machine.
+    """Returns the deployment in the arguments or the environment, else the stack on this machine.
 
-    That stack is meant, too, where its address is named without a bucket, as the commands that the demo prints have it.
-    The key comes from the environment only: arguments are for everybody on a machine to see. Raises SystemExit with
-    what to do where something is missing.
+    The stack on this machine is also returned for its address without a bucket, since the commands that the demo prints
+    export only the address. The key comes from the environment only: everybody on a machine can see arguments. Raises
+    SystemExit, with what to do, if something is missing.
     """
     api = api or os.environ.get(API)
     bucket = bucket or os.environ.get(BUCKET)
@@ -50,7 +50,7 @@ def find_deployment(api: str | None = None, bucket: str | None = None) -> Deploy
     key = os.environ.get(KEY)
     if not (bucket and key):
         raise SystemExit(f"With {API}, set {BUCKET} and {KEY} too: the stack's BucketName and an admin key.")
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)  # boto3 knows AWS_DEFAULT_REGION only
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)  # boto3 reads only AWS_DEFAULT_REGION
     s3 = session.client("s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "adaptive"}))
     return Deployment(api.rstrip("/"), key, bucket, s3, local=False)
 
@@ -75,8 +75,8 @@ def _on_this_machine() -> Deployment:
     session = boto3.Session("test", "test", region_name="us-east-1")  # the emulator's root user
     try:
         stacks = session.client("cloudformation", endpoint_url=endpoint).describe_stacks(StackName=STACK)["Stacks"]
-    except EndpointConnectionError as silence:
-        raise SystemExit(f"Nothing answers at {endpoint}; `make up` starts the stack again.") from silence
+    except EndpointConnectionError as error:
+        raise SystemExit(f"There is no response from {endpoint}; `make up` starts the stack again.") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
     config = Config(max_pool_connections=CONNECTIONS, s3={"addressing_style": "path"})
     s3 = session.client("s3", endpoint_url=endpoint, config=config)

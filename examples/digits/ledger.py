@@ -1,6 +1,6 @@
-"""What the dataset has to hold at each version, in plain dictionaries, and how that differs from what is read.
+"""What the dataset must hold at each version, in plain dictionaries, and how that differs from what is read.
 
-It is kept without any of Tidemark's code, so that the comparison means something.
+It uses none of Tidemark's code, so that the comparison proves something.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,15 @@ from examples.digits.client import Json
 
 Frames = dict[str, Json]
 Changes = Mapping[str, Json | None]
-"""The frames that an upload touches, as they are after it; None for those that it deletes."""
+"""The frames that an upload changes, as they are after it; None for a deleted one."""
 
 KINDS = ("added", "removed", "modified")
-"""The ways in which a frame or a label of one version can differ from that of another."""
+"""How a frame or a label can differ between two versions."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A version holds `frames`, and may hold `in_flight`: what came with uploads that had not settled by then."""
+    """The content of a version: certainly `frames`, and perhaps `in_flight`, from uploads that settled later."""
 
     frames: Frames
     in_flight: Frames = field(default_factory=dict)
@@ -33,10 +33,10 @@ class Ledger:
         self.versions: dict[int, Expected] = {0: Expected({})}
 
     def settled(self, uploads: Sequence[tuple[int, Changes]]) -> None:
-        """Enter uploads that were on their way together, each with the version that it names.
+        """Enters uploads that were in flight together, each with the version that it settled into.
 
-        Those that share a version are whole in it. One that names a later version may be in an earlier one in part,
-        window by window, so uploads sent together must add different frames.
+        Uploads with the same version are complete in it. An upload with a later version may be in an earlier one in
+        part, window by window, so uploads sent together must add different frames.
         """
         for version in sorted({version for version, _ in uploads}):
             for changes in [changes for at, changes in uploads if at == version]:
@@ -47,9 +47,9 @@ class Ledger:
             self.versions[version] = Expected(self.now, in_flight)
 
     def rolled_back(self, version: int, *, to: int) -> None:
-        """Enter a version that brings back an earlier one, while nothing else is on its way.
+        """Enters a version that restores an earlier one, while nothing else is in flight.
 
-        Raises ValueError for an earlier version that may hold uploads in part: what comes back is not known.
+        Raises ValueError if the earlier version may hold uploads in part, since its content is then unknown.
         """
         restored = self.versions[to]
         if restored.in_flight:
@@ -59,7 +59,7 @@ class Ledger:
 
 
 def differences(expected: Expected, seen: Iterable[Json]) -> list[str]:
-    """How frames that were read differ from those expected, a sentence each; empty where they do not."""
+    """Returns how the frames that were read differ from the expected ones, in one sentence for each."""
     wrong: list[str] = []
     missing = set(expected.frames)
     read: set[str] = set()
@@ -72,13 +72,13 @@ def differences(expected: Expected, seen: Iterable[Json]) -> list[str]:
         known = expected.frames.get(frame_id) or expected.in_flight.get(frame_id)
         if known is None:
             wrong.append(f"{frame_id} should not be there")
-        elif _given(frame) != _given(known):
-            wrong.append(f"{frame_id} is {_given(frame)}, expected {_given(known)}")
+        elif _without_empty(frame) != _without_empty(known):
+            wrong.append(f"{frame_id} is {_without_empty(frame)}, expected {_without_empty(known)}")
     return [*wrong, *(f"{frame_id} is missing" for frame_id in sorted(missing))]
 
 
 def totals(before: Frames, after: Frames) -> Json:
-    """How many frames and labels differ, in all and by class, as the summary of a diff tells it."""
+    """Returns how many frames and labels differ, in total and by class, like the summary of a diff."""
     frames, labels = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     classes: dict[str, dict[str, int]] = {}
     for old, new in _differing(before, after):
@@ -104,15 +104,15 @@ def _labels(frame: Json | None) -> Frames:
 
 
 def _by_class(old: Json | None, new: Json | None) -> list[tuple[str, str]]:
-    """A label whose class changed has left one class and come to the other."""
+    """Returns the changes by class. A label with a new class is removed from the old class and added to the new one."""
     if old and new and old["class"] == new["class"]:
         return [(new["class"], "modified")]
     return [(label["class"], kind) for label, kind in ((old, "removed"), (new, "added")) if label]
 
 
-def _given(value: Any) -> Any:
-    """A value without the empty lists and objects in it: the API answers with those that were left out."""
+def _without_empty(value: Any) -> Any:
+    """Returns a value without its empty lists and objects, which the API returns even if they were not given."""
     if isinstance(value, dict):
-        given = {key: _given(item) for key, item in value.items()}
-        return {key: item for key, item in given.items() if item not in ([], {})}
-    return [_given(item) for item in value] if isinstance(value, list) else value
+        items = {key: _without_empty(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item not in ([], {})}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value

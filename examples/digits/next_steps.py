@@ -1,4 +1,4 @@
-"""What to try next: commands for the deployment and the dataset at hand, ready to be pasted."""
+"""Commands to try next on the deployment and the dataset of the demo, ready to paste."""
 
 from rich.console import Console
 
@@ -6,8 +6,8 @@ from examples.digits.deployment import API, KEY, LOCAL, ROOT, Deployment
 from examples.digits.story import CORRECTED
 
 
-def tell_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabelled: int, console: Console) -> None:
-    """Print them. `relabelled` is the version before which the frame's label was wrong."""
+def print_next_steps(deployment: Deployment, dataset: str, frame_id: str, relabelled: int, console: Console) -> None:
+    """Prints the commands. `relabelled` is the version that corrected the frame's label."""
     base = f"${API}{dataset}"
     curl = f'curl -s -H "x-api-key: ${KEY}"'
     shown = "| python3 -m json.tool"

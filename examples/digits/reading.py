@@ -1,4 +1,4 @@
-"""Reading everything back: each version page by page, one picture, and how one frame and its label came to be."""
+"""Reads everything back: every version page by page, one picture, and the history of one frame and its label."""
 
 import io
 import time
@@ -13,19 +13,19 @@ from rich.console import Console
 from examples.digits.client import Api, Json
 from examples.digits.deployment import Deployment
 from examples.digits.ledger import Ledger, differences
-from examples.digits.story import tell, tell_detail
+from examples.digits.story import print_detail, print_line
 from examples.digits.uploads import bars
 
 PAGE = 500
 READERS = 4
-"""Versions that are read at once."""
+"""Versions that are read at the same time."""
 
 SHADES = "@#*+=-. "
 """From black to white."""
 
 
 def compare_versions(api: Api, dataset: str, ledger: Ledger, console: Console) -> list[str]:
-    """Read all that the dataset held at every version, and answer how it differs from the ledger."""
+    """Reads the dataset at every version, and returns how it differs from the ledger."""
     records = {record["number"]: record for record in api.items(f"{dataset}/versions")}
     wrong = []
     if set(records) | {0} != set(ledger.versions):
@@ -43,25 +43,27 @@ def compare_versions(api: Api, dataset: str, ledger: Ledger, console: Console) -
             read += len(seen)
             labels = sum(len(frame["labels"]) for frame in seen)
             verdict = f"differences: {len(found)}" if found else _agreement(ledger, number, len(seen))
-            tell(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
+            print_line(console, f"Version {number}", f"{len(seen):>5,} frames, {labels:,} labels", verdict)
     took = time.monotonic() - began
-    tell(console, "Read", f"{read:>5,} frames in pages of {PAGE}", "", f"{took:.1f} s, {read / took:,.0f} frames/s")
+    print_line(
+        console, "Read", f"{read:>5,} frames in pages of {PAGE}", "", f"{took:.1f} s, {read / took:,.0f} frames/s"
+    )
     return wrong
 
 
 def read_frames(api: Api, dataset: str, version: int) -> Iterator[Json]:
-    """All frames of a version, page by page."""
+    """Yields all frames of a version, page by page."""
     for item in api.items(f"{dataset}/frames", version=version, limit=PAGE):
         yield item["frame"]
 
 
 def _miscounted(record: Json | None, seen: list[Json]) -> list[str]:
-    """Whether a version's own counts are those of what it holds; the empty version 0 has no record in the list."""
+    """Returns how a version's counts differ from its content. Version 0, which is empty, is not in the list."""
     if record is None:
         return []
-    said = (record["frames"], record["labels"])
+    recorded = (record["frames"], record["labels"])
     counted = (len(seen), sum(len(frame["labels"]) for frame in seen))
-    return [] if said == counted else [f"its frames and labels are said to be {said}, and are {counted}"]
+    return [] if recorded == counted else [f"its record counts {recorded} frames and labels, but it has {counted}"]
 
 
 def _agreement(ledger: Ledger, number: int, seen: int) -> str:
@@ -74,30 +76,32 @@ def _agreement(ledger: Ledger, number: int, seen: int) -> str:
 
 
 def compare_picture(api: Api, dataset: str, frame_id: str, png: bytes, deployment: Deployment, console: Console) -> str:
-    """Fetch the picture that a frame refers to, show it, and answer how it differs from `png`; empty if it does not."""
+    """Downloads and prints the picture of a frame. Returns how it differs from `png`; empty if it does not."""
     frame = api.get(f"{dataset}/frames/{frame_id}")["frame"]
     place = urlsplit(frame["sensors"][0]["url"])
     fetched = deployment.s3.get_object(Bucket=place.netloc, Key=place.path[1:])["Body"].read()
     same = fetched == png
-    tell(console, "Picture", f"of {frame_id}, from S3: {len(fetched)} bytes", "as expected" if same else "another one")
+    print_line(
+        console, "Picture", f"of {frame_id}, from S3: {len(fetched)} bytes", "as expected" if same else "another one"
+    )
     with Image.open(io.BytesIO(fetched)) as picture:
         rows = np.asarray(picture, dtype=np.uint8).tolist()
     for row in rows:
-        tell_detail(console, "".join(2 * SHADES[grey * len(SHADES) // 256] for grey in row))
-    return "" if same else f"the picture of {frame_id} is another than the one that was put"
+        print_detail(console, "".join(2 * SHADES[grey * len(SHADES) // 256] for grey in row))
+    return "" if same else f"the picture of {frame_id} is not the one that was uploaded"
 
 
-def tell_histories(api: Api, dataset: str, frame_id: str, version_of: dict[str, int], console: Console) -> None:
-    """Print the history of a frame, and of its label, newest first as the API gives them."""
+def print_histories(api: Api, dataset: str, frame_id: str, version_of: dict[str, int], console: Console) -> None:
+    """Prints the history of a frame and of its label, newest first, as the API returns them."""
     frame = f"{dataset}/frames/{frame_id}"
-    tell(console, "History", f"of frame {frame_id}, newest first")
+    print_line(console, "History", f"of frame {frame_id}, newest first")
     for revision in api.items(f"{frame}/history"):
-        tell_detail(console, f"{_when(revision, version_of)}  {revision['op']:<8}  {_change(revision['changes'])}")
+        print_detail(console, f"{_when(revision, version_of)}  {revision['op']:<8}  {_change(revision['changes'])}")
     (label,) = api.get(frame)["frame"]["labels"]
-    tell(console, "", f"of its label {label['id']}, newest first")
+    print_line(console, "", f"of its label {label['id']}, newest first")
     for revision in api.items(f"{frame}/labels/{label['id']}/history"):
         before, after = (_label(revision[side]) for side in ("before", "after"))
-        tell_detail(console, f"{_when(revision, version_of)}  {revision['change']:<8}  {before} -> {after}")
+        print_detail(console, f"{_when(revision, version_of)}  {revision['change']:<8}  {before} -> {after}")
 
 
 def _when(revision: Json, version_of: dict[str, int]) -> str:

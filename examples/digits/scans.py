@@ -1,4 +1,4 @@
-"""The digits themselves: 1,797 pictures of 8x8 pixels that ship with scikit-learn, with the digit that each shows."""
+"""The digits: 1,797 pictures of 8x8 pixels from scikit-learn, each with the digit that it shows."""
 
 import io
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 CLASSES = [str(digit) for digit in range(10)]
 SIDE = 8
 DARKEST = 16
-"""The scans' own grey levels run from 0, paper, to this."""
+"""The darkest grey level of the scans; 0 is paper."""
 
 LOOKALIKES = {
     "0": "68",
@@ -26,7 +26,7 @@ LOOKALIKES = {
     "8": "39",
     "9": "48",
 }
-"""What a hurried eye takes a digit for."""
+"""The digits that each digit is mistaken for."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Box:
 
 @dataclass(frozen=True)
 class Scan:
-    """One picture. `box` is around the digit, `ink` is the picture's mean darkness from 0 to 1, `contrast` the standard
-    deviation of its pixels."""
+    """One picture. `box` encloses the digit, `ink` is the mean darkness from 0 to 1, and `contrast` is the standard
+    deviation of the pixels."""
 
     frame_id: str
     digit: str
@@ -53,7 +53,7 @@ class Scan:
 
 
 def read_scans() -> list[Scan]:
-    """All of them, in scikit-learn's order."""
+    """Returns all scans, in scikit-learn's order."""
     digits = load_digits()
     return [
         _scan(number, pixels / DARKEST, str(digit))
@@ -73,14 +73,14 @@ def _box(darkness: Pixels) -> Box:
 
 
 def _png(darkness: Pixels) -> bytes:
-    """Black on white, as on paper."""
+    """Returns a picture as a PNG, black on white."""
     file = io.BytesIO()
     Image.fromarray((255 - np.rint(darkness * 255)).astype(np.uint8)).save(file, "PNG")
     return file.getvalue()
 
 
 def hurried_labels(scans: list[Scan], *, share: float, seed: int) -> dict[str, str]:
-    """The digit that a hurried annotator sees in each scan, by frame id: about a `share` of them is wrong."""
+    """Returns the digit that a hurried annotator sees in each scan, by frame id. About a `share` of them is wrong."""
     chance = np.random.default_rng(seed)
     return {
         scan.frame_id: str(chance.choice(list(LOOKALIKES[scan.digit]))) if chance.random() < share else scan.digit

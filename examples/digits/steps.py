@@ -1,6 +1,6 @@
-"""The uploads of the story: for each, the rows that are sent, and what they have to make of the frames.
+"""The uploads of the story: the rows of each, and the frames as they must be afterwards.
 
-The two are written down apart from each other: a row says what to change, the expected frame is the whole result.
+The two are written independently: a row says what to change, and the expected frame is the whole result.
 """
 
 from collections.abc import Iterable
@@ -16,33 +16,35 @@ LABEL, SENSOR = "digit", "scan"
 
 
 def add(scans: Iterable[Scan], labels: dict[str, str], assets: str) -> Step:
-    """New frames: picture, metadata, and a box around the digit that the hurried annotator takes it for."""
+    """Adds frames with a picture, metadata, and a box whose class is the digit that the hurried annotator sees."""
     frames = {scan.frame_id: _frame(scan, labels[scan.frame_id], assets) for scan in scans}
     return Step([{"op": "ADD", "frame": frame} for frame in frames.values()], frames)
 
 
 def relabel(now: Frames, truth: dict[str, str]) -> Step:
-    """The right class for every label that has a wrong one, by a second annotator."""
-    by = {"annotator": "second"}
+    """Corrects the class of every wrong label, as a second annotator."""
+    second = {"annotator": "second"}
     wrong = [frame_id for frame_id, frame in now.items() if frame["labels"][0]["class"] != truth[frame_id]]
-    rows = [_modify(frame_id, labels=[{"id": LABEL, "class": truth[frame_id], "attributes": by}]) for frame_id in wrong]
-    return Step(rows, {frame_id: _with_label(now[frame_id], {"class": truth[frame_id]}, by) for frame_id in wrong})
+    rows = [
+        _modify(frame_id, labels=[{"id": LABEL, "class": truth[frame_id], "attributes": second}]) for frame_id in wrong
+    ]
+    return Step(rows, {frame_id: _with_label(now[frame_id], {"class": truth[frame_id]}, second) for frame_id in wrong})
 
 
 def delete(frame_ids: list[str]) -> Step:
-    """Frames out of later versions."""
+    """Deletes frames from later versions."""
     return Step([{"op": "DELETE", "frame_id": frame_id} for frame_id in frame_ids], dict.fromkeys(frame_ids))
 
 
 def hold_out(now: Frames, frame_ids: list[str]) -> Step:
-    """Frames moved from training to test data: one metadata field set, the others stay."""
+    """Moves frames from training to test data: sets one metadata field and leaves the others."""
     rows = [_modify(frame_id, metadata={"split": "test"}) for frame_id in frame_ids]
     return Step(rows, {frame_id: _with_metadata(now[frame_id], split="test") for frame_id in frame_ids})
 
 
 def confirm(now: Frames, frame_ids: list[str], slip: str) -> Step:
-    """Zeros that were looked at again: a new attribute of their labels. For the frame `slip` someone typed the
-    letter O, so that row has to be refused and its frame has to stay as it is."""
+    """Confirms zeros with a new attribute of their labels. For the frame `slip` someone typed the letter O, so that row
+    must be rejected and its frame must not change."""
     checked = {"checked": True}
     rows = [
         _modify(frame_id, labels=[{"id": LABEL, "class": "O" if frame_id == slip else "0", "attributes": checked}])

@@ -1,4 +1,4 @@
-"""The story: pictures into the bucket, five rounds of mutations, each told in a line with what it took."""
+"""The story: uploads the pictures, then sends five rounds of mutations. Each step prints a line with its time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,19 +22,19 @@ TEST_EVERY = 5
 CHECKED = 25
 
 
-def tell(console: Console, title: str, what: str, outcome: str = "", took: str = "") -> None:
-    """One line of the story."""
+def print_line(console: Console, title: str, what: str, outcome: str = "", took: str = "") -> None:
+    """Prints one line of the story."""
     line = f"  {title:<9}  {what:<42}  {outcome:<26}  {took}"
     console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
-def tell_detail(console: Console, line: str) -> None:
-    """A line that belongs to the one before it."""
+def print_detail(console: Console, line: str) -> None:
+    """Prints a line that belongs to the one before it."""
     console.print(f"    {line}".rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
 class Story:
-    """One run: a dataset of its own, what it should hold at each version, and what did not come out so."""
+    """One run of the demo: a new dataset, its expected content at each version, and what turned out wrong."""
 
     def __init__(self, deployment: Deployment, api: Api, console: Console) -> None:
         self.deployment = deployment
@@ -45,12 +45,12 @@ class Story:
         self.ledger = Ledger()
         self.wrong: list[str] = []
         self.version_of: dict[str, int] = {}
-        """The version that each upload names, by the upload's id."""
+        """The version that each upload settled into, by the upload's id."""
         self.checkpoints: dict[str, int] = {}
-        """The version that each checkpoint has frozen, by its name."""
+        """The version of each checkpoint, by its name."""
 
     def open_dataset(self) -> None:
-        """The project, made by the first run, and a new dataset in it: `scans`, `scans-2` and so on."""
+        """Creates the project if this is the first run, and a new dataset in it: `scans`, `scans-2` and so on."""
         body = {"name": PROJECT, "description": "Handwritten digits", "classes": [{"name": name} for name in CLASSES]}
         try:
             self.api.post("/projects", body)
@@ -62,15 +62,15 @@ class Story:
         self.dataset = next(name for name in names if name not in taken)
         self.path = f"/projects/{PROJECT}/datasets/{self.dataset}"
         self.api.post(f"/projects/{PROJECT}/datasets", {"name": self.dataset, "description": "8x8 scans"})
-        tell(self.console, "Dataset", f"{self.dataset}, in project {PROJECT}", "empty, version 0")
+        print_line(self.console, "Dataset", f"{self.dataset}, in project {PROJECT}", "empty, version 0")
 
-    def put_images(self) -> None:
-        """Every scan as a PNG under `assets/` of the stack's own bucket, with the user's AWS credentials."""
+    def upload_images(self) -> None:
+        """Uploads every scan as a PNG to `assets/` in the stack's bucket, with the user's AWS credentials."""
         folder = f"assets/{PROJECT}/{self.dataset}"
         self.assets = f"s3://{self.deployment.bucket}/{folder}"
         began = time.monotonic()
 
-        def put(scan: Scan) -> None:
+        def upload(scan: Scan) -> None:
             self.deployment.s3.put_object(
                 Bucket=self.deployment.bucket,
                 Key=f"{folder}/{scan.frame_id}.png",
@@ -79,26 +79,26 @@ class Story:
             )
 
         with ThreadPoolExecutor(CONNECTIONS) as threads, bars(self.console) as progress:
-            for _ in progress.track(threads.map(put, self.scans), total=len(self.scans), description="images put"):
+            for _ in progress.track(threads.map(upload, self.scans), total=len(self.scans), description="images"):
                 pass
         took = time.monotonic() - began
         count = len(self.scans)
-        tell(
+        print_line(
             self.console,
             "Images",
-            f"{count:>5,} PNGs put into the bucket",
+            f"{count:>5,} PNGs uploaded to S3",
             f"under {folder}/",
             f"{took:.1f} s, {count / took:,.0f} images/s",
         )
 
     def mutate(self) -> None:
-        """The five rounds, with a checkpoint before and one after the labels are corrected."""
+        """Sends the five rounds, with a checkpoint before and another one after the labels are corrected."""
         labels = hurried_labels(self.scans, share=WRONG_SHARE, seed=SEED)
-        parts = [self.scans[start : start + REQUEST_ROWS] for start in range(0, len(self.scans), REQUEST_ROWS)]
-        self._send("Add", "frames, labelled in a hurry", *(steps.add(part, labels, self.assets) for part in parts))
-        self._freeze(HURRIED, "As the hurried annotator has left it")
+        batches = [self.scans[start : start + REQUEST_ROWS] for start in range(0, len(self.scans), REQUEST_ROWS)]
+        self._send("Add", "frames, labelled in a hurry", *(steps.add(batch, labels, self.assets) for batch in batches))
+        self._freeze(HURRIED, "As the hurried annotator left it")
         self._send("Relabel", "labels were wrong: second annotator", steps.relabel(self.ledger.now, self.truth))
-        self._freeze(CORRECTED, "As the second annotator has left it")
+        self._freeze(CORRECTED, "As the second annotator left it")
         self._send("Delete", "faintest scans go", steps.delete(self._faintest()))
         self._send("Metadata", "frames move from train to test", steps.hold_out(self.ledger.now, self._every_fifth()))
         zeros = self._zeros()
@@ -106,19 +106,29 @@ class Story:
         sent = self._send(
             "Confirm", "zeros checked, one typed as O", steps.confirm(self.ledger.now, zeros, slip), bad=1
         )
-        self._tell_errors(sent)
+        self._print_errors(sent)
 
-    def _send(self, title: str, what: str, *parts: Step, bad: int = 0) -> Sent:
-        """Send the parts as uploads on their way together, enter them in the ledger, and check their outcome."""
-        sent = send(self.api, self.path, [part.rows for part in parts], self.console)
+    def _send(self, title: str, what: str, *sent_steps: Step, bad: int = 0) -> Sent:
+        """Sends steps as uploads that are in flight together, enters them in the ledger, and checks their outcomes.
+
+        `bad` is the number of rows that must be rejected.
+        """
+        sent = send(self.api, self.path, [step.rows for step in sent_steps], self.console)
         self.version_of |= {upload["id"]: upload["version"] for upload in sent.uploads}
-        self.ledger.settled([(u["version"], part.changes) for u, part in zip(sent.uploads, parts, strict=True)])
+        self.ledger.settled(
+            [(upload["version"], step.changes) for upload, step in zip(sent.uploads, sent_steps, strict=True)]
+        )
         versions = sorted({upload["version"] for upload in sent.uploads})
         status = "PARTIAL" if bad else "SETTLED"
-        self.hold(title, "status", {upload["status"] for upload in sent.uploads}, {status})
-        self.hold(title, "rows applied", [u["applied"] for u in sent.uploads], [len(p.changes) for p in parts])
-        self.hold(title, "rows rejected", sum(upload["rejected"] for upload in sent.uploads), bad)
-        tell(
+        self.check(title, "status", {upload["status"] for upload in sent.uploads}, {status})
+        self.check(
+            title,
+            "rows applied",
+            [upload["applied"] for upload in sent.uploads],
+            [len(step.changes) for step in sent_steps],
+        )
+        self.check(title, "rows rejected", sum(upload["rejected"] for upload in sent.uploads), bad)
+        print_line(
             self.console,
             title,
             f"{sent.rows:>5,} {what}",
@@ -129,39 +139,41 @@ class Story:
         return sent
 
     def _freeze(self, name: str, description: str) -> None:
-        """A checkpoint of the version at which all that was sent so far had settled."""
+        """Creates a checkpoint of the version in which everything sent so far has settled."""
         began = time.monotonic()
         version = max(self.ledger.versions)
         body = {"name": name, "version": str(version), "description": description}
         made = self.api.post(f"{self.path}/checkpoints", body)
         self.checkpoints[name] = version
-        verdict = self.hold("Freeze", "frames", made["frames"], len(self.ledger.now))
+        verdict = self.check("Freeze", "frames", made["frames"], len(self.ledger.now))
         what = f"{made['frames']:>5,} frames: checkpoint {name}"
-        tell(self.console, "Freeze", what, f"{verdict}, version {made['version']}", f"{time.monotonic() - began:.1f} s")
+        print_line(
+            self.console, "Freeze", what, f"{verdict}, version {made['version']}", f"{time.monotonic() - began:.1f} s"
+        )
 
     def number(self, version: str) -> int:
-        """The number of a version that is named by a checkpoint or by its number."""
+        """Returns the number of a version, given by the name of a checkpoint or by its number."""
         return self.checkpoints.get(version) or int(version)
 
     def expected_at(self, version: str) -> Frames:
-        """What it has to hold."""
+        """Returns the frames that a version must hold."""
         return self.ledger.versions[self.number(version)].frames
 
-    def _tell_errors(self, sent: Sent) -> None:
+    def _print_errors(self, sent: Sent) -> None:
         for upload in sent.uploads:
             for error in self.api.items(f"{self.path}/uploads/{upload['id']}/errors"):
                 where = f"row {error['row']}, {error['frame_id']}, is {error['outcome']}"
-                tell_detail(self.console, f"{where}: {error['code']} at {error['pointer']}")
-                tell_detail(self.console, error["message"])
+                print_detail(self.console, f"{where}: {error['code']} at {error['pointer']}")
+                print_detail(self.console, error["message"])
 
-    def hold(self, title: str, what: str, seen: object, expected: object) -> str:
-        """Note what is not as it should be; answers what to say of it."""
-        return self.note(title, [] if seen == expected else [f"{what} {seen}, expected {expected}"])
+    def check(self, title: str, what: str, seen: object, expected: object) -> str:
+        """Records a value that is not the expected one. Returns the verdict to print."""
+        return self.record(title, [] if seen == expected else [f"{what} {seen}, expected {expected}"])
 
-    def note(self, title: str, found: list[str]) -> str:
-        """The same for differences that were found."""
-        self.wrong += [f"{title}: {difference}" for difference in found]
-        return f"differences: {len(found)}" if found else "as expected"
+    def record(self, title: str, differences: list[str]) -> str:
+        """Records differences. Returns the verdict to print."""
+        self.wrong += [f"{title}: {difference}" for difference in differences]
+        return f"differences: {len(differences)}" if differences else "as expected"
 
     def _faintest(self) -> list[str]:
         return [scan.frame_id for scan in sorted(self.scans, key=lambda scan: scan.contrast)[:FAINTEST]]
@@ -173,7 +185,7 @@ class Story:
         return [frame_id for frame_id in sorted(self.ledger.now) if self.truth[frame_id] == "0"][:CHECKED]
 
     def relabelled_frame(self) -> tuple[str, int]:
-        """A frame that was relabelled and then held out, and the version that it was relabelled in."""
+        """Returns a frame that was relabelled and later held out, and the version that relabelled it."""
         for version, expected in sorted(self.ledger.versions.items()):
             for frame_id, frame in expected.frames.items():
                 late = self.ledger.now.get(frame_id, {}).get("metadata", {}).get("split") == "test"

@@ -1,4 +1,4 @@
-"""Through the dataset's time: two checkpoints compared, a roll back, and a clone."""
+"""Compares two checkpoints, rolls the dataset back, and clones it."""
 
 import time
 from collections import Counter
@@ -6,26 +6,26 @@ from collections import Counter
 from examples.digits.client import Api, Json
 from examples.digits.ledger import KINDS, differences, totals
 from examples.digits.reading import read_frames
-from examples.digits.story import Story, tell, tell_detail
-from examples.digits.waiting import finished
+from examples.digits.story import Story, print_detail, print_line
+from examples.digits.waiting import wait_for
 
 
 def compare_checkpoints(story: Story, before: str, after: str) -> None:
-    """Tell how the dataset at a checkpoint differs from that at another one, in all and by class."""
+    """Prints how the dataset differs between two checkpoints, in total and by class."""
     began = time.monotonic()
-    said = diff_totals(story.api, story.path, before, after)
+    summary = diff_totals(story.api, story.path, before, after)
     took = time.monotonic() - began
     counted = totals(story.expected_at(before), story.expected_at(after))
-    verdict = story.hold("Diff", "totals", said, counted)
-    labels = ", ".join(f"{said['labels'][kind]:,} {kind}" for kind in KINDS if said["labels"][kind])
-    frames = sum(said["frames"].values())
-    tell(story.console, "Diff", f"{frames:>5,} frames differ, {before} to {after}", verdict, f"{took:.1f} s")
-    grown = [f"{name}: {count['added'] - count['removed']:+}" for name, count in sorted(said["classes"].items())]
-    tell_detail(story.console, f"labels: {labels}; by class {', '.join(grown)}")
+    verdict = story.check("Diff", "totals", summary, counted)
+    labels = ", ".join(f"{summary['labels'][kind]:,} {kind}" for kind in KINDS if summary["labels"][kind])
+    frames = sum(summary["frames"].values())
+    print_line(story.console, "Diff", f"{frames:>5,} frames differ, {before} to {after}", verdict, f"{took:.1f} s")
+    grown = [f"{name}: {count['added'] - count['removed']:+}" for name, count in sorted(summary["classes"].items())]
+    print_detail(story.console, f"labels: {labels}; by class {', '.join(grown)}")
 
 
 def diff_totals(api: Api, dataset: str, before: str, after: str) -> Json:
-    """The totals of a diff: an answer counts as many frames as it has time for, so those of all answers are added."""
+    """Returns the totals of a diff. Each response counts only the frames that there was time for, so they are added."""
     frames, labels = Counter(dict.fromkeys(KINDS, 0)), Counter(dict.fromkeys(KINDS, 0))
     classes: dict[str, Counter[str]] = {}
     cursor: str | None = None
@@ -42,19 +42,19 @@ def diff_totals(api: Api, dataset: str, before: str, after: str) -> Json:
 
 
 def roll_back(story: Story, version: str, message: str) -> None:
-    """Bring the dataset to a version, named by its number or a checkpoint, and enter in the ledger what that gives."""
+    """Rolls the dataset back to a version, given by its number or a checkpoint, and enters that in the ledger."""
     began = time.monotonic()
     number = story.number(version)
     restored = totals(story.ledger.now, story.ledger.versions[number].frames)["frames"]
     receipt = story.api.post(f"{story.path}/rollbacks", {"version": version, "message": message})
-    upload = finished(story.api, f"{story.path}/uploads/{receipt['id']}")
+    upload = wait_for(story.api, f"{story.path}/uploads/{receipt['id']}")
     took = time.monotonic() - began
     story.version_of[upload["id"]] = upload["version"]
     story.ledger.rolled_back(upload["version"], to=number)
-    story.hold("Roll back", "status", upload["status"], "SETTLED")
-    story.hold("Roll back", "frames restored", upload["applied"], sum(restored.values()))
+    story.check("Roll back", "status", upload["status"], "SETTLED")
+    story.check("Roll back", "frames restored", upload["applied"], sum(restored.values()))
     where = f"version {version}" if version == str(number) else version
-    tell(
+    print_line(
         story.console,
         "Roll back",
         f"{upload['applied']:>5,} frames as in {where} again",
@@ -64,17 +64,17 @@ def roll_back(story: Story, version: str, message: str) -> None:
 
 
 def clone(story: Story, checkpoint: str) -> None:
-    """A dataset that begins with the frames of a checkpoint, read back."""
+    """Clones a checkpoint into a new dataset, reads it back, and compares it."""
     began = time.monotonic()
     name = f"{story.dataset}-{checkpoint}"
     made = story.api.post(f"{story.path}/clones", {"version": checkpoint, "name": name})
     path = f"/projects/{made['dataset']['project']}/datasets/{made['dataset']['name']}"
-    upload = finished(story.api, f"{path}/uploads/{made['upload']['id']}")
+    upload = wait_for(story.api, f"{path}/uploads/{made['upload']['id']}")
     settled = time.monotonic()
     frames = list(read_frames(story.api, path, upload["version"]))
     expected = story.ledger.versions[story.number(checkpoint)]
-    verdict = story.note("Clone", differences(expected, frames))
-    tell(
+    verdict = story.record("Clone", differences(expected, frames))
+    print_line(
         story.console,
         "Clone",
         f"{len(frames):>5,} frames, as {name}",

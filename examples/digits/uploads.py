@@ -1,4 +1,4 @@
-"""Sending mutations: requests that become uploads, followed until they settle."""
+"""Sends mutations in requests, and follows their uploads until they settle."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from examples.digits.client import Api, Json
 from examples.digits.ledger import Changes
-from examples.digits.waiting import all_finished
+from examples.digits.waiting import wait_for_all
 
 REQUEST_ROWS = 1000
 """The API's limit."""
@@ -17,7 +17,7 @@ REQUEST_ROWS = 1000
 
 @dataclass(frozen=True)
 class Step:
-    """Mutations for one request, one a frame, and the frames that they touch as they have to be afterwards."""
+    """Mutations for one request, one for each frame, and the frames as they must be afterwards."""
 
     rows: Sequence[Json]
     changes: Changes
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Sent:
-    """Uploads after they have settled, with the seconds until all were accepted, and until all had settled."""
+    """Settled uploads, with the seconds until all were accepted, and until all had settled."""
 
     uploads: list[Json]
     accepted_after: float
@@ -33,12 +33,12 @@ class Sent:
 
     @property
     def rows(self) -> int:
-        """Rows in all requests."""
+        """Number of rows in all requests."""
         return sum(upload["rows"] for upload in self.uploads)
 
 
 def bars(console: Console) -> Progress:
-    """Progress that goes away when it is done: what stays is the line that sums it up."""
+    """Returns progress bars that disappear when they are done; the summary line stays."""
     return Progress(
         TextColumn("  {task.description:<16}"),
         BarColumn(),
@@ -50,9 +50,9 @@ def bars(console: Console) -> Progress:
 
 
 def send(api: Api, dataset: str, requests: Sequence[Sequence[Json]], console: Console) -> Sent:
-    """Send requests of mutations, at most `REQUEST_ROWS` each, then wait until every upload has settled.
+    """Sends requests of at most `REQUEST_ROWS` mutations each, then waits until every upload has settled.
 
-    Raises client.Refused, and TimeoutError for uploads that do not settle.
+    Raises Refused, and TimeoutError if an upload does not settle.
     """
     began = time.monotonic()
     receipts: list[Json] = []
@@ -63,5 +63,5 @@ def send(api: Api, dataset: str, requests: Sequence[Sequence[Json]], console: Co
             progress.advance(task, len(rows))
         accepted_after = time.monotonic() - began
         paths = [f"{dataset}/uploads/{receipt['upload']}" for receipt in receipts]
-        uploads = all_finished(api, paths, progress)
+        uploads = wait_for_all(api, paths, progress)
     return Sent(uploads, accepted_after, time.monotonic() - began)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import boto3
-import httpx
+import httpx2
 
 from infra.local.stack import LocalStack
 from tests.bench.door import Json
@@ -23,7 +23,7 @@ class Deployed:
     """The API of a stack, called with an API key. A `Door`."""
 
     def __init__(self, stack: LocalStack, key: str) -> None:
-        self._http = httpx.Client(base_url=stack.api, headers={"x-api-key": key}, timeout=SECONDS)
+        self._http = httpx2.Client(base_url=stack.api, headers={"x-api-key": key}, timeout=SECONDS)
         self._s3: S3Client = boto3.client(
             "s3",
             endpoint_url=stack.server.endpoint,
@@ -43,7 +43,7 @@ class Deployed:
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
         """Uploads a file to a signed URL."""
-        httpx.put(url, headers=headers, content=content, timeout=SECONDS).raise_for_status()
+        httpx2.put(url, headers=headers, content=content, timeout=SECONDS).raise_for_status()
 
     def settle(self, path: str) -> None:
         """Polls a path until its upload or artifact is finished."""
@@ -61,7 +61,7 @@ class Deployed:
         self._s3.close()
 
     @staticmethod
-    def _answer(response: httpx.Response) -> Json:
+    def _answer(response: httpx2.Response) -> Json:
         if response.is_error:
             raise AssertionError(f"{response.request.method} {response.request.url}: {response.text}")
         document: Json = response.json()

@@ -16,7 +16,7 @@ from importlib import import_module
 from unittest.mock import patch
 
 import boto3
-import httpx
+import httpx2
 
 from infra.local.stack import LocalStack
 from tests.bench.cpu import Cpu, CpuClock
@@ -110,7 +110,7 @@ class Process:
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
         """Uploads a file to a signed URL."""
-        httpx.put(url, headers=headers, content=content).raise_for_status()
+        httpx2.put(url, headers=headers, content=content).raise_for_status()
         self._usage[OUTSIDE] += Usage(tally=Tally(Counter(["s3.PutObject"])))
 
     def settle(self, path: str) -> None:

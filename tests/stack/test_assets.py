@@ -4,7 +4,7 @@ import base64
 import hashlib
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from infra.local.stack import LocalStack
@@ -22,11 +22,11 @@ def announced(dataset: Dataset, name: str, content: bytes = PICTURE) -> Json:
     return announced_asset
 
 
-def put(asset: Json, content: bytes = PICTURE, **other: str) -> httpx.Response:
-    return httpx.put(asset["put"]["url"], content=content, headers=asset["put"]["headers"] | other, timeout=30)
+def put(asset: Json, content: bytes = PICTURE, **other: str) -> httpx2.Response:
+    return httpx2.put(asset["put"]["url"], content=content, headers=asset["put"]["headers"] | other, timeout=30)
 
 
-def read(dataset: Dataset, url: str) -> httpx.Response:
+def read(dataset: Dataset, url: str) -> httpx2.Response:
     return dataset.caller.http.post(path("projects", dataset.project, "assets", "read"), json={"urls": [url]})
 
 
@@ -38,7 +38,7 @@ def test_the_image_of_a_frame_is_read_back_byte_for_byte(dataset: Dataset) -> No
     (stored,) = dataset.frames()["cam-0001"]["sensors"]
     answer = read(dataset, stored["url"])
     assert answer.status_code == 200, answer.text
-    image = httpx.get(answer.json()["assets"][0]["get"]["url"], timeout=30)
+    image = httpx2.get(answer.json()["assets"][0]["get"]["url"], timeout=30)
     assert (image.status_code, image.content, image.headers["content-type"]) == (200, PICTURE, "image/png")
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 
 from infra.local.stack import LocalStack
@@ -94,14 +94,14 @@ class Refusal(NamedTuple):
     words: str
 
 
-Request = Callable[[Dataset], httpx.Response]
+Request = Callable[[Dataset], httpx2.Response]
 
 
 def _reading(where: str, **parameters: Any) -> Request:
     return lambda dataset: dataset.caller.http.get(dataset.at(*where.split("/")), params=parameters)
 
 
-def _cursor_of_another_dataset(dataset: Dataset) -> httpx.Response:
+def _cursor_of_another_dataset(dataset: Dataset) -> httpx2.Response:
     other = dataset.caller.new_dataset()
     other.upload(*(add(f"cam-{number}") for number in range(3)))
     cursor = other.read("frames", limit=1)["cursor"]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from infra.local.stack import LocalStack
@@ -17,7 +17,7 @@ GHOST = f"tdm.ghost.{'x' * 43}"
 
 def status(stack: LocalStack, *headers: tuple[str, str | bytes]) -> int:
     sent = [(name.encode(), value.encode() if isinstance(value, str) else value) for name, value in headers]
-    return httpx.get(f"{stack.api}/projects", params={"limit": 1}, headers=sent, timeout=30).status_code
+    return httpx2.get(f"{stack.api}/projects", params={"limit": 1}, headers=sent, timeout=30).status_code
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_a_signed_get_is_for_one_object_and_one_method(dataset: Dataset) -> None
     asset = announced(dataset, "cam-0001.png")
     assert put(asset).status_code == 200
     url = read(dataset, asset["url"]).json()["assets"][0]["get"]["url"]
-    refused = [httpx.get(ALTERED[how](url), timeout=30).status_code for how in ALTERED if how != "fewer headers"]
-    refused += [httpx.request(method, url, timeout=30).status_code for method in ("PUT", "DELETE", "POST")]
+    refused = [httpx2.get(ALTERED[how](url), timeout=30).status_code for how in ALTERED if how != "fewer headers"]
+    refused += [httpx2.request(method, url, timeout=30).status_code for method in ("PUT", "DELETE", "POST")]
     assert set(refused) == {403}
-    assert httpx.get(url, timeout=30).status_code == 200
+    assert httpx2.get(url, timeout=30).status_code == 200
 
 
 @pytest.fixture(scope="module")

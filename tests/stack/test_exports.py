@@ -4,7 +4,7 @@ import gzip
 import json
 from io import BytesIO
 
-import httpx
+import httpx2
 import pyarrow.parquet as pq
 
 from tests.support.deployed.client import Dataset, Json, wait_until
@@ -28,7 +28,7 @@ def exported(dataset: Dataset, form: str) -> tuple[Json, dict[str, bytes]]:
     assert answer.status_code == 202, answer.text
     resource = until_written(dataset, *where, form)
     files = dataset.items(*where, form, "files", limit=3)
-    fetched = {file["name"]: httpx.get(file["get"]["url"]) for file in files}
+    fetched = {file["name"]: httpx2.get(file["get"]["url"]) for file in files}
     assert {file.status_code for file in fetched.values()} == {200}
     assert [len(file.content) for file in fetched.values()] == [file["bytes"] for file in files]
     return resource, {name: file.content for name, file in fetched.items()}

@@ -4,7 +4,7 @@ import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from infra.local.stack import LocalStack
@@ -98,7 +98,7 @@ def test_what_is_bad_in_files_is_listed_and_what_is_good_is_in(dataset: Dataset)
     counts = [upload[name] for name in ("rejected", "applied", "dropped", "failed")]
     assert (sum(counts), upload["applied"], upload["dropped"]) == (upload["rows"], len(frames) + 1, 1)
     download = dataset.read("uploads", upload["id"], "errors", "file", format="jsonl")
-    text = httpx.get(download["url"], timeout=60).text
+    text = httpx2.get(download["url"], timeout=60).text
     assert [json.loads(line) for line in text.splitlines()] == listed
 
 
@@ -140,7 +140,7 @@ def test_a_large_file_is_put_in_parts_and_read_whole(dataset: Dataset) -> None:
         refused = dataset.caller.http.post(complete)
         assert (refused.status_code, refused.json()["code"]) == (409, "files_missing")
         body = content[start : start + part["bytes"]]
-        assert httpx.put(part["url"], content=body, headers=part["headers"], timeout=60).status_code == 200
+        assert httpx2.put(part["url"], content=body, headers=part["headers"], timeout=60).status_code == 200
         start += part["bytes"]
     assert (start, file["url"], len(file["parts"])) == (len(content), None, 2)
     assert dataset.caller.http.post(complete).status_code == 202

@@ -4,7 +4,7 @@ import csv
 import json
 from io import StringIO
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.deployed.client import Caller, Dataset, Json, path, wait_until
@@ -36,10 +36,10 @@ def project_uploads(dataset: Dataset, **wanted: str) -> list[Json]:
     return dataset.caller.items(path("projects", dataset.project, "uploads"), **wanted)
 
 
-def download(dataset: Dataset, upload: str, **parameters: str) -> tuple[Json, httpx.Response]:
+def download(dataset: Dataset, upload: str, **parameters: str) -> tuple[Json, httpx2.Response]:
     """Returns the API's response about an errors file, and the file, downloaded without a key."""
     response = dataset.read("uploads", upload, "errors", "file", **parameters)
-    file = httpx.get(response["url"], timeout=60)
+    file = httpx2.get(response["url"], timeout=60)
     assert file.status_code == 200, file.text
     return response, file
 

@@ -5,9 +5,9 @@ from typing import Any
 from tests.simulation.world import World
 from tests.support.pages import all_pages
 from tests.support.uploads import DATASET, PROJECT
-from tidemark.domain.diffs import DiffTotals, FrameDiff, add_up
+from tidemark.domain.diffs import DiffSummary, DiffTotals, FrameDiff, add_up
 from tidemark.versions import diff as diffs
-from tidemark.versions.diff import DiffPage, DiffSummary
+from tidemark.versions.diff import DiffPage
 
 Version = int | str
 

@@ -17,8 +17,9 @@ from functions.api.http.parameters import (
 )
 from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
+from tidemark.domain.diffs import DiffSummary
 from tidemark.versions import diff
-from tidemark.versions.diff import DiffPage, DiffSummary
+from tidemark.versions.diff import DiffPage
 
 router = Router()
 

@@ -5,9 +5,9 @@ from functions.api.http.deployment import backend
 from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, FramePath, LabelPath, Limit, ProjectPath
 from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
+from tidemark.domain.frames.revisions import FrameRevision, LabelRevision
 from tidemark.domain.pages import Page
 from tidemark.versions import history
-from tidemark.versions.history import FrameRevision, LabelRevision
 
 router = Router()
 

@@ -22,8 +22,8 @@ from functions.api.http.parameters import (
 from functions.api.http.response import WriteResponse
 from functions.api.http.router import Router, dataset_path
 from tidemark.domain.api_keys import Role
-from tidemark.domain.datasets import Dataset
 from tidemark.domain.ids import DatasetName, ProjectName
+from tidemark.domain.transfers import CloneReceipt
 from tidemark.domain.uploads import Upload
 from tidemark.transfers import rollback
 from tidemark.transfers.clone import clone
@@ -62,15 +62,6 @@ class NewClone(BaseModel):
     )
     version: VersionRef = Field(LATEST, description="Version to clone, as in the `version` parameter of reads.")
     description: Description = ""
-
-
-class CloneReceipt(BaseModel):
-    """A clone that has started."""
-
-    dataset: Dataset = Field(description="The new dataset.")
-    upload: Upload = Field(
-        description="The upload that fills the dataset. Once it has settled, the dataset can be read and changed."
-    )
 
 
 @router.post(

@@ -1,11 +1,8 @@
 """Versions of a dataset: list and read (R7, R8)."""
 
-from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
@@ -13,47 +10,16 @@ from functions.api.http.parameters import DEFAULT_LIMIT, Cursor, DatasetPath, Li
 from functions.api.http.router import Router
 from tidemark.domain.api_keys import Role
 from tidemark.domain.pages import Page
-from tidemark.domain.versions import Version, VersionUpload
+from tidemark.domain.versions import Spacing, VersionSummary
 from tidemark.versions import hourly, resolve
 
 router = Router()
-
-
-class Spacing(StrEnum):
-    """The period of which a list holds one version."""
-
-    HOUR = "hour"
 
 
 Every = Annotated[
     Spacing | None,
     Query(description="`hour`: only the newest version of each hour (UTC)."),
 ]
-
-
-class VersionSummary(BaseModel):
-    """A version of a dataset, with its uploads and counts."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int = Field(
-        description="Number of the version: 1, 2, 3 and so on, without gaps. 0 is the empty initial version."
-    )
-    created_at: datetime = Field(description="Time of publication.")
-    uploads: tuple[VersionUpload, ...] = Field(description="Uploads that are new in the version.")
-    frames: int = Field(description="Number of live frames.")
-    labels: int = Field(description="Number of live labels.")
-
-    @classmethod
-    def of(cls, version: Version) -> "VersionSummary":
-        """Returns the public fields of `version`, without the heads of its shards."""
-        return cls(
-            number=version.number,
-            created_at=version.created_at,
-            uploads=version.uploads,
-            frames=version.frames,
-            labels=version.labels,
-        )
 
 
 @router.get(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.domain.canonical import canonical_json
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.packs import Pointer

@@ -1,1 +1,1 @@
-"""The command line; it reaches the service through `client` only and is not deployed."""
+"""The command line. It reaches the service only through `client`, and is not deployed."""

@@ -1,8 +1,4 @@
-"""The program: its commands, and its exit status.
-
-0: done, all of it. 1: done in part; some rows, or some of the frames asked for, are not. 2: wrong usage, or no settings
-to work with. 3: refused by the API, or nobody answered. 130: stopped by Ctrl-C.
-"""
+"""The program: its commands, and its exit status (see `exit_status`)."""
 
 import io
 import sys
@@ -11,7 +7,6 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from typer.main import get_command
 
 from tidemark.cli.commands import (
@@ -29,11 +24,11 @@ from tidemark.cli.commands import (
     transfers,
     uploads,
 )
-from tidemark.cli.output import say, tell
+from tidemark.cli.exit_status import ExitStatus
+from tidemark.cli.output import print_line, print_note
 from tidemark.cli.settings import Unusable
 from tidemark.client.api import Refused, Unreachable
-
-USAGE, REFUSED = 2, 3
+from tidemark.client.models import UnexpectedResponse
 
 app = typer.Typer(
     name="tidemark",
@@ -64,45 +59,43 @@ app.command()(retention.unarchive)
 app.command()(retention.purge)
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
-        say(f"tidemark {version('tidemark')}")
+        print_line(f"tidemark {version('tidemark')}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Take what is said before the command."""
+    """Takes the options before the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; answers its exit status."""
+    """Runs the program and returns its exit status. Without `arguments`, they are those of the process."""
     given = None if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a screen that knows no arrow still shows the rest
+            stream.reconfigure(errors="backslashreplace")  # a terminal without arrows still shows the rest
     try:
         get_command(app).main(args=given, prog_name="tidemark")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        return end.code if isinstance(end.code, int) else ExitStatus.DONE
     except Unusable as failure:
-        return _end(USAGE, failure, [str(failure)])
+        return _fail(ExitStatus.USAGE, failure, [str(failure)])
     except Refused as refusal:
-        return _end(REFUSED, refusal, refusal.lines)
-    except Unreachable as silence:
-        return _end(REFUSED, silence, [str(silence)])
-    except ValidationError as error:
-        return _end(REFUSED, error, [f"The API's answer is not understood; is this program too old? {error}"])
-    return 0
+        return _fail(ExitStatus.REFUSED, refusal, refusal.lines)
+    except (Unreachable, UnexpectedResponse) as failure:
+        return _fail(ExitStatus.REFUSED, failure, [str(failure)])
+    return ExitStatus.DONE
 
 
-def _end(status: int, failure: Exception, lines: Sequence[str]) -> int:
+def _fail(status: ExitStatus, failure: Exception, lines: Sequence[str]) -> int:
     for line in [*lines, *getattr(failure, "__notes__", ())]:
-        tell(line if line.startswith(" ") else f"tidemark: {line}")
+        print_note(line if line.startswith(" ") else f"tidemark: {line}")
     return status
 
 

@@ -1,4 +1,4 @@
-"""What commands have in common: the API of the settings, and the arguments that many of them take."""
+"""What commands share: the API of the settings, and common arguments and options."""
 
 from typing import Annotated
 
@@ -7,10 +7,11 @@ import typer
 from tidemark.cli import settings
 from tidemark.client.api import Api
 from tidemark.client.refs import DatasetRef
+from tidemark.domain.pages import Archived
 
 
 def dataset_ref(text: str) -> DatasetRef:
-    """The dataset that `text` names."""
+    """Parses `PROJECT/DATASET`."""
     project, slash, name = text.partition("/")
     if not (project and slash and name) or "/" in name:
         raise typer.BadParameter(f"{text!r} is not of the form PROJECT/DATASET.")
@@ -18,9 +19,18 @@ def dataset_ref(text: str) -> DatasetRef:
 
 
 def connect() -> Api:
-    """The API of the settings in effect. Raises settings.Unusable."""
-    found = settings.load()
-    return Api(found.api, found.key)
+    """Returns the API of the settings in effect. Raises settings.Unusable."""
+    used = settings.load()
+    return Api(used.api, used.key)
+
+
+def archived_filter(archived: bool, both: bool) -> Archived:
+    """Returns which items a list has, by the options `--archived` and `--all`."""
+    if archived and both:
+        raise typer.BadParameter("lists fewer than --all; give only one of them", param_hint="--archived")
+    if both:
+        return Archived.ALL
+    return Archived.YES if archived else Archived.NO
 
 
 DatasetArgument = Annotated[
@@ -28,7 +38,13 @@ DatasetArgument = Annotated[
 ]
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
 UploadArgument = Annotated[str, typer.Argument(metavar="UPLOAD", show_default=False)]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line, as the API gives it.")]
+VersionOption = Annotated[
+    str,
+    typer.Option("--version", metavar="VERSION", help="A number, a checkpoint, a time with its zone, or LATEST."),
+]
+ArchivedOption = Annotated[bool, typer.Option("--archived", help="List only archived ones.")]
+AllOption = Annotated[bool, typer.Option("--all", help="List archived ones too.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON, one document a line.")]
 LimitOption = Annotated[
     int | None,
     typer.Option("--limit", min=1, show_default=False, help="At most so many. By default 50 in a table, else all."),

@@ -1,1 +1,1 @@
-"""The HTTPS API and signed URLs from the caller's side."""
+"""Calls the HTTPS API, and transfers files by signed URLs."""

@@ -1,5 +1,7 @@
-"""The HTTPS API as the command line calls it: one place for the key, problem documents, repeats and pages."""
+"""The HTTPS API as the command line calls it: the key, problem documents, repeated attempts and pages."""
 
+import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,66 +13,70 @@ from urllib.parse import quote
 import httpx2
 from pydantic import ValidationError
 
-from tidemark.client.models import Fault, Json, Page, Problem
-from tidemark.client.retry import ATTEMPTS, LONGEST_PAUSE, Transient, with_retries
+from tidemark.client.models import Continued, Json, JsonPage, Problem, ProblemDetail, UnexpectedResponse, parse
+from tidemark.client.retry import MAX_ATTEMPTS, MAX_PAUSE, Transient, with_retries
 from tidemark.domain.limits import MAX_PAGE_ITEMS
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same request, with the same key, may succeed."""
 IN_USE = "idempotency_key_in_use"
-"""The one conflict that passes: the first request with that key is still running."""
+"""The one conflict that goes away: the first request with that key is still running."""
 
 AGENT = f"tidemark/{version('tidemark')}"
 
-FIRST_ATTEMPTS = 3
-"""Tries at the first request: an address that is wrong is told soon."""
-SECONDS = 60.0
-"""The gateway answers within thirty; more is for the way."""
+MAX_FIRST_ATTEMPTS = 3
+"""Attempts until the first response: a wrong address is reported soon."""
+TIMEOUT_SECONDS = 60.0
+"""The gateway responds within thirty seconds; the rest is for the network."""
 
 
 class Refused(Exception):
-    """The API refused a request; what it said is for whoever runs the command."""
+    """The API refused a request. `problem` says why, for the user of the command."""
 
     def __init__(self, status: int, problem: Problem) -> None:
-        super().__init__(problem.detail or problem.message or f"The API answered {status}.")
+        super().__init__(problem.detail or problem.message or f"The API returned status {status}.")
         self.status = status
         self.problem = problem
 
     @property
     def lines(self) -> list[str]:
-        """The refusal in sentences: the whole, then each fault that says more, with its place."""
+        """The refusal as lines of text: the summary, then each error that adds to it, with its place."""
         if self.status == HTTPStatus.FORBIDDEN and not self.problem.code:
-            return ["The API does not take this key: it is unknown or revoked."]
-        faults = [_fault(fault) for fault in self.problem.errors if fault.detail != str(self) or fault.pointer]
-        logged = [f"The service's logs know it as {self.problem.request_id}."] if self._is_theirs else []
-        return [str(self), *faults, *logged]
+            return ["The API rejects this key: it is unknown or revoked."]
+        errors = [_error_line(error) for error in self.problem.errors if error.detail != str(self) or error.pointer]
+        logged = [f"In the service's logs it is request {self.problem.request_id}."] if self._is_server_error else []
+        return [str(self), *errors, *logged]
 
     @property
-    def _is_theirs(self) -> bool:
+    def _is_server_error(self) -> bool:
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR and bool(self.problem.request_id)
 
 
 class Unreachable(Exception):
-    """Nobody answered, or not as Tidemark's API does."""
+    """There is no response, or the server does not respond as Tidemark's API does."""
 
 
 def new_transport() -> httpx2.BaseTransport | None:
-    """What carries requests; None for the network. Tests put the API itself here."""
+    """Returns what carries requests; None for the network. Tests replace it by the API itself."""
     return None
 
 
 class Api:
-    """The API at one address with one key."""
+    """The API at one address, with one key.
+
+    Every call raises Refused if the API refuses the request, and Unreachable if there is no response from it. Both come
+    after the last attempt, which may be minutes later.
+    """
 
     def __init__(self, address: str, key: str) -> None:
         self._address = address
         headers = {"x-api-key": key, "user-agent": AGENT, "content-type": "application/json"}
-        self._http = httpx2.Client(headers=headers, timeout=SECONDS, transport=new_transport())
-        self._answered = False
+        self._http = httpx2.Client(headers=headers, timeout=TIMEOUT_SECONDS, transport=new_transport())
+        self._has_responded = False
         self._asks_to_wait = False
-        """Whether the latest answer said when to come again, which no wrong address does."""
+        """Whether the latest response said when to try again, which a wrong address never does."""
         self.time: datetime | None = None
-        """The time of the latest answer by the clock of the service, to the second."""
+        """The service's clock at the latest response, to the second."""
 
     def __enter__(self) -> Self:
         return self
@@ -79,80 +85,110 @@ class Api:
         self._http.close()
 
     def get(self, *path: str, **query: str | int | None) -> Json:
-        """What lies at a path, given in its parts. Raises Refused and Unreachable, as all calls do."""
+        """Reads a path, given by its segments. Parameters that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", path, params=given)
 
-    def post(self, *path: str, body: bytes, idempotency_key: str) -> Json:
-        """Send `body`, which takes effect once, however often it has to be sent."""
-        return self._call("POST", path, content=body, headers={"idempotency-key": idempotency_key})
+    def post(self, *path: str, body: Json | bytes, idempotency_key: str | None = None) -> Json:
+        """Sends `body`. It takes effect once, however often it is sent; without a key, a new one is made up."""
+        return self._write("POST", path, body, idempotency_key)
 
-    def patch(self, *path: str, body: bytes, idempotency_key: str) -> Json:
-        """Change what lies at a path by `body`, once, however often it has to be sent."""
-        return self._call("PATCH", path, content=body, headers={"idempotency-key": idempotency_key})
+    def patch(self, *path: str, body: Json) -> Json:
+        """Changes a resource by `body`, once, however often it is sent."""
+        return self._write("PATCH", path, body, None)
 
-    def ask(self, *path: str, body: bytes) -> Json:
-        """Send a question that is too long for a path; it changes nothing."""
-        return self._call("POST", path, content=body)
+    def query(self, *path: str, body: Json) -> Json:
+        """Sends a query that is too long for a URL. It changes nothing."""
+        return self._call("POST", path, content=_encoded(body))
 
     def start(self, *path: str) -> Json:
-        """Let begin what lies at a path. What has begun is not begun again."""
+        """Starts an action of a resource. Starting it again has no effect."""
         return self._call("POST", path)
 
     def delete(self, *path: str) -> Json:
-        """Take away what lies at a path. What is taken away already stays so."""
+        """Deletes a resource. Deleting it again has no effect."""
         return self._call("DELETE", path)
 
-    def items(self, *path: str, most: int | None = None, **query: str | int | None) -> Iterator[Json]:
-        """The items of a list, page by page: all of them, or the first `most`."""
+    def items(
+        self, *path: str, most: int | None = None, page_size: int | None = None, **query: str | int | None
+    ) -> Iterator[Json]:
+        """Yields the items of a list, page by page: all of them, or the first `most`."""
         cursor: str | None = None
-        given = 0
-        while most is None or given < most:
-            limit = MAX_PAGE_ITEMS if most is None else min(MAX_PAGE_ITEMS, most - given)
-            answer = self.get(*path, limit=limit, cursor=cursor, **query)
-            page = _understood(answer, self._address)
-            given += len(page.items)
+        count = 0
+        while most is None or count < most:
+            size = page_size or MAX_PAGE_ITEMS
+            limit = size if most is None else min(size, most - count)
+            page = self._page(self.get(*path, limit=limit, cursor=cursor, **query))
+            count += len(page.items)
             yield from page.items
             cursor = page.cursor
             if cursor is None:
                 return
 
+    def parts(self, *path: str, **query: str | int | None) -> Iterator[Json]:
+        """Yields the responses of a report that takes several requests, which their cursors link."""
+        cursor: str | None = None
+        while True:
+            response = self.get(*path, cursor=cursor, **query)
+            yield response
+            cursor = parse(Continued, response).cursor
+            if cursor is None:
+                return
+
+    def _page(self, response: Json) -> JsonPage:
+        try:
+            return parse(JsonPage, response)
+        except UnexpectedResponse:
+            raise self._foreign() from None
+
+    def _foreign(self) -> Unreachable:
+        return Unreachable(f"The server at {self._address} does not respond like Tidemark's API; is the address right?")
+
+    def _write(self, method: str, path: tuple[str, ...], body: Json | bytes, idempotency_key: str | None) -> Json:
+        content = body if isinstance(body, bytes) else _encoded(body)
+        headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        return self._call(method, path, content=content, headers=headers)
+
     def _call(self, method: str, path: tuple[str, ...], **request: Any) -> Json:
-        url = "/".join([self._address, *(quote(part, safe="") for part in path)])
-        answered = self._answered
+        url = "/".join([self._address, *(quote(segment, safe="") for segment in path)])
+        had_responded = self._has_responded
 
         def attempts() -> int:
-            return ATTEMPTS if answered or self._asks_to_wait else FIRST_ATTEMPTS
+            return MAX_ATTEMPTS if had_responded or self._asks_to_wait else MAX_FIRST_ATTEMPTS
 
-        return with_retries(lambda: self._try(method, url, request), attempts=attempts)
+        return with_retries(lambda: self._attempt(method, url, request), attempts=attempts)
 
-    def _try(self, method: str, url: str, request: dict[str, Any]) -> Json:
+    def _attempt(self, method: str, url: str, request: dict[str, Any]) -> Json:
         try:
-            answer = self._http.request(method, url, **request)
+            response = self._http.request(method, url, **request)
         except httpx2.TransportError as error:
             reason = str(error) or type(error).__name__
-            unreachable = Unreachable(f"Nobody answers at {self._address}: {reason}")
+            unreachable = Unreachable(f"No response from {self._address}: {reason}")
             unreachable.__cause__ = error
             raise Transient(unreachable) from error
-        self._answered = True
-        self.time = _date(answer)
-        if answer.is_success:
-            return self._content(answer)
-        refusal = Refused(answer.status_code, _problem(answer))
+        self._has_responded = True
+        self.time = _date(response)
+        if response.is_success:
+            return self._content(response)
+        refusal = Refused(response.status_code, _problem(response))
         if _is_transient(refusal):
-            seconds = _retry_after(answer)
+            seconds = _retry_after(response)
             self._asks_to_wait = seconds > 0
             raise Transient(refusal, seconds)
         raise refusal
 
-    def _content(self, answer: httpx2.Response) -> Json:
+    def _content(self, response: httpx2.Response) -> Json:
         try:
-            content = answer.json()
+            content = response.json()
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise Unreachable(f"What answers at {self._address} is not Tidemark's API; is the address right?")
+            raise self._foreign()
         return content
+
+
+def _encoded(body: Json) -> bytes:
+    return json.dumps(body).encode()
 
 
 def _is_transient(refusal: Refused) -> bool:
@@ -161,32 +197,26 @@ def _is_transient(refusal: Refused) -> bool:
     return refusal.status in BUSY
 
 
-def _retry_after(answer: httpx2.Response) -> float:
-    given = answer.headers.get("retry-after", "")
-    return min(float(given), LONGEST_PAUSE) if given.isascii() and given.isdigit() else 0
+def _retry_after(response: httpx2.Response) -> float:
+    value = response.headers.get("retry-after", "")
+    return min(float(value), MAX_PAUSE) if value.isascii() and value.isdigit() else 0
 
 
-def _date(answer: httpx2.Response) -> datetime | None:
+def _date(response: httpx2.Response) -> datetime | None:
     try:
-        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):
         return None
 
 
-def _problem(answer: httpx2.Response) -> Problem:
+def _problem(response: httpx2.Response) -> Problem:
     try:
-        return Problem.model_validate_json(answer.content)
+        return Problem.model_validate_json(response.content)
     except ValidationError:
-        return Problem(detail=f"The answer is {answer.status_code} and no problem document; is the address right?")
+        status = response.status_code
+        return Problem(detail=f"The response has status {status} and is no problem document; is the address right?")
 
 
-def _understood(answer: Json, address: str) -> Page:
-    try:
-        return Page.model_validate(answer)
-    except ValidationError:
-        raise Unreachable(f"What answers at {address} is not Tidemark's API; is the address right?") from None
-
-
-def _fault(fault: Fault) -> str:
-    place = fault.pointer or fault.parameter
-    return f"  at {place}: {fault.detail}" if place else f"  {fault.detail}"
+def _error_line(error: ProblemDetail) -> str:
+    place = error.pointer or error.parameter
+    return f"  at {place}: {error.detail}" if place else f"  {error.detail}"

@@ -1,17 +1,17 @@
-"""Datasets as a caller names them."""
+"""References to datasets, as a user writes them."""
 
 from typing import NamedTuple
 
 
 class DatasetRef(NamedTuple):
-    """A dataset as it is named on the command line, `PROJECT/DATASET`."""
+    """A dataset as the command line names it, `PROJECT/DATASET`."""
 
     project: str
     name: str
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where the API has it."""
+        """The segments of its path in the API."""
         return ("projects", self.project, "datasets", self.name)
 
     def __str__(self) -> str:

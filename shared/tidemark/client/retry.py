@@ -1,4 +1,4 @@
-"""Trying again what may succeed at the next try."""
+"""Repeating a request that may succeed on the next attempt."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-ATTEMPTS = 12
-"""Tries at what has worked before: some two minutes of silence are waited out."""
-LONGEST_PAUSE = 20.0
+MAX_ATTEMPTS = 12
+"""Attempts at a request to a server that has responded before: they outlast an outage of two minutes."""
+MAX_PAUSE = 20.0
+"""Seconds between two attempts, at most."""
 
 T = TypeVar("T")
 
@@ -16,25 +17,25 @@ pause = time.sleep
 
 
 class Transient(Exception):
-    """What may be over at the next try: no answer, or one that says so."""
+    """A failure that may be over on the next attempt: no response, or one that says so."""
 
     def __init__(self, failure: Exception, seconds: float = 0) -> None:
         super().__init__(str(failure))
         self.failure = failure
         self.seconds = seconds
-        """How long the other side asks to wait."""
+        """How long the server asks to wait."""
 
 
 def with_retries(
     attempt: Callable[[], T],
     *,
-    attempts: Callable[[], int] = lambda: ATTEMPTS,
+    attempts: Callable[[], int] = lambda: MAX_ATTEMPTS,
     wait: Callable[[float], None] | None = None,
 ) -> T:
-    """What `attempt` answers, at the first try at which it does not raise Transient.
+    """Calls `attempt` until it does not raise Transient, and returns its result.
 
-    `attempts` says after each try how many there are to be at most. `wait` waits for some seconds between two tries.
-    Raises the failure in the last Transient when it gives up.
+    `attempts` returns the limit, and is asked after each failure. `wait` pauses for some seconds between two attempts.
+    Raises the failure inside the last Transient when it gives up.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Transient),
@@ -45,15 +46,15 @@ def with_retries(
     )
     try:
         return retrying(attempt)
-    except Transient as passing:
-        raise passing.failure from passing.failure.__cause__
+    except Transient as transient:
+        raise transient.failure from transient.failure.__cause__
 
 
-_exponential = wait_exponential_jitter(multiplier=0.25, max=LONGEST_PAUSE, jitter=0.25)
+_exponential = wait_exponential_jitter(multiplier=0.25, max=MAX_PAUSE, jitter=0.25)
 
 
 def _seconds(state: RetryCallState) -> float:
-    """Seconds to the next try: longer from try to try, and never less than is asked for."""
+    """Returns the seconds to the next attempt: more after each one, and never fewer than the server asks for."""
     failure = state.outcome.exception() if state.outcome else None
     asked = failure.seconds if isinstance(failure, Transient) else 0
     return max(asked, _exponential(state))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.changes import FrameChange, Json
@@ -51,6 +51,16 @@ class DiffTotals(BaseModel):
     classes: dict[str, ChangeCounts] = {}
     """Labels and mask instances by class. A label whose class changed counts as removed from the old class and added to
     the new one, so that `added` minus `removed` is the growth of the class."""
+
+
+class DiffSummary(DiffTotals):
+    """The totals of a diff. With a cursor, they cover only as many frames as there was time to count."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    from_version: int = Field(alias="from")
+    to_version: int = Field(alias="to")
+    cursor: str | None
 
 
 def add_up(all_totals: Iterable[DiffTotals]) -> DiffTotals:

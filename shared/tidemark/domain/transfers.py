@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.uploads import Upload
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
@@ -18,6 +20,15 @@ class Transfer(BaseModel):
     """Heads of its shards in the version to copy."""
     since: tuple[int, ...] | None = None
     """For a roll back, the heads of the shards when it started. None for a clone, whose dataset is new."""
+
+
+class CloneReceipt(BaseModel):
+    """A clone that has started."""
+
+    dataset: Dataset = Field(description="The new dataset.")
+    upload: Upload = Field(
+        description="The upload that fills the dataset. Once it has settled, the dataset can be read and changed."
+    )
 
 
 class TransferWork(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 
 Outcome = Literal["pending", "applied", "dropped", "rejected", "failed"]
 """Outcome of a row; `pending` until its window is decided."""

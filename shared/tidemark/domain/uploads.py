@@ -104,6 +104,11 @@ class Upload(BaseModel):
         return self.files + self.shards > 0
 
     @property
+    def decided(self) -> int:
+        """Rows that have an outcome."""
+        return self.rejected + self.applied + self.dropped + self.failed
+
+    @property
     def has_errors(self) -> bool:
         """Whether any rows were not applied, or any windows failed."""
         return self.rejected + self.dropped + self.failed + self.windows_failed > 0

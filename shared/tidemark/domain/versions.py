@@ -1,9 +1,10 @@
 """Versions: the heads of all shards at one moment, numbered without gaps."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ShardState(NamedTuple):
@@ -48,6 +49,37 @@ class Version(BaseModel):
     def labels(self) -> int:
         """Number of live labels."""
         return sum(shard.labels for shard in self.shards)
+
+
+class VersionSummary(BaseModel):
+    """A version of a dataset, with its uploads and counts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(
+        description="Number of the version: 1, 2, 3 and so on, without gaps. 0 is the empty initial version."
+    )
+    created_at: datetime = Field(description="Time of publication.")
+    uploads: tuple[VersionUpload, ...] = Field(description="Uploads that are new in the version.")
+    frames: int = Field(description="Number of live frames.")
+    labels: int = Field(description="Number of live labels.")
+
+    @classmethod
+    def of(cls, version: Version) -> "VersionSummary":
+        """Returns the public fields of `version`, without the heads of its shards."""
+        return cls(
+            number=version.number,
+            created_at=version.created_at,
+            uploads=version.uploads,
+            frames=version.frames,
+            labels=version.labels,
+        )
+
+
+class Spacing(StrEnum):
+    """The period of which a list holds one version."""
+
+    HOUR = "hour"
 
 
 def empty_version(created_at: datetime, shards: int) -> Version:

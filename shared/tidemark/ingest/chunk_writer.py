@@ -16,7 +16,7 @@ from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.canonical import digest
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError, Unavailable
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.rows.validation import AcceptedRow, RowValidator
 from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import Window, WindowPlan, WindowRow, cut

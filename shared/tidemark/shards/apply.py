@@ -15,7 +15,7 @@ from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.rows.validation import parse_frame, parse_patch
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.windows import FencingToken, Window, WindowRow, WindowSettled, chunk_source

@@ -9,7 +9,7 @@ from tidemark.aws import table
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, padded, shard_pk
 from tidemark.aws.writes import Write
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.shards.packs import Pointer
 
 ABOVE_ALL_IDS = "F$"

@@ -6,7 +6,7 @@ Such a row points at the payload of that state, which is shared and not written 
 from typing import NamedTuple
 
 from tidemark.aws.backend import Backend
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.domain.windows import Window, WindowRow
 from tidemark.shards import frame_versions, log

@@ -19,7 +19,7 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.transfers import Transfer, TransferWork
 from tidemark.domain.uploads import Source, UploadStatus

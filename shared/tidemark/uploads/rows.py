@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
 from tidemark.domain.errors import RowError
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.domain.upload_rows import CarriedLabels, Outcome, RowFault, UploadRow, carried_labels

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tidemark.aws.backend import Backend
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.limits import MAX_DIFF_COMMITS, MAX_DIFF_EXAMINED
 from tidemark.shards import frame_versions, log
 from tidemark.shards.frame_versions import FrameVersion

@@ -10,6 +10,7 @@ from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.diffs import (
+    DiffSummary,
     DiffTotals,
     Digests,
     FrameDiff,
@@ -54,16 +55,6 @@ class DiffPage(BaseModel):
     from_version: int = Field(alias="from")
     to_version: int = Field(alias="to")
     items: list[FrameDiff]
-    cursor: str | None
-
-
-class DiffSummary(DiffTotals):
-    """The totals of a diff; or, where there is a cursor, of as many of its frames as there was time for."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-    from_version: int = Field(alias="from")
-    to_version: int = Field(alias="to")
     cursor: str | None
 
 

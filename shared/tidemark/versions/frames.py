@@ -15,7 +15,7 @@ from tidemark.catalog import dataset_records
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.frames import Frame
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor

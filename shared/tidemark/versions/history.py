@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
 from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.changes import FrameChange, Json, changes
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.revisions import FrameRevision, LabelChange, LabelRevision
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
@@ -21,38 +20,6 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions.resolve import latest_version
 
 T = TypeVar("T", bound=BaseModel)
-
-LabelChange = Literal["added", "modified", "removed"]
-
-
-class FrameRevision(BaseModel):
-    """One change of a frame: what was done, when, by whom, by which upload, and what it changed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    revision: int
-    """Grows from change to change; the commit of the frame's shard that made it."""
-    op: Op
-    at: datetime
-    actor: str
-    upload: str
-    changes: FrameChange
-
-
-class LabelRevision(BaseModel):
-    """One change of a label."""
-
-    model_config = ConfigDict(frozen=True)
-
-    revision: int
-    change: LabelChange
-    op: Op
-    """What was done to its frame."""
-    at: datetime
-    actor: str
-    upload: str
-    before: Json | None
-    after: Json | None
 
 
 def frame_history(

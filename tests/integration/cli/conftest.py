@@ -1,4 +1,4 @@
-"""The program as its user meets it, against the API's own handler over moto: no network in between."""
+"""Fixtures that run the program against the API's own handler over moto, without a network."""
 
 import base64
 import io
@@ -30,20 +30,20 @@ TRAIN = "birds/train"
 
 
 class Service:
-    """The API at `ADDRESS`, and what the program sent to it."""
+    """The API at `ADDRESS`, and the requests that the program sent to it."""
 
     def __init__(self, world: World, client: Client) -> None:  # noqa: F811
         self.world = world
         self.client = client
         self.requests: list[httpx2.Request] = []
         self.faults: list[httpx2.Response | BaseException | None] = []
-        """What comes in place of the next answers; None for the true one."""
+        """Replaces the next responses; None keeps the real one."""
         self.lost: set[int] = set()
-        """Numbers of requests that take effect and whose answer gets lost."""
+        """Numbers of requests that take effect, but whose response is lost."""
         self.slow = 0
-        """Looks at uploads that find nothing settled."""
+        """How many polls find nothing settled or written."""
         self.failing = ""
-        """The error with which workflows end, if they fail."""
+        """The error of workflows; empty if they succeed."""
         self.storage = Storage(world)
 
     @property
@@ -52,11 +52,11 @@ class Service:
         return [request for request in self.requests if request.url.path.endswith("/mutations")]
 
     def as_role(self, role: Role) -> None:
-        """Give the key another role."""
+        """Gives the key another role."""
         self.client = Client(Grant(name="ann", role=role, projects=("birds",)))
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
-        """What the API answers, or what was set to come in its place; or what the bucket does, by a signed URL."""
+        """Returns the response of the API, or its replacement; for a signed URL, that of the bucket."""
         if request.url.host.endswith(".amazonaws.com"):
             return self.storage.handle(request)
         request.read()
@@ -64,12 +64,12 @@ class Service:
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, BaseException):
             raise fault
-        answer = fault or self._answer(request)
+        response = fault or self._respond(request)
         if len(self.requests) in self.lost:
             raise httpx2.ReadError("connection reset")
-        return answer
+        return response
 
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+    def _respond(self, request: httpx2.Request) -> httpx2.Response:
         if request.headers["x-api-key"] != KEY:
             return httpx2.Response(403, json={"message": "Forbidden"})
         if request.method == "GET" and "/uploads" in request.url.path:
@@ -77,10 +77,12 @@ class Service:
         if request.method == "GET" and "/checkpoints/" in request.url.path:
             self._write()
         path = request.url.raw_path.decode().removeprefix(BASE)
-        with redirect_stdout(io.StringIO()):  # where functions log
-            found = self.client.send(request.method, path, request.content or None, dict(request.headers))
+        with redirect_stdout(io.StringIO()):  # functions log to it
+            response = self.client.send(request.method, path, request.content or None, dict(request.headers))
         date = format_datetime(self.world.now, usegmt=True)
-        return httpx2.Response(found.status, headers={**found.headers, "date": date}, content=found.text.encode())
+        return httpx2.Response(
+            response.status, headers={**response.headers, "date": date}, content=response.text.encode()
+        )
 
     def _settle(self) -> None:
         if self.slow:
@@ -89,7 +91,7 @@ class Service:
             self.world.drain()
 
     def _write(self) -> None:
-        """What was started is written between two looks at it, or fails."""
+        """Writes between two polls what was started, or lets it fail."""
         if self.slow:
             self.slow -= 1
         elif self.failing and self.world.executions:
@@ -100,22 +102,22 @@ class Service:
 
 
 class Storage:
-    """The bucket as signed URLs lead to it, and what the program sent to them."""
+    """The bucket behind signed URLs, and the requests that the program sent to it."""
 
     def __init__(self, world: World) -> None:  # noqa: F811
         self._world = world
         self._lock = Lock()
         self.requests: list[httpx2.Request] = []
         self.faults: list[httpx2.Response | Exception | None] = []
-        """What comes in place of the next answers; None for the true one."""
+        """Replaces the next responses; None keeps the real one."""
 
     @property
     def bodies(self) -> list[bytes]:
-        """What was put, in no order."""
+        """The bodies of all PUTs, in no order."""
         return [request.content for request in self.requests if request.method == "PUT"]
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
-        """Put a file as S3 does, or give one. Threads come one after the other, so that faults go to one request."""
+        """Stores or returns a file as S3 does. Threads take turns, so that a fault meets one request."""
         with self._lock:
             assert "x-api-key" not in request.headers
             request.read()
@@ -123,9 +125,9 @@ class Storage:
             fault = self.faults.pop(0) if self.faults else None
             if isinstance(fault, Exception):
                 raise fault
-            return fault or self._answer(request)
+            return fault or self._respond(request)
 
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+    def _respond(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
             body = s3.read(self._world.process(), request.url.path[1:])
             return httpx2.Response(200, content=body)
@@ -139,18 +141,18 @@ class Storage:
 
 
 class Wire(httpx2.BaseTransport):
-    """The way from the program to the service, without a network. Bodies are on it as the program streams them."""
+    """The transport between the program and the service. Bodies arrive as the program streams them."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """What the service answers."""
+        """Returns the response of the service."""
         return self._service.handle(request)
 
 
 class Result(NamedTuple):
-    """What a run of the program leaves behind."""
+    """The result of a run of the program."""
 
     status: int
     out: str
@@ -162,7 +164,7 @@ Program = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A user's folder of settings, with nothing in it, and no time lost with waiting."""
+    """An empty folder of settings. Pauses take no time."""
     folder = tmp_path / "config"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.delenv("TIDEMARK_API", raising=False)
@@ -173,7 +175,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unset_service(world: World, api: Client, logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Service:  # noqa: F811, ARG001
-    """The API, with project `birds` and dataset `train`, to a program without settings."""
+    """The API, with project `birds` and dataset `train`, for a program without settings."""
     service = Service(world, api)
     monkeypatch.setattr(client_api, "new_transport", lambda: Wire(service))
     return service
@@ -181,7 +183,7 @@ def unset_service(world: World, api: Client, logs: Logs, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def service(unset_service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """The API to a program whose settings name it."""
+    """The API, for a program whose settings name it."""
     monkeypatch.setenv("TIDEMARK_API", ADDRESS)
     monkeypatch.setenv("TIDEMARK_KEY", KEY)
     return unset_service
@@ -189,7 +191,7 @@ def service(unset_service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 @pytest.fixture
 def tidemark(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
-    """Run the program with arguments, and perhaps something on its stdin."""
+    """Runs the program with arguments and stdin."""
 
     def run(*arguments: object, stdin: bytes = b"") -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin))))
@@ -202,16 +204,16 @@ def tidemark(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody looks at the output, on a wide screen."""
+    """The output goes to a wide terminal."""
     monkeypatch.setattr(output, "is_for_people", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
 
 
 def s3_error(status: int, code: str, message: str) -> httpx2.Response:
-    """What S3 answers to what it does not take."""
+    """Returns an error of S3."""
     return httpx2.Response(status, text=f"<Error><Code>{code}</Code><Message>{message}</Message></Error>")
 
 
 def problem(status: int, code: str, detail: str = "no", **more: Any) -> httpx2.Response:
-    """A problem document."""
+    """Returns a problem document."""
     return httpx2.Response(status, json={"status": status, "code": code, "detail": detail, **more})

@@ -1,4 +1,4 @@
-"""What the client does with answers that are no success, and what the program says of them."""
+"""The client repeats requests that may succeed later, and the program reports the others."""
 
 import httpx2
 import pytest
@@ -58,7 +58,7 @@ def test_a_refusal_is_not_tried_again(tidemark: Program, service: Service, statu
 
 def test_a_fault_of_the_service_names_what_its_logs_know(tidemark: Program, service: Service) -> None:
     service.faults = [problem(500, "internal_error", "Something went wrong.", request_id="r-1")] * 20
-    assert tidemark("projects").err.splitlines()[1:] == ["tidemark: The service's logs know it as r-1."]
+    assert tidemark("projects").err.splitlines()[1:] == ["tidemark: In the service's logs it is request r-1."]
 
 
 def test_a_write_whose_first_request_still_runs_is_sent_again(tidemark: Program, service: Service) -> None:

@@ -1,4 +1,4 @@
-"""`tidemark create`, `projects` and `datasets`."""
+"""`tidemark create`, `projects` and `datasets`: creating, and lists as tables, lines and JSON."""
 
 import json
 import time

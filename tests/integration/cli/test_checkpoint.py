@@ -10,7 +10,7 @@ from tests.integration.cli.rows import add, delete, lines
 
 @pytest.fixture
 def frozen(tidemark: Program, service: Service) -> Service:
-    """A dataset at version 2, with checkpoint `golden` of version 1, in which `f1` was still there."""
+    """A dataset at version 2, with checkpoint `golden` of version 1, which still has `f1`."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron"), add("f2")))
     made = tidemark(
         "checkpoint",

@@ -1,4 +1,4 @@
-"""`tidemark config`: the settings are checked before they are kept, and are for nobody else to see."""
+"""`tidemark config`: settings are checked before they are saved, and nobody else can read them."""
 
 import json
 import stat
@@ -101,7 +101,7 @@ def test_a_script_that_gives_no_key_is_not_kept_waiting(tidemark: Program, unset
 @pytest.mark.usefixtures("unset_service")
 def test_a_key_that_is_refused_is_not_kept(tidemark: Program) -> None:
     result = tidemark("config", "--api", ADDRESS, "--key-file", "-", stdin=b"tdm.ann.wrong")
-    assert (result.status, result.err) == (3, "tidemark: The API does not take this key: it is unknown or revoked.\n")
+    assert (result.status, result.err) == (3, "tidemark: The API rejects this key: it is unknown or revoked.\n")
     assert not settings.path().exists()
 
 
@@ -171,7 +171,7 @@ def test_an_address_where_something_else_answers_is_told(
 def test_an_address_where_nobody_answers_is_told_soon(tidemark: Program, service: Service) -> None:
     service.faults = [httpx2.ConnectError("connection refused")] * 20
     result = tidemark("projects")
-    assert (result.status, result.err) == (3, f"tidemark: Nobody answers at {ADDRESS}: connection refused\n")
+    assert (result.status, result.err) == (3, f"tidemark: No response from {ADDRESS}: connection refused\n")
     assert len(service.requests) == 3
 
 

@@ -13,7 +13,7 @@ from tidemark.versions import diff as services
 
 @pytest.fixture
 def versions(tidemark: Program, service: Service) -> Service:
-    """Version 1 holds `f1` and `f2`; at version 2, `f1` is relabelled, `f2` gone and `f3` there."""
+    """Version 1 has `f1` and `f2`. In version 2, `f1` is relabelled, `f2` deleted and `f3` added."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron", n=1), add("f2", "heron", "stork")))
     relabel = {"op": "MODIFY", "frame": {"frame_id": "f1", "labels": [{"id": "l0", "class": "stork"}]}}
     tidemark("push", TRAIN, "-", stdin=lines(relabel, delete("f2"), add("f3", "stork")))
@@ -54,7 +54,7 @@ def test_a_diff_is_a_table_to_a_person(tidemark: Program) -> None:
 @pytest.mark.usefixtures("versions", "terminal")
 def test_versions_that_hold_the_same_are_said_to(tidemark: Program) -> None:
     result = tidemark("diff", TRAIN, 2, "LATEST")
-    assert (result.status, result.out, result.err) == (0, "", "birds/train holds the same at 2 and LATEST.\n")
+    assert (result.status, result.out, result.err) == (0, "", "birds/train is the same at 2 and LATEST.\n")
 
 
 @pytest.mark.usefixtures("versions")

@@ -1,4 +1,4 @@
-"""`tidemark export`, and `checkpoint` as far as it tells of manifests and statistics (R15)."""
+"""`tidemark export`, and the manifests and statistics of `tidemark checkpoint` (R15)."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ ASKED = ("export", TRAIN, "--checkpoint", "golden", "--format")
 
 @pytest.fixture
 def frozen(tidemark: Program, service: Service) -> Service:
-    """A dataset of three frames, with checkpoint `golden`, whose manifest is still to be written."""
+    """A dataset of three frames, with checkpoint `golden`, whose manifest is not written yet."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron"), add("f2"), add("f3")))
     assert tidemark("checkpoint", "create", TRAIN, "golden").status == 0
     return service
@@ -145,9 +145,9 @@ def test_a_file_is_written_to_no_other_folder_whatever_answers(
 ) -> None:
     listed = exports.list_files
 
-    def hostile(*given: Any, **named: Any) -> Any:
-        page = listed(*given, **named)
-        return page.model_copy(update={"items": [one.model_copy(update={"name": name}) for one in page.items]})
+    def hostile(*arguments: Any, **options: Any) -> Any:
+        page = listed(*arguments, **options)
+        return page.model_copy(update={"items": [file.model_copy(update={"name": name}) for file in page.items]})
 
     monkeypatch.setattr(exports, "list_files", hostile)
     folder = tmp_path / "inner"

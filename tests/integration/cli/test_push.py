@@ -1,4 +1,4 @@
-"""`tidemark push`: every row arrives once and in its order, and whoever sent it learns what became of it."""
+"""`tidemark push`: every row arrives once and in order, and its outcome is reported."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from tidemark.domain.api_keys import Role
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files: `f1` and `f2` are added, then `f1` changes twice and `f2` goes."""
+    """Two files that add `f1` and `f2`, then change `f1` twice and delete `f2`."""
     made = tmp_path / "frames"
     made.mkdir()
     (made / "1.jsonl").write_bytes(lines(add("f1", "heron", n=0), add("f2")))
@@ -86,7 +86,7 @@ def test_the_first_twenty_errors_are_told_and_the_others_counted(
     rows.write_bytes(lines(*(delete(f"f{n}") for n in range(25))))
     result = tidemark("push", TRAIN, rows, "--errors", errors)
     assert result.out.count("dropped: unknown_frame") == 20
-    assert "5 rows more without effect" in result.out
+    assert "5 more rows without effect" in result.out
     written = [json.loads(line) for line in errors.read_text().splitlines()]
     assert [(error["line"], error["frame_id"]) for error in written] == [(n + 1, f"f{n}") for n in range(25)]
     assert service.sent
@@ -95,10 +95,10 @@ def test_the_first_twenty_errors_are_told_and_the_others_counted(
 @pytest.mark.usefixtures("service")
 def test_json_is_one_document(tidemark: Program, folder: Path) -> None:
     result = tidemark("push", TRAIN, folder, "--json")
-    told = json.loads(result.out)
-    assert (told["rows"], told["applied"], told["settled"], told["errors"]) == (5, 5, True, [])
-    assert len(told["uploads"]) == 3
-    assert told["versions"] == [1, told["versions"][1]]
+    summary = json.loads(result.out)
+    assert (summary["rows"], summary["applied"], summary["settled"], summary["errors"]) == (5, 5, True, [])
+    assert len(summary["uploads"]) == 3
+    assert summary["versions"] == [1, summary["versions"][1]]
 
 
 def test_a_push_that_is_repeated_sends_nothing_twice(tidemark: Program, service: Service, folder: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_push_that_is_repeated_sends_nothing_twice(tidemark: Program, service:
 def test_a_repeat_says_so(tidemark: Program, service: Service, folder: Path, more: tuple[str, ...]) -> None:
     assert "earlier push" not in tidemark("push", TRAIN, folder, *more).out
     service.world.now += timedelta(minutes=1)
-    assert "3 uploads an earlier push had made" in tidemark("push", TRAIN, folder, *more).out
+    assert "3 uploads from an earlier push" in tidemark("push", TRAIN, folder, *more).out
 
 
 def test_another_run_sends_the_same_rows_anew(tidemark: Program, service: Service, folder: Path) -> None:
@@ -127,8 +127,8 @@ def test_another_run_sends_the_same_rows_anew(tidemark: Program, service: Servic
 def test_rows_that_are_added_later_are_all_that_is_sent(tidemark: Program, service: Service, folder: Path) -> None:
     tidemark("push", TRAIN, folder)
     (folder / "3.jsonl").write_bytes(lines(modify("f1", n=3)))
-    told = json.loads(tidemark("push", TRAIN, folder, "--json").out)
-    assert (told["repeated"], len(told["uploads"])) == (3, 4)
+    summary = json.loads(tidemark("push", TRAIN, folder, "--json").out)
+    assert (summary["repeated"], len(summary["uploads"])) == (3, 4)
     assert frames(service) == {"f1": 3}
 
 
@@ -140,7 +140,7 @@ def test_a_push_that_broke_off_is_gone_on_with_by_the_same_command(
     result = tidemark("push", TRAIN, folder)
     assert result.status == 3
     assert "The key may not write." in result.err
-    assert ("Nothing was taken." in result.err) == (broken == 2)
+    assert ("Nothing was accepted." in result.err) == (broken == 2)
     service.faults = []
     assert tidemark("push", TRAIN, folder).status == 0
     assert (frames(service), changes(service, "f1")) == ({"f1": 2}, 3)
@@ -186,11 +186,11 @@ def test_uploads_are_waited_for_until_they_settle(tidemark: Program, service: Se
 def test_sending_waits_where_too_much_is_unsettled(
     tidemark: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "MOST_PENDING", 1)
+    monkeypatch.setattr(follow, "MAX_PENDING", 1)
     service.slow = 4
     tidemark("push", TRAIN, folder)
     methods = "".join(request.method[0] for request in service.requests)
-    assert methods.startswith("GPGPGGGG")  # the dataset; a request and a look; a request, then looks until it settles
+    assert methods.startswith("GPGPGGGG")  # the dataset; a request and a poll; a request, then polls until it settles
 
 
 def test_a_person_sees_how_far_it_is(
@@ -215,9 +215,9 @@ def test_no_wait_leaves_the_uploads_to_settle(tidemark: Program, service: Servic
 @pytest.mark.usefixtures("service")
 def test_no_wait_tells_what_is_rejected_on_arrival(tidemark: Program) -> None:
     result = tidemark("push", TRAIN, "-", "--no-wait", "--json", stdin=lines(add("f1"), add("f2", "dodo")))
-    told = json.loads(result.out)
-    assert (result.status, told["settled"], told["rejected"]) == (1, False, 1)
-    assert [error["code"] for error in told["errors"]] == ["unknown_class"]
+    summary = json.loads(result.out)
+    assert (result.status, summary["settled"], summary["rejected"]) == (1, False, 1)
+    assert [error["code"] for error in summary["errors"]] == ["unknown_class"]
 
 
 @pytest.mark.usefixtures("service")

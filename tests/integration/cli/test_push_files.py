@@ -1,4 +1,4 @@
-"""`tidemark push --files`: files arrive as they are and once, and whoever sent them learns what became of them."""
+"""`tidemark push --files`: every file arrives once and unchanged, and the outcome of its rows is reported."""
 
 import gzip
 import json
@@ -17,14 +17,14 @@ from tests.integration.cli.conftest import TRAIN, Program, Service, problem, s3_
 from tests.integration.cli.rows import add, delete, lines, modify
 from tests.integration.cli.test_push import changes, frames
 from tidemark.client import retry
-from tidemark.client.push import by_files, files
+from tidemark.client.push import by_files, local_files
 
 UPLOADS = "/projects/birds/datasets/train/uploads"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files, one of them gzip: `f1` is added and changes twice, `f2` is added."""
+    """Two files, one of them gzip, that add `f1` and `f2` and change `f1` twice."""
     made = tmp_path / "frames"
     made.mkdir()
     (made / "1.jsonl").write_bytes(lines(add("f1", "heron", n=0), modify("f1", n=1), modify("f1", n=2)))
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tidemark: Program) -> Program:
-    """Push files."""
+    """Runs `tidemark push --files`."""
     return lambda *arguments, stdin=b"": tidemark("push", TRAIN, *arguments, "--files", stdin=stdin)
 
 
@@ -44,7 +44,7 @@ def uploads(service: Service) -> list[dict[str, object]]:
 
 
 def announced(service: Service) -> list[httpx2.Request]:
-    return [one for one in service.requests if one.method == "POST" and one.url.path.endswith("/uploads")]
+    return [sent for sent in service.requests if sent.method == "POST" and sent.url.path.endswith("/uploads")]
 
 
 def test_a_folder_is_one_upload_and_its_files_are_put_as_they_are(run: Program, service: Service, folder: Path) -> None:
@@ -63,8 +63,8 @@ def test_more_files_than_an_upload_takes_are_several(
     monkeypatch.setattr(by_files, "MAX_UPLOAD_FILES", 2)
     for number in range(5):
         (tmp_path / f"{number}.jsonl").write_bytes(lines(add(f"f{number}")))
-    told = json.loads(run(tmp_path, "--json").out)
-    assert (told["files"], told["rows"], len(told["uploads"])) == (5, 5, 3)
+    summary = json.loads(run(tmp_path, "--json").out)
+    assert (summary["files"], summary["rows"], len(summary["uploads"])) == (5, 5, 3)
     assert len(frames(service)) == 5
 
 
@@ -104,12 +104,12 @@ def test_a_file_that_is_too_large_is_refused_before_anything_is_sent(
     run: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch, stdin: bool
 ) -> None:
     content = lines(*(add(f"f{n}") for n in range(20)))
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", len(content) - 1)
+    monkeypatch.setattr(local_files, "MAX_FILE_BYTES", len(content) - 1)
     (folder / "3.jsonl").write_bytes(content)
     result = run("-", stdin=content) if stdin else run(folder)
     assert result.status == 2
-    told = re.sub(r"[│\s]", "", result.err)  # the frame around it breaks long paths anywhere
-    assert ("stdin" if stdin else "3.jsonl") in told
+    message = re.sub(r"[│\s]", "", result.err)  # the box around the message breaks long paths
+    assert ("stdin" if stdin else "3.jsonl") in message
     assert {request.method for request in service.requests} <= {"GET"}
 
 
@@ -120,7 +120,7 @@ def test_a_repeat_sends_nothing_twice_and_says_so(run: Program, service: Service
     again = json.loads(run(folder, "--json").out)
     assert (first["repeated"], again["repeated"]) == (0, 1)
     assert (again["uploads"], again["applied"]) == (first["uploads"], 4)
-    assert "1 upload an earlier push had made" in run(folder).out
+    assert "1 upload from an earlier push" in run(folder).out
     assert len(service.storage.requests) == put
     assert changes(service, "f1") == 3
 
@@ -192,14 +192,14 @@ def test_a_put_that_fails_is_tried_again(
 def test_a_put_that_fails_again_and_again_ends_the_push_and_names_the_file(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 2)
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1")))
     service.storage.faults = [httpx2.ConnectError("refused")] * 2
     result = run(file)
     assert result.status == 3
     assert "refused" in result.err
-    assert f"{file} was not put." in result.err
+    assert f"{file} was not uploaded." in result.err
     assert {upload["status"] for upload in uploads(service)} == {"WAITING"}
 
 
@@ -215,7 +215,7 @@ def test_a_url_that_has_expired_is_replaced_by_a_new_one_of_the_same_upload(
 ) -> None:
     service.storage.faults = [s3_error(403, "AccessDenied", "Request has expired")]
     assert run(folder).status == 0
-    assert len({one.headers["idempotency-key"] for one in announced(service)}) == 1
+    assert len({request.headers["idempotency-key"] for request in announced(service)}) == 1
     assert len(announced(service)) == 2
     assert len(uploads(service)) == 1
 
@@ -233,9 +233,9 @@ def test_a_refusal_of_the_new_url_too_is_final(run: Program, service: Service, t
 def test_urls_that_are_about_to_expire_are_not_used(
     run: Program, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_files, "STILL_GOOD_SECONDS", 3601)
+    monkeypatch.setattr(by_files, "MIN_URL_SECONDS", 3601)
     assert run(folder).status == 0
-    assert len(announced(service)) == 3  # the upload, and each file before it is put
+    assert len(announced(service)) == 3  # the upload, and each file before its upload
 
 
 def change(file: Path) -> None:
@@ -254,16 +254,16 @@ def test_a_file_that_is_no_longer_what_was_announced_is_told_and_nothing_is_read
     announce = service.handle
 
     def harmed(sent: httpx2.Request) -> httpx2.Response:
-        answer = announce(sent)
+        response = announce(sent)
         if sent.method == "POST" and sent.url.path.endswith("/uploads"):
             harm(folder / "1.jsonl")
-        return answer
+        return response
 
     monkeypatch.setattr(service, "handle", harmed)
     result = run(folder, "--json")
-    told = json.loads(result.out)
-    assert (result.status, told["unsent"], told["uploads"]) == (1, 1, [])
-    (error,) = told["errors"]
+    summary = json.loads(result.out)
+    assert (result.status, summary["unsent"], summary["uploads"]) == (1, 1, [])
+    (error,) = summary["errors"]
     assert (Path(error["file"]).name, error["code"]) == ("1.jsonl", request.node.callspec.id)
     assert frames(service) == {}
 
@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_ends_the_push_before_its_upload(
 def test_files_are_never_held_in_memory(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The body of a request is a stream of chunks."""
+    """Each body is streamed in chunks."""
     sizes: list[int] = []
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1", note="x" * 8000)) * 400)
@@ -298,7 +298,7 @@ def test_files_are_never_held_in_memory(
     monkeypatch.setattr(service.storage, "handle", measured)
     assert run(file, "--no-wait").status == 0
     assert sum(sizes) == file.stat().st_size
-    assert max(sizes) <= files.CHUNK_BYTES < sum(sizes)
+    assert max(sizes) <= local_files.CHUNK_BYTES < sum(sizes)
 
 
 def test_ctrl_c_ends_what_is_underway_and_tells_how_to_go_on(run: Program, service: Service, folder: Path) -> None:

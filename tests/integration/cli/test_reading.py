@@ -1,4 +1,4 @@
-"""`tidemark uploads`, `errors`, `versions`, `frames` and `history`: what came of what was pushed."""
+"""`tidemark uploads`, `errors`, `versions`, `frames` and `history`: reading back what was pushed."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.integration.cli.rows import add, delete, lines, modify
 
 @pytest.fixture
 def pushed(tidemark: Program, service: Service) -> Service:
-    """A dataset at version 2: `f1` and `f2` were added, then `f1` changed and a row failed to hit anything."""
+    """A dataset at version 2: `f1` and `f2` were added, then `f1` was changed, and one row was dropped."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron", n=1), add("f2")))
     relabel = {"op": "MODIFY", "frame": {"frame_id": "f1", "labels": [{"id": "l0", "class": "stork"}]}}
     relabel["frame"]["metadata"] = {"n": 2}  # type: ignore[index]
@@ -98,7 +98,7 @@ def test_named_frames_are_read_in_several_requests_as_of_one_version(tidemark: P
     service.requests.clear()
     assert len(tidemark("frames", TRAIN, *(f"f{n}" for n in range(150))).out.splitlines()) == 150
     asked = [json.loads(request.content) for request in service.requests]
-    assert [(len(one["frame_ids"]), one["version"]) for one in asked] == [(100, "LATEST"), (50, "1")]
+    assert [(len(body["frame_ids"]), body["version"]) for body in asked] == [(100, "LATEST"), (50, "1")]
 
 
 @pytest.mark.usefixtures("pushed")

@@ -43,7 +43,7 @@ def test_it_takes_a_key_of_an_admin(tidemark: Program, service: Service) -> None
 
 @pytest.fixture
 def working(archived: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """While somebody waits, the workflow runs."""
+    """An archived dataset whose purge runs during the first pause."""
 
     def pause(_: float) -> None:
         archived.world.run_purge(purges(archived.world)[-1])

@@ -10,7 +10,7 @@ from tests.integration.cli.rows import add, delete, lines
 
 @pytest.fixture
 def changed(tidemark: Program, service: Service) -> Service:
-    """A dataset at version 2, in which `f1` is gone."""
+    """A dataset at version 2, which deleted `f1`."""
     tidemark("push", TRAIN, "-", stdin=lines(add("f1", "heron"), add("f2")))
     tidemark("push", TRAIN, "-", stdin=lines(delete("f1")))
     return service
@@ -64,7 +64,7 @@ def test_a_roll_back_of_which_windows_were_given_up_is_not_told_as_done(
     result = tidemark("rollback", TRAIN, "1")
     assert result.status == 1
     assert "is as it was" not in result.out
-    assert "`tidemark retry` tries again what was given up" in result.out
+    assert "`tidemark retry` sends its failed windows again" in result.out
 
 
 @pytest.mark.usefixtures("changed")

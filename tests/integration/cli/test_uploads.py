@@ -1,4 +1,4 @@
-"""`tidemark uploads`, `rows`, `errors --download` and `retry`: finding an upload again, and trying it again."""
+"""`tidemark uploads`, `rows`, `errors --download` and `retry`: finding an upload, and retrying it."""
 
 import json
 from pathlib import Path
@@ -71,7 +71,9 @@ def test_the_rows_of_an_upload_are_listed_with_what_became_of_each(tidemark: Pro
     fault = {"code": "unknown_class", "pointer": "/frame", "message": "No such class."}
     applied = {"file": "a.jsonl", "row": 1, "op": "ADD", "frame_id": "f1", "outcome": "applied", "errors": []}
     rejected = {"file": "a.jsonl", "row": 2, "op": None, "frame_id": None, "outcome": "rejected", "errors": [fault]}
-    service.faults = [page(applied | {"labels": [{"id": "l0"}]}, rejected | {"labels": None})]
+    applied |= {"labels": [{"id": "l0"}], "remove_labels": []}
+    rejected |= {"labels": None, "remove_labels": None}
+    service.faults = [page(applied, rejected)]
     result = tidemark("rows", TRAIN, UPLOAD)
     assert [line.split("\t") for line in result.out.splitlines()] == [
         ["a.jsonl", "1", "ADD", "f1", "1", "applied", ""],
@@ -144,7 +146,7 @@ def test_an_upload_is_retried(tidemark: Program, service: Service) -> None:
     service.faults = [httpx2.Response(202, json=FOUND | {"status": "PENDING"})]
     result = tidemark("retry", TRAIN, UPLOAD)
     assert result.status == 0
-    assert "is on its way again" in result.out
+    assert "its failed windows are sent again" in result.out
     (request,) = service.requests
     assert (request.method, request.url.path.split("/")[-2:]) == ("POST", [UPLOAD, "retry"])
 
@@ -174,7 +176,7 @@ def test_an_upload_of_which_nothing_was_given_up_is_not_retried(tidemark: Progra
 
 
 def test_a_retry_whose_answer_got_lost_is_waited_for(tidemark: Program, service: Service) -> None:
-    """The repeat of the request finds the upload pending, as it was asked to be."""
+    """The repeated request finds that the first one has started the retry."""
     settled = httpx2.Response(200, json=FOUND | {"failed": 0})
     service.faults = [httpx2.Response(503), problem(409, "upload_pending"), *[settled] * 3]
     assert tidemark("retry", TRAIN, UPLOAD, "--wait").status == 0

@@ -13,10 +13,10 @@ from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, u
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
+from tidemark.domain.frames.revisions import FrameRevision, LabelRevision
 from tidemark.domain.pages import Page, encode_cursor
 from tidemark.versions import frames, history
-from tidemark.versions.history import FrameRevision, LabelRevision
 
 
 def of_frame(world: World, frame_id: str = "f1", limit: int = 100, cursor: str | None = None) -> Page[FrameRevision]:

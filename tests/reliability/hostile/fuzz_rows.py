@@ -4,7 +4,7 @@ import json
 
 from tests.support.strategies import CLASS_MAP
 from tidemark.domain.errors import InvalidRequest
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import MAX_FRAME_BYTES, MAX_ROW_ERRORS
 from tidemark.domain.rows.strict_json import read_json

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 
 from infra.local.stack import LocalStack
 from tests.reliability.soak.tally import Tally
@@ -25,7 +25,7 @@ class Actor:
     """Sends requests with one API key, and repeats them as a well-behaved client does."""
 
     def __init__(self, stack: LocalStack, tally: Tally, key: str | None) -> None:
-        self.http = httpx.Client(base_url=stack.api, headers={"x-api-key": key} if key else {}, timeout=SECONDS)
+        self.http = httpx2.Client(base_url=stack.api, headers={"x-api-key": key} if key else {}, timeout=SECONDS)
         self.tally = tally
 
     def ask(self, what: str, method: str, where: str, *, expected: tuple[int, ...] = (200,), **request: Any) -> Any:
@@ -51,7 +51,7 @@ class Actor:
                 return
             cursor = {"cursor": page["cursor"]}
 
-    def once(self, what: str, method: str, where: str, **request: Any) -> httpx.Response:
+    def once(self, what: str, method: str, where: str, **request: Any) -> httpx2.Response:
         """Sends a request once and returns the response, whatever its status."""
         with self.tally.timed(what):
             answer = self.http.request(method, where, **request)
@@ -60,19 +60,19 @@ class Actor:
             self._fault(f"{method} {where}: {answer.status_code} {answer.text[:300]}", answer)
         return answer
 
-    def _fault(self, what: str, answer: httpx.Response) -> None:
+    def _fault(self, what: str, answer: httpx2.Response) -> None:
         """Counts a 5xx. Those of the API are violations; those of the gateway are timeouts on a busy machine."""
         if answer.headers.get("content-type") == PROBLEM:
             self.tally.violate("5xx of the API", what)
         else:
             self.tally.count("5xx of the gateway")
 
-    def _with_retries(self, what: str, method: str, where: str, request: dict[str, Any]) -> httpx.Response | None:
+    def _with_retries(self, what: str, method: str, where: str, request: dict[str, Any]) -> httpx2.Response | None:
         answer = None
         for attempt in range(TRIES):
             try:
                 answer = self.once(what, method, where, **request)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 self.tally.count("no response")
                 self.tally.violate("no response", f"{method} {where}: {error!r}")
                 time.sleep(attempt)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
-import httpx
+import httpx2
 
 from tests.reliability.soak.actor import FAULT, Actor, Unexpected
 from tests.reliability.soak.ledger import Json
@@ -63,7 +63,7 @@ class Curator:
         self._until_ready(f"{where}/jsonl")
         exported: dict[str, str] = {}
         for file in self._me.items("other", f"{where}/jsonl/files"):
-            for line in gzip.decompress(httpx.get(file["get"]["url"], timeout=60).content).splitlines():
+            for line in gzip.decompress(httpx2.get(file["get"]["url"], timeout=60).content).splitlines():
                 frame = json.loads(line)["frame"]
                 exported[frame["frame_id"]] = digest(frame)
         _, seen = read_whole(self._me, self._memory, place, name, limit=1000, expected=version)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from random import Random
 
-import httpx
+import httpx2
 
 from tests.reliability.soak.ledger import Batch, Frame, Json, Ledger, seen
 from tests.reliability.soak.stage import Place, Stage
@@ -100,7 +100,7 @@ class Sender:
         body = {"files": [{"name": "rows.jsonl.gz", "bytes": len(content)}]}
         receipt = self._me.ask("other", "POST", self._place.at("uploads"), expected=(201,), json=body)
         (file,) = receipt["files"]
-        httpx.put(file["url"], content=content, headers=file["headers"], timeout=60).raise_for_status()
+        httpx2.put(file["url"], content=content, headers=file["headers"], timeout=60).raise_for_status()
         self._me.ask("other", "POST", self._place.at("uploads", receipt["upload"], "complete"), expected=(202,))
         self._tally.count("files by signed URL")
         self._settled([(receipt["upload"], batch)])

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
+import httpx2
 import pytest
 
 from infra.local.server import free_port
@@ -24,7 +24,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     home = tmp_path_factory.mktemp("restart")
     stack = up(home, free_port(FIRST_PORT))
     key = stack.make_key("read")
-    assert httpx.get(f"{stack.api}/projects", headers={"x-api-key": key}, timeout=30).status_code == 200
+    assert httpx2.get(f"{stack.api}/projects", headers={"x-api-key": key}, timeout=30).status_code == 200
     stack.stop()
     return Stopped(home, stack.server.port, key)
 
@@ -40,6 +40,6 @@ def test_a_stop_frees_the_port(stopped: Stopped) -> None:
 
 def test_data_and_keys_are_found_again_after_a_start(stopped: Stopped) -> None:
     stack = up(stopped.home)
-    answer = httpx.get(f"{stack.api}/projects", headers={"x-api-key": stopped.key}, timeout=30)
+    answer = httpx2.get(f"{stack.api}/projects", headers={"x-api-key": stopped.key}, timeout=30)
     stack.stop()
     assert answer.status_code == 200

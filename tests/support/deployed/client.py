@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from infra.local.stack import LocalStack
 
@@ -40,7 +40,7 @@ class Caller:
 
     def __init__(self, stack: LocalStack, key: str | None) -> None:
         self.key = key
-        self.http = httpx.Client(base_url=stack.api, headers={"x-api-key": key} if key else {}, timeout=SECONDS)
+        self.http = httpx2.Client(base_url=stack.api, headers={"x-api-key": key} if key else {}, timeout=SECONDS)
 
     def read(self, where: str, **parameters: Any) -> Any:
         """Returns the JSON of a GET, which must succeed."""
@@ -99,13 +99,13 @@ class Dataset:
         """Returns all items of a list in the dataset."""
         return self.caller.items(self.at(*parts), **parameters)
 
-    def post_mutations(self, body: bytes, **headers: str) -> httpx.Response:
+    def post_mutations(self, body: bytes, **headers: str) -> httpx2.Response:
         """Sends a body as mutations and returns the response."""
         return self.caller.http.post(
             self.at("mutations"), content=body, headers={"content-type": "application/json", **headers}
         )
 
-    def submit(self, *rows: Any, key: str | None = None) -> httpx.Response:
+    def submit(self, *rows: Any, key: str | None = None) -> httpx2.Response:
         """Sends rows as mutations and returns the response. NaN and infinity are sent as Python writes them."""
         headers = {"Idempotency-Key": key} if key else {}
         return self.post_mutations(json.dumps({"mutations": rows}).encode(), **headers)

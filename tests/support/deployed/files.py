@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.support.deployed.client import Dataset, Json, wait_until
 from tidemark.aws.backend import Backend
@@ -21,7 +21,7 @@ def put(dataset: Dataset, **files: bytes) -> str:
     body = {"files": [{"name": name, "bytes": len(content)} for name, content in files.items()]}
     receipt = dataset.caller.create(where, body)
     for file in receipt["files"]:
-        answer = httpx.put(file["url"], content=files[file["name"]], headers=file["headers"], timeout=60)
+        answer = httpx2.put(file["url"], content=files[file["name"]], headers=file["headers"], timeout=60)
         assert answer.status_code == 200, answer.text
     completed = dataset.caller.http.post(dataset.at("uploads", receipt["upload"], "complete"))
     assert completed.status_code == 202, completed.text

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
 from tidemark.domain.rows.validation import AcceptedRow

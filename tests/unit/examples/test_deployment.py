@@ -1,4 +1,4 @@
-"""The demo finds the deployment that the environment names, in the region that it names."""
+"""The demo finds the deployment in the environment, in the region given there."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The demo finds what differs between the files of an export and what they should hold, in each format."""
+"""The demo notices every difference between the files of an export and the expected frames, in each format."""
 
 import gzip
 import io

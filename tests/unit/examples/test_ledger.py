@@ -1,4 +1,4 @@
-"""The demo finds what differs from what it expects: were it blind, its success would say nothing."""
+"""The demo notices every difference from what it expects; otherwise its success would prove nothing."""
 
 import copy
 from typing import Any

@@ -1,8 +1,8 @@
-"""The demo reads every version whole, page by page, and says of each what is not as expected."""
+"""The demo reads every version to its end, page by page, and reports what is not as expected."""
 
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 
 from examples.digits.client import Api
@@ -12,25 +12,25 @@ from examples.digits.reading import compare_versions
 FRAMES = {name: {"frame_id": name, "labels": [{"id": "digit", "class": "7"}]} for name in ("a", "b")}
 
 
-def _dataset(said: int) -> httpx.MockTransport:
-    """A dataset of one version that holds both frames, one on each page, and is `said` to hold so many."""
+def _dataset(said: int) -> httpx2.MockTransport:
+    """A dataset with one version: both frames on a page each, and a record that counts `said` frames."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         query = request.url.params
         if request.url.path.endswith("/versions"):
-            return httpx.Response(200, json={"items": [{"number": 1, "frames": said, "labels": 2}], "cursor": None})
+            return httpx2.Response(200, json={"items": [{"number": 1, "frames": said, "labels": 2}], "cursor": None})
         if query["version"] == "0":
-            return httpx.Response(200, json={"items": [], "cursor": None})
+            return httpx2.Response(200, json={"items": [], "cursor": None})
         name, cursor = ("b", None) if query.get("cursor") == "more" else ("a", "more")
-        return httpx.Response(200, json={"items": [{"frame": FRAMES[name]}], "cursor": cursor})
+        return httpx2.Response(200, json={"items": [{"frame": FRAMES[name]}], "cursor": cursor})
 
-    return httpx.MockTransport(answer)
+    return httpx2.MockTransport(answer)
 
 
 def _compare(frames: dict[str, Any], said: int = 2) -> list[str]:
     ledger = Ledger()
     ledger.settled([(1, frames)])
-    with httpx.Client(base_url="http://stack", transport=_dataset(said)) as client:
+    with httpx2.Client(base_url="http://stack", transport=_dataset(said)) as client:
         return compare_versions(Api(client), "/d", ledger, Console(quiet=True))
 
 
@@ -45,4 +45,4 @@ def test_a_version_that_holds_something_else_is_named() -> None:
 
 
 def test_a_version_that_counts_wrong_is_named() -> None:
-    assert _compare(FRAMES, said=3) == ["version 1: its frames and labels are said to be (3, 2), and are (2, 2)"]
+    assert _compare(FRAMES, said=3) == ["version 1: its record counts (3, 2) frames and labels, but it has (2, 2)"]

@@ -1,4 +1,4 @@
-"""What the demo sends and what it expects of it are about the same frames."""
+"""The rows that the demo sends and the frames that it expects are consistent."""
 
 import io
 
@@ -14,7 +14,7 @@ TRUTH = {scan.frame_id: scan.digit for scan in SCANS}
 
 
 def _hurried() -> Frames:
-    """All taken for a zero."""
+    """The frames after the hurried annotator has labelled every digit as a zero."""
     frames = steps.add(SCANS, dict.fromkeys(TRUTH, CLASSES[0]), "s3://bucket/assets").changes
     return {frame_id: frame for frame_id, frame in frames.items() if frame is not None}
 

@@ -1,18 +1,26 @@
-"""`tidemark projects`, `datasets` and `create`: what there is, and making it."""
+"""`tidemark projects`, `datasets` and `create`: lists and creates projects and datasets."""
 
-import json
-import uuid
 from typing import Annotated
 
 import typer
 
-from tidemark.cli.arguments import JsonOption, LimitOption, ProjectArgument, connect, dataset_ref
-from tidemark.cli.output import Column, View, print_json, say, show_list
+from tidemark.cli.arguments import (
+    AllOption,
+    ArchivedOption,
+    JsonOption,
+    LimitOption,
+    ProjectArgument,
+    archived_filter,
+    connect,
+    dataset_ref,
+)
+from tidemark.cli.output import Column, View, print_list, print_result
 from tidemark.client.api import Api
-from tidemark.client.models import Dataset, Json, Named
+from tidemark.domain.datasets import Dataset
+from tidemark.domain.projects import Project
 
-PROJECTS = View[Named](
-    Named,
+PROJECTS = View(
+    Project,
     [
         Column("PROJECT", lambda project: project.name),
         Column("CREATED", lambda project: project.created_at),
@@ -20,7 +28,7 @@ PROJECTS = View[Named](
         Column("DESCRIPTION", lambda project: project.description, folds=True),
     ],
 )
-DATASETS = View[Dataset](
+DATASETS = View(
     Dataset,
     [
         Column("DATASET", lambda dataset: dataset.name),
@@ -34,9 +42,9 @@ DATASETS = View[Dataset](
 
 
 def projects(limit: LimitOption = None, as_json: JsonOption = False) -> None:
-    """List the projects that the key is for."""
+    """List the projects that the key gives access to."""
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items("projects", most=most),
             PROJECTS,
             limit=limit,
@@ -47,17 +55,15 @@ def projects(limit: LimitOption = None, as_json: JsonOption = False) -> None:
 
 def datasets(
     project: ProjectArgument,
-    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
-    both: Annotated[bool, typer.Option("--all", help="Those that are archived, too.")] = False,
+    archived: ArchivedOption = False,
+    both: AllOption = False,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the datasets of a project; without options, those that are not archived."""
-    if archived and both:
-        raise typer.BadParameter("is for fewer than --all; give one of them", param_hint="--archived")
-    wanted = "all" if both else "true" if archived else "false"
+    """List the datasets of a project; by default, those that are not archived."""
+    wanted = archived_filter(archived, both)
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items("projects", project, "datasets", most=most, archived=wanted),
             DATASETS,
             limit=limit,
@@ -78,7 +84,7 @@ def create(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a project, a dataset in a project, or with --classes both at once. Takes a key of role admin."""
+    """Create a project, a dataset in a project, or with --classes both at once. Needs a key of role admin."""
     ref = dataset_ref(name) if "/" in name else None
     if ref is None and shards is not None:
         raise typer.BadParameter("is for a dataset; give PROJECT/DATASET", param_hint="--shards")
@@ -90,21 +96,10 @@ def create(
         if names:
             _create_project(api, ref.project, names, "", as_json)
         body = {"name": ref.name, "description": description} | ({} if shards is None else {"shards": shards})
-        _tell(_create(api, "projects", ref.project, "datasets", **body), f"dataset {ref}", as_json)
+        created = api.post("projects", ref.project, "datasets", body=body)
+        print_result(created, f"Created dataset {ref}.", as_json)
 
 
 def _create_project(api: Api, name: str, classes: list[str], description: str, as_json: bool) -> None:
-    entries = [{"name": name} for name in classes]
-    made = _create(api, "projects", name=name, description=description, classes=entries)
-    _tell(made, f"project {name}", as_json)
-
-
-def _create(api: Api, *path: str, **body: object) -> Json:
-    return api.post(*path, body=json.dumps(body).encode(), idempotency_key=str(uuid.uuid4()))
-
-
-def _tell(made: Json, what: str, as_json: bool) -> None:
-    if as_json:
-        print_json(made)
-    else:
-        say(f"Created {what}.")
+    body = {"name": name, "description": description, "classes": [{"name": name} for name in classes]}
+    print_result(api.post("projects", body=body), f"Created project {name}.", as_json)

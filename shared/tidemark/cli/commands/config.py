@@ -1,4 +1,4 @@
-"""`tidemark config`: which API, and which key."""
+"""`tidemark config`: saves or shows which API is used, and with which key."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import typer
 
 from tidemark.cli import settings
 from tidemark.cli.arguments import JsonOption
-from tidemark.cli.output import home_path, print_json, say, tell
+from tidemark.cli.output import home_path, print_json, print_line, print_note
 from tidemark.client.api import Api
 
 STDIN = "-"
@@ -17,45 +17,43 @@ STDIN = "-"
 
 def config(
     api: Annotated[
-        str | None, typer.Option("--api", metavar="ADDRESS", help="Keep this address of an API.", show_default=False)
+        str | None, typer.Option("--api", metavar="ADDRESS", help="Save this address of an API.", show_default=False)
     ] = None,
     key_file: Annotated[
         str | None,
-        typer.Option("--key-file", metavar="FILE|-", help="Keep the key in this file.", show_default=False),
+        typer.Option("--key-file", metavar="FILE|-", help="Save the key in this file.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep the address of an API and a key for it, or show what is kept.
+    """Save the address of an API and a key for it, or show what is saved.
 
-    The key is asked for, or read from a file or from stdin: arguments are for everybody on a machine to see. Both are
-    tried by a request before they are kept. Where TIDEMARK_API and TIDEMARK_KEY are set, they win.
+    The key is asked for, or read from a file or from stdin: everybody on a machine can see arguments. Both are tried
+    with a request before they are saved. TIDEMARK_API and TIDEMARK_KEY in the environment take precedence.
     """
     if api is None and key_file is None:
         _show(as_json=as_json)
         return
-    address = settings.checked_address(api or settings.kept_address())
+    address = settings.checked_address(api or settings.saved_address())
     key = _key(address, key_file)
     _check(address, key)
-    file = settings.keep(address, key)
+    file = settings.save(address, key)
     if as_json:
         print_json({"api": address, "kept_in": str(file)})
     else:
-        say(f"The API takes the key. Address and key are kept in {home_path(file)}.")
+        print_line(f"The API accepts the key. Address and key are saved in {home_path(file)}.")
     for name in (settings.API, settings.KEY):
         if name in os.environ:
-            tell(f"{name} is set in the environment, and wins over what is kept.")
+            print_note(f"{name} is set in the environment, and takes precedence over what is saved.")
 
 
 def _show(*, as_json: bool) -> None:
-    found = settings.load()
-    _check(found.api, found.key)
+    used = settings.load()
+    _check(used.api, used.key)
     if as_json:
-        print_json(
-            {"api": found.api, "api_from": found.api_from, "key_name": found.key_name, "key_from": found.key_from}
-        )
+        print_json({"api": used.api, "api_from": used.api_from, "key_name": used.key_name, "key_from": used.key_from})
         return
-    say(f"API  {found.api}  from {home_path(found.api_from)}")
-    say(f"Key  {found.key_name}  from {home_path(found.key_from)}; the API takes it")
+    print_line(f"API  {used.api}  from {home_path(used.api_from)}")
+    print_line(f"Key  {used.key_name}  from {home_path(used.key_from)}; the API accepts it")
 
 
 def _key(address: str, key_file: str | None) -> str:
@@ -73,6 +71,6 @@ def _key(address: str, key_file: str | None) -> str:
 
 def _check(address: str, key: str) -> None:
     if not (key.isascii() and key.isprintable() and key):
-        raise settings.Unusable("That is no key: a key is one line such as tdm.name.secret.")
+        raise settings.Unusable("That is not a key: a key is one line such as tdm.name.secret.")
     with Api(address, key) as api:
         api.get("projects", limit=1)

@@ -1,4 +1,4 @@
-"""`tidemark history`: how a frame, or one label of it, came to be as it is."""
+"""`tidemark history`: lists the changes of a frame, or of one of its labels."""
 
 import json
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 
 from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
-from tidemark.cli.output import Column, View, show_list
-from tidemark.client.models import FrameRevision, Json, LabelRevision
-
-PARTS = {"sensors": "sensor", "coordinate_frames": "coordinate frame", "labels": "label"}
+from tidemark.cli.output import Column, View, print_list
+from tidemark.client.models import Json
+from tidemark.domain.frames.changes import FrameChange
+from tidemark.domain.frames.revisions import FrameRevision, LabelRevision
 
 
 def history(
     dataset: DatasetArgument,
     frame_id: Annotated[str, typer.Argument(metavar="FRAME_ID", show_default=False)],
     label: Annotated[
-        str | None, typer.Option("--label", metavar="ID", help="Of this label alone.", show_default=False)
+        str | None, typer.Option("--label", metavar="ID", help="Only changes of this label.", show_default=False)
     ] = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
@@ -26,7 +26,7 @@ def history(
     with connect() as api:
         frame = (*dataset.path, "frames", frame_id)
         if label is None:
-            show_list(
+            print_list(
                 lambda most: api.items(*frame, "history", most=most),
                 FRAME,
                 limit=limit,
@@ -34,7 +34,7 @@ def history(
                 none="No changes.",
             )
             return
-        show_list(
+        print_list(
             lambda most: api.items(*frame, "labels", label, "history", most=most),
             LABEL,
             limit=limit,
@@ -43,22 +43,22 @@ def history(
         )
 
 
-def frame_change(changes: Json) -> str:
-    """What changed of a frame, in a few words."""
-    if changes["change"] != "modified":
-        return {"none": "no difference"}.get(changes["change"], str(changes["change"]))
-    return "; ".join(_differences(changes))
+def frame_change(change: FrameChange) -> str:
+    """Returns what changed in a frame, in a few words."""
+    if change.change == "modified":
+        return "; ".join(_differences(change))
+    return "no difference" if change.change == "none" else change.change
 
 
 def label_change(revision: LabelRevision) -> str:
-    """What changed of a label, in a few words."""
+    """Returns what changed in a label, in a few words."""
     if revision.before is None or revision.after is None:
         label = revision.after or revision.before or {}
         return f"{revision.change}: {label.get('class', label.get('type', ''))}"
     return _fields(revision.before, revision.after)
 
 
-FRAME = View[FrameRevision](
+FRAME = View(
     FrameRevision,
     [
         Column("AT", lambda revision: revision.at),
@@ -68,7 +68,7 @@ FRAME = View[FrameRevision](
         Column("UPLOAD", lambda revision: revision.upload),
     ],
 )
-LABEL = View[LabelRevision](
+LABEL = View(
     LabelRevision,
     [
         Column("AT", lambda revision: revision.at),
@@ -80,18 +80,18 @@ LABEL = View[LabelRevision](
 )
 
 
-def _differences(changes: Json) -> Iterator[str]:
-    for kind in ("fields", "metadata"):
-        for name, value in changes[kind].items():
-            yield f"{name}: {_value(value['before'])} → {_value(value['after'])}"
-    for kind, noun in PARTS.items():
-        parts = changes[kind]
-        for sign, group in (("+", "added"), ("-", "removed")):
-            if parts[group]:
-                yield f"{sign}{noun} {', '.join(part['id'] for part in parts[group])}"
-        for part in parts["modified"]:
-            yield f"{noun} {part['id']}: {_fields(part['before'], part['after'])}"
-        if parts["order"]:
+def _differences(change: FrameChange) -> Iterator[str]:
+    for values in (change.fields, change.metadata):
+        for name, value in values.items():
+            yield f"{name}: {_value(value.before)} → {_value(value.after)}"
+    lists = {"sensor": change.sensors, "coordinate frame": change.coordinate_frames, "label": change.labels}
+    for noun, items in lists.items():
+        for sign, group in (("+", items.added), ("-", items.removed)):
+            if group:
+                yield f"{sign}{noun} {', '.join(item['id'] for item in group)}"
+        for item in items.modified:
+            yield f"{noun} {item.id}: {_fields(item.before, item.after)}"
+        if items.order:
             yield f"order of {noun}s"
 
 

@@ -1,8 +1,9 @@
-"""`tidemark push`: rows to a dataset, from a file, a folder or stdin."""
+"""`tidemark push`: sends rows to a dataset, from a file, a folder or stdin."""
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -10,31 +11,32 @@ import typer
 from rich.filesize import decimal
 
 from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
-from tidemark.cli.output import tell
-from tidemark.cli.push import summary
+from tidemark.cli.exit_status import ExitStatus
+from tidemark.cli.output import count, print_note
 from tidemark.cli.push.progress import Bars
 from tidemark.cli.push.report import Report
+from tidemark.cli.push.summary import print_summary, print_summary_json
 from tidemark.client.api import Api, Refused, Unreachable
-from tidemark.client.models import RowError, Upload
+from tidemark.client.models import parse
 from tidemark.client.push.by_files import ByFiles
 from tidemark.client.push.by_requests import ByRequests
-from tidemark.client.push.files import TooLargeFile, files_of
-from tidemark.client.push.follow import Follower
-from tidemark.client.push.rows import STDIN, Source, Unsent
+from tidemark.client.push.follow import Followed, Follower
+from tidemark.client.push.local_files import TooLargeFile, local_files
+from tidemark.client.push.local_rows import STDIN, Source, Unsent
 from tidemark.client.push.transport import Delivery, Transport
 from tidemark.client.refs import DatasetRef
+from tidemark.domain.uploads import RowOutcome
 
-PARTIAL = 1
 LARGE = 256 * 1024**2
-"""Bytes of a source from which --files is worth a remark: minutes of requests."""
-GOES_ON = "The same command again goes on from there; nothing is sent twice."
+"""Bytes of a source from which on --files is pointed out: requests would take minutes."""
+HOW_TO_CONTINUE = "Run the same command again to continue; nothing is sent twice."
 
 
 def push(
     dataset: DatasetArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|FOLDER|-", show_default=False)],
     as_files: Annotated[
-        bool, typer.Option("--files", help="Put files as they are, for large loads; in no order among them.")
+        bool, typer.Option("--files", help="Upload the files as they are, for large loads; files have no order.")
     ] = False,
     run: Annotated[
         str, typer.Option("--run", metavar="NAME", help="Send rows anew that were pushed before.", show_default=False)
@@ -46,64 +48,62 @@ def push(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send mutations, one a line as JSON, plain or gzip: ADD, MODIFY or DELETE as the API takes them.
+    """Send mutations, one per line as JSON, plain or gzip: ADD, MODIFY or DELETE as the API takes them.
 
-    Of a folder, the files that end with .jsonl, .ndjson, .jsonl.gz or .ndjson.gz are sent in the order of their names.
-    Rows take effect in their order. A push that broke off is repeated by the same command; nothing is sent twice.
+    From a folder, files that end with .jsonl, .ndjson, .jsonl.gz or .ndjson.gz are sent in the order of their names.
+    Rows take effect in their order. If a push breaks off, run the same command again; nothing is sent twice.
 
     With --files, the service reads the files itself, side by side: rows keep their order in a file, not across files.
 
     The exit status is 0 if every row took effect, 1 if some did not.
     """
-    found = _source(source)
+    rows = _source(source)
     began = time.monotonic()
     with connect() as api, _opened(errors_to) as errors:
         api.get(*dataset.path)
         report = Report(errors)
-        with _interruptions(report), _transport(api, dataset, found, run, as_files) as transport:
+        with _interruptions(report), _transport(api, dataset, rows, run, as_files) as transport:
             _push(api, dataset, transport, report, wait=wait)
     if as_json:
-        summary.tell_json(dataset, report, settled=wait)
+        print_summary_json(dataset, report, settled=wait)
     else:
-        summary.tell(dataset, found.name, report, settled=wait, seconds=time.monotonic() - began)
-    if not report.is_whole:
-        raise typer.Exit(PARTIAL)
+        print_summary(dataset, rows.name, report, settled=wait, seconds=time.monotonic() - began)
+    if not report.is_complete:
+        raise typer.Exit(ExitStatus.PARTIAL)
 
 
 def _push(api: Api, dataset: DatasetRef, transport: Transport, report: Report, *, wait: bool) -> None:
-    def settled(delivery: Delivery, upload: Upload) -> None:
-        report.count(delivery, upload)
-        if upload.rows > upload.applied:
-            _read_errors(api, dataset, report, delivery)
-
-    with Bars(transport.stages, report, settling=wait) as bars:
-        follower = Follower(api, dataset, settled, bars.show)
-        for sent in transport.send():
-            if sent is None:
-                follower.glance()
-            elif isinstance(sent, Unsent):
-                report.leave(sent)
-            else:
-                report.sent(sent)
-                if wait:
-                    follower.add(sent)
-                elif sent.rejected:
-                    report.rejected += sent.rejected
-                    _read_errors(api, dataset, report, sent)
-            bars.show(follower)
-        follower.finish()
+    follower = Follower(api, dataset)
+    events = follower.follow(transport.send()) if wait else transport.send()
+    # Closed explicitly: if the push is interrupted, the threads of a transport must end now.
+    with Bars(transport.stages, settling=wait) as bars, closing(events):
+        for event in events:
+            if isinstance(event, Unsent):
+                report.add_unsent(event)
+            elif isinstance(event, Delivery):
+                report.add_delivery(event)
+                if event.rejected and not wait:
+                    report.rejected += event.rejected
+                    _read_errors(api, dataset, report, event)
+            elif isinstance(event, Followed):
+                report.add_settled(event.delivery, event.upload)
+                if event.upload.rows > event.upload.applied:
+                    _read_errors(api, dataset, report, event.delivery)
+            bars.show(transport.stages, report, follower.underway)
 
 
 @contextmanager
 def _transport(api: Api, dataset: DatasetRef, source: Source, run: str, as_files: bool) -> Iterator[Transport]:
     if not as_files:
         if source.size and source.size >= LARGE:
-            tell(f"{source.name} has {decimal(source.size)}. Where order among files does not matter, see --files.")
+            print_note(
+                f"{source.name} has {decimal(source.size)}. If the order across files does not matter, see --files."
+            )
         yield ByRequests(api, dataset, source, run)
         return
-    with ExitStack() as kept:
+    with ExitStack() as temporary:
         try:
-            files = kept.enter_context(files_of(source))
+            files = temporary.enter_context(local_files(source))
         except TooLargeFile as error:
             raise typer.BadParameter(str(error), param_hint="SOURCE") from None
         except OSError as error:
@@ -112,8 +112,8 @@ def _transport(api: Api, dataset: DatasetRef, source: Source, run: str, as_files
 
 
 def _read_errors(api: Api, dataset: DatasetRef, report: Report, delivery: Delivery) -> None:
-    found = api.items(*dataset.path, "uploads", delivery.upload, "errors", most=report.most_errors)
-    report.tell_errors(delivery, map(RowError.model_validate, found))
+    errors = api.items(*dataset.path, "uploads", delivery.upload, "errors", most=report.most_errors)
+    report.add_errors(delivery, map(partial(parse, RowOutcome), errors))
 
 
 def _source(name: str) -> Source:
@@ -131,28 +131,29 @@ def _opened(path: Path | None) -> Iterator[IO[str] | None]:
         yield None
         return
     try:
-        opened = path.open("w")
+        file = path.open("w")
     except OSError as error:
         raise typer.BadParameter(f"cannot be written: {error.strerror}", param_hint="--errors") from None
-    with opened:
-        yield opened
+    with file:
+        yield file
 
 
 @contextmanager
 def _interruptions(report: Report) -> Iterator[None]:
-    """Say, where a push is interrupted, how far it had come and how it goes on."""
+    """If the push is interrupted, reports how far it got and how to continue."""
     try:
         yield
     except (Refused, Unreachable) as failure:
         failure.add_note(_so_far(report))
         raise
     except KeyboardInterrupt:
-        tell(f"tidemark: Stopped. {_so_far(report)}")
+        print_note(f"tidemark: Stopped. {_so_far(report)}")
         raise
 
 
 def _so_far(report: Report) -> str:
     if not report.uploads:
-        return "Nothing was taken."
+        return "Nothing was accepted."
     rows = "" if report.files else f"{report.rows:,} rows in "
-    return f"{rows}{summary.count(len(report.uploads), 'upload')} were taken before and settle by themselves. {GOES_ON}"
+    uploads = count(len(report.uploads), "upload")
+    return f"Accepted so far, and settling on their own: {rows}{uploads}. {HOW_TO_CONTINUE}"

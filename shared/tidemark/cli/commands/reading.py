@@ -1,43 +1,37 @@
-"""`tidemark versions` and `frames`: what a dataset holds, and held."""
+"""`tidemark versions` and `frames`: lists the versions of a dataset, and reads its frames as of one of them."""
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, connect
-from tidemark.cli.output import Column, View, show_list, tell
+from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, VersionOption, connect
+from tidemark.cli.exit_status import ExitStatus
+from tidemark.cli.output import Column, View, print_list, print_note
 from tidemark.client.api import Api
-from tidemark.client.models import FrameAt, FrameBatch, Json, Version
+from tidemark.client.models import FrameAt, FrameBatch, Json, parse
 from tidemark.client.refs import DatasetRef
 from tidemark.domain.limits import MAX_BATCH_FRAMES
+from tidemark.domain.versions import Spacing, VersionSummary
 
-PARTIAL = 1
 LATEST = "LATEST"
-SHOWN_VALUE = 40
+MAX_VALUE_SHOWN = 40
 """Characters of a metadata value in a table."""
 
 
-class Spacing(StrEnum):
-    """How a list of versions is thinned."""
-
-    HOUR = "hour"
-
-
 def _metadata(frame: FrameAt) -> str:
-    given: dict[str, Any] = frame.frame.get("metadata", {})
-    return ", ".join(f"{name}: {_short(value)}" for name, value in given.items())
+    metadata: dict[str, Any] = frame.frame.get("metadata", {})
+    return ", ".join(f"{name}: {_short(value)}" for name, value in metadata.items())
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "…"
+    return text if len(text) <= MAX_VALUE_SHOWN else text[:MAX_VALUE_SHOWN] + "…"
 
 
-VERSIONS = View[Version](
-    Version,
+VERSIONS = View(
+    VersionSummary,
     [
         Column("VERSION", lambda version: version.number),
         Column("CREATED", lambda version: version.created_at),
@@ -47,7 +41,7 @@ VERSIONS = View[Version](
         Column("UPLOADS", lambda version: " ".join(upload.id for upload in version.uploads), folds=True),
     ],
 )
-FRAMES = View[FrameAt](
+FRAMES = View(
     FrameAt,
     [
         Column("FRAME", lambda frame: str(frame.frame["frame_id"])),
@@ -63,14 +57,14 @@ FRAMES = View[FrameAt](
 def versions(
     dataset: DatasetArgument,
     every: Annotated[
-        Spacing | None, typer.Option("--every", help="The newest of each hour (UTC) alone.", show_default=False)
+        Spacing | None, typer.Option("--every", help="Only the newest of each hour (UTC).", show_default=False)
     ] = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the versions of a dataset, newest first."""
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items(*dataset.path, "versions", most=most, every=every),
             VERSIONS,
             limit=limit,
@@ -82,51 +76,47 @@ def versions(
 def frames(
     dataset: DatasetArgument,
     frame_ids: Annotated[list[str] | None, typer.Argument(metavar="[FRAME_ID]…", show_default=False)] = None,
-    version: Annotated[
-        str,
-        typer.Option("--version", metavar="VERSION", help="A number, a checkpoint, a time with its zone, or LATEST."),
-    ] = LATEST,
+    version: VersionOption = LATEST,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read frames as of a version: all, or those named. With --json they come whole, a frame a line.
+    """Read frames as of a version: all, or those named. With --json they are complete, one frame a line.
 
-    Frames that are named and not there are told, and make the exit status 1.
+    Named frames that do not exist are reported, and the exit status is 1.
     """
     with connect() as api:
         if not frame_ids:
-            show_list(
+            print_list(
                 lambda most: api.items(*dataset.path, "frames", most=most, version=version),
                 FRAMES,
                 limit=limit,
                 as_json=as_json,
-                none=f"{dataset} holds no frames at version {version}.",
+                none=f"{dataset} has no frames at version {version}.",
             )
             return
         wanted = frame_ids[:limit]
         missing: list[str] = []
-        # All that was asked for is shown; a table of it needs no limit of its own.
-        show_list(
+        # All named frames are shown; a table of them needs no limit of its own.
+        print_list(
             lambda _: _named(api, dataset, wanted, version, missing),
             FRAMES,
             limit=len(wanted),
             as_json=as_json,
-            none="None of these frames is there.",
+            none="None of these frames exists.",
         )
         for frame_id in missing:
-            tell(f"{dataset} has no frame {frame_id!r} at version {version}.")
+            print_note(f"{dataset} has no frame {frame_id!r} at version {version}.")
         if missing:
-            raise typer.Exit(PARTIAL)
+            raise typer.Exit(ExitStatus.PARTIAL)
 
 
 def _named(api: Api, dataset: DatasetRef, wanted: list[str], version: str, missing: list[str]) -> Iterator[Json]:
-    """The frames of these ids, all as of one version; ids that it does not hold go to `missing`."""
-    at = version
-    todo = list(dict.fromkeys(wanted))
-    while todo:
-        body = json.dumps({"frame_ids": todo[:MAX_BATCH_FRAMES], "version": at}).encode()
-        batch = FrameBatch.model_validate(api.ask(*dataset.path, "frames", "batch-get", body=body))
-        at = str(batch.version)
+    """Yields the frames with these ids, all as of one version. Ids that it does not have are added to `missing`."""
+    remaining = list(dict.fromkeys(wanted))
+    while remaining:
+        body = {"frame_ids": remaining[:MAX_BATCH_FRAMES], "version": version}
+        batch = parse(FrameBatch, api.query(*dataset.path, "frames", "batch-get", body=body))
+        version = str(batch.version)
         missing += batch.missing
         yield from batch.items
-        todo = batch.unread + todo[MAX_BATCH_FRAMES:]
+        remaining = batch.unread + remaining[MAX_BATCH_FRAMES:]

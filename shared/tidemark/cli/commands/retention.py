@@ -1,37 +1,37 @@
-"""`tidemark delete`, `unarchive` and `purge`: the end of datasets."""
+"""`tidemark delete`, `unarchive` and `purge`: archive datasets, restore them, and delete them for good."""
 
-import json
 import sys
-import uuid
 from typing import Annotated
 
 import typer
 
 from tidemark.cli.arguments import DatasetArgument, JsonOption, connect
-from tidemark.cli.output import print_json, say, tell
-from tidemark.client import retry
+from tidemark.cli.exit_status import ExitStatus
+from tidemark.cli.output import print_note, print_result
 from tidemark.client.api import Api, Refused
-from tidemark.client.models import Dataset, Json
+from tidemark.client.models import parse
+from tidemark.client.polling import responses
 from tidemark.client.refs import DatasetRef
+from tidemark.domain.datasets import Dataset
 
-PARTIAL = 1
 GONE = "unknown_dataset"
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
+"""Seconds between two polls: a purge takes minutes."""
 
 
 def delete(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Archive a dataset: it is not listed and takes no changes; it reads as before. Takes a key of role admin.
+    """Archive a dataset: it is not listed and takes no changes, but reads as before. Needs a key of role admin.
 
     Nothing is lost: `unarchive` puts it back, and only `purge` deletes it for good.
     """
     with connect() as api:
-        _tell(api.delete(*dataset.path), f"Archived {dataset}; `tidemark unarchive` puts it back.", as_json)
+        print_result(api.delete(*dataset.path), f"Archived {dataset}; `tidemark unarchive` puts it back.", as_json)
 
 
 def unarchive(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
-    """Put an archived dataset back into the list, and let it take changes. Takes a key of role admin."""
+    """Put an archived dataset back into the list, and let it take changes. Needs a key of role admin."""
     with connect() as api:
-        _tell(api.start(*dataset.path, "unarchive"), f"{dataset} is listed again.", as_json)
+        print_result(api.start(*dataset.path, "unarchive"), f"{dataset} is listed again.", as_json)
 
 
 def purge(
@@ -43,21 +43,21 @@ def purge(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait until it is done.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete an archived dataset for good, with all of its versions. It cannot be undone. Takes a key of role admin.
+    """Delete an archived dataset for good, with all of its versions. It cannot be undone. Needs a key of role admin.
 
-    With --wait, the exit status is 1 if it failed; the same command goes on with it.
+    With --wait, the exit status is 1 if it failed; the same command continues it.
     """
-    body = json.dumps({"name": _confirmed(dataset, confirm)}).encode()
+    name = _confirmed(dataset, confirm)
     with connect() as api:
-        begun = api.post(*dataset.path, "purge", body=body, idempotency_key=str(uuid.uuid4()))
+        started = api.post(*dataset.path, "purge", body={"name": name})
         if not wait:
-            _tell(begun, f"{dataset} is being purged.", as_json)
+            print_result(started, f"{dataset} is being purged.", as_json)
             return
-        failure = _awaited(api, dataset, Dataset.model_validate(begun).uid)
+        failure = _wait_until_gone(api, dataset, parse(Dataset, started).uid)
     if failure is not None:
-        tell(f"tidemark: {failure}")
-        raise typer.Exit(PARTIAL)
-    _tell(begun, f"Purged {dataset}; its name is free.", as_json)
+        print_note(f"tidemark: {failure}")
+        raise typer.Exit(ExitStatus.PARTIAL)
+    print_result(started, f"Purged {dataset}; its name is free.", as_json)
 
 
 def _confirmed(dataset: DatasetRef, given: str | None) -> str:
@@ -65,29 +65,19 @@ def _confirmed(dataset: DatasetRef, given: str | None) -> str:
         return given
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"give the dataset's name, {dataset.name!r}", param_hint="--confirm")
-    return str(typer.prompt(f"All versions of {dataset} will be gone for good. Its name, to confirm", err=True))
+    return str(typer.prompt(f"This deletes all versions of {dataset} for good. Type its name to confirm", err=True))
 
 
-def _awaited(api: Api, dataset: DatasetRef, uid: str) -> str | None:
-    """Wait until a dataset is gone; answers why it is not, if the purge failed."""
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            found = Dataset.model_validate(api.get(*dataset.path))
-        except Refused as refusal:
-            if refusal.problem.code != GONE:
-                raise
-            return None
-        if found.uid != uid:
-            return None
-        if found.purge and found.purge.failure:
-            return found.purge.failure
-        retry.pause(pause)
-        pause = min(LONGEST_PAUSE, pause * 2)
-
-
-def _tell(answer: Json, sentence: str, as_json: bool) -> None:
-    if as_json:
-        print_json(answer)
-    else:
-        say(sentence)
+def _wait_until_gone(api: Api, dataset: DatasetRef, uid: str) -> str | None:
+    """Waits until a dataset is gone. Returns why the purge failed, or None if it did not."""
+    try:
+        for response in responses(api, dataset.path, first=FIRST_PAUSE, longest=MAX_PAUSE):
+            found = parse(Dataset, response)
+            if found.uid != uid:
+                break
+            if found.purge and found.purge.failure:
+                return found.purge.failure
+    except Refused as refusal:
+        if refusal.problem.code != GONE:
+            raise
+    return None

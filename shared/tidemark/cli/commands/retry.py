@@ -1,4 +1,4 @@
-"""`tidemark retry`: what of an upload was given up is sent again by the service."""
+"""`tidemark retry`: has the service send the failed windows of an upload again."""
 
 import time
 from typing import Annotated
@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 
 from tidemark.cli.arguments import DatasetArgument, JsonOption, UploadArgument, connect
-from tidemark.cli.output import print_json, say
+from tidemark.cli.exit_status import ExitStatus
+from tidemark.cli.output import print_json, print_line
 from tidemark.cli.push.progress import Bars
 from tidemark.cli.push.report import Report
 from tidemark.client.api import Api, Refused
-from tidemark.client.models import Json, RowError, Upload
-from tidemark.client.push.follow import Follower
-from tidemark.client.push.rows import Place
+from tidemark.client.models import Json, parse
+from tidemark.client.push.follow import Followed, Follower
 from tidemark.client.push.transport import Delivery
 from tidemark.client.refs import DatasetRef
+from tidemark.domain.uploads import Upload
 
-PARTIAL = 1
 STILL_PENDING = "upload_pending"
 COUNTS = ("applied", "dropped", "failed", "rejected")
 
@@ -27,22 +27,22 @@ def retry(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait until all has settled.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the service try again what it had given up of an upload. Rows that took effect are not touched.
+    """Have the service try the failed windows of an upload again. Rows that took effect stay as they are.
 
     With --wait, the exit status is 1 if some rows have failed again.
     """
     began = time.monotonic()
     with connect() as api:
         path = (*dataset.path, "uploads", upload)
-        answer = _begun(api, path)
+        response = _start(api, path)
         if wait:
-            _follow(api, dataset, Upload.model_validate(answer))
-            answer = api.get(*path)
-    _tell(answer, settled=wait, seconds=time.monotonic() - began, as_json=as_json)
+            _follow(api, dataset, parse(Upload, response))
+            response = api.get(*path)
+    _print_upload(response, settled=wait, seconds=time.monotonic() - began, as_json=as_json)
 
 
-def _begun(api: Api, path: tuple[str, ...]) -> Json:
-    """The upload as its retry begins. It may be pending by the retry already, where the answer to that got lost."""
+def _start(api: Api, path: tuple[str, ...]) -> Json:
+    """Starts the retry, and returns the upload. If it is pending already, the response to an earlier start was lost."""
     try:
         return api.start(*path, "retry")
     except Refused as refusal:
@@ -52,27 +52,25 @@ def _begun(api: Api, path: tuple[str, ...]) -> Json:
 
 
 def _follow(api: Api, dataset: DatasetRef, upload: Upload) -> None:
-    """Return when it has settled; the progress shows meanwhile."""
+    """Waits until the upload has settled, and shows progress."""
     report = Report()
-
-    def place(error: RowError) -> Place:
-        return Place(error.file or upload.id, error.row)
-
-    with Bars((), report, settling=True) as bars:
-        follower = Follower(api, dataset, report.count, bars.show)
-        follower.add(Delivery(upload.id, place, files=upload.files))
-        follower.finish()
+    follower = Follower(api, dataset)
+    with Bars((), settling=True) as bars:
+        for event in follower.follow([Delivery(upload.id)]):
+            if isinstance(event, Followed):
+                report.add_settled(event.delivery, event.upload)
+            bars.show((), report, follower.underway)
 
 
-def _tell(answer: Json, *, settled: bool, seconds: float, as_json: bool) -> None:
-    upload = Upload.model_validate(answer)
+def _print_upload(response: Json, *, settled: bool, seconds: float, as_json: bool) -> None:
+    upload = parse(Upload, response)
     if as_json:
-        print_json(answer)
+        print_json(response)
     elif settled:
         version = "no version" if upload.version is None else f"version {upload.version}"
-        say(f"Upload {upload.id} is {upload.status}, {version}, {seconds:.1f} s")
-        say(f"  {'  '.join(f'{name} {getattr(upload, name):,}' for name in COUNTS)}")
+        print_line(f"Upload {upload.id} is {upload.status}, {version}, {seconds:.1f} s")
+        print_line(f"  {'  '.join(f'{name} {getattr(upload, name):,}' for name in COUNTS)}")
     else:
-        say(f"Upload {upload.id} is {upload.status}; what was given up is on its way again.")
+        print_line(f"Upload {upload.id} is {upload.status}; its failed windows are sent again.")
     if settled and upload.failed:
-        raise typer.Exit(PARTIAL)
+        raise typer.Exit(ExitStatus.PARTIAL)

@@ -1,4 +1,4 @@
-"""`tidemark uploads`, `rows` and `errors`: what was sent, and what became of it row by row."""
+"""`tidemark uploads`, `rows` and `errors`: lists what was sent, and the outcome of each row."""
 
 from typing import Annotated
 
@@ -7,10 +7,10 @@ import typer
 from tidemark.cli.arguments import DatasetArgument, JsonOption, LimitOption, UploadArgument, connect, dataset_ref
 from tidemark.cli.commands import error_files
 from tidemark.cli.commands.error_files import DownloadOption, OutputOption
-from tidemark.cli.output import Column, View, show_list
-from tidemark.client.models import RowError, Upload, UploadRow
+from tidemark.cli.output import Column, View, print_list
 from tidemark.domain.datasets import Mode
-from tidemark.domain.uploads import UploadStatus
+from tidemark.domain.upload_rows import UploadRow
+from tidemark.domain.uploads import RowOutcome, Upload, UploadStatus
 
 _ID, _STATUS = (
     Column[Upload]("UPLOAD", lambda upload: upload.id),
@@ -26,8 +26,8 @@ _PROGRESS = [
     Column[Upload]("FAILED", lambda upload: upload.failed),
     Column[Upload]("REJECTED", lambda upload: upload.rejected),
 ]
-UPLOADS = View[Upload](Upload, [_ID, _STATUS, *_PROGRESS])
-PROJECT_UPLOADS = View[Upload](
+UPLOADS = View(Upload, [_ID, _STATUS, *_PROGRESS])
+PROJECT_UPLOADS = View(
     Upload,
     [
         Column("DATASET", lambda upload: upload.dataset),
@@ -37,7 +37,7 @@ PROJECT_UPLOADS = View[Upload](
         *_PROGRESS,
     ],
 )
-ROWS = View[UploadRow](
+ROWS = View(
     UploadRow,
     [
         Column("FILE", lambda row: row.file),
@@ -49,8 +49,8 @@ ROWS = View[UploadRow](
         Column("ERRORS", lambda row: "; ".join(error.message for error in row.errors), folds=True),
     ],
 )
-ERRORS = View[RowError](
-    RowError,
+ERRORS = View(
+    RowOutcome,
     [
         Column("FILE", lambda error: error.file),
         Column("ROW", lambda error: error.row),
@@ -76,11 +76,11 @@ def uploads(
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the uploads of a project or of one dataset, newest first. One of a moment ago may be missing."""
+    """List the uploads of a project or of one dataset, newest first. The most recent ones may be missing."""
     path = (*dataset_ref(name).path, "uploads") if "/" in name else ("projects", name, "uploads")
     which = " ".join(wanted for wanted in (status, mode) if wanted)
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items(*path, most=most, status=status, mode=mode),
             UPLOADS if "/" in name else PROJECT_UPLOADS,
             limit=limit,
@@ -92,9 +92,9 @@ def uploads(
 def rows(
     dataset: DatasetArgument, upload: UploadArgument, limit: LimitOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the rows of an upload, with what became of each. In a file, rows count from 1, else from 0."""
+    """List the rows of an upload, with the outcome of each. Rows of a file count from 1, of a request from 0."""
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items(*dataset.path, "uploads", upload, "rows", most=most),
             ROWS,
             limit=limit,
@@ -113,13 +113,14 @@ def errors(
 ) -> None:
     """List the rows of an upload that did not take effect, with the reasons, or write them all to a file.
 
-    In a file, rows count from 1, else from 0.
+    Rows of a file count from 1, of a request from 0.
     """
     if download is not None or output is not None:
-        error_files.download(dataset, upload, download, output, is_listed=as_json or limit is not None)
+        has_list_options = as_json or limit is not None
+        error_files.download(dataset, upload, download, output, has_list_options=has_list_options)
         return
     with connect() as api:
-        show_list(
+        print_list(
             lambda most: api.items(*dataset.path, "uploads", upload, "errors", most=most),
             ERRORS,
             limit=limit,

@@ -1,1 +1,1 @@
-"""Shows a push: its progress and its result."""
+"""Shows the progress of a push, and its result."""

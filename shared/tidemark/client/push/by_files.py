@@ -1,4 +1,4 @@
-"""Files as they are, by signed URLs, several at a time; the service reads them itself."""
+"""Uploads files as they are, by signed URLs, several at a time. The service reads them itself."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -12,119 +12,125 @@ from typing import TypeVar
 from rich.filesize import decimal
 
 from tidemark.client.api import Api, Refused, Unreachable
-from tidemark.client.models import WAITING, FileReceipt, RowError, SignedFile, Upload
-from tidemark.client.push.files import CHUNK_BYTES, Announcement, Digested, File, State, digested
-from tidemark.client.push.rows import Place, Unsent
+from tidemark.client.models import UnexpectedResponse, parse
+from tidemark.client.push.local_files import CHUNK_BYTES, Announcement, DigestedFile, FileState, LocalFile, digest
+from tidemark.client.push.local_rows import Place, Unsent
 from tidemark.client.push.transport import Delivery, Stage
 from tidemark.client.refs import DatasetRef
 from tidemark.client.signed_urls import SignedUrls
 from tidemark.domain.limits import MAX_UPLOAD_FILES
+from tidemark.domain.upload_files import FileUploadReceipt, SignedFile
+from tidemark.domain.uploads import Upload, UploadStatus
 
-AT_A_TIME = 4
-"""Files on their way together: one connection to S3 seldom fills a line."""
+THREADS = 4
+"""Files that are uploaded at the same time: one connection to S3 seldom fills a line."""
 TICK_SECONDS = 0.2
-STILL_GOOD_SECONDS = 60
-"""What a URL should be good for when a file is begun to be put to it."""
+"""How often progress is shown."""
+MIN_URL_SECONDS = 60
+"""How long a URL must still be valid when the upload of a file begins."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class ByFiles:
-    """The transport of files. Rows keep their order in each; files have none."""
+    """Uploads files. The rows of each file keep their order; files have no order."""
 
-    def __init__(self, api: Api, dataset: DatasetRef, files: Sequence[File], run: str) -> None:
-        """`run` sets this push apart from one of the same files under another name."""
+    def __init__(self, api: Api, dataset: DatasetRef, files: Sequence[LocalFile], run: str) -> None:
+        """`run` is the name of the push: under another name, the same files are sent anew."""
         self._api = api
         self._dataset = dataset
         self._files = files
         self._run = run
+        self._size = sum(file.path.stat().st_size for file in files)
         self._digested, self._sent = _Counter(), _Counter()
         self._stopped = Event()
-        size = sum(file.path.stat().st_size for file in files)
-        self.stages = (
-            Stage("digested", size, self._digested.count, self._digested.told),
-            Stage("sent", size, self._sent.count, self._sent.told),
-        )
 
-    def send(self) -> Iterator[Delivery | Unsent | None]:
-        """Send the files in as many uploads as they need, as Transport says.
+    @property
+    def stages(self) -> list[Stage]:
+        """See Transport."""
+        counts = {"digested": self._digested.total(), "sent": self._sent.total()}
+        return [Stage(name, self._size, done, decimal(done)) for name, done in counts.items()]
 
-        A file that cannot be read ends the push before its upload is announced; one that is written to, before its
-        upload is completed.
+    def send(self) -> Generator[Delivery | Unsent | None, None, None]:
+        """Uploads the files, in as many uploads as they need. See Transport.
+
+        A file that cannot be read ends the push before its upload is announced. A file that changes meanwhile ends it
+        before its upload is completed.
         """
-        with SignedUrls() as urls, ThreadPoolExecutor(AT_A_TIME) as pool:
+        with SignedUrls() as urls, ThreadPoolExecutor(THREADS) as pool:
             try:
                 for first in range(0, len(self._files), MAX_UPLOAD_FILES):
                     yield from self._upload(urls, pool, self._files[first : first + MAX_UPLOAD_FILES])
-            except _Unfit as unfit:
+            except _UnfitFile as unfit:
                 yield Unsent(Place(unfit.file.shown, 1), unfit.reason, str(unfit))
             finally:
-                # Where this ends early, those that are underway end at their next chunk.
+                # If this ends early, the threads end at their next chunk.
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
 
     def _upload(
-        self, urls: SignedUrls, pool: ThreadPoolExecutor, files: Sequence[File]
+        self, urls: SignedUrls, pool: ThreadPoolExecutor, files: Sequence[LocalFile]
     ) -> Generator[Delivery | None, None, None]:
-        known = yield from _together(pool, self._digest, files)
-        announced = _Announced(self._api, self._dataset, Announcement.of(known, self._run))
+        digested = yield from _in_parallel(pool, self._digest, files)
+        announced = _AnnouncedUpload(self._api, self._dataset, Announcement.of(digested, self._run))
         path = (*self._dataset.path, "uploads", announced.upload)
-        was_there = Upload.model_validate(self._api.get(*path)).status != WAITING
-        if was_there:
-            for file in known:
-                self._sent.note(file.file, file.state.size)
+        is_repeat = parse(Upload, self._api.get(*path)).status is not UploadStatus.WAITING
+        if is_repeat:
+            for file in digested:
+                self._sent.set(file.file, file.state.size)
         else:
-            yield from _together(pool, partial(self._put, urls, announced), list(enumerate(known)))
+            yield from _in_parallel(pool, partial(self._put, urls, announced), list(enumerate(digested)))
             self._api.start(*path, "complete")
-        shown = {file.name: file.shown for file in files}
+        yield Delivery(announced.upload, file_names={file.name: file.shown for file in files}, is_repeat=is_repeat)
 
-        def place(error: RowError) -> Place:
-            name = error.file or ""
-            return Place(shown.get(name, name), error.row)
-
-        yield Delivery(announced.upload, place, files=len(files), was_there=was_there)
-
-    def _digest(self, file: File) -> Digested:
-        def is_read(size: int) -> None:
-            self._go_on()
-            self._digested.note(file, size)
+    def _digest(self, file: LocalFile) -> DigestedFile:
+        def progress(size: int) -> None:
+            self._check_stopped()
+            self._digested.set(file, size)
 
         try:
-            return digested(file, is_read)
+            return digest(file, progress)
         except OSError as error:
             raise _unreadable(file, error) from error
 
-    def _put(self, urls: SignedUrls, announced: "_Announced", numbered: tuple[int, Digested]) -> None:
-        number, known = numbered
+    def _put(self, urls: SignedUrls, announced: "_AnnouncedUpload", numbered: tuple[int, DigestedFile]) -> None:
+        number, digested = numbered
         target = announced.target(number)
         try:
             try:
-                self._put_to(target, urls, known)
+                self._put_to(target, urls, digested)
             except Refused as refusal:
                 if refusal.status != HTTPStatus.FORBIDDEN:
                     raise
-                # A URL may expire before its time, with the credentials that it was signed with.
-                self._put_to(announced.target(number, instead_of=target), urls, known)
+                # A URL may expire before its time, together with the credentials that signed it.
+                self._put_to(announced.target(number, instead_of=target), urls, digested)
         except (Refused, Unreachable) as failure:
-            failure.add_note(f"{known.file.shown} was not put.")
+            failure.add_note(f"{digested.file.shown} was not uploaded.")
             raise
         except OSError as error:
-            raise _unreadable(known.file, error) from error
+            raise _unreadable(digested.file, error) from error
 
-    def _put_to(self, target: SignedFile, urls: SignedUrls, known: Digested) -> None:
-        urls.put(target.url, target.headers, lambda: self._body(known), wait=self._wait)
+    def _put_to(self, target: SignedFile, urls: SignedUrls, digested: DigestedFile) -> None:
+        if target.url is None:
+            raise UnexpectedResponse(
+                f"The API wants {digested.file.shown} in parts; is this version of tidemark too old?"
+            )
+        urls.put(target.url, target.headers, lambda: self._body(digested), wait=self._wait)
 
-    def _body(self, known: Digested) -> Iterator[bytes]:
-        """What a file holds, for one try. Raises OSError, and _Unfit where it is not what was announced."""
+    def _body(self, digested: DigestedFile) -> Iterator[bytes]:
+        """Yields the bytes of a file for one attempt.
+
+        Raises OSError, and _UnfitFile if the file is no longer the announced one.
+        """
         sent = 0
-        with known.file.path.open("rb") as opened:
+        with digested.file.path.open("rb") as content:
             while True:
-                self._sent.note(known.file, sent)
-                chunk = opened.read(CHUNK_BYTES)
-                self._go_on()
-                if State.of(opened) != known.state:
-                    raise _Unfit(known.file, "changed", "The file was written to while it was pushed.")
+                self._sent.set(digested.file, sent)
+                chunk = content.read(CHUNK_BYTES)
+                self._check_stopped()
+                if FileState.of(content) != digested.state:
+                    raise _UnfitFile(digested.file, "changed", "The file changed while it was being pushed.")
                 if not chunk:
                     return
                 yield chunk
@@ -133,13 +139,13 @@ class ByFiles:
     def _wait(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _go_on(self) -> None:
+    def _check_stopped(self) -> None:
         if self._stopped.is_set():
             raise _Stopped
 
 
-class _Announced:
-    """An upload that waits for its files, and where they are to be put."""
+class _AnnouncedUpload:
+    """An upload that waits for its files, and the URLs to upload them to."""
 
     def __init__(self, api: Api, dataset: DatasetRef, announcement: Announcement) -> None:
         self._api = api
@@ -154,62 +160,63 @@ class _Announced:
         return self._receipt.upload
 
     def target(self, number: int, *, instead_of: SignedFile | None = None) -> SignedFile:
-        """Where a file is to be put; by a new URL where the old one is good no longer, or was refused."""
+        """Returns where to upload a file: to a new URL if the old one has nearly expired, or is `instead_of`."""
         with self._lock:
             if time.monotonic() > self._good_until or self._receipt.files[number] == instead_of:
                 self._announce()
             return self._receipt.files[number]
 
     def _announce(self) -> None:
-        """Announce it, or ask again for URLs of the same upload."""
+        """Announces the upload; the next times, requests new URLs for the same upload."""
         body, key = self._announcement
-        self._receipt = FileReceipt.model_validate(self._api.post(*self._path, body=body, idempotency_key=key))
+        self._receipt = parse(FileUploadReceipt, self._api.post(*self._path, body=body, idempotency_key=key))
         expires = min(file.expires_at for file in self._receipt.files)
         seconds = (expires - (self._api.time or datetime.now(UTC))).total_seconds()
-        self._good_until = time.monotonic() + seconds - STILL_GOOD_SECONDS
+        self._good_until = time.monotonic() + seconds - MIN_URL_SECONDS
 
 
 class _Counter:
-    """How many bytes of each file have come so far. Threads note it, and a bar shows it."""
+    """Bytes of each file that are done. Threads set them, and a bar shows their total."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._bytes: dict[File, int] = {}
+        self._bytes: dict[LocalFile, int] = {}
 
-    def note(self, file: File, size: int) -> None:
-        """So many bytes of a file have come."""
+    def set(self, file: LocalFile, size: int) -> None:
+        """Sets the bytes of a file that are done."""
         with self._lock:
             self._bytes[file] = size
 
-    def count(self) -> int:
-        """The bytes of all files."""
+    def total(self) -> int:
+        """Returns the bytes of all files that are done."""
         with self._lock:
             return sum(self._bytes.values())
 
-    def told(self) -> str:
-        """The same, for a person."""
-        return decimal(self.count())
 
-
-class _Unfit(Exception):
+class _UnfitFile(Exception):
     """A file that cannot be pushed as it is."""
 
-    def __init__(self, file: File, reason: str, message: str) -> None:
+    def __init__(self, file: LocalFile, reason: str, message: str) -> None:
         super().__init__(message)
         self.file = file
         self.reason = reason
 
 
 class _Stopped(Exception):
-    """The push has ended; what is still underway ends too."""
+    """The push has ended, so its threads end too."""
 
 
-def _unreadable(file: File, error: OSError) -> _Unfit:
-    return _Unfit(file, "unreadable", f"The file cannot be read: {error.strerror}.")
+def _unreadable(file: LocalFile, error: OSError) -> _UnfitFile:
+    return _UnfitFile(file, "unreadable", f"The file cannot be read: {error.strerror}.")
 
 
-def _together(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Generator[None, None, list[R]]:
-    """What `work` makes of all items, in their order; tells None now and then. Raises what it raises of any of them."""
+def _in_parallel(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]
+) -> Generator[None, None, list[R]]:
+    """Calls `work` for all items in the pool's threads, and returns the results in order.
+
+    Yields None now and then until all are done. Raises the first exception that one of the calls raises.
+    """
     futures = [pool.submit(work, item) for item in items]
     waiting = True
     while waiting:

@@ -1,78 +1,82 @@
-"""Following uploads until every row has an outcome, while others are still being sent."""
+"""Follows uploads until every row has an outcome, while others are still being sent."""
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Generator, Iterable, Iterator
+from typing import NamedTuple
 
-from tidemark.client import retry
 from tidemark.client.api import Api
-from tidemark.client.models import PENDING, Upload
+from tidemark.client.models import parse
+from tidemark.client.polling import polls
+from tidemark.client.push.local_rows import Unsent
 from tidemark.client.push.transport import Delivery
 from tidemark.client.refs import DatasetRef
+from tidemark.domain.uploads import Upload, UploadStatus
 
-MOST_PENDING = 64
-"""Uploads that may be unsettled before sending waits: what is kept of a push does not grow with it, and a dataset that
-cannot keep up is not buried."""
-LOOK_SECONDS = 1.0
-"""Between two looks while sending goes on: a look takes time from sending."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+MAX_PENDING = 64
+"""Unsettled uploads after which sending waits, so that memory does not grow with a push, and a dataset that cannot keep
+up is not flooded."""
+POLL_SECONDS = 1.0
+"""Between two polls while sending goes on: each poll takes time from sending."""
+FIRST_PAUSE, MAX_PAUSE = 0.1, 1.0
+"""Seconds between two polls while sending waits."""
+
+
+class Followed(NamedTuple):
+    """A delivery and its upload, as last read."""
+
+    delivery: Delivery
+    upload: Upload
 
 
 class Follower:
-    """Looks at uploads in the order in which they were sent, which is nearly the one in which they settle."""
+    """Polls uploads in the order in which they were sent, which is nearly the order in which they settle."""
 
-    def __init__(
-        self,
-        api: Api,
-        dataset: DatasetRef,
-        settled: Callable[[Delivery, Upload], None],
-        waiting: Callable[["Follower"], None],
-    ) -> None:
-        """`settled` is told each delivery once, with what became of it; `waiting` is called after each look."""
+    def __init__(self, api: Api, dataset: DatasetRef) -> None:
         self._api = api
         self._dataset = dataset
-        self._settled = settled
-        self._waiting = waiting
         self._pending: deque[Delivery] = deque()
-        self._last_look = time.monotonic()
-        self.underway: tuple[Delivery, Upload] | None = None
-        """The one that is looked at and has not settled, as it was at the last look."""
+        self._last_poll = time.monotonic()
+        self.underway: Followed | None = None
+        """The oldest upload that had not settled at the last poll."""
 
-    def add(self, delivery: Delivery) -> None:
-        """Follow one more; looks after the others now and then, and waits where too many are unsettled."""
-        self._pending.append(delivery)
-        self.glance()
-        self._wait_for(MOST_PENDING)
+    def follow(
+        self, sent: Iterable[Delivery | Unsent | None]
+    ) -> Generator[Delivery | Unsent | Followed | None, None, None]:
+        """Yields what a transport sends, and each delivery again once its upload has settled. Ends when all have.
 
-    def glance(self) -> None:
-        """Look, if the last look was some time ago."""
-        if time.monotonic() - self._last_look >= LOOK_SECONDS:
-            self._look()
+        Yields None after each poll while it waits, so that progress can be shown.
+        """
+        for item in sent:
+            yield item
+            if isinstance(item, Unsent):
+                continue
+            if item is not None:
+                self._pending.append(item)
+            if time.monotonic() - self._last_poll >= POLL_SECONDS:
+                yield from self._poll()
+            yield from self._wait_for(MAX_PENDING)
+        yield from self._wait_for(0)
 
-    def finish(self) -> None:
-        """Return when all have settled."""
-        self._wait_for(0)
-
-    def _wait_for(self, most: int) -> None:
-        seconds = FIRST_PAUSE
+    def _wait_for(self, most: int) -> Iterator[Followed | None]:
+        """Polls until at most so many uploads are unsettled."""
         while len(self._pending) > most:
-            if self._look():
-                seconds = FIRST_PAUSE
-            else:
-                retry.pause(seconds)
-                seconds = min(1.5 * seconds, LONGEST_PAUSE)
-            self._waiting(self)
+            before = len(self._pending)
+            for _ in polls(FIRST_PAUSE, MAX_PAUSE):
+                yield from self._poll()
+                yield None
+                if len(self._pending) < before:
+                    break
 
-    def _look(self) -> bool:
-        """Look at the oldest, and on as long as they have settled; answers whether one had."""
-        before = len(self._pending)
+    def _poll(self) -> Iterator[Followed]:
+        """Reads the oldest upload, and the next ones for as long as they have settled; yields those that have."""
         while self._pending:
-            answer = self._api.get(*self._dataset.path, "uploads", self._pending[0].upload)
-            upload = Upload.model_validate(answer)
-            if upload.status == PENDING:
-                self.underway = self._pending[0], upload
+            delivery = self._pending[0]
+            upload = parse(Upload, self._api.get(*self._dataset.path, "uploads", delivery.upload))
+            if upload.status is UploadStatus.PENDING:
+                self.underway = Followed(delivery, upload)
                 break
             self.underway = None
-            self._settled(self._pending.popleft(), upload)
-        self._last_look = time.monotonic()
-        return len(self._pending) < before
+            self._pending.popleft()
+            yield Followed(delivery, upload)
+        self._last_poll = time.monotonic()

@@ -1,49 +1,66 @@
-"""How what is pushed travels to the API: what the ways there have in common."""
+"""What the ways to send rows, in requests or as files, have in common."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from tidemark.client.models import RowError
-from tidemark.client.push.rows import Place, Unsent
+from tidemark.client.push.local_rows import Place, Unsent
+from tidemark.client.push.request_cutter import Places
+from tidemark.domain.uploads import RowOutcome
 
 
 class Delivery(NamedTuple):
-    """Rows that the API has taken: the upload that they became, and where they are from."""
+    """Rows that the API accepted as one upload, and where they come from."""
 
     upload: str
-    place: Callable[[RowError], Place]
-    """Where the row of an error is from."""
-    rows: int = 0
-    """Its rows; none where the service has yet to count them."""
+    places: Places | None = None
+    """The lines of the rows of a request; None for an upload of files."""
+    file_names: Mapping[str, str] | None = None
+    """The names that the user knows, by the names that the service knows; None for an upload of a request."""
     rejected: int = 0
-    """Rows that were refused on arrival."""
-    files: int = 0
-    """Files that it consists of; none if it went as a request."""
-    was_there: bool = False
-    """Whether an earlier push had made it."""
+    """Rows that were rejected on arrival."""
+    is_repeat: bool = False
+    """Whether an earlier push had created the upload."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows; 0 if the service has yet to count them."""
+        return len(self.places) if self.places else 0
+
+    @property
+    def files(self) -> int:
+        """Number of files; 0 for a request."""
+        return len(self.file_names) if self.file_names else 0
+
+    def place(self, error: RowOutcome) -> Place:
+        """Returns where the row of an error comes from."""
+        if self.places:
+            return self.places[error.row]
+        name = error.file or ""
+        return Place((self.file_names or {}).get(name, name), error.row)
 
 
 class Stage(NamedTuple):
-    """A part of the way, as a bar shows it."""
+    """A stage of sending, and how far it is."""
 
     name: str
     size: int | None
-    """Bytes that take it; None if that is not known."""
-    done: Callable[[], int]
-    """How many of them have."""
-    told: Callable[[], str]
-    """The same, for a person."""
+    """Bytes in total; None if not known."""
+    done: int
+    """Bytes done so far."""
+    amount: str
+    """What is done so far, for a person."""
 
 
 class Transport(Protocol):
-    """A way for a source to the API."""
+    """A way to send a source to the API."""
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """The parts of the way, in their order."""
+        """The stages in their order, as far as they are now."""
 
-    def send(self) -> Iterator[Delivery | Unsent | None]:
-        """Send what the source holds; tells what was taken as it is taken, and what could not be sent.
+    def send(self) -> Generator[Delivery | Unsent | None, None, None]:
+        """Sends the source. Yields each delivery as the API accepts it, and each line that cannot be sent.
 
-        None is told now and then while there is nothing to tell. Raises client.Refused and client.Unreachable.
+        Yields None now and then while there is nothing to report. Raises Refused and Unreachable.
+        Closing the generator stops what is being sent.
         """

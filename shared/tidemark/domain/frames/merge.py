@@ -26,7 +26,7 @@ from tidemark.domain.errors import TidemarkError
 from tidemark.domain.frames.coordinate_frames import CoordinateFrame
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.labels import Label
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.frames.sensors import Sensor
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES

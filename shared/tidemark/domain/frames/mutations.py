@@ -1,6 +1,5 @@
 """Mutations: the content of an upload's rows (R16-R19)."""
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,14 +8,6 @@ from tidemark.domain.frames.fields import MODEL_CONFIG
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.ids import FrameId
-
-
-class Op(StrEnum):
-    """Operation of a mutation."""
-
-    ADD = "ADD"
-    MODIFY = "MODIFY"
-    DELETE = "DELETE"
 
 
 class Add(BaseModel):

@@ -28,7 +28,8 @@ from tidemark.domain.rows.inflate import (
 )
 from tidemark.domain.rows.strict_json import BYTE_ORDER_MARK, read_json
 
-_BLANK = b" \t\r"
+BLANK = b" \t\r"
+"""White space of JSON within a line."""
 
 
 class Cursor(NamedTuple):
@@ -112,7 +113,7 @@ class RowFileReader:
 
     def _rows(self) -> Iterator[FileRow | LineError]:
         empty = self._start.offset == 0
-        for text, size in _lines(self._text()):
+        for text, size in split_lines(self._text(), MAX_LINE_BYTES):
             line, offset, compressed = self.cursor
             if line > MAX_FILE_LINES:
                 message = f"The file has more than {MAX_FILE_LINES:,} lines. Send the rows in several files."
@@ -138,23 +139,27 @@ class RowFileReader:
         return limited(file, offset) if offset else limited(as_text(file))
 
 
-def _lines(text: Iterable[bytes]) -> Iterator[tuple[bytes | None, int]]:
-    """Yields each line without its newline, or None if it is too long to hold, and its size including the newline."""
-    pending = bytearray()
+def split_lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
+    """Splits a text into lines. Yields each without its newline, and its size in bytes with the newline.
+
+    A line of more than `max_bytes`, without its newline, is None; no more than that is held in memory. A line is
+    yielded as soon as the piece with its newline is read.
+    """
+    held = bytearray()
     size = 0
-    for piece in text:
-        start = 0
-        while (end := piece.find(b"\n", start)) >= 0:
-            size += end - start
-            yield (bytes(pending) + piece[start:end] if size <= MAX_LINE_BYTES else None), size + 1
-            pending.clear()
+    for piece in pieces:
+        begin = 0
+        while (end := piece.find(b"\n", begin)) >= 0:
+            size += end - begin
+            yield (bytes(held) + piece[begin:end] if size <= max_bytes else None), size + 1
+            held.clear()
             size = 0
-            start = end + 1
-        size += len(piece) - start
-        if size <= MAX_LINE_BYTES:
-            pending += piece[start:]
+            begin = end + 1
+        size += len(piece) - begin
+        if size <= max_bytes:
+            held += piece[begin:]
     if size:
-        yield (bytes(pending) if size <= MAX_LINE_BYTES else None), size
+        yield (bytes(held) if size <= max_bytes else None), size
 
 
 def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | None:
@@ -166,7 +171,7 @@ def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | N
         return LineError(line, offset, "line_too_long", message)
     if offset == 0:
         text = text.removeprefix(BYTE_ORDER_MARK)
-    if not text.strip(_BLANK):
+    if not text.strip(BLANK):
         return None
     try:
         return FileRow(line, offset, read_json(text, "line"))

@@ -16,7 +16,8 @@ from tidemark.domain.frames.embeddings import Embedding
 from tidemark.domain.frames.fields import json_type
 from tidemark.domain.frames.frames import Frame, class_counts
 from tidemark.domain.frames.labels import Instance
-from tidemark.domain.frames.mutations import Add, Delete, Modify, Mutation, Op
+from tidemark.domain.frames.mutations import Add, Delete, Modify, Mutation
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.patches import FramePatch, InstancePatch, PartialFrame
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.limits import (

@@ -10,7 +10,7 @@ from tests.support.strategies import Json, frames, small_frames, small_patches
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_LABELS_PER_FRAME
 

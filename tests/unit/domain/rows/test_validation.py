@@ -11,7 +11,7 @@ from tests.support.strategies import CLASS_MAP, Json, any_json, frames, mutation
 from tidemark.domain.errors import RowError
 from tidemark.domain.frames.class_map import ClassInput, ClassMap
 from tidemark.domain.frames.frames import Frame
-from tidemark.domain.frames.mutations import Op
+from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import MAX_CLASSES_PER_FRAME

@@ -1,4 +1,4 @@
-"""Reading what is pushed: every line is a row, a blank, or an error that is told by its place; nothing is kept."""
+"""Reading local rows: every line is a row, blank, or an error with its place."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cli.rows import add, delete, lines, modify
-from tidemark.client.push.rows import MAX_LINE, Row, Source, Unsent
+from tidemark.client.push.local_rows import MAX_LINE, Row, Source, Unsent
 
 
 def read(path: Path) -> list[Row | Unsent]:
@@ -38,23 +38,23 @@ def test_a_row_is_kept_as_it_was_written(file: Path) -> None:
 @pytest.mark.parametrize("row", [add("f1"), modify("f1"), delete("f1")], ids=["add", "modify", "delete"])
 def test_the_frame_of_a_row_is_known(file: Path, row: object) -> None:
     file.write_bytes(lines(row))
-    assert [found.frame_id for found in read(file) if isinstance(found, Row)] == ["f1"]
+    assert [row.frame_id for row in read(file) if isinstance(row, Row)] == ["f1"]
 
 
 @pytest.mark.parametrize("value", [1, None, [], "text", {}, {"frame": 1}, {"frame": {"frame_id": 7}}])
 def test_json_that_is_no_mutation_is_left_to_the_api(file: Path, value: object) -> None:
     file.write_bytes(lines(value))
-    assert [found.frame_id for found in read(file) if isinstance(found, Row)] == [None]
+    assert [row.frame_id for row in read(file) if isinstance(row, Row)] == [None]
 
 
 def test_blank_lines_count_and_are_passed_over(file: Path) -> None:
     file.write_bytes(b"\n  \r\n" + lines(delete("a")) + b"\t\n" + lines(delete("b")).rstrip(b"\n"))
-    assert [found.place.line for found in read(file)] == [3, 5]
+    assert [row.place.line for row in read(file)] == [3, 5]
 
 
 def test_a_byte_order_mark_and_carriage_returns_are_no_part_of_a_row(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + lines(delete("a"), delete("b")).replace(b"\n", b"\r\n"))
-    assert [isinstance(found, Row) for found in read(file)] == [True, True]
+    assert [isinstance(row, Row) for row in read(file)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_byte_order_mark_and_carriage_returns_are_no_part_of_a_row(file: Path)
 def test_a_line_that_cannot_be_sent_is_told_alone(file: Path, line: bytes, reason: str) -> None:
     file.write_bytes(lines(delete("a")) + line + b"\n" + lines(delete("b")))
     assert wrong(file) == [(2, reason)]
-    assert [found.place.line for found in read(file)] == [1, 2, 3]
+    assert [row.place.line for row in read(file)] == [1, 2, 3]
 
 
 def test_a_number_of_thousands_of_digits_is_a_number(file: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_file_without_rows_is_an_error(file: Path, content: bytes) -> None:
 
 def test_gzip_is_known_by_its_bytes_whatever_the_file_is_called(file: Path) -> None:
     file.write_bytes(gzip.compress(lines(delete("a"))) + gzip.compress(lines(delete("b"))))
-    assert [found.frame_id for found in read(file) if isinstance(found, Row)] == ["a", "b"]
+    assert [row.frame_id for row in read(file) if isinstance(row, Row)] == ["a", "b"]
 
 
 def test_a_folder_is_read_in_the_order_of_names_and_only_files_of_rows(tmp_path: Path) -> None:

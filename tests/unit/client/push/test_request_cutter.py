@@ -1,4 +1,4 @@
-"""Cutting rows into requests: as full as the API allows, each frame once, and named by all rows up to their end."""
+"""Cutting rows into requests: as full as the API allows, each frame once, with keys made of all rows so far."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.client.push.requests import Cutter, Places, Request
-from tidemark.client.push.rows import Place, Row
+from tidemark.client.push.local_rows import Place, Row
+from tidemark.client.push.request_cutter import Places, Request, RequestCutter
 from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 
@@ -18,16 +18,16 @@ def row(frame_id: str | None, line: int = 1, text: bytes | None = None, file: st
 
 def cut(rows: Iterable[Row], run: str = "") -> list[Request]:
     def requests() -> Iterator[Request | None]:
-        cutter = Cutter(run)
-        for one in rows:
-            yield cutter.add(one)
+        cutter = RequestCutter(run)
+        for row in rows:
+            yield cutter.add(row)
         yield cutter.rest()
 
     return [request for request in requests() if request]
 
 
 def contents(requests: list[Request]) -> list[list[str]]:
-    return [[one["frame_id"] for one in json.loads(request.body)["mutations"]] for request in requests]
+    return [[row["frame_id"] for row in json.loads(request.body)["mutations"]] for request in requests]
 
 
 def test_a_request_has_at_most_as_many_rows_as_the_api_takes() -> None:
