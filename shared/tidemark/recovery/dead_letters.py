@@ -1,4 +1,4 @@
-"""Giving up windows that could not be applied after all their retries (R21)."""
+"""Dead letters: windows that could not be applied after all their retries are marked failed (R21)."""
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.uploads import RowOutcome
@@ -8,10 +8,10 @@ from tidemark.shards.log import Marker
 
 
 def give_up(backend: Backend, window: Window) -> WindowSettled:
-    """Decide that a window failed, all its rows with it, so that its upload can settle.
+    """Marks a window and all its rows as failed, so that its upload can settle, and returns its outcome.
 
-    A window that was applied after all, by an invocation that was slow to answer, stays applied: its marker decides,
-    and the marker that is written here keeps such an invocation from applying it later.
+    A slow invocation may have applied the window after all. Then its marker exists, and the window stays applied.
+    Otherwise the marker written here keeps such an invocation from applying it later.
     """
     failure = Marker(
         applied=0,
@@ -24,8 +24,8 @@ def give_up(backend: Backend, window: Window) -> WindowSettled:
                 frame_id=row.frame_id,
                 code="window_failed",
                 pointer="",
-                message="The rows that travelled with this one could not be applied, in several tries. The reason is "
-                f"in the log of the apply function, under window {window.id}.",
+                message="The window with this row could not be applied, in several attempts. The reason is in the log of "
+                f"the apply function, under window {window.id}.",
                 outcome="failed",
             )
             for row in window.plan.rows
@@ -42,13 +42,13 @@ def give_up(backend: Backend, window: Window) -> WindowSettled:
 
 
 def _nothing_restored(window: Window, restore: Restore) -> RowOutcome:
-    """What is told of a window of no rows of its own, which was to find them at its turn."""
+    """Returns the outcome of a roll back's last window, whose rows would have been found when it was applied."""
     return RowOutcome(
         row=restore.row,
         frame_id=None,
         code="window_failed",
         pointer="",
-        message=f"What was changed in shard {window.plan.shard} while the roll back began could not be restored, in "
-        f"several tries. The reason is in the log of the apply function, under window {window.id}.",
+        message=f"Changes made in shard {window.plan.shard} while the roll back started could not be undone, in several "
+        f"attempts. The reason is in the log of the apply function, under window {window.id}.",
         outcome="failed",
     )

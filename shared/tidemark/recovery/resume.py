@@ -1,7 +1,7 @@
-"""Going on with uploads that were left lying, because whatever worked on them died between two steps.
+"""Resuming uploads that stopped because an invocation died between two steps.
 
-Every step of an upload is on record before it is sent on its way; so what was not sent can be told from the record. A
-sweep looks at all uploads that have not settled and has those resumed that have taken long.
+Every step of an upload is recorded before its message is sent, so the record shows what may not have been sent. A sweep
+looks at all uploads that have not settled, and resumes those that take long.
 """
 
 import uuid
@@ -24,46 +24,53 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 
 SWEPT_EVERY = timedelta(minutes=15)
-"""From one sweep to the next, which `infra` sets."""
-LONG = timedelta(minutes=30)
-"""How long an upload may be pending before it is resumed: the queues try a message for a quarter of an hour. If it is
-still pending it is resumed after twice that time, and so on, so that a load that takes a day is not sent many times."""
-WAITS = timedelta(days=7)
-"""How long an upload may wait for its files; their URLs are good for an hour."""
-GIVES_UP = timedelta(days=5)
-"""How long an upload may be pending at all. What is not decided by then fails, so that whoever waits gets an answer;
-a retry can send it again."""
-DIGITS = "0123456789abcdef"
-"""Those that uids of datasets begin with: the partitions of the index of what has not settled."""
+"""The time between sweeps, which `infra` schedules."""
+RESUMED_AFTER = timedelta(minutes=30)
+"""How long an upload may be pending before it is resumed; the queues retry a message for 15 minutes. It is resumed again
+after twice that time, and so on, so that an upload that takes a day is not sent many times."""
+FILES_TIMEOUT = timedelta(days=7)
+"""How long an upload may wait for its files, whose signed URLs expire after an hour."""
+PENDING_TIMEOUT = timedelta(days=5)
+"""How long an upload may be pending at all. What is not decided by then fails, so that its sender gets an outcome; a
+retry can send it again."""
+INDEX_PARTITIONS = "0123456789abcdef"
+"""First digits of dataset uids: the partitions of the index of unsettled uploads."""
 
 
 def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
-    """Have the uploads resumed that are due at a time; answers the orders. Sixteen queries, and what they find."""
-    due = [task for found in backend.parallel(lambda digit: _due(backend, digit, at), DIGITS) for task in found]
+    """Sends a task to intake for each upload that is due, and returns the tasks. At least sixteen queries."""
+    due = [
+        task for tasks in backend.parallel(lambda digit: _due(backend, digit, at), INDEX_PARTITIONS) for task in tasks
+    ]
     queues.send_tasks(backend, due)
     return due
 
 
 def _due(backend: Backend, digit: str, at: datetime) -> list[ResumeUpload]:
-    found = upload_records.unsettled(backend, digit)
-    return [ResumeUpload(uid=one.uid, upload=one.upload) for one in found if is_due(one.status, at - one.since)]
+    return [
+        ResumeUpload(uid=upload.uid, upload=upload.upload)
+        for upload in upload_records.unsettled(backend, digit)
+        if is_due(upload.status, at - upload.since)
+    ]
 
 
 def is_due(status: UploadStatus, age: timedelta) -> bool:
-    """Whether the sweep of this moment resumes an upload that has waited, or been pending, for some time."""
+    """Whether a sweep resumes an upload that has been waiting for files, or pending, for `age`."""
     if status is UploadStatus.WAITING:
-        return age >= WAITS
-    due = LONG
+        return age >= FILES_TIMEOUT
+    due = RESUMED_AFTER
     while due <= age:
-        if age < due + 2 * SWEPT_EVERY:  # by two sweeps, of which one may be lost or late
+        if age < due + 2 * SWEPT_EVERY:  # two sweeps, as one may be lost or late
             return True
         due *= 2
     return False
 
 
 def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
-    """Send what was never sent of an upload, as far as its record can tell; answers the order by which to go on, where
-    there was no time for all of it. What is sent twice is done once."""
+    """Sends what an upload's record shows as never sent. Sending twice does no harm.
+
+    Returns the task that goes on where time ran out; None when done. Raises LookupError for an unknown upload.
+    """
     upload = upload_records.find(backend, task.uid, task.upload)
     if upload is None and dataset_records.find_state(backend, task.uid) is None:  # the dataset was purged meanwhile
         return None
@@ -76,18 +83,20 @@ def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -
         _send(backend, upload, chunks.get(backend, task.uid, task.upload))
         return None
     if upload.status is UploadStatus.WAITING:
-        chunked_uploads.expire(backend, record, f"Its files were not put and completed within {WAITS.days} days.")
+        chunked_uploads.expire(
+            backend, record, f"Its files were not uploaded and completed within {FILES_TIMEOUT.days} days."
+        )
         return None
     try:
-        # A place in an earlier retry is none in this one.
+        # A chunk reached in an earlier retry says nothing about this one.
         chunk = _resume_chunks(backend, record, task.chunk if task.retries == upload.retries else "", has_time)
-    except ConditionFailed:  # another invocation is at it
+    except ConditionFailed:  # another invocation is working on it
         return None
     return task.model_copy(update={"chunk": chunk, "retries": upload.retries}) if chunk else None
 
 
 def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Answers the name of the chunk to go on with, if there was no time for all. Raises ConditionFailed."""
+    """Returns the name of the chunk to go on with where time ran out. Raises ConditionFailed."""
     if not record.is_read and not first:
         _read_on(backend, record)
     if record.is_read and record.transfer is not None:
@@ -105,10 +114,10 @@ def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time
 
 
 def _read_on(backend: Backend, record: ChunkedUpload) -> None:
-    """Have read what is not; or end it, after a long time."""
+    """Sends tasks to read what is unread; gives it up after `PENDING_TIMEOUT`."""
     is_given_up = _is_given_up(backend, record.upload)
     if record.transfer is not None and is_given_up:
-        workflow.fail(backend, record, f"they were not within {GIVES_UP.days} days")
+        workflow.fail(backend, record, f"it took more than {PENDING_TIMEOUT.days} days")
     elif record.transfer is not None:
         workflow.start(backend, record, again=True)
     else:
@@ -119,7 +128,7 @@ def _read_files(backend: Backend, record: ChunkedUpload, is_given_up: bool) -> N
     unread = [file for file in file_records.of_upload(backend, record.uid, record.upload.id) if not file.is_read]
     if is_given_up:
         for file in unread:
-            file_reader.give_up(backend, record, file, f"It could not be read within {GIVES_UP.days} days.")
+            file_reader.give_up(backend, record, file, f"It could not be read within {PENDING_TIMEOUT.days} days.")
         return
     tasks = [ReadFile(uid=record.uid, upload=record.upload.id, file=file.number) for file in unread]
     queues.send_tasks(backend, tasks)
@@ -137,9 +146,9 @@ def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: 
 
 
 def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> None:
-    """Send the windows of a chunk that are not decided; or decide, after a long time, that they failed.
+    """Sends the undecided windows of a chunk; after `PENDING_TIMEOUT`, marks them failed.
 
-    `until` is the last window of a roll back in the shard of this chunk.
+    `until` is the last window of a roll back in the chunk's shard.
     """
     if chunk.is_settled:
         return
@@ -151,4 +160,4 @@ def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> No
 
 
 def _is_given_up(backend: Backend, upload: Upload) -> bool:
-    return backend.clock() - (upload.pending_since or upload.accepted_at) >= GIVES_UP
+    return backend.clock() - (upload.pending_since or upload.accepted_at) >= PENDING_TIMEOUT

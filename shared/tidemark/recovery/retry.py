@@ -1,7 +1,7 @@
-"""Retrying uploads: windows that were given up are sent again, in an attempt of their own (R30).
+"""Retrying uploads: windows that were given up are sent again, as a new attempt (R30).
 
-What was applied is not touched: an attempt is decided by a marker of its own, and begins only where the one before it
-was decided as given up. Rows that failed for a reason of their own stay as they are; their sender mends and sends them.
+What was applied stays. An attempt has a marker of its own, and starts only where the attempt before it was given up.
+Rows that failed for reasons of their own are not retried; their sender corrects them and sends them again.
 """
 
 from collections.abc import Callable
@@ -25,42 +25,40 @@ from tidemark.uploads.chunks import Chunk
 
 
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Send the windows of an upload that were given up again, or let its workflow go on where it failed; answers the
-    upload, which is pending once more.
+    """Sends the given-up windows of an upload again, or restarts its workflow where it failed.
 
-    Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
+    Returns the upload, which is pending again. Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
     """
     owner = dataset_records.get(backend, project, dataset)
     refuse_if_archived(owner)
     uid = owner.uid
-    found = upload_records.get(backend, uid, upload)
     try:
-        if found.is_chunked:
+        if upload_records.get(backend, uid, upload).is_chunked:
             _retry_chunks(backend, uid, upload)
         else:
             _retry_request(backend, uid, upload)
     except ConditionFailed:
-        raise Conflict("Another retry of the upload was faster.", code="upload_pending") from None
+        raise Conflict("Another retry of the upload has just started.", code="upload_pending") from None
     return upload_records.get(backend, uid, upload)
 
 
 def _check(upload: Upload) -> None:
-    """Raises Conflict where there is nothing to be sent again, or not yet."""
+    """Raises Conflict where nothing can be sent again, or not yet."""
     if upload.settled_at is None:
-        raise Conflict("The upload has not settled; what failed can be retried once it has.", code="upload_pending")
+        raise Conflict("The upload has not settled; retry it once it has.", code="upload_pending")
     if upload.windows_failed == 0:
         raise Conflict(
-            "No window of the upload was given up. Rows that failed did so for reasons of their own, which its errors "
-            "tell; mend them and send them in a new upload.",
+            "No window of the upload was given up. Its failed rows have errors of their own; correct them and send them "
+            "in a new upload.",
             code="nothing_to_retry",
         )
 
 
 def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Send what was given up of a file upload that is being retried, from the chunk named `first` on.
+    """Sends the given-up windows of an upload that is being retried, from the chunk named `first` on.
 
-    Answers the chunk to go on with where there was no time for all. Raises ConditionFailed where the retry is over,
-    or another invocation is at it.
+    Returns the name of the chunk to go on with where time ran out; None when done. Raises ConditionFailed where the
+    retry is over, or another invocation works on it.
     """
     for chunk in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
         if not has_time():
@@ -71,7 +69,7 @@ def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time:
 
 
 def _reopen(backend: Backend, upload: ChunkedUpload, chunk: Chunk) -> None:
-    """Send what was given up of a chunk; or what was reopened by an invocation that may have died before it sent it."""
+    """Sends the given-up windows of a chunk, or those that an invocation reopened before it died."""
     undecided = chunk
     if chunk.is_settled and chunk.given_up:
         undecided = chunks.reopen(backend, chunk)
@@ -91,7 +89,7 @@ def _retry_request(backend: Backend, uid: str, upload: str) -> None:
 def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
     record = chunked_uploads.find(backend, uid, upload)
     if record is None:
-        raise LookupError(f"upload {upload} of {uid} has parts and no record of them")
+        raise LookupError(f"upload {upload} of {uid} has chunks and no record of them")
     was_stopped = record.transfer is not None and record.upload.settled_at is not None and not record.released
     others = _check_rollback(backend, record, was_stopped) if record.upload.source is Source.ROLLBACK else []
     changes = _pending_again(backend, record.upload)
@@ -108,17 +106,19 @@ def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
 
 
 def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Write]:
-    """The write that holds only as long as a roll back is the last one of its dataset: what is left of it would undo
-    parts of a later one. Raises Conflict where it is not, or where nothing of it was applied."""
+    """Returns the write that fails unless a roll back is still the last of its dataset; its rest would undo a later one.
+
+    Raises Conflict where it is not the last, or where nothing of it was applied.
+    """
     if was_stopped:
         raise Conflict(
-            "Nothing of the roll back was applied, and the dataset may have changed since; ask for a new one.",
+            "Nothing of the roll back was applied, and the dataset may have changed since; start a new one.",
             code="nothing_to_retry",
         )
     last = dataset_records.state(backend, record.uid).rolled_back_by
     if last != record.upload.id:
         raise Conflict(
-            f"The dataset was rolled back once more since, by upload {last}; roll back anew to what you want.",
+            f"The dataset was rolled back again since, by upload {last}; start a new roll back to the version you want.",
             code="nothing_to_retry",
         )
     return [dataset_records.roll_back(backend, record.uid, record.upload.id, record.upload.id)]

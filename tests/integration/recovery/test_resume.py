@@ -167,7 +167,7 @@ def test_a_retry_whose_sender_died_is_finished_by_the_sweep(world: World) -> Non
 def test_rows_that_cannot_be_applied_for_days_fail_and_can_be_retried(world: World) -> None:
     sent = send(world, add("f1")).upload
     lose_windows(world)
-    world.now += resume.GIVES_UP
+    world.now += resume.PENDING_TIMEOUT
     world.start_task(ResumeUpload(uid=_uid(world), upload=sent)).run()
     world.drain()
     assert (get_upload(world, sent).status, get_upload(world, sent).windows_failed) == (UploadStatus.FAILED, 1)
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_for_days_ends_where_it_was_read_to(
     world.start_task(world.tasks[0], steps=2).run()
     lose_tasks(world)
     world.drain()
-    world.now += resume.GIVES_UP
+    world.now += resume.PENDING_TIMEOUT
     world.start_task(ResumeUpload(uid=_uid(world), upload=sent)).run()
     world.drain()
     ended = get_upload(world, sent)

@@ -242,7 +242,7 @@ def test_a_failed_roll_back_is_not_retried_but_made_anew(world: World) -> None:
     upload(world, add("a"))
     begun = start_rollback(world, 1)
     fail(world)
-    with pytest.raises(Conflict, match="ask for a new one"):
+    with pytest.raises(Conflict, match="start a new one"):
         retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=begun.id)
 
 
@@ -374,7 +374,7 @@ def test_a_roll_back_that_another_one_followed_is_not_retried(world: World) -> N
     """A retry would undo changes that the later roll back left in place."""
     first = partial(world)
     roll_back(world, 2)
-    with pytest.raises(Conflict, match="rolled back once more"):
+    with pytest.raises(Conflict, match="rolled back again"):
         retry.retry(world.process(), project=PROJECT, dataset=DATASET, upload=first.id)
 
 
