@@ -15,9 +15,9 @@ from tidemark.domain.limits import MAX_DIFF_COMMITS, MAX_DIFF_EXAMINED
 from tidemark.shards import frame_versions, log
 from tidemark.shards.frame_versions import FrameVersion
 
-BLOCK_COMMITS = 500
+MAX_RANGE_COMMITS = 500
 """Commits of a block. Each page within a block reads its commits again; 500 of bulk loads have 1.5 MB."""
-FEWEST_EXAMINED = 32
+MIN_BATCH_FRAMES = 32
 """Frames that are looked at together, at least: where most turn out to be equal, a small page takes many looks."""
 
 
@@ -50,7 +50,7 @@ class ChangedFrame(NamedTuple):
     """The place right after it."""
 
 
-class _Block(NamedTuple):
+class _CommitRange(NamedTuple):
     """Commits `low` < n ≤ `high` of a shard, among those between the heads `older` and `newer`."""
 
     shard: int
@@ -60,10 +60,10 @@ class _Block(NamedTuple):
     newer: int
 
 
-class _Touched(NamedTuple):
+class _Candidate(NamedTuple):
     """A frame that a block of commits changed."""
 
-    block: _Block
+    block: _CommitRange
     frame_id: str
     newest: int
     """The newest commit of the block that changed it."""
@@ -73,7 +73,7 @@ class _Touched(NamedTuple):
         return Position(self.block.shard, self.block.low, self.frame_id)
 
 
-class _Ends(NamedTuple):
+class _Endpoints(NamedTuple):
     """The newest versions of a frame at the two heads."""
 
     older: FrameVersion | None
@@ -90,13 +90,13 @@ def changed_frames(
     """
     found: list[ChangedFrame] = []
     commits = examined = 0
-    for blocks in _together(_blocks(pair, start), limit):
+    for blocks in _batches(_ranges(pair, start), limit):
         if commits >= MAX_DIFF_COMMITS:
             return found, Position(blocks[0].shard, blocks[0].low)
         commits += sum(block.high - block.low for block in blocks)
-        todo = _touched(backend, pair, blocks, start)
+        todo = _candidates(backend, pair, blocks, start)
         while todo:
-            size = min(max(limit - len(found), FEWEST_EXAMINED), MAX_DIFF_EXAMINED - examined)
+            size = min(max(limit - len(found), MIN_BATCH_FRAMES), MAX_DIFF_EXAMINED - examined)
             batch, todo = todo[:size], todo[size:]
             examined += len(batch)
             found.extend(_differing(backend, pair, batch))
@@ -107,17 +107,17 @@ def changed_frames(
     return found, None
 
 
-def _blocks(pair: HeadPair, start: Position) -> Iterator[_Block]:
+def _ranges(pair: HeadPair, start: Position) -> Iterator[_CommitRange]:
     for shard in range(start.shard, len(pair.before)):
         older, newer = sorted((pair.before[shard], pair.after[shard]))
         first = max(older, start.low) if shard == start.shard else older
-        for low in range(first, newer, BLOCK_COMMITS):
-            yield _Block(shard, low, min(low + BLOCK_COMMITS, newer), older, newer)
+        for low in range(first, newer, MAX_RANGE_COMMITS):
+            yield _CommitRange(shard, low, min(low + MAX_RANGE_COMMITS, newer), older, newer)
 
 
-def _together(blocks: Iterable[_Block], commits: int) -> Iterator[list[_Block]]:
+def _batches(blocks: Iterable[_CommitRange], commits: int) -> Iterator[list[_CommitRange]]:
     """Blocks to be read at once, of so many commits: most have changed a frame."""
-    group: list[_Block] = []
+    group: list[_CommitRange] = []
     for block in blocks:
         group.append(block)
         if sum(one.high - one.low for one in group) >= commits:
@@ -127,12 +127,12 @@ def _together(blocks: Iterable[_Block], commits: int) -> Iterator[list[_Block]]:
         yield group
 
 
-def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: Position) -> list[_Touched]:
+def _candidates(backend: Backend, pair: HeadPair, blocks: Sequence[_CommitRange], start: Position) -> list[_Candidate]:
     """The frames that these blocks changed and that come after `start`."""
 
-    def read(block: _Block) -> list[_Touched]:
+    def read(block: _CommitRange) -> list[_Candidate]:
         newest = log.touched(backend, pair.uid, block.shard, block.low, block.high)
-        touched = [_Touched(block, frame_id, n) for frame_id, n in newest.items()]
+        touched = [_Candidate(block, frame_id, n) for frame_id, n in newest.items()]
         if start.after and (block.shard, block.low) == (start.shard, start.low):
             return [one for one in touched if f"{one.frame_id}#" > f"{start.after}#"]
         return touched
@@ -140,8 +140,8 @@ def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: 
     return [one for touched in backend.parallel(read, blocks) for one in touched]
 
 
-def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Touched]) -> Iterator[ChangedFrame]:
-    for touched, ends in _ends(backend, pair.uid, batch):
+def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Candidate]) -> Iterator[ChangedFrame]:
+    for touched, ends in _endpoints(backend, pair.uid, batch):
         older, newer = (version if version and version.op is not Op.DELETE else None for version in ends)
         if (older and older.stored.digest) != (newer and newer.stored.digest):
             is_forward = pair.before[touched.block.shard] < pair.after[touched.block.shard]
@@ -149,28 +149,28 @@ def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Touched]) -> I
             yield ChangedFrame(touched.frame_id, before, after, touched.position)
 
 
-def _ends(backend: Backend, uid: str, batch: Sequence[_Touched]) -> Iterator[tuple[_Touched, _Ends]]:
+def _endpoints(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> Iterator[tuple[_Candidate, _Endpoints]]:
     """The ends of the frames that no earlier block has told."""
-    found = _ends_in_runs(backend, uid, batch)
+    found = _endpoints_by_scan(backend, uid, batch)
     rest = [one for one in batch if one not in found]
-    found.update(zip(rest, _ends_one_by_one(backend, uid, rest), strict=True))
+    found.update(zip(rest, _endpoints_by_lookup(backend, uid, rest), strict=True))
     for one in batch:
         ends = found[one]
         if ends.older is None or ends.older.n <= one.block.older:
             yield one, ends
 
 
-def _ends_in_runs(backend: Backend, uid: str, batch: Sequence[_Touched]) -> dict[_Touched, _Ends]:
+def _endpoints_by_scan(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> dict[_Candidate, _Endpoints]:
     """The ends of those frames that lie close together: a query or a few for each block."""
-    blocks: dict[_Block, dict[str, _Touched]] = defaultdict(dict)
+    blocks: dict[_CommitRange, dict[str, _Candidate]] = defaultdict(dict)
     for one in batch:
         blocks[one.block][one.frame_id] = one
 
-    def read(block: _Block) -> dict[str, list[FrameVersion]]:
+    def read(block: _CommitRange) -> dict[str, list[FrameVersion]]:
         return frame_versions.dense_run(backend, uid, block.shard, list(blocks[block]), block.newer)
 
     return {
-        blocks[block][frame_id]: _Ends(
+        blocks[block][frame_id]: _Endpoints(
             next((version for version in reversed(versions) if version.n <= block.low), None), versions[-1]
         )
         for block, run in zip(blocks, backend.parallel(read, blocks), strict=True)
@@ -178,22 +178,22 @@ def _ends_in_runs(backend: Backend, uid: str, batch: Sequence[_Touched]) -> dict
     }
 
 
-def _ends_one_by_one(backend: Backend, uid: str, batch: Sequence[_Touched]) -> list[_Ends]:
+def _endpoints_by_lookup(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> list[_Endpoints]:
     """The ends of frames that lie apart: a query for each, and a hundredth of a read.
 
     What a frame was before its block is also whether an earlier block has told it. What it is at the newer head is
     known from its last block by key; from others it takes one more query.
     """
 
-    def at(one: _Touched, head: int) -> FrameVersion | None:
+    def at(one: _Candidate, head: int) -> FrameVersion | None:
         return frame_versions.frame_at(backend, uid, one.block.shard, one.frame_id, head) if head else None
 
     olders = backend.parallel(lambda one: at(one, one.block.low), batch)
     last = [one for one in batch if one.block.high == one.block.newer]
     keys = [(one.block.shard, one.frame_id, one.newest) for one in last]
-    newers: dict[_Touched, FrameVersion | None] = dict(
+    newers: dict[_Candidate, FrameVersion | None] = dict(
         zip(last, frame_versions.get_many(backend, uid, keys), strict=True)
     )
     others = [one for one in batch if one not in newers]
     newers.update(zip(others, backend.parallel(lambda one: at(one, one.block.newer), others), strict=True))
-    return [_Ends(older, newers[one]) for one, older in zip(batch, olders, strict=True)]
+    return [_Endpoints(older, newers[one]) for one, older in zip(batch, olders, strict=True)]

@@ -42,7 +42,7 @@ class VersionPair(NamedTuple):
         return HeadPair(self.dataset.uid, self.before.heads, self.after.heads)
 
 
-BLOCK_START = "#"
+NO_FRAME = "#"
 """In a cursor, in place of a frame's id, which has no such character."""
 
 
@@ -75,8 +75,8 @@ def diff_versions(
     A page may hold fewer, or none, while its cursor goes on. A cursor stays with the versions that its first page
     compared, also where those were LATEST. Raises NotFound and InvalidRequest.
     """
-    pair, start = _begin(backend, PAGES, project, dataset, (from_version, to_version), cursor)
-    found, rest = _stretch(backend, pair, start, limit, _bytes_of_states)
+    pair, start = _pair_and_start(backend, PAGE_SCOPE, project, dataset, (from_version, to_version), cursor)
+    found, rest = _changed_frames_for_page(backend, pair, start, limit, _payload_bytes)
     items: list[FrameDiff] = []
     size = 0
     for changed, change in zip(found, _changes(backend, found), strict=True):
@@ -91,7 +91,7 @@ def diff_versions(
         from_version=pair.before.number,
         to_version=pair.after.number,
         items=items,
-        cursor=_cursor(PAGES, pair, rest),
+        cursor=_cursor(PAGE_SCOPE, pair, rest),
     )
 
 
@@ -111,11 +111,11 @@ def summarize_diff(
     without a cursor, add up to those of the diff. Of frames, only those that are in both versions are read. Raises
     NotFound and InvalidRequest.
     """
-    pair, start = _begin(backend, TOTALS, project, dataset, (from_version, to_version), cursor)
+    pair, start = _pair_and_start(backend, SUMMARY_SCOPE, project, dataset, (from_version, to_version), cursor)
     parts: list[DiffTotals] = []
     rest: Position | None = start
     while rest is not None and (not parts or has_time()):
-        found, rest = _stretch(backend, pair, rest, MAX_DIFF_EXAMINED, _bytes_to_compare)
+        found, rest = _changed_frames_for_page(backend, pair, rest, MAX_DIFF_EXAMINED, _compared_bytes)
         parts.append(add_up(_totals(backend, found)))
     totals = add_up(parts)
     return DiffSummary(
@@ -124,15 +124,15 @@ def summarize_diff(
         frames=totals.frames,
         labels=totals.labels,
         classes=totals.classes,
-        cursor=_cursor(TOTALS, pair, rest),
+        cursor=_cursor(SUMMARY_SCOPE, pair, rest),
     )
 
 
-PAGES, TOTALS = "diff", "diff summary"
+PAGE_SCOPE, SUMMARY_SCOPE = "diff", "diff summary"
 """The lists to which cursors belong."""
 
 
-def _begin(
+def _pair_and_start(
     backend: Backend, kind: str, project: str, dataset: str, wanted: tuple[str, str], cursor: str | None
 ) -> tuple[VersionPair, Position]:
     """The versions to compare, and where to go on."""
@@ -153,7 +153,7 @@ def _begin(
                 code="foreign_cursor",
                 pointer="cursor",
             )
-    place = "" if after_frame == BLOCK_START else str(after_frame)
+    place = "" if after_frame == NO_FRAME else str(after_frame)
     return VersionPair(found, *pair), Position(int(shard), int(low), place)
 
 
@@ -161,14 +161,14 @@ def _cursor(kind: str, pair: VersionPair, rest: Position | None) -> str | None:
     if rest is None:
         return None
     numbers = pair.before.number, pair.after.number
-    return encode_cursor(_scope(kind, pair.dataset), *numbers, rest.shard, rest.low, rest.after or BLOCK_START)
+    return encode_cursor(_scope(kind, pair.dataset), *numbers, rest.shard, rest.low, rest.after or NO_FRAME)
 
 
 def _scope(kind: str, dataset: Dataset) -> str:
     return f"{kind}:{dataset.uid}"
 
 
-def _stretch(
+def _changed_frames_for_page(
     backend: Backend, pair: VersionPair, start: Position, limit: int, size: Callable[[ChangedFrame], int]
 ) -> tuple[list[ChangedFrame], Position | None]:
     """Up to `limit` frames that differ, at least one if there are any, of which `MAX_PAGE_BYTES` are to be read."""
@@ -185,12 +185,12 @@ def _versions(changed: ChangedFrame) -> list[FrameVersion]:
     return [version for version in (changed.before, changed.after) if version]
 
 
-def _bytes_of_states(changed: ChangedFrame) -> int:
+def _payload_bytes(changed: ChangedFrame) -> int:
     return sum(version.stored.length for version in _versions(changed))
 
 
-def _bytes_to_compare(changed: ChangedFrame) -> int:
-    return _bytes_of_states(changed) if changed.before and changed.after else 0
+def _compared_bytes(changed: ChangedFrame) -> int:
+    return _payload_bytes(changed) if changed.before and changed.after else 0
 
 
 def _changes(backend: Backend, found: Sequence[ChangedFrame]) -> Iterator[FrameChange]:

@@ -25,7 +25,7 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions.resolve import LATEST, resolve
 
 
-class _AsKept:
+class _StoredFrame:
     """Tells pydantic that a value is a frame's JSON, byte for byte as it was written, described like a frame.
 
     It was valid when it was written, and its digest says that it still is what was written. What a version answers can
@@ -51,7 +51,7 @@ class FrameAt(BaseModel):
     upload: str
     actor: str
     at: datetime
-    frame: Annotated[bytes, _AsKept()]
+    frame: Annotated[bytes, _StoredFrame()]
 
 
 class FramePage(BaseModel):
@@ -84,7 +84,7 @@ def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, ve
     frame = _frame_version(backend, found, at, frame_id)
     if frame is None:
         raise NotFound(f"Version {at.number} of dataset {dataset!r} has no frame {frame_id!r}.", code="unknown_frame")
-    return _read(backend, at, [frame])[0]
+    return _read_frames(backend, at, [frame])[0]
 
 
 def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
@@ -97,7 +97,7 @@ def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequen
     fitting = alive[: _fitting(alive)]
     return FrameBatch(
         version=at.number,
-        items=_read(backend, at, fitting),
+        items=_read_frames(backend, at, fitting),
         missing=[frame_id for frame_id, frame in zip(wanted, versions, strict=True) if frame is None],
         unread=[frame.frame_id for frame in alive[len(fitting) :]],
     )
@@ -113,18 +113,18 @@ def list_frames(
     LATEST. Raises InvalidRequest for a cursor that is not of this list, and for another version than the cursor's.
     """
     found = dataset_records.get(backend, project, dataset)
-    at, start = _position(backend, found, version, cursor)
-    frames, come_to = _alive(backend, found, at, start, limit)
+    at, start = _version_and_start(backend, found, version, cursor)
+    frames, come_to = _live_frames(backend, found, at, start, limit)
     fitting = frames[: min(_fitting(frames), limit)]
     more = None
     if len(fitting) < len(frames) or len(fitting) == limit:
         more = _cursor(found, at, start, fitting, fitting[-1].frame_id)
     elif come_to is not None:
         more = _cursor(found, at, start, fitting, come_to)
-    return FramePage(version=at.number, items=_read(backend, at, fitting), cursor=more)
+    return FramePage(version=at.number, items=_read_frames(backend, at, fitting), cursor=more)
 
 
-class _Start(NamedTuple):
+class _PageStart(NamedTuple):
     """Where a page of frames begins."""
 
     after: str = ""
@@ -133,10 +133,12 @@ class _Start(NamedTuple):
     """Live frames of that frame's shard that earlier pages have told: what is left of the shard is then known."""
 
 
-def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | None) -> tuple[Version, _Start]:
+def _version_and_start(
+    backend: Backend, dataset: Dataset, version: str, cursor: str | None
+) -> tuple[Version, _PageStart]:
     """The version to read, and where to read on."""
     if cursor is None:
-        return resolve(backend, dataset, version), _Start()
+        return resolve(backend, dataset, version), _PageStart()
     number, after, passed = decode_cursor(_scope(dataset), cursor, int, str, int)
     at = resolve(backend, dataset, str(number))
     if version != LATEST and resolve(backend, dataset, version).number != at.number:
@@ -145,10 +147,10 @@ def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | No
             code="foreign_cursor",
             pointer="cursor",
         )
-    return at, _Start(str(after), int(passed))
+    return at, _PageStart(str(after), int(passed))
 
 
-def _cursor(dataset: Dataset, at: Version, start: _Start, told: Sequence[FrameVersion], last: str) -> str:
+def _cursor(dataset: Dataset, at: Version, start: _PageStart, told: Sequence[FrameVersion], last: str) -> str:
     """The cursor of the page that comes after frame id `last`, where a page from `start` has told these frames."""
     shard = shard_of(last, dataset.shards)
     passed = sum(shard_of(frame.frame_id, dataset.shards) == shard for frame in told)
@@ -161,8 +163,8 @@ def _scope(dataset: Dataset) -> str:
     return f"frames:{dataset.uid}"
 
 
-def _alive(
-    backend: Backend, dataset: Dataset, at: Version, start: _Start, limit: int
+def _live_frames(
+    backend: Backend, dataset: Dataset, at: Version, start: _PageStart, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
     """Live frames from `start` on, at least `limit` if there are as many; and the frame id come to where reading broke
     off before that.
@@ -208,7 +210,7 @@ def _fitting(frames: Sequence[FrameVersion]) -> int:
     return len(frames)
 
 
-def _read(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
+def _read_frames(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
     payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
     return [
         FrameAt(

@@ -60,7 +60,7 @@ def frame_history(
 ) -> Page[FrameRevision]:
     """The changes of a frame up to the latest version, newest first. Raises NotFound for a frame that never was."""
 
-    def tell(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
+    def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
         yield FrameRevision(
             revision=version.n,
             op=version.op,
@@ -70,7 +70,7 @@ def frame_history(
             changes=change,
         )
 
-    return _page(backend, project, dataset, frame_id, limit, cursor, "history", tell)
+    return _page(backend, project, dataset, frame_id, limit, cursor, "history", to_revisions)
 
 
 def label_history(
@@ -86,7 +86,7 @@ def label_history(
     """The changes of one label, newest first, among the next `limit` changes of its frame; a page may be empty while
     its cursor goes on. Raises NotFound for a frame that never was."""
 
-    def tell(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
+    def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
         for kind, before, after in _label_changes(change, label_id):
             yield LabelRevision(
                 revision=version.n,
@@ -99,7 +99,7 @@ def label_history(
                 after=after,
             )
 
-    return _page(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}", tell)
+    return _page(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}", to_revisions)
 
 
 def _page(
@@ -110,9 +110,9 @@ def _page(
     limit: int,
     cursor: str | None,
     kind: str,
-    tell: Callable[[FrameVersion, FrameChange], Iterable[T]],
+    to_revisions: Callable[[FrameVersion, FrameChange], Iterable[T]],
 ) -> Page[T]:
-    """What there is to `tell` of up to `limit` versions of a frame, newest first, as much as fits an answer.
+    """What there is to `to_revisions` of up to `limit` versions of a frame, newest first, as much as fits an answer.
 
     One query, and ranged GETs in parallel: one for each version, fewer where payloads lie close.
     """
@@ -130,7 +130,7 @@ def _page(
     items: list[T] = []
     size = 0
     for version, before, after in zip(versions[:count], [*states[1:], None], states, strict=False):
-        told = list(tell(version, changes(before, after)))
+        told = list(to_revisions(version, changes(before, after)))
         # What is told may be several times as large as the states: a change of a number names its field and says
         # "before" and "after".
         size += sum(len(item.model_dump_json().encode()) for item in told)

@@ -27,9 +27,9 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 from tidemark.versions import records as version_records
 
-RACES = 5
+MAX_ATTEMPTS = 5
 """Times that a publication starts over because another invocation was faster."""
-TICK = timedelta(microseconds=1)
+MIN_TIME_STEP = timedelta(microseconds=1)
 """The least by which times of versions differ: what a time tells apart."""
 
 
@@ -42,19 +42,19 @@ def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> l
     time.
     """
     told = list(messages)
-    for _ in range(RACES):
+    for _ in range(MAX_ATTEMPTS):
         try:
             settled = _record(backend, uid, told)
         except ConditionFailed:
             continue
-        published = _published(backend, uid, settled)
+        published = _published_versions(backend, uid, settled)
         ended = [UploadSettled.of(uid, one.upload) for one in settled if one.upload.settled_at is not None]
         announce(backend, [*published, *ended])
         return published
     raise Unavailable(f"Dataset {uid} kept changing under its publication.")
 
 
-class _Named(NamedTuple):
+class _SettledUpload(NamedTuple):
     """An upload that the news are of."""
 
     upload: Upload
@@ -62,7 +62,7 @@ class _Named(NamedTuple):
     """Those that it settled into and that are to be announced."""
 
 
-def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_Named]:
+def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_SettledUpload]:
     """Bring chunks and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
     the news that have settled, or had settled before a retry. PublishMessage that come again may be of a try that was not
     announced."""
@@ -75,7 +75,7 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
     found = [chunked_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
     records: list[Chunk | ChunkedUpload] = [*whole.values(), *(record for record in found if record is not None)]
     complete = [record for record in records if _is_complete(record)]
-    before = [_Named(one.upload, one.upload.versions) for one in records if one.upload.id in again]
+    before = [_SettledUpload(one.upload, one.upload.versions) for one in records if one.upload.id in again]
     return before + (_settle(backend, uid, complete) if complete else [])
 
 
@@ -111,15 +111,15 @@ def _settled_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -
     return after, repeated
 
 
-def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_Named]:
+def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_SettledUpload]:
     """Settle uploads, those that may have changed something in a new version; answers them."""
     state = dataset_records.state(backend, uid)
     now = backend.clock()
     # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one time,
     # a read of that time would get the first until the second is there, and then the second.
-    at = max(now, state.latest_at + TICK) if state.latest_at else now
+    at = max(now, state.latest_at + MIN_TIME_STEP) if state.latest_at else now
     number = state.latest + 1
-    settled = [_ended(record, number, at) for record in complete]
+    settled = [_settlement(record, number, at) for record in complete]
     for one in settled:
         if one.upload.version is None:
             table.write(backend, one.write(backend))
@@ -136,10 +136,10 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
             shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
         )
         version_records.publish(backend, uid, version, [one.write(backend) for one in changing])
-    return [_Named(one.upload, one.upload.versions[-1:]) for one in settled]
+    return [_SettledUpload(one.upload, one.upload.versions[-1:]) for one in settled]
 
 
-class _Ended(NamedTuple):
+class _Settlement(NamedTuple):
     """An upload that settles now."""
 
     record: Chunk | ChunkedUpload
@@ -152,7 +152,7 @@ class _Ended(NamedTuple):
         return chunked_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
-def _ended(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Ended:
+def _settlement(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Settlement:
     """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
     was though it must be (R22, R32)."""
     upload = record.upload
@@ -177,7 +177,7 @@ def _ended(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Ended:
         )
         if upload.windows or upload.source is Source.CLONE:
             changes |= {"version": version, "versions": (*upload.versions, version)}
-    return _Ended(record, upload.model_copy(update=changes))
+    return _Settlement(record, upload.model_copy(update=changes))
 
 
 INCOMPLETE = (
@@ -187,20 +187,24 @@ INCOMPLETE = (
 WHOLE = ("a BATCH dataset takes", "a clone has")
 
 
-def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[VersionPublished]:
+def _published_versions(backend: Backend, uid: str, settled: list[_SettledUpload]) -> list[VersionPublished]:
     numbers = {number for one in settled for number in one.versions}
     if not numbers:
         return []
     state = dataset_records.state(backend, uid)
     return [
         VersionPublished(
-            project=state.project, dataset=state.name, uid=uid, version=number, uploads=_uploads(backend, uid, number)
+            project=state.project,
+            dataset=state.name,
+            uid=uid,
+            version=number,
+            uploads=_all_uploads(backend, uid, number),
         )
         for number in sorted(numbers)
     ]
 
 
-def _uploads(backend: Backend, uid: str, number: int) -> list[str]:
+def _all_uploads(backend: Backend, uid: str, number: int) -> list[str]:
     """All uploads of a version: those named in this try's messages may be only some of them, and repeats must not differ
     from the first event."""
     version = version_records.find_published(backend, uid, number)

@@ -15,9 +15,9 @@ from tidemark.versions import checkpoint_names
 from tidemark.versions import records as version_records
 
 LATEST = "LATEST"
-CHOICE = "a number, the name of a checkpoint, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
+VERSION_FORMS = "a number, the name of a checkpoint, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
 MAX_NUMBER_DIGITS = 12
-SETTLING = timedelta(seconds=60)
+MAX_PUBLICATION_TIME = timedelta(seconds=60)
 """Longer than a publication takes from looking at its clock to its commit, and than clocks differ."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 
@@ -61,7 +61,7 @@ def _resolve(backend: Backend, dataset: Dataset, version: str) -> Version:
     if version.isascii() and version.isdigit():
         return numbered_version(backend, dataset, version)
     if is_checkpoint_name(version):
-        return _checkpointed(backend, dataset, version)
+        return _checkpoint_version(backend, dataset, version)
     return _version_at(backend, dataset, _moment(version))
 
 
@@ -85,11 +85,11 @@ def numbered_version(backend: Backend, dataset: Dataset, number: str) -> Version
     return found
 
 
-def _checkpointed(backend: Backend, dataset: Dataset, name: str) -> Version:
+def _checkpoint_version(backend: Backend, dataset: Dataset, name: str) -> Version:
     frozen = checkpoint_names.ref(backend, dataset.uid, name)
     if frozen is None:
         raise NotFound(
-            f"Dataset {dataset.name!r} has no checkpoint {name!r}. A version is {CHOICE}.",
+            f"Dataset {dataset.name!r} has no checkpoint {name!r}. A version is {VERSION_FORMS}.",
             code="unknown_checkpoint",
             pointer="version",
         )
@@ -110,7 +110,7 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
     # write, ever, for an index by time that few readers need.
     state = dataset_records.state(backend, dataset.uid)
     if state.latest_at is None or state.latest_at < moment:
-        _check_is_over(backend, moment)
+        _refuse_unless_past(backend, moment)
         return existing_version(backend, dataset, state.latest)
     if state.latest_at == moment:
         return existing_version(backend, dataset, state.latest)
@@ -120,11 +120,11 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
     return existing_version(backend, dataset, older)
 
 
-def _check_is_over(backend: Backend, moment: datetime) -> None:
+def _refuse_unless_past(backend: Backend, moment: datetime) -> None:
     """Raise InvalidRequest for a time up to which a version may still be published: its answer could change (R7)."""
-    if moment > backend.clock() - SETTLING:
+    if moment > backend.clock() - MAX_PUBLICATION_TIME:
         raise InvalidRequest(
-            f"The time {moment.isoformat()} is not {SETTLING.seconds} s past, and a version up to it may still be "
+            f"The time {moment.isoformat()} is not {MAX_PUBLICATION_TIME.seconds} s past, and a version up to it may still be "
             "published; read LATEST, or that time a little later.",
             code="time_not_over",
             pointer="version",
@@ -139,7 +139,7 @@ def _moment(text: str) -> datetime:
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _unknown(f"{text[:80]!r} names no version: give {CHOICE}.") from None
+        raise _unknown(f"{text[:80]!r} names no version: give {VERSION_FORMS}.") from None
     complaint = "has no zone; end it with Z or an offset (a plus sign is written %2B in a URL)"
     raise _unknown(f"The time {text!r} {complaint}.")
 

@@ -110,7 +110,7 @@ def test_versions_are_named_as_in_reads(world: World) -> None:
 
 
 def test_a_frame_that_was_changed_often_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed_frames, "BLOCK_COMMITS", 2)
+    monkeypatch.setattr(changed_frames, "MAX_RANGE_COMMITS", 2)
     for turn in range(9):
         upload(world, add("f1", turn=turn))
     (item,) = diff(world, 1, 9)
@@ -290,7 +290,7 @@ def test_a_page_looks_at_no_more_frames_than_its_limit_however_many_came_back(
 
 
 def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed_frames, "BLOCK_COMMITS", 2)
+    monkeypatch.setattr(changed_frames, "MAX_RANGE_COMMITS", 2)
     monkeypatch.setattr(changed_frames, "MAX_DIFF_COMMITS", 2)
     for turn in range(7):
         upload(world, add("f1", turn=turn % 2))
