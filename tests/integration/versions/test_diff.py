@@ -19,8 +19,7 @@ from tidemark.datasets import datasets
 from tidemark.domain.diffs import ChangeCounts
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import encode_cursor
-from tidemark.versions import changed_frames, frames
-from tidemark.versions import diff as diffs
+from tidemark.versions import changed_frames, frames, page_size
 
 HERON = {"id": "l1", "type": "CLASSIFICATION_2D", "class": "heron"}
 STORK = {**HERON, "class": "stork"}
@@ -200,7 +199,7 @@ def test_a_cursor_that_was_made_up_shows_nothing_else(world: World, place: tuple
 
 def test_a_page_ends_early_where_frames_are_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(world, *(add(f"f{number}", note="x" * 100) for number in range(4)))
-    monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", 400)
+    monkeypatch.setattr(page_size, "MAX_PAGE_BYTES", 400)
     found = pages(world, 0, 1)
     assert len(found) > 1
     assert sorted(item.frame_id for one in found for item in one.items) == ["f0", "f1", "f2", "f3"]
@@ -211,7 +210,7 @@ def test_a_page_ends_early_where_changes_are_larger_than_the_states(
 ) -> None:
     upload(world, *(add(f"f{number}", **{f"field{n}": n for n in range(30)}) for number in range(3)))
     (item, *_) = diff(world, 0, 1)
-    monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
+    monkeypatch.setattr(page_size, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
     assert [len(one.items) for one in pages(world, 0, 1)] == [1, 1, 1]
 
 

@@ -15,7 +15,7 @@ from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.pages import Page, encode_cursor
-from tidemark.versions import frames, history
+from tidemark.versions import frames, history, page_size
 from tidemark.versions.history import FrameRevision, LabelRevision
 
 
@@ -95,7 +95,8 @@ def test_a_page_ends_early_where_the_changes_that_it_tells_do_not_fit(
 ) -> None:
     whole = of_frame(seven).items
     change = max(len(revision.model_dump_json()) for revision in whole)
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * change)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", room * change)
     found = pages(lambda cursor: of_frame(seven, cursor=cursor))
     assert [revision for page in found for revision in page] == whole
     assert len(found[0]) == max(1, int(room))
@@ -109,7 +110,8 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
         upload(world, add("f1", **numbers))
         upload(world, delete("f1"))
     whole = of_frame(world).items
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 5000)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", 5000)
     found = pages(lambda cursor: of_frame(world, cursor=cursor))
     assert [revision for page in found for revision in page] == whole
     assert max(sum(len(revision.model_dump_json()) for revision in page) for page in found) <= 5000
@@ -118,7 +120,8 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
 def test_a_change_to_or_from_a_large_state_has_a_page_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for note in ("", "", "x" * 5000, "", ""):
         upload(world, add("f1", note=note))
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 4000)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", 4000)
     assert [len(page) for page in pages(lambda cursor: of_frame(world, cursor=cursor))] == [1, 1, 1, 2]
 
 
