@@ -28,8 +28,8 @@ from tidemark.versions.resolve import LATEST, resolve
 class _StoredFrame:
     """Marks a field as a frame's stored JSON, byte for byte, described like a `Frame`.
 
-    The JSON was validated when it was written, and its digest shows that it is unchanged. A version's response therefore
-    depends on no rule introduced later (R7), and is no larger than what is stored.
+    The JSON was validated when it was written, and its digest shows that it is unchanged. The response for a version
+    therefore depends on no rule introduced later (R7), and is no larger than what is stored.
     """
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
