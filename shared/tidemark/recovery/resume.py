@@ -110,7 +110,7 @@ def _read_on(backend: Backend, record: ChunkedUpload) -> None:
     if record.transfer is not None and is_given_up:
         workflow.fail(backend, record, f"they were not within {GIVES_UP.days} days")
     elif record.transfer is not None:
-        workflow.start(backend, record, again=True)
+        workflow.start(backend, record, force=True)
     else:
         _read_files(backend, record, is_given_up)
 
@@ -128,7 +128,7 @@ def _read_files(backend: Backend, record: ChunkedUpload, is_given_up: bool) -> N
 def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
-    last = workflow.last_windows(backend, record)
+    last = workflow.restore_windows(backend, record)
     for chunk in chunks.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():
             return chunk.name

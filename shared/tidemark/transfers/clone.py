@@ -15,10 +15,10 @@ from tidemark.uploads import chunked_uploads
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.versions.resolve import resolve
 
-MUTABLE = "MUTABLE_"
+MUTABLE_PREFIX = "MUTABLE_"
 """What the name of a clone begins with that may change, where that of a BATCH dataset follows (R32)."""
 NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
-MAX_CLASSES_NAMED = 10
+MAX_LISTED_CLASSES = 10
 
 
 def clone(
@@ -41,10 +41,10 @@ def clone(
     `dataset_exists`, `too_many_clones`).
     """
     source = dataset_records.get(backend, project, dataset)
-    at = _version(backend, source, version)
+    at = _cloned_version(backend, source, version)
     target = Dataset(
-        project=_project(backend, source, into),
-        name=_name(source, name),
+        project=_clone_project(backend, source, into),
+        name=_clone_name(source, name),
         uid=dataset_records.new_uid(),
         description=description,
         mode=Mode.STREAMING,
@@ -64,7 +64,7 @@ def clone(
     return created, kept.upload
 
 
-def _version(backend: Backend, source: Dataset, version: str) -> Version:
+def _cloned_version(backend: Backend, source: Dataset, version: str) -> Version:
     at = resolve(backend, source, version, named_by="/version")
     if at.number == 0:
         raise Conflict(
@@ -75,22 +75,22 @@ def _version(backend: Backend, source: Dataset, version: str) -> Version:
     return at
 
 
-def _name(source: Dataset, name: str | None) -> str:
+def _clone_name(source: Dataset, name: str | None) -> str:
     if name is not None:
         return name
     if source.mode is not Mode.BATCH:
         raise InvalidRequest("A clone of a STREAMING dataset needs a name.", fault="missing_field", pointer="/name")
     try:
-        return NAME.validate_python(f"{MUTABLE}{source.name}")
+        return NAME.validate_python(f"{MUTABLE_PREFIX}{source.name}")
     except ValidationError:
         raise InvalidRequest(
-            f"{MUTABLE}{source.name} is too long for a name; give the clone another one.",
+            f"{MUTABLE_PREFIX}{source.name} is too long for a name; give the clone another one.",
             fault="missing_field",
             pointer="/name",
         ) from None
 
 
-def _project(backend: Backend, source: Dataset, into: str | None) -> str:
+def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
     """The project of a clone, whose class map has to have all classes of its source's (R1)."""
     if into in (None, source.project):
         return source.project
@@ -102,10 +102,10 @@ def _project(backend: Backend, source: Dataset, into: str | None) -> str:
     ours, _ = project_records.class_map(backend, source.project, fresh=True)
     missing = [entry.name for entry in ours.classes if entry.name not in theirs.names]
     if missing:
-        more = f" and {len(missing) - MAX_CLASSES_NAMED} more" if len(missing) > MAX_CLASSES_NAMED else ""
+        more = f" and {len(missing) - MAX_LISTED_CLASSES} more" if len(missing) > MAX_LISTED_CLASSES else ""
         raise Conflict(
             f"The class map of project {into!r} lacks classes of project {source.project!r}, which labels of the clone "
-            f"may have: {', '.join(missing[:MAX_CLASSES_NAMED])}{more}. Append them to it first.",
+            f"may have: {', '.join(missing[:MAX_LISTED_CLASSES])}{more}. Append them to it first.",
             code="class_map_does_not_fit",
             pointer="/project",
         )

@@ -36,7 +36,7 @@ def roll_back(
     upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
     record = chunked_uploads.find(backend, found.uid, upload_id) if request else None
     if record is None:
-        _check(backend, found)
+        _refuse_unless_mutable(backend, found)
         record = _record(
             backend, found, resolve(backend, found, version, named_by="/version"), upload_id, message, actor
         )
@@ -45,7 +45,7 @@ def roll_back(
     return upload_records.get(backend, found.uid, upload_id)
 
 
-def _check(backend: Backend, dataset: Dataset) -> None:
+def _refuse_unless_mutable(backend: Backend, dataset: Dataset) -> None:
     guards.refuse_if_archived(dataset)
     guards.refuse_while_cloning(backend, dataset)
     if dataset.mode is Mode.BATCH:
@@ -80,7 +80,7 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
     """Put a roll back on record, one at a time: two that run side by side would each undo the other, shard by shard."""
     last = dataset_records.state(backend, dataset.uid).rolled_back_by
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:
-        raise _pending(dataset, last)
+        raise _rollback_pending(dataset, last)
     writes = [
         chunked_uploads.new(backend, record),
         dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
@@ -92,12 +92,12 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
     except ConditionFailed as refused:
         existing = chunked_uploads.find(backend, dataset.uid, record.upload.id) if refused.failed[0] else None
         if existing is None:
-            raise _pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None
+            raise _rollback_pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None
         return existing
     return record
 
 
-def _pending(dataset: Dataset, upload: str | None) -> Conflict:
+def _rollback_pending(dataset: Dataset, upload: str | None) -> Conflict:
     return Conflict(
         f"The dataset {dataset.name!r} is being rolled back, by upload {upload}; wait until that has settled.",
         code="rollback_pending",

@@ -32,16 +32,16 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 from tidemark.versions.changed_frames import HeadPair, Position, changed_frames
 
-PAGE_ROWS = 1000
+MAX_CHUNK_ROWS = 1000
 """Rows of a chunk: as many as those of a chunk that is read from a file."""
 
 
-def start(backend: Backend, record: ChunkedUpload, *, again: bool = False) -> None:
-    """Start the workflow of a transfer, unless it has done its work or failed; `again` starts one more, where the first
+def start(backend: Backend, record: ChunkedUpload, *, force: bool = False) -> None:
+    """Start the workflow of a transfer, unless it has done its work or failed; `force` starts one more, where the first
     seems to be lost."""
     if record.released or record.upload.status is not UploadStatus.PENDING:
         return
-    mark = f"-{uuid.uuid4().hex[:8]}" if again else ""
+    mark = f"-{uuid.uuid4().hex[:8]}" if force else ""
     workflows.start(
         backend,
         Workflow.TRANSFER,
@@ -62,7 +62,7 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
         return True
     try:
         while not task.done:
-            task = _take(backend, record, task)
+            task = _read_page(backend, record, task)
             if not has_time():
                 break
     except ConditionFailed:
@@ -104,11 +104,11 @@ def record_failure(backend: Backend, work: TransferWork, why: str) -> None:
 def fail(backend: Backend, record: ChunkedUpload, why: str) -> None:
     """Let a transfer fail whose rows could not be made. Nothing happens where they were: they are sent."""
     chunked_uploads.stop(
-        backend, record, f"Its rows could not be made: {why.rstrip('.')}. {MEND[record.upload.source]}"
+        backend, record, f"Its rows could not be made: {why.rstrip('.')}. {REMEDIES[record.upload.source]}"
     )
 
 
-def last_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
+def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
     """The ids of the windows by which a roll back that is read restores its shards, by shard; none of a clone.
 
     Two requests.
@@ -120,7 +120,7 @@ def last_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
     return chunks.last_windows(backend, record.uid, record.upload.id, names)
 
 
-MEND = {
+REMEDIES = {
     Source.ROLLBACK: "Nothing was changed; roll back once more.",
     Source.CLONE: "A retry of the upload goes on where it stopped.",
 }
@@ -143,7 +143,7 @@ class _Page(NamedTuple):
 POSITION = TypeAdapter(Position)
 
 
-def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
+def _read_page(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
     """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises ConditionFailed."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - found as one
@@ -194,23 +194,23 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list
 def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
     """The next frames of a shard as they are in the version that is taken."""
     frames, come_to = frame_versions.frames_after(
-        backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
+        backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=MAX_CHUNK_ROWS
     )
     rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
-    if come_to is None and len(frames) == PAGE_ROWS:
+    if come_to is None and len(frames) == MAX_CHUNK_ROWS:
         come_to = frames[-1].frame_id
     return _Page(rows, come_to)
 
 
 def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardTask) -> _Page:
     """The next frames of a shard that differ between the version that is taken and the moment of the roll back."""
-    pair = HeadPair(transfer.source, _only(transfer.heads, task.shard), _only(since, task.shard))
+    pair = HeadPair(transfer.source, _heads_of(transfer.heads, task.shard), _heads_of(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
-    found, rest = changed_frames(backend, pair, start, PAGE_ROWS)
+    found, rest = changed_frames(backend, pair, start, MAX_CHUNK_ROWS)
     rows = [row_to(task.counted + count, changed.frame_id, changed.before) for count, changed in enumerate(found)]
     return _Page(rows, POSITION.dump_json(rest).decode() if rest else None)
 
 
-def _only(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
+def _heads_of(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
     """Heads as if nothing had come along in other shards."""
     return tuple(head if at == shard else 0 for at, head in enumerate(heads))
