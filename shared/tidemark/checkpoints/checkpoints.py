@@ -45,7 +45,7 @@ def create_checkpoint(
     """
     check_size(metadata)
     found = dataset_records.get(backend, project, dataset)
-    at = _version(backend, found, version)
+    at = _version_to_freeze(backend, found, version)
     now = backend.clock()
     checkpoint = Checkpoint(
         name=name,
@@ -64,7 +64,7 @@ def create_checkpoint(
             code="checkpoint_exists",
             pointer="/name",
         )
-    _begin(backend, found, created)
+    _start_writing(backend, found, created)
     return created
 
 
@@ -78,7 +78,7 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
     begun = _existing(
         found, checkpoint, checkpoint_names.edit(backend, found.uid, checkpoint, lambda before: before.begun(now))
     )
-    _begin(backend, found, begun)
+    _start_writing(backend, found, begun)
     return begun
 
 
@@ -141,21 +141,21 @@ def edit_checkpoint(
     backend: Backend, *, project: str, dataset: str, checkpoint: str, patch: CheckpointPatch
 ) -> Checkpoint:
     """Change a checkpoint's description and metadata (R13). Raises NotFound, and TooLarge for the metadata."""
-    return _change(backend, project, dataset, checkpoint, patch.apply)
+    return _edit(backend, project, dataset, checkpoint, patch.apply)
 
 
 def archive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str, actor: str) -> Checkpoint:
     """Take a checkpoint out of the list; it reads as before (R13). Raises NotFound."""
     now = backend.clock()
-    return _change(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
+    return _edit(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
 
 
 def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
     """Put an archived checkpoint back into the list. Raises NotFound."""
-    return _change(backend, project, dataset, checkpoint, Checkpoint.unarchived)
+    return _edit(backend, project, dataset, checkpoint, Checkpoint.unarchived)
 
 
-def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
+def _start_writing(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
     """Let the manifest be written, unless the attempt has begun already, or there is none."""
     if checkpoint.status is ArtifactStatus.WRITING:
         work = CheckpointWork(
@@ -164,7 +164,7 @@ def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
         workflows.start(backend, Workflow.CHECKPOINT, work, dataset.shards, name=work.execution)
 
 
-def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
+def _version_to_freeze(backend: Backend, dataset: Dataset, version: str) -> Version:
     """The version to freeze. The one before all versions, which no list has, is what was meant by nobody."""
     at = resolve(backend, dataset, version, named_by="/version")
     if at.number == 0:
@@ -177,7 +177,7 @@ def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
     return at
 
 
-def _change(
+def _edit(
     backend: Backend, project: str, dataset: str, name: str, edit: Callable[[Checkpoint], Checkpoint]
 ) -> Checkpoint:
     found = dataset_records.get(backend, project, dataset)

@@ -18,16 +18,16 @@ from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
-from tidemark.checkpoints.pages import version_of
+from tidemark.checkpoints.pages import checkpoint_version
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.exports import ExportFormat, WrittenFile
 from tidemark.versions import checkpoint_names
 
-FILE = "coco.json"
+FILE_NAME = "coco.json"
 IMAGES, ANNOTATIONS = "images", "annotations"
 END = b"\n]}\n"
 """How the file ends."""
-DELETED_PAGES = 500
+MAX_DELETED_PAGES = 500
 """Pages whose fragments, two of each, are deleted by one request."""
 PART_BYTES = 32 * 1024 * 1024
 """A part of the file, in memory while it is put: ten thousand of them, S3's limit, make 320 GB."""
@@ -50,7 +50,7 @@ class Progress(BaseModel):
     """Bytes of all parts that are put."""
 
 
-class _Bytes(NamedTuple):
+class _Literal(NamedTuple):
     """A few bytes of the file's own."""
 
     data: bytes
@@ -59,7 +59,7 @@ class _Bytes(NamedTuple):
         yield self.data[first:]
 
 
-class _Stored(NamedTuple):
+class _Fragment(NamedTuple):
     """An object that goes into the file whole."""
 
     key: str
@@ -68,7 +68,7 @@ class _Stored(NamedTuple):
         return bucket.chunks(backend, bucket.Object(key=self.key), first)
 
 
-_Piece = _Bytes | _Stored
+_Section = _Literal | _Fragment
 
 
 def fragment_key(work: CheckpointWork, kind: str, page: ManifestPage) -> str:
@@ -81,17 +81,17 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
     """Write as much of the file as there is time for, one part at least; answers it when it is there, whole."""
     manifest = objects.manifest(backend, work)
     # Not a shard's task but the whole's, which comes after those of all shards.
-    whole = len(version_of(backend, work).shards)
+    whole = len(checkpoint_version(backend, work).shards)
     file = _File(backend, work, manifest)
     while True:
         task = shard_progress.find(backend, work.uid, work.name, whole)
         if task.done:
             images = sum(page.images for page in manifest.pages)
-            written = WrittenFile(name=FILE, rows=images, bytes=task.counted)
+            written = WrittenFile(name=FILE_NAME, rows=images, bytes=task.counted)
             return WrittenFiles(files=[written], left_out=manifest.left_out)
         # Where another call was first, it has put the same part, and this one goes on from there.
         with suppress(table.ConditionFailed):
-            shard_progress.advance(backend, task, file.go_on(task))
+            shard_progress.advance(backend, task, file.advance(task))
         if not has_time():
             return None
 
@@ -99,8 +99,8 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
 def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
     """Delete what was written of each page, once the file is there."""
     manifest = objects.manifest(backend, work)
-    for start in range(0, len(manifest.pages), DELETED_PAGES):
-        pages = manifest.pages[start : start + DELETED_PAGES]
+    for start in range(0, len(manifest.pages), MAX_DELETED_PAGES):
+        pages = manifest.pages[start : start + MAX_DELETED_PAGES]
         bucket.delete(backend, [fragment_key(work, kind, page) for page in pages for kind in (IMAGES, ANNOTATIONS)])
 
 
@@ -109,24 +109,24 @@ class _File:
 
     def __init__(self, backend: Backend, work: CheckpointWork, manifest: Manifest) -> None:
         self._backend = backend
-        self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE)
-        self._pieces = list(_pieces(backend, work, manifest))
+        self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE_NAME)
+        self._sections = list(_sections(backend, work, manifest))
 
-    def go_on(self, task: ShardTask) -> ShardTask:
+    def advance(self, task: ShardTask) -> ShardTask:
         """Begin the file, put its next part, or put it together; answers how far it is then."""
         if not task.cursor:
-            return self._begun(task)
+            return self._restarted(task)
         progress = Progress.model_validate_json(task.cursor)
-        if progress.piece < len(self._pieces):
+        if progress.piece < len(self._sections):
             return self._with_part(task, progress)
         tags = dict(enumerate(progress.parts, 1))
         multipart.finish(self._backend, self._key, progress.upload, tags)
         found = bucket.find(self._backend, self._key)
         if found is None or found.size != progress.size:
-            return self._begun(task)  # S3 has thrown the parts away, as it does after some days
+            return self._restarted(task)  # S3 has thrown the parts away, as it does after some days
         return replace(task, done=True, counted=progress.size)
 
-    def _begun(self, task: ShardTask) -> ShardTask:
+    def _restarted(self, task: ShardTask) -> ShardTask:
         upload = multipart.begin_file(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
         return replace(task, cursor=Progress(upload=upload).model_dump_json())
 
@@ -134,7 +134,7 @@ class _File:
         data, piece, offset = self._next_part(progress)
         tag = multipart.put_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
         if tag is None:
-            return self._begun(task)
+            return self._restarted(task)
         after = Progress(
             upload=progress.upload,
             parts=[*progress.parts, tag],
@@ -148,37 +148,39 @@ class _File:
         """The next part, and where the one after it begins."""
         data = bytearray()
         piece, offset = progress.piece, progress.offset
-        while piece < len(self._pieces):
-            for chunk in self._pieces[piece].read(self._backend, offset):
+        while piece < len(self._sections):
+            for chunk in self._sections[piece].read(self._backend, offset):
                 taken = chunk[: PART_BYTES - len(data)]
                 data += taken
                 offset += len(taken)
                 if len(data) == PART_BYTES:
-                    is_end = piece == len(self._pieces) - 1 and offset == len(END)  # after which no part is to be empty
+                    is_end = piece == len(self._sections) - 1 and offset == len(
+                        END
+                    )  # after which no part is to be empty
                     return (bytes(data), piece + 1, 0) if is_end else (bytes(data), piece, offset)
             piece, offset = piece + 1, 0
         return bytes(data), piece, offset
 
 
-def _pieces(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Iterator[_Piece]:
+def _sections(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Iterator[_Section]:
     """What the file consists of."""
     images = [page for page in manifest.pages if page.images]
     annotations = [page for page in manifest.pages if page.annotations]
-    yield _Bytes(_beginning(backend, work, manifest) + b',"images":[\n')
+    yield _Literal(_head(backend, work, manifest) + b',"images":[\n')
     yield from _joined(fragment_key(work, IMAGES, page) for page in images)
-    yield _Bytes(b'\n],"annotations":[\n')
+    yield _Literal(b'\n],"annotations":[\n')
     yield from _joined(fragment_key(work, ANNOTATIONS, page) for page in annotations)
-    yield _Bytes(END)
+    yield _Literal(END)
 
 
-def _joined(keys: Iterable[str]) -> Iterator[_Piece]:
+def _joined(keys: Iterable[str]) -> Iterator[_Section]:
     for position, key in enumerate(keys):
         if position:
-            yield _Bytes(b",\n")
-        yield _Stored(key)
+            yield _Literal(b",\n")
+        yield _Fragment(key)
 
 
-def _beginning(backend: Backend, work: CheckpointWork, manifest: Manifest) -> bytes:
+def _head(backend: Backend, work: CheckpointWork, manifest: Manifest) -> bytes:
     """The file up to its images, without the brace that would end it: the same whenever it is asked for."""
     checkpoint = checkpoint_names.find(backend, work.uid, work.checkpoint)
     if checkpoint is None:

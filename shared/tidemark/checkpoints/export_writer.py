@@ -15,8 +15,8 @@ from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.coco_file import ANNOTATIONS, IMAGES, fragment_key
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
-from tidemark.checkpoints.pages import Payload, pieces
-from tidemark.checkpoints.parquet import Writer, export_row, export_schema, manifest_frames
+from tidemark.checkpoints.pages import FramePayload, read_batches
+from tidemark.checkpoints.parquet import RowWriter, export_row, export_schema, manifest_frames
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.exports import Export, ExportFormat, WrittenFile
 from tidemark.domain.limits import MAX_INFLATION_RATIO
@@ -27,7 +27,7 @@ SPOOLED_BYTES = 32 * 1024 * 1024
 GZIP_LEVEL = 6
 GZIP_WINDOW = 31
 """zlib's word for the largest window, within gzip's head and tail."""
-MOST_PACKED = MAX_INFLATION_RATIO // 2
+MAX_COMPRESSION_RATIO = MAX_INFLATION_RATIO // 2
 """Text that is packed better is packed worse: an upload takes no more than twice that of a file, wherever in it one
 looks."""
 JSON_TYPE = objects.JSON_TYPE
@@ -41,7 +41,7 @@ class ExportWriter:
         self._work = work
         self._form = form
         self._manifest = objects.manifest(backend, work)
-        self._pages = self._manifest.of_shard(shard)
+        self._pages = self._manifest.pages_of(shard)
 
     def write(self, task: ShardTask) -> ShardTask:
         """Write the next page; answers how far the shard is then. A page that is written again is the same."""
@@ -56,10 +56,10 @@ class ExportWriter:
         return replace(task, pages=pages, counted=task.counted + page.frames, done=pages == len(self._pages))
 
     def _write_file(
-        self, page: ManifestPage, write: Callable[[IO[bytes], Manifest, Iterator[list[Payload]]], None]
+        self, page: ManifestPage, write: Callable[[IO[bytes], Manifest, Iterator[list[FramePayload]]], None]
     ) -> None:
         with SpooledTemporaryFile(SPOOLED_BYTES) as file:
-            write(file, self._manifest, self._pieces(page))
+            write(file, self._manifest, self._batches(page))
             key = export_key(self._work.uid, self._work.checkpoint, self._form, file_name(self._form, page))
             objects.put_file(self._backend, key, file, self._form.media_type)
 
@@ -68,10 +68,10 @@ class ExportWriter:
         work = self._work
         class_map = checkpoint_names.class_map(self._backend, work.uid, work.checkpoint, work.project)
         categories = {entry.name: entry.id for entry in class_map.classes}
-        before = self._manifest.before(page.shard, page.page)
+        before = self._manifest.counts_before(page.shard, page.page)
         numbering = Numbering(*before, categories, self._manifest.keypoints)
         with SpooledTemporaryFile(SPOOLED_BYTES) as images, SpooledTemporaryFile(SPOOLED_BYTES) as annotations:
-            for piece in self._pieces(page):
+            for piece in self._batches(page):
                 for payload in piece:
                     for file, items in zip((images, annotations), numbering.number(payload.frame), strict=True):
                         for item in items:
@@ -79,9 +79,9 @@ class ExportWriter:
             for kind, file in ((IMAGES, images), (ANNOTATIONS, annotations)):
                 objects.put_file(self._backend, fragment_key(work, kind, page), file, JSON_TYPE)
 
-    def _pieces(self, page: ManifestPage) -> Iterator[list[Payload]]:
+    def _batches(self, page: ManifestPage) -> Iterator[list[FramePayload]]:
         key = objects.manifest_page_key(self._work, page.shard, page.page)
-        return pieces(self._backend, manifest_frames(bucket.read(self._backend, key)))
+        return read_batches(self._backend, manifest_frames(bucket.read(self._backend, key)))
 
 
 def file_name(form: ExportFormat, page: ManifestPage) -> str:
@@ -89,7 +89,7 @@ def file_name(form: ExportFormat, page: ManifestPage) -> str:
     return f"frames-{page_name(page.shard, page.page)}.{form.suffix}"
 
 
-def finish_files(backend: Backend, work: CheckpointWork, form: ExportFormat) -> None:
+def finish_page_files(backend: Backend, work: CheckpointWork, form: ExportFormat) -> None:
     """Note the files of an export whose pages are files of their own, and say that it is ready."""
     manifest = objects.manifest(backend, work)
 
@@ -100,10 +100,10 @@ def finish_files(backend: Backend, work: CheckpointWork, form: ExportFormat) -> 
             raise LookupError(f"{name} of the export was written and is gone")
         return WrittenFile(name=name, rows=page.frames, bytes=found.size)
 
-    finish(backend, work, form, WrittenFiles(files=backend.parallel(written, manifest.pages)))
+    record_files(backend, work, form, WrittenFiles(files=backend.parallel(written, manifest.pages)))
 
 
-def finish(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
+def record_files(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
     """Note the files of an export, and say that it is ready."""
     objects.write_files(backend, work, form, files)
     now = backend.clock()
@@ -129,26 +129,26 @@ def existing(export: Export | None) -> Export:
     return export
 
 
-def _write_parquet(file: IO[bytes], manifest: Manifest, found: Iterator[list[Payload]]) -> None:
-    with Writer(file, export_schema(manifest.metadata_schema)) as writer:
+def _write_parquet(file: IO[bytes], manifest: Manifest, found: Iterator[list[FramePayload]]) -> None:
+    with RowWriter(file, export_schema(manifest.metadata_schema)) as writer:
         for piece in found:
             writer.write(export_row(payload.version, payload.frame) for payload in piece)
 
 
-def _write_jsonl(file: IO[bytes], _: Manifest, found: Iterator[list[Payload]]) -> None:
+def _write_jsonl(file: IO[bytes], _: Manifest, found: Iterator[list[FramePayload]]) -> None:
     for piece in found:
-        file.write(_packed(b"".join(b'{"frame":' + payload.text + b',"op":"ADD"}\n' for payload in piece)))
+        file.write(_gzipped(b"".join(b'{"frame":' + payload.text + b',"op":"ADD"}\n' for payload in piece)))
     if not file.tell():
-        file.write(_packed(b""))
+        file.write(_gzipped(b""))
 
 
-def _packed(text: bytes) -> bytes:
+def _gzipped(text: bytes) -> bytes:
     """A text in gzip, so that an upload takes it however often it repeats itself. Several follow each other in a file.
 
     They have no time of writing in their heads, so that what is written again is the same.
     """
     packed = gzip.compress(text, GZIP_LEVEL, mtime=0)
-    if len(text) <= len(packed) * MOST_PACKED:
+    if len(text) <= len(packed) * MAX_COMPRESSION_RATIO:
         return packed
     letter_by_letter = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
     return letter_by_letter.compress(text) + letter_by_letter.flush()

@@ -11,8 +11,8 @@ from tidemark.aws.shard_progress import ShardTask
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import CocoCounts, CocoTally
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage
-from tidemark.checkpoints.pages import next_page, pieces, version_of
-from tidemark.checkpoints.parquet import Writer, manifest_row, manifest_schema
+from tidemark.checkpoints.pages import next_page, read_batches, checkpoint_version
+from tidemark.checkpoints.parquet import RowWriter, manifest_row, manifest_schema
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.statistics import Statistics, Tally
 from tidemark.domain.versions import Version
@@ -21,7 +21,7 @@ from tidemark.versions import checkpoint_names
 
 SPOOLED_BYTES = 32 * 1024 * 1024
 """Bytes of a file that are kept in memory; a longer one is on the function's disk until it is put."""
-AT_ONCE = 64
+MAX_SUMMARIES_READ = 64
 """Summaries of pages that are in memory at once."""
 
 
@@ -41,7 +41,7 @@ class ManifestWriter:
         self._backend = backend
         self._work = work
         self._shard = shard
-        self._state = version_of(backend, work).shards[shard]
+        self._state = checkpoint_version(backend, work).shards[shard]
         self._schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
 
     def write(self, task: ShardTask) -> ShardTask:
@@ -65,8 +65,8 @@ class ManifestWriter:
     def _write(self, page: int, found: list[FrameVersion]) -> None:
         tally, coco = Tally(self._schema), CocoTally()
         with SpooledTemporaryFile(SPOOLED_BYTES) as file:
-            with Writer(file, manifest_schema(self._schema)) as writer:
-                for piece in pieces(self._backend, found):
+            with RowWriter(file, manifest_schema(self._schema)) as writer:
+                for piece in read_batches(self._backend, found):
                     frames = [(payload.version, payload.frame) for payload in piece]
                     writer.write(manifest_row(version, frame) for version, frame in frames)
                     for version, frame in frames:
@@ -81,9 +81,9 @@ class ManifestWriter:
 
 def finish_manifest(backend: Backend, work: CheckpointWork) -> None:
     """Add up what the pages hold, and say that the checkpoint is ready."""
-    version = version_of(backend, work)
+    version = checkpoint_version(backend, work)
     schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
-    manifest, statistics = _added_up(backend, work, version, schema)
+    manifest, statistics = _add_up_pages(backend, work, version, schema)
     if (statistics.frames, statistics.labels) != (version.frames, version.labels):
         raise LookupError(f"the manifest of {work.checkpoint!r} of {work.uid} does not hold what its version does")
     objects.put_manifest(backend, work, manifest, statistics)
@@ -91,7 +91,9 @@ def finish_manifest(backend: Backend, work: CheckpointWork) -> None:
     checkpoint_names.edit(backend, work.uid, work.checkpoint, lambda before: before.ready(now))
 
 
-def _added_up(backend: Backend, work: CheckpointWork, version: Version, schema: Schema) -> tuple[Manifest, Statistics]:
+def _add_up_pages(
+    backend: Backend, work: CheckpointWork, version: Version, schema: Schema
+) -> tuple[Manifest, Statistics]:
     tasks = shard_progress.find_all(backend, work.uid, work.name, len(version.shards))
     numbers = [(task.shard, page) for task in tasks for page in range(task.pages)]
     tally, coco = Tally(schema), CocoTally()
@@ -100,12 +102,12 @@ def _added_up(backend: Backend, work: CheckpointWork, version: Version, schema: 
     def read(number: tuple[int, int]) -> PageSummary:
         return objects.read_model(backend, objects.summary_key(work, *number), PageSummary)
 
-    for start in range(0, len(numbers), AT_ONCE):
-        some = numbers[start : start + AT_ONCE]
+    for start in range(0, len(numbers), MAX_SUMMARIES_READ):
+        some = numbers[start : start + MAX_SUMMARIES_READ]
         for (shard, page), summary in zip(some, backend.parallel(read, some), strict=True):
             tally.merge(summary.statistics)
             coco.merge(summary.coco)
-            pages.append(_page(shard, page, summary))
+            pages.append(_manifest_page(shard, page, summary))
     counts = coco.result()
     known = counts.keypoints
     manifest = Manifest(
@@ -114,7 +116,7 @@ def _added_up(backend: Backend, work: CheckpointWork, version: Version, schema: 
     return manifest, tally.result()
 
 
-def _page(shard: int, page: int, summary: PageSummary) -> ManifestPage:
+def _manifest_page(shard: int, page: int, summary: PageSummary) -> ManifestPage:
     return ManifestPage(
         shard=shard,
         page=page,

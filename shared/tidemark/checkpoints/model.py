@@ -78,11 +78,11 @@ class Manifest(BaseModel):
     left_out: dict[str, int] = Field(default_factory=dict)
     """Labels for which COCO has no place, by the reason."""
 
-    def of_shard(self, shard: int) -> list[ManifestPage]:
+    def pages_of(self, shard: int) -> list[ManifestPage]:
         """The pages of a shard."""
         return [page for page in self.pages if page.shard == shard]
 
-    def before(self, shard: int, number: int) -> tuple[int, int]:
+    def counts_before(self, shard: int, number: int) -> tuple[int, int]:
         """The images and the annotations of all pages before one."""
         earlier = [page for page in self.pages if (page.shard, page.page) < (shard, number)]
         return sum(page.images for page in earlier), sum(page.annotations for page in earlier)

@@ -23,32 +23,32 @@ Json = dict[str, Any]
 
 COMPRESSION = "zstd"
 
-TEXT, WHOLE, REAL, FLAG, INSTANT = (
+TEXT, INTEGER, FLOAT, BOOLEAN, TIMESTAMP = (
     pa.string(),
     pa.int64(),
     pa.float64(),
     pa.bool_(),
     pa.timestamp("us", tz="UTC"),
 )
-NUMBERS = pa.list_(REAL)
+NUMBERS = pa.list_(FLOAT)
 POLYGONS = pa.list_(pa.list_(NUMBERS))
-QUATERNION = pa.struct([(side, REAL) for side in "wxyz"])
-EMBEDDING = pa.struct([("model", TEXT), ("dimension", WHOLE), ("url", TEXT)])
-GEO = pa.struct([(name, REAL) for name in ("lat", "lon", "alt")])
+QUATERNION = pa.struct([(side, FLOAT) for side in "wxyz"])
+EMBEDDING = pa.struct([("model", TEXT), ("dimension", INTEGER), ("url", TEXT)])
+GEO = pa.struct([(name, FLOAT) for name in ("lat", "lon", "alt")])
 SENSOR = pa.struct(
     [
         *((name, TEXT) for name in ("id", "type", "coordinate_frame", "metadata", "url", "preview_url", "overlay_id")),
         *((name, TEXT) for name in ("resize_mode", "format", "intensity_url", "range_url", "text")),
-        ("captured_at", INSTANT),
-        ("width", WHOLE),
-        ("height", WHOLE),
+        ("captured_at", TIMESTAMP),
+        ("width", INTEGER),
+        ("height", INTEGER),
     ]
 )
 CAMERA = pa.struct(
     [
         ("model", TEXT),
-        *((name, REAL) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4", "k5", "k6")),
-        *((name, REAL) for name in ("p1", "p2", "s1", "s2", "s3", "s4", "skew")),
+        *((name, FLOAT) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4", "k5", "k6")),
+        *((name, FLOAT) for name in ("p1", "p2", "s1", "s2", "s3", "s4", "skew")),
         ("matrix", pa.list_(NUMBERS)),
     ]
 )
@@ -64,25 +64,25 @@ LABEL = pa.struct(
     [
         *((name, TEXT) for name in ("id", "type", "class", "sensor", "attributes")),
         ("embedding", EMBEDDING),
-        ("iscrowd", FLAG),
-        *((name, REAL) for name in ("top", "left", "width", "height", "x1", "y1", "x2", "y2")),
-        ("keypoints", pa.list_(pa.struct([("name", TEXT), ("x", REAL), ("y", REAL)]))),
+        ("iscrowd", BOOLEAN),
+        *((name, FLOAT) for name in ("top", "left", "width", "height", "x1", "y1", "x2", "y2")),
+        ("keypoints", pa.list_(pa.struct([("name", TEXT), ("x", FLOAT), ("y", FLOAT)]))),
         ("polygons", POLYGONS),
         ("center", NUMBERS),
         *((name, TEXT) for name in ("url", "resize_mode")),
-        ("instances", pa.list_(pa.struct([("id", WHOLE), ("class", TEXT), ("attributes", TEXT)]))),
+        ("instances", pa.list_(pa.struct([("id", INTEGER), ("class", TEXT), ("attributes", TEXT)]))),
         *((name, TEXT) for name in ("secondary_labels", "coordinate_frame")),
         *((name, NUMBERS) for name in ("position", "dimensions")),
         ("rotation", QUATERNION),
-        ("index", WHOLE),
+        ("index", INTEGER),
         ("token", TEXT),
-        ("visible", FLAG),
+        ("visible", BOOLEAN),
     ]
 )
-ORIGIN = [("frame_id", TEXT), ("revision", WHOLE), ("digest", TEXT)]
-CHANGE = [("upload", TEXT), ("actor", TEXT), ("changed_at", INSTANT)]
-_FIELDS = {FieldType.STRING: TEXT, FieldType.NUMBER: REAL, FieldType.BOOLEAN: FLAG}
-_LISTS = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: REAL, FieldType.BOOLEANS: FLAG}
+ORIGIN = [("frame_id", TEXT), ("revision", INTEGER), ("digest", TEXT)]
+CHANGE = [("upload", TEXT), ("actor", TEXT), ("changed_at", TIMESTAMP)]
+SCALAR_TYPES = {FieldType.STRING: TEXT, FieldType.NUMBER: FLOAT, FieldType.BOOLEAN: BOOLEAN}
+LIST_ITEM_TYPES = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: FLOAT, FieldType.BOOLEANS: BOOLEAN}
 
 
 def export_schema(schema: Schema) -> pa.Schema:
@@ -91,10 +91,10 @@ def export_schema(schema: Schema) -> pa.Schema:
         [
             *ORIGIN,
             *CHANGE,
-            *(("captured_at", INSTANT), ("device_id", TEXT), ("geo", GEO)),
+            *(("captured_at", TIMESTAMP), ("device_id", TEXT), ("geo", GEO)),
             ("sensors", pa.list_(SENSOR)),
             ("coordinate_frames", pa.list_(COORDINATE_FRAME)),
-            *_metadata(schema),
+            *_metadata_column(schema),
             ("embedding", EMBEDDING),
             ("labels", pa.list_(LABEL)),
         ]
@@ -107,24 +107,24 @@ def manifest_schema(schema: Schema) -> pa.Schema:
         [
             *ORIGIN,
             *CHANGE,
-            *(("pack", TEXT), ("offset", WHOLE), ("length", WHOLE)),
-            ("labels", WHOLE),
-            ("classes", pa.map_(TEXT, WHOLE)),
-            *_metadata(schema),
+            *(("pack", TEXT), ("offset", INTEGER), ("length", INTEGER)),
+            ("labels", INTEGER),
+            ("classes", pa.map_(TEXT, INTEGER)),
+            *_metadata_column(schema),
         ]
     )
 
 
-def _metadata(schema: Schema) -> list[tuple[str, pa.DataType]]:
+def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
     """The column of metadata; none where there are no fields, since Parquet has no structs without any."""
     fields = [
-        (name, _FIELDS[kind] if kind in _FIELDS else pa.list_(_LISTS[kind]))
+        (name, SCALAR_TYPES[kind] if kind in SCALAR_TYPES else pa.list_(LIST_ITEM_TYPES[kind]))
         for name, kind in sorted(schema.fields.items())
     ]
     return [("metadata", pa.struct(fields))] if fields else []
 
 
-class Writer:
+class RowWriter:
     """Writes one Parquet file, a row group for each call, so that memory does not grow with the file.
 
     A context manager: the file is whole at the end of the context.
@@ -132,12 +132,12 @@ class Writer:
 
     def __init__(self, into: IO[bytes], schema: pa.Schema) -> None:
         self._schema = schema
-        self._single = _single_fields(schema)
+        self._single = _scalar_fields(schema)
         self._writer = pq.ParquetWriter(into, schema, compression=COMPRESSION)
 
     def write(self, rows: Iterable[Json]) -> None:
         """Append rows; what a row does not give is null, what is no column is left out."""
-        table = pa.Table.from_pylist([_fitting(row, self._single) for row in rows], schema=self._schema)
+        table = pa.Table.from_pylist([_without_empty_scalars(row, self._single) for row in rows], schema=self._schema)
         if len(table):
             self._writer.write_table(table)
 
@@ -148,14 +148,14 @@ class Writer:
         self._writer.close()
 
 
-def _single_fields(schema: pa.Schema) -> frozenset[str]:
+def _scalar_fields(schema: pa.Schema) -> frozenset[str]:
     """The fields of the metadata that have one value, no list of them."""
     if "metadata" not in schema.names:
         return frozenset()
     return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
 
 
-def _fitting(row: Json, single: frozenset[str]) -> Json:
+def _without_empty_scalars(row: Json, single: frozenset[str]) -> Json:
     """The row without empty lists where its columns have no lists. An empty list fixes no type, so that a field of
     which there was no more at first may have got another type since."""
     metadata = row.get("metadata")
@@ -166,13 +166,13 @@ def _fitting(row: Json, single: frozenset[str]) -> Json:
 
 def export_row(version: FrameVersion, frame: Json) -> Json:
     """A frame as a row of an export."""
-    return {**row_of(frame), **_origin(version)}
+    return {**_frame_row(frame), **_origin_fields(version)}
 
 
 def manifest_row(version: FrameVersion, frame: Json) -> Json:
     """A frame as a row of a manifest."""
     return {
-        **_origin(version),
+        **_origin_fields(version),
         "pack": version.stored.pack,
         "offset": version.stored.offset,
         "length": version.stored.length,
@@ -182,7 +182,7 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
     }
 
 
-def _origin(version: FrameVersion) -> Json:
+def _origin_fields(version: FrameVersion) -> Json:
     return {
         "frame_id": version.frame_id,
         "revision": version.n,
@@ -214,11 +214,11 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
         )
 
 
-def row_of(frame: Json) -> Json:
+def _frame_row(frame: Json) -> Json:
     """A frame, as it is kept, with times as times, and what no schema binds (metadata of sensors, attributes and
     secondary labels of labels) as JSON text."""
     row = dict(frame)
-    _timed(row)
+    _parse_times(row)
     if "sensors" in frame:
         row["sensors"] = [_sensor(sensor) for sensor in frame["sensors"]]
     if "labels" in frame:
@@ -227,22 +227,22 @@ def row_of(frame: Json) -> Json:
 
 
 def _sensor(sensor: Json) -> Json:
-    row = _with_text(sensor, ("metadata",))
-    _timed(row)
+    row = _with_json_text(sensor, ("metadata",))
+    _parse_times(row)
     return row
 
 
 def _label(label: Json) -> Json:
-    row = _with_text(label, ("attributes", "secondary_labels"))
+    row = _with_json_text(label, ("attributes", "secondary_labels"))
     if "instances" in label:
-        row["instances"] = [_with_text(instance, ("attributes",)) for instance in label["instances"]]
+        row["instances"] = [_with_json_text(instance, ("attributes",)) for instance in label["instances"]]
     return row
 
 
-def _with_text(part: Json, fields: Iterable[str]) -> Json:
+def _with_json_text(part: Json, fields: Iterable[str]) -> Json:
     return part | {field: canonical_json(part[field]).decode() for field in fields if field in part}
 
 
-def _timed(row: Json) -> None:
+def _parse_times(row: Json) -> None:
     if "captured_at" in row:
         row["captured_at"] = datetime.fromisoformat(row["captured_at"])

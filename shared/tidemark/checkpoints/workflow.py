@@ -16,7 +16,7 @@ from tidemark.aws.shard_progress import ShardTask
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco_file import finish_coco, remove_fragments
-from tidemark.checkpoints.export_writer import ExportWriter, existing, finish, finish_files
+from tidemark.checkpoints.export_writer import ExportWriter, existing, record_files, finish_page_files
 from tidemark.checkpoints.manifest_writer import ManifestWriter, finish_manifest
 from tidemark.checkpoints.model import CheckpointStep, CheckpointWork
 from tidemark.domain.exports import ExportFormat
@@ -38,28 +38,28 @@ def take_step(backend: Backend, step: CheckpointStep, has_time: Callable[[], boo
     purge may have looked there already. Then all is done.
     """
     uid = step.work.uid
-    if _is_there(backend, uid):
+    if _dataset_exists(backend, uid):
         try:
-            done = _take(backend, step, has_time)
+            done = _do(backend, step, has_time)
         except Exception:
-            if _is_there(backend, uid):
+            if _dataset_exists(backend, uid):
                 raise
         else:
-            if _is_there(backend, uid):
+            if _dataset_exists(backend, uid):
                 return done
     return objects.delete_all(backend, uid, has_time)
 
 
-def _is_there(backend: Backend, uid: str) -> bool:
+def _dataset_exists(backend: Backend, uid: str) -> bool:
     return dataset_records.find_state(backend, uid) is not None
 
 
-def _take(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:
+def _do(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:
     match step:
         case ShardStep():
             return _write_shard(backend, step.work, step.shard, has_time)
         case FinishStep():
-            return _finish(backend, step.work, has_time)
+            return _finish_work(backend, step.work, has_time)
         case FailStep():
             _fail(backend, step.work, step.failure)
             return True
@@ -86,17 +86,17 @@ def _writer(backend: Backend, work: CheckpointWork, shard: int) -> _PageWriter:
     return ExportWriter(backend, work, work.format, shard)
 
 
-def _finish(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]) -> bool:
+def _finish_work(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]) -> bool:
     if work.format is None:
         finish_manifest(backend, work)
     elif work.format is ExportFormat.COCO:
         files = finish_coco(backend, work, has_time)
         if files is None:
             return False
-        finish(backend, work, work.format, files)
+        record_files(backend, work, work.format, files)
         remove_fragments(backend, work)
     else:
-        finish_files(backend, work, work.format)
+        finish_page_files(backend, work, work.format)
     return True
 
 

@@ -35,7 +35,7 @@ LONG, SHORT = Timed(checkpoint.PAGE_MILLISECONDS + 1), Timed(checkpoint.PAGE_MIL
 def work(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What the workflow of a checkpoint of five frames, a page each, was started with."""
     monkeypatch.setattr(checkpoint, "backend", world.process())
-    monkeypatch.setattr(pages, "PAGE_FRAMES", 1)
+    monkeypatch.setattr(pages, "MAX_PAGE_FRAMES", 1)
     rows = [{"op": "ADD", "frame": {"frame_id": f"f{number}"}} for number in range(5)]
     body = json.dumps({"mutations": rows}).encode()
     submit(world.process(), **WHERE, body=body, actor="ann", idempotency_key=None)
