@@ -1,8 +1,7 @@
-"""Parquet files: manifests of checkpoints, and exports. Only the checkpoint function may import this: pyarrow is large.
+"""Parquet files of checkpoints: manifests and exports. Only the checkpoint function may import this: pyarrow is large.
 
-An export has the fields of a frame under the names that the API has for them, and those that tell where the frame is
-from. The metadata are a column for themselves, with a field for each field of the dataset's schema, so that no name of
-theirs can meet one of ours.
+An export has a frame's fields under their API names, and columns that state where the frame comes from. Metadata is a
+column of its own, with a field for each field of the dataset's schema, so that their names cannot collide with ours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -85,8 +84,32 @@ SCALAR_TYPES = {FieldType.STRING: TEXT, FieldType.NUMBER: FLOAT, FieldType.BOOLE
 LIST_ITEM_TYPES = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: FLOAT, FieldType.BOOLEANS: BOOLEAN}
 
 
+class RowWriter:
+    """Writes one Parquet file, a row group for each call, so that memory use does not grow with the file.
+
+    A context manager: the file is complete at the end of the context.
+    """
+
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
+        self._schema = schema
+        self._scalar = _scalar_fields(schema)
+        self._writer = pq.ParquetWriter(file, schema, compression=COMPRESSION)
+
+    def write(self, rows: Iterable[Json]) -> None:
+        """Appends rows. A column that a row lacks is null. Fields without a column are left out."""
+        table = pa.Table.from_pylist([_without_empty_scalars(row, self._scalar) for row in rows], schema=self._schema)
+        if len(table):
+            self._writer.write_table(table)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+
 def export_schema(schema: Schema) -> pa.Schema:
-    """The columns of an export of frames whose metadata have these fields."""
+    """Returns the columns of an export, given the dataset's metadata schema."""
     return pa.schema(
         [
             *ORIGIN,
@@ -102,7 +125,7 @@ def export_schema(schema: Schema) -> pa.Schema:
 
 
 def manifest_schema(schema: Schema) -> pa.Schema:
-    """The columns of a manifest of frames whose metadata have these fields."""
+    """Returns the columns of a manifest, given the dataset's metadata schema."""
     return pa.schema(
         [
             *ORIGIN,
@@ -115,62 +138,13 @@ def manifest_schema(schema: Schema) -> pa.Schema:
     )
 
 
-def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
-    """The column of metadata; none where there are no fields, since Parquet has no structs without any."""
-    fields = [
-        (name, SCALAR_TYPES[kind] if kind in SCALAR_TYPES else pa.list_(LIST_ITEM_TYPES[kind]))
-        for name, kind in sorted(schema.fields.items())
-    ]
-    return [("metadata", pa.struct(fields))] if fields else []
-
-
-class RowWriter:
-    """Writes one Parquet file, a row group for each call, so that memory does not grow with the file.
-
-    A context manager: the file is whole at the end of the context.
-    """
-
-    def __init__(self, into: IO[bytes], schema: pa.Schema) -> None:
-        self._schema = schema
-        self._single = _scalar_fields(schema)
-        self._writer = pq.ParquetWriter(into, schema, compression=COMPRESSION)
-
-    def write(self, rows: Iterable[Json]) -> None:
-        """Append rows; what a row does not give is null, what is no column is left out."""
-        table = pa.Table.from_pylist([_without_empty_scalars(row, self._single) for row in rows], schema=self._schema)
-        if len(table):
-            self._writer.write_table(table)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._writer.close()
-
-
-def _scalar_fields(schema: pa.Schema) -> frozenset[str]:
-    """The fields of the metadata that have one value, no list of them."""
-    if "metadata" not in schema.names:
-        return frozenset()
-    return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
-
-
-def _without_empty_scalars(row: Json, single: frozenset[str]) -> Json:
-    """The row without empty lists where its columns have no lists. An empty list fixes no type, so that a field of
-    which there was no more at first may have got another type since."""
-    metadata = row.get("metadata")
-    if not metadata or not any(value == [] and name in single for name, value in metadata.items()):
-        return row
-    return row | {"metadata": {name: value for name, value in metadata.items() if value != [] or name not in single}}
-
-
 def export_row(version: FrameVersion, frame: Json) -> Json:
-    """A frame as a row of an export."""
+    """Returns the row of a frame in an export."""
     return {**_frame_row(frame), **_origin_fields(version)}
 
 
 def manifest_row(version: FrameVersion, frame: Json) -> Json:
-    """A frame as a row of a manifest."""
+    """Returns the row of a frame in a manifest."""
     return {
         **_origin_fields(version),
         "pack": version.stored.pack,
@@ -180,6 +154,39 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
         "classes": sorted(version.classes.items()),
         "metadata": frame.get("metadata"),
     }
+
+
+def manifest_frames(data: bytes) -> list[FrameVersion]:
+    """Returns the frames of a manifest page, in its order."""
+    columns = [name for name in manifest_schema(Schema()).names if name != "metadata"]
+    return list(_frames(pq.read_table(BytesIO(data), columns=columns).to_pylist()))
+
+
+def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
+    """Returns the metadata column, or none if there are no fields: Parquet has no empty structs."""
+    fields = [
+        (name, SCALAR_TYPES[kind] if kind in SCALAR_TYPES else pa.list_(LIST_ITEM_TYPES[kind]))
+        for name, kind in sorted(schema.fields.items())
+    ]
+    return [("metadata", pa.struct(fields))] if fields else []
+
+
+def _scalar_fields(schema: pa.Schema) -> frozenset[str]:
+    """Returns the metadata fields whose values are not lists."""
+    if "metadata" not in schema.names:
+        return frozenset()
+    return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
+
+
+def _without_empty_scalars(row: Json, scalar: frozenset[str]) -> Json:
+    """Returns the row without empty lists in `scalar` metadata fields.
+
+    An empty list does not determine the type of a field, so a field that first held one may be scalar by now.
+    """
+    metadata = row.get("metadata")
+    if not metadata or not any(value == [] and name in scalar for name, value in metadata.items()):
+        return row
+    return row | {"metadata": {name: value for name, value in metadata.items() if value != [] or name not in scalar}}
 
 
 def _origin_fields(version: FrameVersion) -> Json:
@@ -193,18 +200,12 @@ def _origin_fields(version: FrameVersion) -> Json:
     }
 
 
-def manifest_frames(data: bytes) -> list[FrameVersion]:
-    """The frames of a page of a manifest, in its order."""
-    columns = [name for name in manifest_schema(Schema()).names if name != "metadata"]
-    return list(_frames(pq.read_table(BytesIO(data), columns=columns).to_pylist()))
-
-
 def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
     for row in rows:
         yield FrameVersion(
             frame_id=row["frame_id"],
             n=row["revision"],
-            op=Op.ADD,  # what made it matters no more: it is there, whole
+            op=Op.ADD,  # the frame exists, whichever operation made it
             pointer=Pointer(row["pack"], row["offset"], row["length"], row["digest"]),
             labels=row["labels"],
             classes=dict(row["classes"]),
@@ -215,8 +216,11 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
 
 
 def _frame_row(frame: Json) -> Json:
-    """A frame, as it is kept, with times as times, and what no schema binds (metadata of sensors, attributes and
-    secondary labels of labels) as JSON text."""
+    """Returns the columns of a frame's own fields, given its stored JSON.
+
+    Times become timestamps. Fields without a schema become JSON text: the metadata of sensors, and the attributes and
+    secondary labels of labels.
+    """
     row = dict(frame)
     _parse_times(row)
     if "sensors" in frame:
@@ -239,8 +243,8 @@ def _label(label: Json) -> Json:
     return row
 
 
-def _with_json_text(part: Json, fields: Iterable[str]) -> Json:
-    return part | {field: canonical_json(part[field]).decode() for field in fields if field in part}
+def _with_json_text(value: Json, fields: Iterable[str]) -> Json:
+    return value | {field: canonical_json(value[field]).decode() for field in fields if field in value}
 
 
 def _parse_times(row: Json) -> None:
