@@ -9,7 +9,7 @@ from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.storage import Objects, StorageReport
 from tidemark.shards import log
 
-KINDS = ("checkpoints", "exports", "packs")
+OBJECT_KINDS = ("checkpoints", "exports", "packs")
 """What lies in S3 for a dataset, under `{kind}/{uid}/`."""
 
 
@@ -25,11 +25,11 @@ def report_storage(
     heads = log.heads(backend, found.uid, found.shards)
     scope = f"storage:{found.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)
-    counted = dict.fromkeys(KINDS, Objects())
+    counted = dict.fromkeys(OBJECT_KINDS, Objects())
     rest: tuple[int, str] | None = None
     for number, page in _pages(backend, found.uid, int(first), None if after is None else str(after)):
         for one in page:
-            counted[KINDS[number]] = counted[KINDS[number]].with_one(one.size)
+            counted[OBJECT_KINDS[number]] = counted[OBJECT_KINDS[number]].with_one(one.size)
         if page and not has_time():
             rest = number, page[-1].key.removeprefix(_prefix(number, found.uid))
             break
@@ -45,7 +45,7 @@ def report_storage(
 
 def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterator[tuple[int, list[bucket.Object]]]:
     """The objects by the thousand, each with the number of its kind, from kind `first` on, there from after `after`."""
-    for number in range(first, len(KINDS)):
+    for number in range(first, len(OBJECT_KINDS)):
         prefix = _prefix(number, uid)
         start = f"{prefix}{after}" if after is not None and number == first else None
         for page in bucket.listed(backend, prefix, start):
@@ -53,4 +53,4 @@ def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterato
 
 
 def _prefix(number: int, uid: str) -> str:
-    return f"{KINDS[number]}/{uid}/"
+    return f"{OBJECT_KINDS[number]}/{uid}/"

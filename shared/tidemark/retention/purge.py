@@ -14,7 +14,7 @@ from tidemark.domain.uploads import upload_id_of
 from tidemark.domain.workflows import ABANDONED, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
-SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
+MIN_ARCHIVED_TIME = timedelta(seconds=2 * CATALOG_SECONDS)
 """How long a dataset has to be archived before it is purged: by then every process knows that it is, and whatever one
 that did not has accepted is on record."""
 
@@ -33,7 +33,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
             code="not_confirmed",
             pointer="/name",
         )
-    after = before.dataset.model_copy(update={"purge": _attempt(before.dataset.purge, backend.clock(), actor)})
+    after = before.dataset.model_copy(update={"purge": _next_attempt(before.dataset.purge, backend.clock(), actor)})
     if before.dataset.purge is None:
         _begin(backend, before, after)
     elif after != before.dataset:
@@ -59,7 +59,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
         return
 
 
-def _attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
+def _next_attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
     """The attempt that a request stands for: the one under way, if there is one."""
     if purge is None:
         return Purge(requested_at=now, requested_by=actor)
@@ -71,7 +71,7 @@ def _attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
 
 def _begin(backend: Backend, before: Definition, after: Dataset) -> None:
     seen = dataset_records.state(backend, after.uid)  # before all else is looked at: no clone is begun from here on
-    _check(backend, before.dataset)
+    _refuse_unless_purgeable(backend, before.dataset)
     try:
         dataset_records.begin_purge(backend, before, after, seen)
     except ConditionFailed:
@@ -81,16 +81,16 @@ def _begin(backend: Backend, before: Definition, after: Dataset) -> None:
         ) from None
 
 
-def _check(backend: Backend, dataset: Dataset) -> None:
+def _refuse_unless_purgeable(backend: Backend, dataset: Dataset) -> None:
     """Raises Conflict for a dataset that cannot be purged now."""
     if dataset.archived_at is None:
         raise Conflict(
             f"Dataset {dataset.name!r} is not archived; archive it before it is purged.", code="dataset_not_archived"
         )
-    if backend.clock() - dataset.archived_at < SETTLES:
+    if backend.clock() - dataset.archived_at < MIN_ARCHIVED_TIME:
         raise Conflict(
             f"Dataset {dataset.name!r} was archived a moment ago, and uploads to it may still come to light; purge it "
-            f"after {(dataset.archived_at + SETTLES).isoformat(timespec='seconds')}.",
+            f"after {(dataset.archived_at + MIN_ARCHIVED_TIME).isoformat(timespec='seconds')}.",
             code="just_archived",
         )
     pending = len(upload_records.pending(backend, dataset.uid))
@@ -100,10 +100,10 @@ def _check(backend: Backend, dataset: Dataset) -> None:
             code="uploads_pending",
         )
     for uid in clone_references.referrers(backend, dataset.uid):
-        _check_clone(backend, dataset, uid)
+        _refuse_while_clone_fills(backend, dataset, uid)
 
 
-def _check_clone(backend: Backend, dataset: Dataset, uid: str) -> None:
+def _refuse_while_clone_fills(backend: Backend, dataset: Dataset, uid: str) -> None:
     """Raises Conflict while a clone has not taken yet what it is to take."""
     clone = dataset_records.find_state(backend, uid)
     if clone is None:

@@ -25,9 +25,9 @@ from tidemark.retention import pack_use
 
 HasTime = Callable[[], bool]
 
-LOWEST, HIGHEST = "!", "~"
+LOWEST_SK, HIGHEST_SK = "!", "~"
 """Before and after all sort keys."""
-OBJECTS = ("checkpoints", "exports", "uploads")
+OBJECT_KINDS = ("checkpoints", "exports", "uploads")
 """What lies in S3 for a dataset, beside packs."""
 
 
@@ -35,7 +35,7 @@ def delete_shard(backend: Backend, work: PurgeWork, shard: int, has_time: HasTim
     """Delete the log of a shard for as long as there is time; tells whether it is gone."""
     if _definition(backend, work) is None:
         return True
-    return table.delete_range(backend, shard_pk(work.uid, shard), LOWEST, HIGHEST, has_time)
+    return table.delete_range(backend, shard_pk(work.uid, shard), LOWEST_SK, HIGHEST_SK, has_time)
 
 
 def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
@@ -45,7 +45,7 @@ def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
         return True
     if not _packs_are_deleted(found):
         return _delete_packs(backend, work, has_time)
-    gone = all(bucket.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECTS)
+    gone = all(bucket.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECT_KINDS)
     return gone and _delete_records(backend, work, has_time) and dataset_records.forget(backend, found)
 
 
@@ -69,7 +69,7 @@ def _delete_packs(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
         clone_references.release(backend, work.uid, source)
     # A source that is purged from now on looks itself at who is left.
     purged = [work.uid, *(source for source in sources if dataset_records.find_state(backend, source) is None)]
-    if all(_keep_used(backend, work, uid, has_time) for uid in purged) and all(
+    if all(_protect_used(backend, work, uid, has_time) for uid in purged) and all(
         _delete_unused(backend, work, uid, has_time) for uid in purged
     ):
         _record_packs_deleted(backend, work)
@@ -85,7 +85,7 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
     dataset_records.edit(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
 
 
-def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
+def _protect_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
     """Put on record which packs of a purged dataset its clones use; tells whether all are.
 
     Ends when the same clones were found done twice in a row, or being purged, or with nothing of theirs yet: a clone
@@ -95,17 +95,17 @@ def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -
     done: list[str] | None = None
     while True:
         clones = clone_references.referrers(backend, uid)
-        todo = [task for clone in clones for task in _tasks(backend, work, uid, clone)]
+        todo = [task for clone in clones for task in _unread_shards(backend, work, uid, clone)]
         if not todo and clones == done:
             return True
         done = None if todo else clones
         for clone, task in todo:
-            _keep_page(backend, uid, clone, task)
+            _protect_page(backend, uid, clone, task)
             if not has_time():
                 return False
 
 
-def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
+def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
     """The shards of a clone that are still to be looked at. One that is being purged needs nothing, and one that has
     not got all yet nothing but what is looked at elsewhere; what it has by now would not be all."""
     state = dataset_records.find_state(backend, clone)
@@ -115,10 +115,10 @@ def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tupl
     return [(clone, task) for task in tasks if not task.done]
 
 
-def _keep_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
-    packs, come_to = pack_use.used(backend, clone, task.shard, task.cursor)
+def _protect_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
+    packs, come_to = pack_use.next_used(backend, clone, task.shard, task.cursor)
     own = {pack for pack in packs if pack.startswith(f"{uid}/")}
-    pack_use.keep(backend, task.uid, own)
+    pack_use.protect(backend, task.uid, own)
     after = replace(
         task,
         cursor=come_to or "",
@@ -134,7 +134,7 @@ def _keep_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
 
 def _delete_unused(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
     """Delete the packs of a purged dataset that are not on record as used; tells whether they are gone."""
-    kept = pack_use.kept(backend, work.uid, uid)
+    kept = pack_use.protected(backend, work.uid, uid)
     found = _definition(backend, work)
     if found is None or _packs_are_deleted(found):
         return True  # another invocation was faster, and may have begun to delete the records of what is used
@@ -144,6 +144,6 @@ def _delete_unused(backend: Backend, work: PurgeWork, uid: str, has_time: HasTim
 def _delete_records(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
     """Delete what the dataset has on record, but for its clones, which may still use packs of it."""
     pk = dataset_pk(work.uid)
-    return table.delete_range(backend, pk, LOWEST, "R#", has_time) and table.delete_range(
-        backend, pk, "R$", HIGHEST, has_time
+    return table.delete_range(backend, pk, LOWEST_SK, "R#", has_time) and table.delete_range(
+        backend, pk, "R$", HIGHEST_SK, has_time
     )

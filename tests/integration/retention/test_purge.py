@@ -355,7 +355,7 @@ def test_a_source_that_lives_loses_nothing_by_its_clones_end(world: World) -> No
 
 @pytest.mark.parametrize("pages", [1, 2, 5])
 def test_what_a_large_clone_uses_is_found_in_pages(world: World, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    monkeypatch.setattr("tidemark.retention.pack_use.AT_ONCE", 2)
+    monkeypatch.setattr("tidemark.retention.pack_use.MAX_QUERY_FRAME_VERSIONS", 2)
     for number in range(6):
         upload(world, *(add(f"f{number}-{one}") for one in range(4)))
     cloned(world, "copy")
