@@ -52,7 +52,7 @@ def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, An
     assert purge.handler({"step": "fail", "failure": failure, **steps}, Call()) == {"done": True}
     found = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
     assert found is not None
-    assert found.failure == "NotDeleted: three objects; the purge goes on where it stopped when it is asked for again."
+    assert found.failure == "NotDeleted: three objects; request the purge again to continue where it stopped."
 
 
 def test_a_step_that_nobody_knows_is_refused(steps: dict[str, Any]) -> None:

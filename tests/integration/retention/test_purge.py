@@ -110,7 +110,7 @@ def test_one_that_was_archived_a_moment_ago_waits_until_all_know(world: World) -
 def test_one_with_uploads_on_their_way_waits_until_they_have_settled(world: World) -> None:
     send(world, add("a"))
     archived(world)
-    with pytest.raises(Conflict, match=r"pending \(1\)") as refusal:
+    with pytest.raises(Conflict, match=r"pending uploads \(1\)") as refusal:
         begun(world)
     assert refusal.value.code == "uploads_pending"
     world.drain()
