@@ -33,13 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = KeysTable(session.client("dynamodb"), _table_name(session, options))
         options.run(table, options)
     except TidemarkError as error:
-        return _refuse(error.message)
+        return _print_error(error.message)
     except ValidationError as error:
-        return _refuse("; ".join(f"{_option(e['loc'])}: {e['msg']}" for e in error.errors()))
+        return _print_error("; ".join(f"{_option(e['loc'])}: {e['msg']}" for e in error.errors()))
     except NoRegionError:
-        return _refuse("No region is given; set AWS_REGION to the one that the stack is in.")
+        return _print_error("No region is given; set AWS_REGION to the one that the stack is in.")
     except (BotoCoreError, ClientError) as error:
-        return _refuse(str(error))
+        return _print_error(str(error))
     return 0
 
 
@@ -82,29 +82,33 @@ def _table_name(session: boto3.Session, options: argparse.Namespace) -> str:
 def _create(table: KeysTable, options: argparse.Namespace) -> None:
     key, token = create_key(table, name=options.name, role=options.role, projects=options.projects)
     if options.json:
-        _say(json.dumps(_public(key) | {"token": str(token)}))
+        _print(json.dumps(_without_digest(key) | {"token": str(token)}))
     else:
-        _say(str(token))
+        _print(str(token))
         print("This is shown once; keep it where secrets are kept.", file=sys.stderr)
 
 
 def _list(table: KeysTable, options: argparse.Namespace) -> None:
     keys = list_keys(table)
     if options.json:
-        _say(json.dumps([_public(key) for key in keys]))
+        _print(json.dumps([_without_digest(key) for key in keys]))
         return
     for key in keys:
         projects = "all projects" if key.projects is None else ", ".join(key.projects)
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "active"
-        _say(f"{key.name}  {key.role}  {projects}  created {key.created_at:%Y-%m-%d %H:%M}  {state}")
+        _print(f"{key.name}  {key.role}  {projects}  created {key.created_at:%Y-%m-%d %H:%M}  {state}")
 
 
 def _revoke(table: KeysTable, options: argparse.Namespace) -> None:
     key = revoke_key(table, options.name)
-    _say(json.dumps(_public(key)) if options.json else f"{key.name} is revoked; it stops working within a minute.")
+    _print(
+        json.dumps(_without_digest(key))
+        if options.json
+        else f"{key.name} is revoked; it stops working within a minute."
+    )
 
 
-def _public(key: ApiKey) -> dict[str, object]:
+def _without_digest(key: ApiKey) -> dict[str, object]:
     return key.model_dump(mode="json", exclude={"digest"})
 
 
@@ -112,11 +116,11 @@ def _option(location: tuple[int | str, ...]) -> str:
     return str(location[0]) if location else "key"
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line)
 
 
-def _refuse(message: str) -> int:
+def _print_error(message: str) -> int:
     print(f"tidemark-keys: {message}", file=sys.stderr)
     return 1
 

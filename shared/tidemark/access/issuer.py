@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWTError
 
-FETCH_SECONDS = 3.5
+FETCH_TIMEOUT_SECONDS = 3.5
 """How long an issuer may take to answer twice, whatever it does with the time: what is left of the authorizer's five
 seconds is for the answer to whoever waits."""
-KEYS_SECONDS = 600
+MAX_KEY_AGE_SECONDS = 600
 """How long keys are trusted: a key that the issuer withdraws works that much longer."""
-PAUSE_SECONDS = 30
+MIN_FETCH_INTERVAL_SECONDS = 30
 """Between two looks at the issuer, however many tokens name keys that it does not have, or however long it is down."""
 
 
@@ -38,13 +38,13 @@ class IssuerKeys:
 
     def find(self, kid: str) -> PyJWK | None:
         """The key of that id, or None. At most two requests to the issuer: when the keys are to be read anew, and when
-        the id is unknown; none within `PAUSE_SECONDS` of the last ones. Raises IssuerUnreachable."""
-        has_paused = self._clock() - self._tried_at >= PAUSE_SECONDS
-        if self._clock() - self._fetched_at >= KEYS_SECONDS:
-            if not has_paused:
+        the id is unknown; none within `MIN_FETCH_INTERVAL_SECONDS` of the last ones. Raises IssuerUnreachable."""
+        may_fetch = self._clock() - self._tried_at >= MIN_FETCH_INTERVAL_SECONDS
+        if self._clock() - self._fetched_at >= MAX_KEY_AGE_SECONDS:
+            if not may_fetch:
                 raise IssuerUnreachable("it was asked a moment ago, in vain")
             self._fetch()
-        elif kid not in self._keys and has_paused:
+        elif kid not in self._keys and may_fetch:
             self._fetch()
         return self._keys.get(kid)
 
@@ -53,9 +53,9 @@ class IssuerKeys:
         # The client's own timeout is for each read of a socket, so that an answer in drops would never end.
         reader = ThreadPoolExecutor(1)
         try:
-            keys = reader.submit(self._published).result(timeout=FETCH_SECONDS)
+            keys = reader.submit(self._published).result(timeout=FETCH_TIMEOUT_SECONDS)
         except (PyJWTError, HTTPException, OSError, ValueError) as error:
-            raise IssuerUnreachable(str(error) or f"it has not answered within {FETCH_SECONDS} s") from error
+            raise IssuerUnreachable(str(error) or f"it has not answered within {FETCH_TIMEOUT_SECONDS} s") from error
         finally:
             reader.shutdown(wait=False)
         self._keys = {str(key.key_id): key for key in keys}
@@ -70,7 +70,7 @@ class IssuerKeys:
 
 def _document(url: str) -> PyJWKClient:
     """A reader of a document that follows no redirect and remembers nothing."""
-    return PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+    return PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_TIMEOUT_SECONDS)
 
 
 def _checked(issuer: str, url: Any) -> str:

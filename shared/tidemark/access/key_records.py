@@ -38,7 +38,7 @@ class KeysTable:
         return cls(boto3.client("dynamodb", config=CLIENT_CONFIG), os.environ["TIDEMARK_KEYS_TABLE"])
 
 
-def add(table: KeysTable, key: ApiKey) -> bool:
+def create(table: KeysTable, key: ApiKey) -> bool:
     """Keep a new key; False where its name has been used before."""
     try:
         table.dynamodb.put_item(TableName=table.name, Item=_item(key), ConditionExpression="attribute_not_exists(PK)")
@@ -69,7 +69,7 @@ def revoke(table: KeysTable, name: str, at: datetime) -> ApiKey | None:
     return _api_key(answer["Attributes"])
 
 
-def every(table: KeysTable) -> list[ApiKey]:
+def list_all(table: KeysTable) -> list[ApiKey]:
     """All keys, by name."""
     pages = table.dynamodb.get_paginator("query").paginate(
         TableName=table.name,
