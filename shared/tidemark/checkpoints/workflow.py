@@ -24,10 +24,6 @@ from tidemark.domain.workflows import FailStep, Failure, FinishStep, ShardStep
 from tidemark.versions import checkpoint_names
 
 
-class _PageWriter(Protocol):
-    def write(self, task: ShardTask) -> ShardTask: ...
-
-
 def take_step(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:
     """Runs a step of the workflow. Returns whether it is done; False if it must be run again to continue.
 
@@ -63,6 +59,10 @@ def _do(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) ->
         case FailStep():
             _fail(backend, step.work, step.failure)
             return True
+
+
+class _PageWriter(Protocol):
+    def write(self, task: ShardTask) -> ShardTask: ...
 
 
 def _write_shard(backend: Backend, work: CheckpointWork, shard: int, has_time: Callable[[], bool]) -> bool:

@@ -107,8 +107,8 @@ def _checkpoint_version(backend: Backend, dataset: Dataset, name: str) -> Versio
 
 
 def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version:
-    # Times grow with version numbers, so bisection finds the version, with one more read whenever their number
-    # doubles. An index by time would cost every publication a write, for few readers.
+    # Times grow with version numbers, so bisection finds the version, and needs one more read whenever their
+    # number doubles. An index by time would cost every publication a write, for few readers.
     state = dataset_records.state(backend, dataset.uid)
     if state.latest_at is None or state.latest_at < moment:
         _refuse_unless_past(backend, moment)
