@@ -4,7 +4,7 @@ import pytest
 
 from tests.infra.template import Template
 from tidemark.checkpoints.coco import Numbering
-from tidemark.checkpoints.pages import PAGE_BYTES
+from tidemark.checkpoints.pages import MAX_PAGE_PAYLOAD_BYTES
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.limits import MAX_CLASS_KEYPOINTS, MAX_LABELS_PER_FRAME
 
@@ -58,4 +58,4 @@ def test_a_page_of_any_coco_file_fits_the_disk_of_who_writes_it(template: Templa
     frame = {"frame_id": "f", "labels": [label] * MAX_LABELS_PER_FRAME}
     _, annotations = Numbering(0, 0, {"c": 1}, {"c": names}).number(frame)
     growth = len(canonical_json(annotations)) / len(canonical_json(frame))
-    assert growth * PAGE_BYTES < 0.6 * function["EphemeralStorage"]["Size"] * 1024**2
+    assert growth * MAX_PAGE_PAYLOAD_BYTES < 0.6 * function["EphemeralStorage"]["Size"] * 1024**2

@@ -1,4 +1,4 @@
-"""API keys: making them, revoking them, and telling whose a token is."""
+"""API keys: creating, authenticating, revoking and listing them."""
 
 import hashlib
 import hmac
@@ -6,20 +6,20 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tidemark.access import key_records as store
+from tidemark.access import key_records
 from tidemark.access.key_records import KeysTable
 from tidemark.domain.api_keys import SECRET_BYTES, ApiKey, Grant, Role, Token, parse_token
 from tidemark.domain.errors import Conflict, NotFound
 
 NO_DIGEST = "0" * 64
-"""Stands for the digest of a key that is not there."""
+"""Compared in place of the digest of an unknown key."""
 
 
 def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[str] | None) -> tuple[ApiKey, Token]:
-    """Make a key for `projects` (None: all, also those to come) and the token that proves it.
+    """Creates a key for `projects` (None: all projects, including future ones). Returns the key and its token.
 
-    The token is in this answer and nowhere else. Raises Conflict for a name used before, also by a revoked key,
-    and pydantic's ValidationError for a name or a project that cannot be one.
+    The token is returned only here and is not stored. Raises Conflict if the name has been used before, even by a
+    revoked key, and pydantic's ValidationError for an invalid name or project.
     """
     token = Token(name, secrets.token_urlsafe(SECRET_BYTES))
     key = ApiKey(
@@ -29,41 +29,41 @@ def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[st
         digest=_digest(token.secret),
         created_at=datetime.now(UTC),
     )
-    if not store.add(table, key):
-        raise Conflict(f"There is, or was, a key named {name!r}; names of keys are not used again.", pointer="name")
+    if not key_records.create(table, key):
+        raise Conflict(f"The name {name!r} has been used for a key before; choose another one.", pointer="name")
     return key, token
 
 
 def authenticate(table: KeysTable, text: str) -> Grant | None:
-    """What the token `text` allows; None where it is not that of a key, or its key is revoked. At most one read.
+    """Returns the grant of the token `text`, or None if it belongs to no key or to a revoked one. At most one read.
 
-    A token of the right shape takes the same way whether its key is there, revoked, or not: a read, a digest and a
-    comparison of constant time.
+    For every well-formed token, whether its key is valid, revoked or unknown, this does the same: one read, one digest
+    and one comparison in constant time.
     """
     token = parse_token(text)
     if token is None:
         return None
-    key = store.find(table, token.name)
-    is_proved = hmac.compare_digest(key.digest if key else NO_DIGEST, _digest(token.secret))
-    if key is None or not is_proved or key.revoked_at is not None:
+    key = key_records.find(table, token.name)
+    is_valid = hmac.compare_digest(key.digest if key else NO_DIGEST, _digest(token.secret))
+    if key is None or not is_valid or key.revoked_at is not None:
         return None
     return Grant(name=key.name, role=key.role, projects=key.projects)
 
 
 def revoke_key(table: KeysTable, name: str) -> ApiKey:
-    """Revoke a key for good. Functions that remember it let it through for at most a minute more.
+    """Revokes a key for good. A function that remembers the key accepts it for at most another minute.
 
     Revoking it again changes nothing. Raises NotFound.
     """
-    key = store.revoke(table, name, datetime.now(UTC))
+    key = key_records.revoke(table, name, datetime.now(UTC))
     if key is None:
         raise NotFound(f"There is no key named {name!r}.", pointer="name")
     return key
 
 
 def list_keys(table: KeysTable) -> list[ApiKey]:
-    """All keys by name, revoked ones included."""
-    return store.every(table)
+    """Returns all keys by name, including revoked ones."""
+    return key_records.list_all(table)
 
 
 def _digest(secret: str) -> str:

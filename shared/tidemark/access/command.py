@@ -1,8 +1,8 @@
-"""`tidemark-keys`: create, list and revoke API keys, with the AWS credentials of whoever runs it.
+"""`tidemark-keys`: creates, lists and revokes API keys, with the AWS credentials of its user.
 
-The table is the one given by `--table`, else by TIDEMARK_KEYS_TABLE, else by the outputs of the CloudFormation
-stack (`--stack`, `Tidemark` by default). The region is the one in AWS_REGION, else in AWS_DEFAULT_REGION, else the
-profile's: the order in which a deployment looks for it.
+The table is named by `--table`, else by TIDEMARK_KEYS_TABLE, else by an output of the CloudFormation stack (`--stack`,
+`Tidemark` by default). The region is that of AWS_REGION, else of AWS_DEFAULT_REGION, else of the AWS profile. A
+deployment looks for it in the same order.
 """
 
 import argparse
@@ -22,24 +22,25 @@ from tidemark.domain.errors import TidemarkError
 
 DEFAULT_STACK = "Tidemark"
 TABLE_OUTPUT = "KeysTableName"
+"""The stack output that names the keys table."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; answers its exit status: 0, 1 for a refusal, 2 for wrong usage."""
+    """Runs the command, and returns its exit status: 0, 1 for an error, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        # boto3 by itself knows AWS_DEFAULT_REGION only.
+        # boto3 reads only AWS_DEFAULT_REGION on its own.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         table = KeysTable(session.client("dynamodb"), _table_name(session, options))
         options.run(table, options)
     except TidemarkError as error:
-        return _refuse(error.message)
+        return _print_error(error.message)
     except ValidationError as error:
-        return _refuse("; ".join(f"{_option(e['loc'])}: {e['msg']}" for e in error.errors()))
+        return _print_error("; ".join(f"{_option(e['loc'])}: {e['msg']}" for e in error.errors()))
     except NoRegionError:
-        return _refuse("No region is given; set AWS_REGION to the one that the stack is in.")
+        return _print_error("No AWS region is set; set AWS_REGION to the region of the stack.")
     except (BotoCoreError, ClientError) as error:
-        return _refuse(str(error))
+        return _print_error(str(error))
     return 0
 
 
@@ -47,15 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tidemark-keys", description="Create, list and revoke API keys.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--table", help="name of the keys table")
-    common.add_argument("--stack", default=DEFAULT_STACK, help="stack to look the table up in (%(default)s)")
-    common.add_argument("--json", action="store_true", help="answer in JSON, for scripts")
+    common.add_argument("--stack", default=DEFAULT_STACK, help="stack whose output names the table (%(default)s)")
+    common.add_argument("--json", action="store_true", help="print JSON, for scripts")
     commands = parser.add_subparsers(required=True, metavar="create | list | revoke")
 
-    create = commands.add_parser("create", parents=[common], help="make a key; its secret is printed once")
-    create.add_argument("name", help="letters, digits, _ and -; at most 64; never used twice")
+    create = commands.add_parser("create", parents=[common], help="create a key; its token is printed once")
+    create.add_argument("name", help="at most 64 letters, digits, _ and -; a name can be used only once")
     create.add_argument("--role", type=Role, choices=list(Role), required=True)
     scope = create.add_mutually_exclusive_group(required=True)
-    scope.add_argument("--project", action="append", dest="projects", metavar="NAME", help="may be repeated")
+    scope.add_argument(
+        "--project", action="append", dest="projects", metavar="NAME", help="a project of the key; may be repeated"
+    )
     scope.add_argument("--all-projects", action="store_const", const=None, dest="projects")
     create.set_defaults(run=_create)
 
@@ -82,29 +85,33 @@ def _table_name(session: boto3.Session, options: argparse.Namespace) -> str:
 def _create(table: KeysTable, options: argparse.Namespace) -> None:
     key, token = create_key(table, name=options.name, role=options.role, projects=options.projects)
     if options.json:
-        _say(json.dumps(_public(key) | {"token": str(token)}))
+        _print(json.dumps(_without_digest(key) | {"token": str(token)}))
     else:
-        _say(str(token))
-        print("This is shown once; keep it where secrets are kept.", file=sys.stderr)
+        _print(str(token))
+        print("This token is shown only once; store it in a safe place.", file=sys.stderr)
 
 
 def _list(table: KeysTable, options: argparse.Namespace) -> None:
     keys = list_keys(table)
     if options.json:
-        _say(json.dumps([_public(key) for key in keys]))
+        _print(json.dumps([_without_digest(key) for key in keys]))
         return
     for key in keys:
         projects = "all projects" if key.projects is None else ", ".join(key.projects)
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "active"
-        _say(f"{key.name}  {key.role}  {projects}  created {key.created_at:%Y-%m-%d %H:%M}  {state}")
+        _print(f"{key.name}  {key.role}  {projects}  created {key.created_at:%Y-%m-%d %H:%M}  {state}")
 
 
 def _revoke(table: KeysTable, options: argparse.Namespace) -> None:
     key = revoke_key(table, options.name)
-    _say(json.dumps(_public(key)) if options.json else f"{key.name} is revoked; it stops working within a minute.")
+    _print(
+        json.dumps(_without_digest(key))
+        if options.json
+        else f"{key.name} is revoked; it stops working within a minute."
+    )
 
 
-def _public(key: ApiKey) -> dict[str, object]:
+def _without_digest(key: ApiKey) -> dict[str, object]:
     return key.model_dump(mode="json", exclude={"digest"})
 
 
@@ -112,11 +119,11 @@ def _option(location: tuple[int | str, ...]) -> str:
     return str(location[0]) if location else "key"
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line)
 
 
-def _refuse(message: str) -> int:
+def _print_error(message: str) -> int:
     print(f"tidemark-keys: {message}", file=sys.stderr)
     return 1
 

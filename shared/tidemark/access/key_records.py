@@ -1,6 +1,6 @@
-"""The table of API keys, apart from everything else so that the authorizer can read nothing but keys.
+"""API keys in a table of their own, so that the authorizer may read nothing but keys.
 
-One partition, `PK` = "KEY"; `SK` is the key's name.
+It has one partition, `PK` = "KEY". `SK` is the key's name. Access does not depend on `aws`, so requests are made here.
 """
 
 import os
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PARTITION = "KEY"
-# An authorizer that waits holds up every request; a read that is not back in a second is better tried again.
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=1)
+"""Retries a read after a second, because every API request waits for the authorizer."""
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -27,19 +27,19 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class KeysTable:
-    """The table of keys of one deployment."""
+    """The keys table of one deployment."""
 
     dynamodb: "DynamoDBClient"
     name: str
 
     @classmethod
     def from_environment(cls) -> "KeysTable":
-        """The table that the function's environment names."""
+        """Returns the table named by TIDEMARK_KEYS_TABLE."""
         return cls(boto3.client("dynamodb", config=CLIENT_CONFIG), os.environ["TIDEMARK_KEYS_TABLE"])
 
 
-def add(table: KeysTable, key: ApiKey) -> bool:
-    """Keep a new key; False where its name has been used before."""
+def create(table: KeysTable, key: ApiKey) -> bool:
+    """Stores a new key. Returns False if its name has been used before."""
     try:
         table.dynamodb.put_item(TableName=table.name, Item=_item(key), ConditionExpression="attribute_not_exists(PK)")
     except table.dynamodb.exceptions.ConditionalCheckFailedException:
@@ -48,15 +48,15 @@ def add(table: KeysTable, key: ApiKey) -> bool:
 
 
 def find(table: KeysTable, name: str) -> ApiKey | None:
-    """The key of that name, revoked or not. One strongly consistent read."""
-    answer = table.dynamodb.get_item(TableName=table.name, Key=_key(name), ConsistentRead=True)
-    return _api_key(answer["Item"]) if "Item" in answer else None
+    """Returns a key, revoked or not, or None. One strongly consistent read."""
+    response = table.dynamodb.get_item(TableName=table.name, Key=_key(name), ConsistentRead=True)
+    return _api_key(response["Item"]) if "Item" in response else None
 
 
 def revoke(table: KeysTable, name: str, at: datetime) -> ApiKey | None:
-    """Mark a key revoked and return it; the first time stays. None where there is no key of that name."""
+    """Marks a key as revoked and returns it; None if there is no such key. A repeat keeps the first time."""
     try:
-        answer = table.dynamodb.update_item(
+        response = table.dynamodb.update_item(
             TableName=table.name,
             Key=_key(name),
             UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :at)",
@@ -66,11 +66,11 @@ def revoke(table: KeysTable, name: str, at: datetime) -> ApiKey | None:
         )
     except table.dynamodb.exceptions.ConditionalCheckFailedException:
         return None
-    return _api_key(answer["Attributes"])
+    return _api_key(response["Attributes"])
 
 
-def every(table: KeysTable) -> list[ApiKey]:
-    """All keys, by name."""
+def list_all(table: KeysTable) -> list[ApiKey]:
+    """Returns all keys, by name."""
     pages = table.dynamodb.get_paginator("query").paginate(
         TableName=table.name,
         KeyConditionExpression="PK = :partition",

@@ -1,6 +1,6 @@
-"""Tokens that an OpenID Connect issuer has signed: whether one is good, and what it allows.
+"""Verification of tokens signed by an OpenID Connect issuer.
 
-Only the authorizer of a deployment that has an issuer loads this; PyJWT is in a layer of its own.
+Only the authorizer of a deployment with an issuer loads this, because PyJWT is in a layer of its own.
 """
 
 from typing import NamedTuple
@@ -13,24 +13,24 @@ from tidemark.access.oidc import Issuer, TokenRefused, grant_of
 from tidemark.domain.api_keys import Grant
 
 ALGORITHMS = ("RS256", "ES256")
-"""Signatures that only the issuer can make; none that whoever reads its keys could make too."""
+"""Accepted signature algorithms. All are asymmetric, so that the published keys cannot sign."""
 LEEWAY_SECONDS = 30
-"""How far the issuer's clock and ours may be apart."""
-REQUIRED = ("exp", "iat", "iss", "aud", "sub")
+"""Largest accepted difference between the issuer's clock and ours."""
+REQUIRED_CLAIMS = ("exp", "iat", "iss", "aud", "sub")
 
 
 class Verified(NamedTuple):
-    """A good token: what it allows, and until when, as a Unix time."""
+    """The grant of a valid token, and the Unix time at which the token expires."""
 
     grant: Grant
     expires_at: int
 
 
 def verify(issuer: Issuer, keys: IssuerKeys, text: str) -> Verified:
-    """What the token `text` allows, which has the shape of one. Reads the issuer's keys where they are not remembered.
+    """Verifies the token `text`, which must be well-formed. Reads the issuer's keys unless they are remembered.
 
-    Raises TokenRefused for a token that the issuer has not signed, that is not for our audience, not good now, or
-    allows nothing, and IssuerUnreachable.
+    Raises TokenRefused if the issuer has not signed the token, if it is for another audience, not valid now, or grants
+    nothing. Raises IssuerUnreachable.
     """
     try:
         header = jwt.get_unverified_header(text)
@@ -46,7 +46,7 @@ def verify(issuer: Issuer, keys: IssuerKeys, text: str) -> Verified:
             issuer=issuer.url,
             audience=issuer.audience,
             leeway=LEEWAY_SECONDS,
-            options={"require": [*REQUIRED], "enforce_minimum_key_length": True},
+            options={"require": [*REQUIRED_CLAIMS], "enforce_minimum_key_length": True},
         )
     except PyJWTError as error:
         raise TokenRefused(type(error).__name__) from error

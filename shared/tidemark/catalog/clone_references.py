@@ -1,7 +1,7 @@
 """Which datasets may use each other's packs: the frame versions of a clone point into the packs of its source.
 
-A clone of a clone may use the packs of both. A clone therefore lists all datasets before it, and each of those lists the
-clone. The records of a purged dataset stay while clones may use what it left behind.
+A clone of a clone may use the packs of both. A clone therefore lists all datasets before it, and each of those lists
+the clone. The records of a purged dataset stay while clones may use what it left behind.
 """
 
 from tidemark.aws import table, writes

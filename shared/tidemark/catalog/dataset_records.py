@@ -74,7 +74,7 @@ def get(backend: Backend, project: str, name: str) -> Dataset:
     """Returns a dataset. No request where this process remembers it.
 
     Raises NotFound where the project or the dataset does not exist, or the dataset is being purged. An archived dataset
-    is not remembered, so that every process notices its purge at once; see `retention.purge.SETTLES`.
+    is not remembered, so that every process notices its purge at once; see `retention.purge.MIN_ARCHIVED_TIME`.
     """
     dataset = backend.memory.datasets.get((project, name))
     if dataset is None:

@@ -1,5 +1,7 @@
-"""Checkpoints: freezing versions under names, and keeping what people say about them (R12, R13); their manifests and
-statistics, which a workflow writes (R15)."""
+"""Checkpoints: versions frozen under a name, with a description and metadata (R12, R13).
+
+A workflow writes their manifests and statistics (R15).
+"""
 
 from collections.abc import Callable
 
@@ -12,12 +14,13 @@ from tidemark.checkpoints.model import CheckpointWork
 from tidemark.domain.checkpoints import Checkpoint, CheckpointPatch, check_size
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
+from tidemark.domain.exports import ExportFormat
 from tidemark.domain.frames.fields import Scalar
 from tidemark.domain.limits import MAX_CHECKPOINTS_EXAMINED, MAX_PAGE_BYTES
 from tidemark.domain.pages import Archived, Page, decode_cursor, encode_cursor
 from tidemark.domain.statistics import Statistics
 from tidemark.domain.versions import Version
-from tidemark.domain.workflows import ArtifactStatus
+from tidemark.domain.workflows import Artifact, ArtifactStatus
 from tidemark.versions import checkpoint_names
 from tidemark.versions.resolve import resolve
 
@@ -34,18 +37,17 @@ def create_checkpoint(
     actor: str,
     request: str | None = None,
 ) -> Checkpoint:
-    """Give the version that `version` names now a name, for good (R12), and let its manifest be written (R15). A repeat
-    of the same `request` gets what it made the first time, whatever was published meanwhile.
+    """Freezes the version that `version` names now under a name (R12), and starts writing its manifest (R15).
 
-    Reads by the name wait for no manifest. Where this dies before the writing has begun, the repeat begins it, or
-    `retry_checkpoint`.
+    The checkpoint can be read before its manifest is ready. A repeat of the same `request` returns the first result,
+    whatever was published meanwhile. If this stops before the writing starts, a repeat or `retry_checkpoint` starts it.
 
-    Raises what `resolve` raises, Conflict where the name is taken or the dataset has no version to freeze, and TooLarge
-    for the metadata.
+    Raises what `resolve` raises. Raises Conflict if the name is taken or the dataset has no version to freeze, and
+    TooLarge for the metadata.
     """
     check_size(metadata)
-    found = dataset_records.get(backend, project, dataset)
-    at = _version(backend, found, version)
+    record = dataset_records.get(backend, project, dataset)
+    at = _version_to_freeze(backend, record, version)
     now = backend.clock()
     checkpoint = Checkpoint(
         name=name,
@@ -57,43 +59,57 @@ def create_checkpoint(
         created_at=now,
         created_by=actor,
     ).begun(now)
-    created = checkpoint_names.create(backend, found.uid, checkpoint, request)
+    created = checkpoint_names.create(backend, record.uid, checkpoint, request)
     if created is None:
         raise Conflict(
-            f"There is a checkpoint {name!r} of dataset {dataset!r} already; an archived one keeps its name, too.",
+            f"Dataset {dataset!r} already has a checkpoint {name!r}; archived checkpoints keep their names.",
             code="checkpoint_exists",
             pointer="/name",
         )
-    _begin(backend, found, created)
+    start_writing(backend, record, name, created)
     return created
 
 
 def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
-    """Write the manifest of a checkpoint where that failed, or never began, or began long ago and told of no end.
+    """Starts writing the manifest of a checkpoint again, if the last attempt failed, is lost, or never started.
 
-    It may be repeated: what is under way is not begun again, and what is ready stays. Raises NotFound.
+    Changes nothing if an attempt is in progress or the manifest is ready. Raises NotFound.
     """
-    found = dataset_records.get(backend, project, dataset)
+    record = dataset_records.get(backend, project, dataset)
     now = backend.clock()
     begun = _existing(
-        found, checkpoint, checkpoint_names.edit(backend, found.uid, checkpoint, lambda before: before.begun(now))
+        record, checkpoint, checkpoint_names.edit(backend, record.uid, checkpoint, lambda before: before.begun(now))
     )
-    _begin(backend, found, begun)
+    start_writing(backend, record, checkpoint, begun)
     return begun
 
 
+def start_writing(
+    backend: Backend, dataset: Dataset, checkpoint: str, artifact: Artifact, form: ExportFormat | None = None
+) -> None:
+    """Starts the workflow for the current attempt at a checkpoint's manifest, or at its export in a format.
+
+    Does nothing if that attempt has been started, or if the artifact is not being written.
+    """
+    if artifact.status is ArtifactStatus.WRITING:
+        work = CheckpointWork(
+            uid=dataset.uid, project=dataset.project, checkpoint=checkpoint, format=form, attempt=artifact.attempt
+        )
+        workflows.start(backend, Workflow.CHECKPOINT, work, dataset.shards, name=work.execution)
+
+
 def get_statistics(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Statistics:
-    """What the frames of a checkpoint hold, counted (R15). Raises NotFound, and Conflict before they are counted."""
-    found = dataset_records.get(backend, project, dataset)
-    check_is_ready(find_checkpoint(backend, found, checkpoint))
-    return objects.statistics(backend, found.uid, checkpoint)
+    """Returns the statistics of a checkpoint's frames (R15). Raises NotFound, and Conflict before they are ready."""
+    record = dataset_records.get(backend, project, dataset)
+    check_is_ready(find_checkpoint(backend, record, checkpoint))
+    return objects.statistics(backend, record.uid, checkpoint)
 
 
 def check_is_ready(checkpoint: Checkpoint) -> None:
-    """Raise Conflict for a checkpoint whose manifest is not written."""
+    """Raises Conflict if the manifest of a checkpoint is not ready."""
     if checkpoint.status is ArtifactStatus.WRITING:
         raise Conflict(
-            f"The manifest of checkpoint {checkpoint.name!r} is being written; ask again when its status is READY.",
+            f"The manifest of checkpoint {checkpoint.name!r} is being written; try again when its status is READY.",
             code="checkpoint_not_ready",
             pointer="checkpoint",
         )
@@ -106,22 +122,22 @@ def check_is_ready(checkpoint: Checkpoint) -> None:
 
 
 def get_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
-    """A checkpoint, archived or not. Raises NotFound."""
+    """Returns a checkpoint, archived or not. Raises NotFound."""
     return find_checkpoint(backend, dataset_records.get(backend, project, dataset), checkpoint)
 
 
 def find_checkpoint(backend: Backend, dataset: Dataset, name: str) -> Checkpoint:
-    """A checkpoint of a dataset, archived or not. Raises NotFound."""
+    """Returns a checkpoint of a dataset, archived or not. Raises NotFound."""
     return _existing(dataset, name, checkpoint_names.find(backend, dataset.uid, name))
 
 
 def list_checkpoints(
     backend: Backend, *, project: str, dataset: str, archived: Archived, limit: int, cursor: str | None
 ) -> Page[Checkpoint]:
-    """The checkpoints of a dataset that are wanted, newest first.
+    """Returns a page of a dataset's checkpoints, newest first. `archived` selects archived or active ones.
 
-    No more than `MAX_CHECKPOINTS_EXAMINED` are looked at for a page, so that one on which few are wanted may be short,
-    or empty: the list goes on as long as there is a cursor. Raises NotFound.
+    Examines at most `MAX_CHECKPOINTS_EXAMINED` checkpoints, so a page may be short, or empty, although its cursor
+    continues. Raises NotFound.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"checkpoints:{uid}:{archived}"
@@ -140,32 +156,23 @@ def list_checkpoints(
 def edit_checkpoint(
     backend: Backend, *, project: str, dataset: str, checkpoint: str, patch: CheckpointPatch
 ) -> Checkpoint:
-    """Change a checkpoint's description and metadata (R13). Raises NotFound, and TooLarge for the metadata."""
-    return _change(backend, project, dataset, checkpoint, patch.apply)
+    """Changes a checkpoint's description and metadata (R13). Raises NotFound, and TooLarge for the metadata."""
+    return _edit(backend, project, dataset, checkpoint, patch.apply)
 
 
 def archive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str, actor: str) -> Checkpoint:
-    """Take a checkpoint out of the list; it reads as before (R13). Raises NotFound."""
+    """Removes a checkpoint from the list. It can be read as before (R13). Raises NotFound."""
     now = backend.clock()
-    return _change(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
+    return _edit(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
 
 
 def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
-    """Put an archived checkpoint back into the list. Raises NotFound."""
-    return _change(backend, project, dataset, checkpoint, Checkpoint.unarchived)
+    """Restores an archived checkpoint to the list. Raises NotFound."""
+    return _edit(backend, project, dataset, checkpoint, Checkpoint.unarchived)
 
 
-def _begin(backend: Backend, dataset: Dataset, checkpoint: Checkpoint) -> None:
-    """Let the manifest be written, unless the attempt has begun already, or there is none."""
-    if checkpoint.status is ArtifactStatus.WRITING:
-        work = CheckpointWork(
-            uid=dataset.uid, project=dataset.project, checkpoint=checkpoint.name, attempt=checkpoint.attempt
-        )
-        workflows.start(backend, Workflow.CHECKPOINT, work, dataset.shards, name=work.execution)
-
-
-def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
-    """The version to freeze. The one before all versions, which no list has, is what was meant by nobody."""
+def _version_to_freeze(backend: Backend, dataset: Dataset, version: str) -> Version:
+    """Returns the version to freeze. Raises Conflict for version 0: no list shows it, so nobody means it."""
     at = resolve(backend, dataset, version, named_by="/version")
     if at.number == 0:
         raise Conflict(
@@ -177,16 +184,16 @@ def _version(backend: Backend, dataset: Dataset, version: str) -> Version:
     return at
 
 
-def _change(
-    backend: Backend, project: str, dataset: str, name: str, edit: Callable[[Checkpoint], Checkpoint]
+def _edit(
+    backend: Backend, project: str, dataset: str, name: str, change: Callable[[Checkpoint], Checkpoint]
 ) -> Checkpoint:
-    found = dataset_records.get(backend, project, dataset)
-    return _existing(found, name, checkpoint_names.edit(backend, found.uid, name, edit))
+    record = dataset_records.get(backend, project, dataset)
+    return _existing(record, name, checkpoint_names.edit(backend, record.uid, name, change))
 
 
-def _existing(dataset: Dataset, name: str, found: Checkpoint | None) -> Checkpoint:
-    if found is None:
+def _existing(dataset: Dataset, name: str, checkpoint: Checkpoint | None) -> Checkpoint:
+    if checkpoint is None:
         raise NotFound(
             f"Dataset {dataset.name!r} has no checkpoint {name!r}.", code="unknown_checkpoint", pointer="checkpoint"
         )
-    return found
+    return checkpoint

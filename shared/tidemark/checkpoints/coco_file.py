@@ -1,7 +1,7 @@
-"""Putting the one COCO file together, from what was written of each page (R15).
+"""The COCO file of a checkpoint: one file, joined from the fragments written for each page (R15).
 
-The file is streamed to S3 in parts. How far it is, is on record after each part, so that a call that runs out of time,
-or dies, is gone on from by the next.
+The file is uploaded to S3 in parts. Its progress is recorded after each part, so that the next call continues after one
+that ran out of time or failed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,40 +18,73 @@ from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
-from tidemark.checkpoints.pages import version_of
+from tidemark.checkpoints.pages import checkpoint_version
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.exports import ExportFormat, WrittenFile
 from tidemark.versions import checkpoint_names
 
-FILE = "coco.json"
+FILE_NAME = "coco.json"
 IMAGES, ANNOTATIONS = "images", "annotations"
 END = b"\n]}\n"
-"""How the file ends."""
-DELETED_PAGES = 500
-"""Pages whose fragments, two of each, are deleted by one request."""
+"""The last bytes of the file."""
+MAX_DELETED_PAGES = 500
+"""Most pages whose fragments one request deletes: two fragments each, and S3 deletes at most a thousand objects."""
 PART_BYTES = 32 * 1024 * 1024
-"""A part of the file, in memory while it is put: ten thousand of them, S3's limit, make 320 GB."""
+"""Size of a part, which is in memory while it is uploaded. S3's limit of 10,000 parts allows files of 320 GB."""
 
 
 class Progress(BaseModel):
-    """How far the file is."""
+    """The progress of the file's upload."""
 
     model_config = ConfigDict(frozen=True)
 
     upload: str
-    """S3's id of the upload in parts."""
+    """S3's id of the multipart upload."""
     parts: list[str] = []
-    """Entity tags of the parts that are put."""
+    """Entity tags of the uploaded parts."""
     piece: int = 0
-    """The piece that the next part begins in."""
+    """Number of the section in which the next part begins."""
     offset: int = 0
-    """Bytes of it that are in earlier parts."""
+    """Bytes of that section that are in earlier parts."""
     size: int = 0
-    """Bytes of all parts that are put."""
+    """Bytes of all uploaded parts."""
 
 
-class _Bytes(NamedTuple):
-    """A few bytes of the file's own."""
+def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]) -> WrittenFiles | None:
+    """Uploads as much of the file as there is time for, at least one part. Returns the file once it is complete."""
+    manifest = objects.manifest(backend, work)
+    # The progress of the whole file is recorded like that of a shard, under the number after the last shard.
+    file_task = len(checkpoint_version(backend, work).shards)
+    file = _File(backend, work, manifest)
+    while True:
+        task = shard_progress.find(backend, work.uid, work.name, file_task)
+        if task.done:
+            images = sum(page.images for page in manifest.pages)
+            written = WrittenFile(name=FILE_NAME, rows=images, bytes=task.counted)
+            return WrittenFiles(files=[written], left_out=manifest.left_out)
+        # If another invocation was faster, it has uploaded the same part, and this one continues from there.
+        with suppress(table.ConditionFailed):
+            shard_progress.advance(backend, task, file.advance(task))
+        if not has_time():
+            return None
+
+
+def fragment_key(work: CheckpointWork, kind: str, page: ManifestPage) -> str:
+    """Returns the key of a page's share of the images or annotations."""
+    name = f"fragments/{page_name(page.shard, page.page)}.{kind}.json"
+    return export_key(work.uid, work.checkpoint, ExportFormat.COCO, name)
+
+
+def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
+    """Deletes the fragments of all pages. The file must be complete."""
+    manifest = objects.manifest(backend, work)
+    for start in range(0, len(manifest.pages), MAX_DELETED_PAGES):
+        pages = manifest.pages[start : start + MAX_DELETED_PAGES]
+        bucket.delete(backend, [fragment_key(work, kind, page) for page in pages for kind in (IMAGES, ANNOTATIONS)])
+
+
+class _Literal(NamedTuple):
+    """A section of the file that is not stored as an object."""
 
     data: bytes
 
@@ -59,8 +92,8 @@ class _Bytes(NamedTuple):
         yield self.data[first:]
 
 
-class _Stored(NamedTuple):
-    """An object that goes into the file whole."""
+class _Fragment(NamedTuple):
+    """A section of the file that is the content of an object."""
 
     key: str
 
@@ -68,121 +101,89 @@ class _Stored(NamedTuple):
         return bucket.chunks(backend, bucket.Object(key=self.key), first)
 
 
-_Piece = _Bytes | _Stored
-
-
-def fragment_key(work: CheckpointWork, kind: str, page: ManifestPage) -> str:
-    """Where a page's share of the images or annotations lies until they are put together, and longer."""
-    name = f"fragments/{page_name(page.shard, page.page)}.{kind}.json"
-    return export_key(work.uid, work.checkpoint, ExportFormat.COCO, name)
-
-
-def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]) -> WrittenFiles | None:
-    """Write as much of the file as there is time for, one part at least; answers it when it is there, whole."""
-    manifest = objects.manifest(backend, work)
-    # Not a shard's task but the whole's, which comes after those of all shards.
-    whole = len(version_of(backend, work).shards)
-    file = _File(backend, work, manifest)
-    while True:
-        task = shard_progress.find(backend, work.uid, work.name, whole)
-        if task.done:
-            images = sum(page.images for page in manifest.pages)
-            written = WrittenFile(name=FILE, rows=images, bytes=task.counted)
-            return WrittenFiles(files=[written], left_out=manifest.left_out)
-        # Where another call was first, it has put the same part, and this one goes on from there.
-        with suppress(table.ConditionFailed):
-            shard_progress.advance(backend, task, file.go_on(task))
-        if not has_time():
-            return None
-
-
-def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
-    """Delete what was written of each page, once the file is there."""
-    manifest = objects.manifest(backend, work)
-    for start in range(0, len(manifest.pages), DELETED_PAGES):
-        pages = manifest.pages[start : start + DELETED_PAGES]
-        bucket.delete(backend, [fragment_key(work, kind, page) for page in pages for kind in (IMAGES, ANNOTATIONS)])
+_Section = _Literal | _Fragment
 
 
 class _File:
-    """The file while it is written."""
+    """The file during its upload."""
 
     def __init__(self, backend: Backend, work: CheckpointWork, manifest: Manifest) -> None:
         self._backend = backend
-        self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE)
-        self._pieces = list(_pieces(backend, work, manifest))
+        self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE_NAME)
+        self._sections = list(_sections(backend, work, manifest))
 
-    def go_on(self, task: ShardTask) -> ShardTask:
-        """Begin the file, put its next part, or put it together; answers how far it is then."""
+    def advance(self, task: ShardTask) -> ShardTask:
+        """Starts the upload, uploads the next part, or completes the upload. Returns the progress after that."""
         if not task.cursor:
-            return self._begun(task)
+            return self._restarted(task)
         progress = Progress.model_validate_json(task.cursor)
-        if progress.piece < len(self._pieces):
+        if progress.piece < len(self._sections):
             return self._with_part(task, progress)
         tags = dict(enumerate(progress.parts, 1))
         multipart.finish(self._backend, self._key, progress.upload, tags)
-        found = bucket.find(self._backend, self._key)
-        if found is None or found.size != progress.size:
-            return self._begun(task)  # S3 has thrown the parts away, as it does after some days
+        file = bucket.find(self._backend, self._key)
+        if file is None or file.size != progress.size:
+            return self._restarted(task)  # S3 has deleted the parts, as it does after some days
         return replace(task, done=True, counted=progress.size)
 
-    def _begun(self, task: ShardTask) -> ShardTask:
+    def _restarted(self, task: ShardTask) -> ShardTask:
         upload = multipart.begin_file(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
         return replace(task, cursor=Progress(upload=upload).model_dump_json())
 
     def _with_part(self, task: ShardTask, progress: Progress) -> ShardTask:
-        data, piece, offset = self._next_part(progress)
+        data, section, offset = self._next_part(progress)
         tag = multipart.put_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
         if tag is None:
-            return self._begun(task)
+            return self._restarted(task)
         after = Progress(
             upload=progress.upload,
             parts=[*progress.parts, tag],
-            piece=piece,
+            piece=section,
             offset=offset,
             size=progress.size + len(data),
         )
         return replace(task, cursor=after.model_dump_json(), pages=task.pages + 1)
 
     def _next_part(self, progress: Progress) -> tuple[bytes, int, int]:
-        """The next part, and where the one after it begins."""
+        """Returns the next part, and the section and offset at which the part after it begins."""
         data = bytearray()
-        piece, offset = progress.piece, progress.offset
-        while piece < len(self._pieces):
-            for chunk in self._pieces[piece].read(self._backend, offset):
+        section, offset = progress.piece, progress.offset
+        while section < len(self._sections):
+            for chunk in self._sections[section].read(self._backend, offset):
                 taken = chunk[: PART_BYTES - len(data)]
                 data += taken
                 offset += len(taken)
                 if len(data) == PART_BYTES:
-                    is_end = piece == len(self._pieces) - 1 and offset == len(END)  # after which no part is to be empty
-                    return (bytes(data), piece + 1, 0) if is_end else (bytes(data), piece, offset)
-            piece, offset = piece + 1, 0
-        return bytes(data), piece, offset
+                    # At the end of the file, no empty part may follow.
+                    is_end = section == len(self._sections) - 1 and offset == len(END)
+                    return (bytes(data), section + 1, 0) if is_end else (bytes(data), section, offset)
+            section, offset = section + 1, 0
+        return bytes(data), section, offset
 
 
-def _pieces(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Iterator[_Piece]:
-    """What the file consists of."""
+def _sections(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Iterator[_Section]:
+    """Yields the sections of the file, in order."""
     images = [page for page in manifest.pages if page.images]
     annotations = [page for page in manifest.pages if page.annotations]
-    yield _Bytes(_beginning(backend, work, manifest) + b',"images":[\n')
-    yield from _joined(fragment_key(work, IMAGES, page) for page in images)
-    yield _Bytes(b'\n],"annotations":[\n')
-    yield from _joined(fragment_key(work, ANNOTATIONS, page) for page in annotations)
-    yield _Bytes(END)
+    yield _Literal(_head(backend, work, manifest) + b',"images":[\n')
+    yield from _comma_separated(fragment_key(work, IMAGES, page) for page in images)
+    yield _Literal(b'\n],"annotations":[\n')
+    yield from _comma_separated(fragment_key(work, ANNOTATIONS, page) for page in annotations)
+    yield _Literal(END)
 
 
-def _joined(keys: Iterable[str]) -> Iterator[_Piece]:
+def _comma_separated(keys: Iterable[str]) -> Iterator[_Section]:
     for position, key in enumerate(keys):
         if position:
-            yield _Bytes(b",\n")
-        yield _Stored(key)
+            yield _Literal(b",\n")
+        yield _Fragment(key)
 
 
-def _beginning(backend: Backend, work: CheckpointWork, manifest: Manifest) -> bytes:
-    """The file up to its images, without the brace that would end it: the same whenever it is asked for."""
+def _head(backend: Backend, work: CheckpointWork, manifest: Manifest) -> bytes:
+    """Returns the start of the file, up to its images and without the closing brace. It is the same in every call."""
     checkpoint = checkpoint_names.find(backend, work.uid, work.checkpoint)
     if checkpoint is None:
-        raise LookupError(f"there is no checkpoint {work.checkpoint!r} of {work.uid}")
+        raise LookupError(f"checkpoint {work.checkpoint!r} of {work.uid} does not exist")
     class_map = checkpoint_names.class_map(backend, work.uid, work.checkpoint, work.project)
     classes = [(entry.id, entry.name) for entry in class_map.classes]
     head: dict[str, Any] = {

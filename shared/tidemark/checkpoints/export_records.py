@@ -1,4 +1,4 @@
-"""Exports of checkpoints in the table: one record a format."""
+"""Exports of checkpoints in the table: one record for each format."""
 
 from collections.abc import Callable
 
@@ -24,11 +24,24 @@ def find_all(backend: Backend, uid: str, checkpoint: str) -> list[Export]:
 def edit(
     backend: Backend, uid: str, checkpoint: str, form: ExportFormat, change: Callable[[Export | None], Export]
 ) -> Export:
-    """Replaces the record of an export by what `change` returns for it, or for None where there is none.
+    """Replaces the record of an export by what `change` returns for it, or for None if there is none.
 
-    `change` is called again when somebody else was faster. Raises what `change` raises, and Unavailable.
+    Calls `change` again if another writer was faster. Raises what `change` raises, and Unavailable.
     """
     return table.edit(backend, _key(uid, checkpoint, form), "export", Export, change)
+
+
+def edit_existing(
+    backend: Backend, uid: str, checkpoint: str, form: ExportFormat, change: Callable[[Export], Export]
+) -> Export:
+    """Replaces the record of an export as `edit` does. Raises LookupError if there is none."""
+
+    def change_existing(before: Export | None) -> Export:
+        if before is None:
+            raise LookupError(f"checkpoint {checkpoint!r} of {uid} has no record of an export as {form.value}")
+        return change(before)
+
+    return edit(backend, uid, checkpoint, form, change_existing)
 
 
 def _key(uid: str, checkpoint: str, form: ExportFormat) -> Key:

@@ -1,14 +1,12 @@
-"""Exports of checkpoints: asking for them, following them, and fetching their files (R15)."""
+"""Exports of checkpoints: requests for them, their status, and their files (R15)."""
 
 from datetime import datetime, timedelta
 
-from tidemark.aws import bucket, workflows
+from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.aws.workflows import Workflow
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import export_records, objects
-from tidemark.checkpoints.checkpoints import check_is_ready, find_checkpoint
-from tidemark.checkpoints.model import CheckpointWork
+from tidemark.checkpoints.checkpoints import check_is_ready, find_checkpoint, start_writing
 from tidemark.domain.assets import SignedGet
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
@@ -20,37 +18,33 @@ from tidemark.domain.workflows import ArtifactStatus
 def create_export(
     backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat, actor: str
 ) -> Export:
-    """Let a checkpoint be written in a format, unless it is, or is under way; what failed is tried again.
+    """Starts writing a checkpoint in a format. Starts again if the last attempt failed or is lost.
 
-    It may be repeated, also where this dies before the writing has begun. Raises NotFound, and Conflict while the
-    checkpoint's manifest is not written.
+    Changes nothing if an attempt is in progress or the export is ready. If this stops before the writing starts, a
+    repeat starts it. Raises NotFound, and Conflict before the checkpoint's manifest is ready.
     """
-    found = dataset_records.get(backend, project, dataset)
-    check_is_ready(find_checkpoint(backend, found, checkpoint))
+    record = dataset_records.get(backend, project, dataset)
+    check_is_ready(find_checkpoint(backend, record, checkpoint))
     now = backend.clock()
 
     def begun(before: Export | None) -> Export:
         export = before or Export(checkpoint=checkpoint, format=form, requested_at=now, requested_by=actor)
         return export.begun(now)
 
-    export = export_records.edit(backend, found.uid, checkpoint, form, begun)
-    if export.status is ArtifactStatus.WRITING:
-        work = CheckpointWork(
-            uid=found.uid, project=found.project, checkpoint=checkpoint, format=form, attempt=export.attempt
-        )
-        workflows.start(backend, Workflow.CHECKPOINT, work, found.shards, name=work.execution)
+    export = export_records.edit(backend, record.uid, checkpoint, form, begun)
+    start_writing(backend, record, checkpoint, export, form)
     return export
 
 
 def list_exports(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Page[Export]:
-    """The exports of a checkpoint that were asked for: one of each format at most. Raises NotFound."""
-    found = dataset_records.get(backend, project, dataset)
-    find_checkpoint(backend, found, checkpoint)
-    return Page(items=export_records.find_all(backend, found.uid, checkpoint))
+    """Returns the exports of a checkpoint, at most one for each format. Raises NotFound."""
+    record = dataset_records.get(backend, project, dataset)
+    find_checkpoint(backend, record, checkpoint)
+    return Page(items=export_records.find_all(backend, record.uid, checkpoint))
 
 
 def get_export(backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat) -> Export:
-    """An export of a checkpoint. Raises NotFound."""
+    """Returns an export of a checkpoint. Raises NotFound."""
     return _existing(backend, dataset_records.get(backend, project, dataset), checkpoint, form)
 
 
@@ -64,46 +58,46 @@ def list_files(
     limit: int,
     cursor: str | None,
 ) -> Page[ExportFile]:
-    """The files of an export, in their order, each with a URL that is signed now.
+    """Returns a page of the files of an export, in order, each with a signed URL.
 
     Raises NotFound, and Conflict before the export is ready.
     """
-    found = dataset_records.get(backend, project, dataset)
-    export = _existing(backend, found, checkpoint, form)
+    record = dataset_records.get(backend, project, dataset)
+    export = _existing(backend, record, checkpoint, form)
     if export.status is not ArtifactStatus.READY:
-        failed = f"could not be written ({export.reason}); ask for it again"
+        failed = f"could not be written ({export.reason}); request it again"
         raise Conflict(
             f"The export of checkpoint {checkpoint!r} as {form.value} "
-            f"{'is being written; ask again when its status is READY' if export.reason is None else failed}.",
+            f"{'is being written; try again when its status is READY' if export.reason is None else failed}.",
             code="export_not_ready",
             pointer="format",
         )
-    scope = f"files:{found.uid}:{checkpoint}:{form}"
+    scope = f"files:{record.uid}:{checkpoint}:{form}"
     first = int(decode_cursor(scope, cursor, int)[0]) if cursor else 0
-    written = objects.files(backend, found.uid, checkpoint, form).files
+    written = objects.file_list(backend, record.uid, checkpoint, form).files
     end = first + limit
     expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
     return Page(
         items=[
-            ExportFile(**file.model_dump(), get=_signed(backend, found, export, file.name, expires_at))
+            ExportFile(**file.model_dump(), get=_signed_url(backend, record, export, file.name, expires_at))
             for file in written[first:end]
         ],
         cursor=encode_cursor(scope, end) if end < len(written) else None,
     )
 
 
-def _signed(backend: Backend, dataset: Dataset, export: Export, name: str, expires_at: datetime) -> SignedGet:
+def _signed_url(backend: Backend, dataset: Dataset, export: Export, name: str, expires_at: datetime) -> SignedGet:
     key = objects.export_key(dataset.uid, export.checkpoint, export.format, name)
     return SignedGet(url=bucket.signed_get(backend, key), expires_at=expires_at)
 
 
 def _existing(backend: Backend, dataset: Dataset, checkpoint: str, form: ExportFormat) -> Export:
     find_checkpoint(backend, dataset, checkpoint)
-    found = export_records.find(backend, dataset.uid, checkpoint, form)
-    if found is None:
+    export = export_records.find(backend, dataset.uid, checkpoint, form)
+    if export is None:
         raise NotFound(
-            f"Checkpoint {checkpoint!r} of dataset {dataset.name!r} has no export as {form.value}; ask for one.",
+            f"Checkpoint {checkpoint!r} of dataset {dataset.name!r} has no export as {form.value}; request one.",
             code="unknown_export",
             pointer="format",
         )
-    return found
+    return export

@@ -40,11 +40,11 @@ class Manifest(BaseModel):
     left_out: dict[str, int] = Field(default_factory=dict)
     """Labels that COCO cannot express, by reason."""
 
-    def of_shard(self, shard: int) -> list[ManifestPage]:
+    def pages_of(self, shard: int) -> list[ManifestPage]:
         """Returns the pages of a shard."""
         return [page for page in self.pages if page.shard == shard]
 
-    def before(self, shard: int, number: int) -> tuple[int, int]:
+    def counts_before(self, shard: int, number: int) -> tuple[int, int]:
         """Returns the number of images and of annotations on all pages before a page."""
         earlier = [page for page in self.pages if (page.shard, page.page) < (shard, number)]
         return sum(page.images for page in earlier), sum(page.annotations for page in earlier)

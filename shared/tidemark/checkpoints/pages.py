@@ -1,4 +1,4 @@
-"""The frames of a checkpoint in pages, and their payloads in pieces that fit memory."""
+"""Pages: the frames of a checkpoint, cut into pages, and their payloads, read in batches that fit in memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,78 +13,81 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions import checkpoint_names
 from tidemark.versions import records as version_records
 
-PAGE_FRAMES = 10_000
-"""Frames of a page, at most: a file that tools like, and some seconds of work."""
-PAGE_BYTES = 64 * 1024 * 1024
-"""Payload of a page, at most, unless its only frame has more."""
-PIECE_FRAMES = 1000
-"""Frames that are in memory at once, at most. What lies between them in packs is read along, up to 32 KB for each."""
-PIECE_BYTES = 8 * 1024 * 1024
-"""Payload of frames that are in memory at once, at most, unless one has more. Parsed, it takes up to 15 times that."""
-QUERY_FRAMES = 1000
-"""Frames that are looked for by one call."""
+MAX_PAGE_FRAMES = 10_000
+"""Most frames on a page: a file of a size that tools handle well, and some seconds of work."""
+MAX_PAGE_PAYLOAD_BYTES = 64 * 1024 * 1024
+"""Most payload bytes on a page, unless a single frame has more."""
+MAX_BATCH_FRAMES = 1000
+"""Most frames in memory at once. Up to 32 KB between two payloads of a pack is read along with them."""
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+"""Most payload bytes in memory at once, unless a single frame has more. Parsed, they take up to 15 times that."""
+MAX_QUERY_FRAMES = 1000
+"""Most frames requested by one call of `frames_after`."""
 
 
-class Payload(NamedTuple):
-    """A frame of a page."""
+class FramePayload(NamedTuple):
+    """A frame of a page, with its payload."""
 
     version: FrameVersion
     text: bytes
-    """What is kept of the frame: canonical JSON."""
+    """The stored frame: canonical JSON."""
 
     @property
     def frame(self) -> dict[str, Any]:
-        """The same as Python values."""
-        found: dict[str, Any] = from_json(self.text)
-        return found
+        """The frame as Python values."""
+        frame: dict[str, Any] = from_json(self.text)
+        return frame
 
 
-def version_of(backend: Backend, work: CheckpointWork) -> Version:
-    """The version that a checkpoint stands for."""
-    frozen = checkpoint_names.ref(backend, work.uid, work.checkpoint)
-    found = version_records.find_published(backend, work.uid, frozen.version) if frozen else None
-    if found is None:
-        raise LookupError(f"checkpoint {work.checkpoint!r} of {work.uid} is not there, or its version is not")
-    return found
+def checkpoint_version(backend: Backend, work: CheckpointWork) -> Version:
+    """Returns the version of a checkpoint. Raises LookupError."""
+    ref = checkpoint_names.ref(backend, work.uid, work.checkpoint)
+    version = version_records.find_published(backend, work.uid, ref.version) if ref else None
+    if version is None:
+        raise LookupError(f"checkpoint {work.checkpoint!r} of {work.uid} does not exist, or its version does not")
+    return version
 
 
-def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: str, passed: int) -> list[FrameVersion]:
-    """The live frames of a shard that come after frame id `after`, before which there are `passed`: a page of them.
+def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: str, before: int) -> list[FrameVersion]:
+    """Returns the page of a shard's live frames that follows frame id `after`, which ends the first `before` frames.
 
-    A page is the same whenever it is read, so that one that is written again is written over itself. Raises LookupError
-    where the shard has fewer frames than the version says.
+    A page is the same whenever it is read, so that a page written again overwrites itself with the same content.
+    Raises LookupError if the shard has fewer frames than the version states.
     """
-    wanted = min(state.frames - passed, PAGE_FRAMES)
-    found: list[FrameVersion] = []
+    wanted = min(state.frames - before, MAX_PAGE_FRAMES)
+    page: list[FrameVersion] = []
     size = 0
-    while len(found) < wanted:
-        limit = min(QUERY_FRAMES, wanted - len(found))
-        frames, come_to = frame_versions.frames_after(backend, uid, shard, state.head, after, limit=limit)
+    while len(page) < wanted:
+        limit = min(MAX_QUERY_FRAMES, wanted - len(page))
+        frames, stopped_at = frame_versions.frames_after(backend, uid, shard, state.head, after, limit=limit)
         for frame in frames:
             size += frame.stored.length
-            if found and size > PAGE_BYTES:
-                return found
-            found.append(frame)
-        if come_to is None and len(frames) < limit:
-            raise LookupError(f"shard {shard} of {uid} has fewer frames at {state.head} than its version says")
-        after = frames[-1].frame_id if come_to is None else come_to
-    return found
+            if page and size > MAX_PAGE_PAYLOAD_BYTES:
+                return page
+            page.append(frame)
+        if stopped_at is None and len(frames) < limit:
+            raise LookupError(f"shard {shard} of {uid} has fewer frames at {state.head} than its version states")
+        after = frames[-1].frame_id if stopped_at is None else stopped_at
+    return page
 
 
-def pieces(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[Payload]]:
-    """The frames with their payloads, in order, as many at a time as fit memory. Raises PackCorrupt and Interrupted."""
-    piece: list[FrameVersion] = []
+def read_batches(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[FramePayload]]:
+    """Yields the frames with their payloads, in order, in batches that fit in memory.
+
+    Raises PackCorrupt and Interrupted.
+    """
+    batch: list[FrameVersion] = []
     size = 0
     for frame in frames:
         size += frame.stored.length
-        if piece and (len(piece) == PIECE_FRAMES or size > PIECE_BYTES):
-            yield _read(backend, piece)
-            piece, size = [], frame.stored.length
-        piece.append(frame)
-    if piece:
-        yield _read(backend, piece)
+        if batch and (len(batch) == MAX_BATCH_FRAMES or size > MAX_BATCH_BYTES):
+            yield _read(backend, batch)
+            batch, size = [], frame.stored.length
+        batch.append(frame)
+    if batch:
+        yield _read(backend, batch)
 
 
-def _read(backend: Backend, frames: Sequence[FrameVersion]) -> list[Payload]:
+def _read(backend: Backend, frames: Sequence[FrameVersion]) -> list[FramePayload]:
     payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
-    return [Payload(frame, payload) for frame, payload in zip(frames, payloads, strict=True)]
+    return [FramePayload(frame, payload) for frame, payload in zip(frames, payloads, strict=True)]

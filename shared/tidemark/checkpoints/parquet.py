@@ -1,8 +1,7 @@
-"""Parquet files: manifests of checkpoints, and exports. Only the checkpoint function may import this: pyarrow is large.
+"""Parquet files of checkpoints: manifests and exports. Only the checkpoint function may import this: pyarrow is large.
 
-An export has the fields of a frame under the names that the API has for them, and those that tell where the frame is
-from. The metadata are a column for themselves, with a field for each field of the dataset's schema, so that no name of
-theirs can meet one of ours.
+An export has a frame's fields under their API names, and columns that state where the frame comes from. Metadata is a
+column of its own, with a field for each field of the dataset's schema, so that their names cannot collide with ours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,32 +22,32 @@ Json = dict[str, Any]
 
 COMPRESSION = "zstd"
 
-TEXT, WHOLE, REAL, FLAG, INSTANT = (
+TEXT, INTEGER, FLOAT, BOOLEAN, TIMESTAMP = (
     pa.string(),
     pa.int64(),
     pa.float64(),
     pa.bool_(),
     pa.timestamp("us", tz="UTC"),
 )
-NUMBERS = pa.list_(REAL)
+NUMBERS = pa.list_(FLOAT)
 POLYGONS = pa.list_(pa.list_(NUMBERS))
-QUATERNION = pa.struct([(side, REAL) for side in "wxyz"])
-EMBEDDING = pa.struct([("model", TEXT), ("dimension", WHOLE), ("url", TEXT)])
-GEO = pa.struct([(name, REAL) for name in ("lat", "lon", "alt")])
+QUATERNION = pa.struct([(side, FLOAT) for side in "wxyz"])
+EMBEDDING = pa.struct([("model", TEXT), ("dimension", INTEGER), ("url", TEXT)])
+GEO = pa.struct([(name, FLOAT) for name in ("lat", "lon", "alt")])
 SENSOR = pa.struct(
     [
         *((name, TEXT) for name in ("id", "type", "coordinate_frame", "metadata", "url", "preview_url", "overlay_id")),
         *((name, TEXT) for name in ("resize_mode", "format", "intensity_url", "range_url", "text")),
-        ("captured_at", INSTANT),
-        ("width", WHOLE),
-        ("height", WHOLE),
+        ("captured_at", TIMESTAMP),
+        ("width", INTEGER),
+        ("height", INTEGER),
     ]
 )
 CAMERA = pa.struct(
     [
         ("model", TEXT),
-        *((name, REAL) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4", "k5", "k6")),
-        *((name, REAL) for name in ("p1", "p2", "s1", "s2", "s3", "s4", "skew")),
+        *((name, FLOAT) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4", "k5", "k6")),
+        *((name, FLOAT) for name in ("p1", "p2", "s1", "s2", "s3", "s4", "skew")),
         ("matrix", pa.list_(NUMBERS)),
     ]
 )
@@ -64,80 +63,41 @@ LABEL = pa.struct(
     [
         *((name, TEXT) for name in ("id", "type", "class", "sensor", "attributes")),
         ("embedding", EMBEDDING),
-        ("iscrowd", FLAG),
-        *((name, REAL) for name in ("top", "left", "width", "height", "x1", "y1", "x2", "y2")),
-        ("keypoints", pa.list_(pa.struct([("name", TEXT), ("x", REAL), ("y", REAL)]))),
+        ("iscrowd", BOOLEAN),
+        *((name, FLOAT) for name in ("top", "left", "width", "height", "x1", "y1", "x2", "y2")),
+        ("keypoints", pa.list_(pa.struct([("name", TEXT), ("x", FLOAT), ("y", FLOAT)]))),
         ("polygons", POLYGONS),
         ("center", NUMBERS),
         *((name, TEXT) for name in ("url", "resize_mode")),
-        ("instances", pa.list_(pa.struct([("id", WHOLE), ("class", TEXT), ("attributes", TEXT)]))),
+        ("instances", pa.list_(pa.struct([("id", INTEGER), ("class", TEXT), ("attributes", TEXT)]))),
         *((name, TEXT) for name in ("secondary_labels", "coordinate_frame")),
         *((name, NUMBERS) for name in ("position", "dimensions")),
         ("rotation", QUATERNION),
-        ("index", WHOLE),
+        ("index", INTEGER),
         ("token", TEXT),
-        ("visible", FLAG),
+        ("visible", BOOLEAN),
     ]
 )
-ORIGIN = [("frame_id", TEXT), ("revision", WHOLE), ("digest", TEXT)]
-CHANGE = [("upload", TEXT), ("actor", TEXT), ("changed_at", INSTANT)]
-_FIELDS = {FieldType.STRING: TEXT, FieldType.NUMBER: REAL, FieldType.BOOLEAN: FLAG}
-_LISTS = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: REAL, FieldType.BOOLEANS: FLAG}
+ORIGIN = [("frame_id", TEXT), ("revision", INTEGER), ("digest", TEXT)]
+CHANGE = [("upload", TEXT), ("actor", TEXT), ("changed_at", TIMESTAMP)]
+SCALAR_TYPES = {FieldType.STRING: TEXT, FieldType.NUMBER: FLOAT, FieldType.BOOLEAN: BOOLEAN}
+LIST_ITEM_TYPES = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: FLOAT, FieldType.BOOLEANS: BOOLEAN}
 
 
-def export_schema(schema: Schema) -> pa.Schema:
-    """The columns of an export of frames whose metadata have these fields."""
-    return pa.schema(
-        [
-            *ORIGIN,
-            *CHANGE,
-            *(("captured_at", INSTANT), ("device_id", TEXT), ("geo", GEO)),
-            ("sensors", pa.list_(SENSOR)),
-            ("coordinate_frames", pa.list_(COORDINATE_FRAME)),
-            *_metadata(schema),
-            ("embedding", EMBEDDING),
-            ("labels", pa.list_(LABEL)),
-        ]
-    )
+class RowWriter:
+    """Writes one Parquet file, a row group for each call, so that memory use does not grow with the file.
 
-
-def manifest_schema(schema: Schema) -> pa.Schema:
-    """The columns of a manifest of frames whose metadata have these fields."""
-    return pa.schema(
-        [
-            *ORIGIN,
-            *CHANGE,
-            *(("pack", TEXT), ("offset", WHOLE), ("length", WHOLE)),
-            ("labels", WHOLE),
-            ("classes", pa.map_(TEXT, WHOLE)),
-            *_metadata(schema),
-        ]
-    )
-
-
-def _metadata(schema: Schema) -> list[tuple[str, pa.DataType]]:
-    """The column of metadata; none where there are no fields, since Parquet has no structs without any."""
-    fields = [
-        (name, _FIELDS[kind] if kind in _FIELDS else pa.list_(_LISTS[kind]))
-        for name, kind in sorted(schema.fields.items())
-    ]
-    return [("metadata", pa.struct(fields))] if fields else []
-
-
-class Writer:
-    """Writes one Parquet file, a row group for each call, so that memory does not grow with the file.
-
-    A context manager: the file is whole at the end of the context.
+    A context manager: the file is complete at the end of the context.
     """
 
-    def __init__(self, into: IO[bytes], schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._schema = schema
-        self._single = _single_fields(schema)
-        self._writer = pq.ParquetWriter(into, schema, compression=COMPRESSION)
+        self._scalar = _scalar_fields(schema)
+        self._writer = pq.ParquetWriter(file, schema, compression=COMPRESSION)
 
     def write(self, rows: Iterable[Json]) -> None:
-        """Append rows; what a row does not give is null, what is no column is left out."""
-        table = pa.Table.from_pylist([_fitting(row, self._single) for row in rows], schema=self._schema)
+        """Appends rows. A column that a row lacks is null. Fields without a column are left out."""
+        table = pa.Table.from_pylist([_without_empty_scalars(row, self._scalar) for row in rows], schema=self._schema)
         if len(table):
             self._writer.write_table(table)
 
@@ -148,31 +108,45 @@ class Writer:
         self._writer.close()
 
 
-def _single_fields(schema: pa.Schema) -> frozenset[str]:
-    """The fields of the metadata that have one value, no list of them."""
-    if "metadata" not in schema.names:
-        return frozenset()
-    return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
+def export_schema(schema: Schema) -> pa.Schema:
+    """Returns the columns of an export, given the dataset's metadata schema."""
+    return pa.schema(
+        [
+            *ORIGIN,
+            *CHANGE,
+            *(("captured_at", TIMESTAMP), ("device_id", TEXT), ("geo", GEO)),
+            ("sensors", pa.list_(SENSOR)),
+            ("coordinate_frames", pa.list_(COORDINATE_FRAME)),
+            *_metadata_column(schema),
+            ("embedding", EMBEDDING),
+            ("labels", pa.list_(LABEL)),
+        ]
+    )
 
 
-def _fitting(row: Json, single: frozenset[str]) -> Json:
-    """The row without empty lists where its columns have no lists. An empty list fixes no type, so that a field of
-    which there was no more at first may have got another type since."""
-    metadata = row.get("metadata")
-    if not metadata or not any(value == [] and name in single for name, value in metadata.items()):
-        return row
-    return row | {"metadata": {name: value for name, value in metadata.items() if value != [] or name not in single}}
+def manifest_schema(schema: Schema) -> pa.Schema:
+    """Returns the columns of a manifest, given the dataset's metadata schema."""
+    return pa.schema(
+        [
+            *ORIGIN,
+            *CHANGE,
+            *(("pack", TEXT), ("offset", INTEGER), ("length", INTEGER)),
+            ("labels", INTEGER),
+            ("classes", pa.map_(TEXT, INTEGER)),
+            *_metadata_column(schema),
+        ]
+    )
 
 
 def export_row(version: FrameVersion, frame: Json) -> Json:
-    """A frame as a row of an export."""
-    return {**row_of(frame), **_origin(version)}
+    """Returns the row of a frame in an export."""
+    return {**_frame_row(frame), **_origin_fields(version)}
 
 
 def manifest_row(version: FrameVersion, frame: Json) -> Json:
-    """A frame as a row of a manifest."""
+    """Returns the row of a frame in a manifest."""
     return {
-        **_origin(version),
+        **_origin_fields(version),
         "pack": version.stored.pack,
         "offset": version.stored.offset,
         "length": version.stored.length,
@@ -182,7 +156,40 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
     }
 
 
-def _origin(version: FrameVersion) -> Json:
+def manifest_frames(data: bytes) -> list[FrameVersion]:
+    """Returns the frames of a manifest page, in its order."""
+    columns = [name for name in manifest_schema(Schema()).names if name != "metadata"]
+    return list(_frames(pq.read_table(BytesIO(data), columns=columns).to_pylist()))
+
+
+def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
+    """Returns the metadata column, or none if there are no fields: Parquet has no empty structs."""
+    fields = [
+        (name, SCALAR_TYPES[kind] if kind in SCALAR_TYPES else pa.list_(LIST_ITEM_TYPES[kind]))
+        for name, kind in sorted(schema.fields.items())
+    ]
+    return [("metadata", pa.struct(fields))] if fields else []
+
+
+def _scalar_fields(schema: pa.Schema) -> frozenset[str]:
+    """Returns the metadata fields whose values are not lists."""
+    if "metadata" not in schema.names:
+        return frozenset()
+    return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
+
+
+def _without_empty_scalars(row: Json, scalar: frozenset[str]) -> Json:
+    """Returns the row without empty lists in `scalar` metadata fields.
+
+    An empty list does not determine the type of a field, so a field that first held one may be scalar by now.
+    """
+    metadata = row.get("metadata")
+    if not metadata or not any(value == [] and name in scalar for name, value in metadata.items()):
+        return row
+    return row | {"metadata": {name: value for name, value in metadata.items() if value != [] or name not in scalar}}
+
+
+def _origin_fields(version: FrameVersion) -> Json:
     return {
         "frame_id": version.frame_id,
         "revision": version.n,
@@ -193,18 +200,12 @@ def _origin(version: FrameVersion) -> Json:
     }
 
 
-def manifest_frames(data: bytes) -> list[FrameVersion]:
-    """The frames of a page of a manifest, in its order."""
-    columns = [name for name in manifest_schema(Schema()).names if name != "metadata"]
-    return list(_frames(pq.read_table(BytesIO(data), columns=columns).to_pylist()))
-
-
 def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
     for row in rows:
         yield FrameVersion(
             frame_id=row["frame_id"],
             n=row["revision"],
-            op=Op.ADD,  # what made it matters no more: it is there, whole
+            op=Op.ADD,  # the frame exists, whichever operation made it
             pointer=Pointer(row["pack"], row["offset"], row["length"], row["digest"]),
             labels=row["labels"],
             classes=dict(row["classes"]),
@@ -214,11 +215,14 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
         )
 
 
-def row_of(frame: Json) -> Json:
-    """A frame, as it is kept, with times as times, and what no schema binds (metadata of sensors, attributes and
-    secondary labels of labels) as JSON text."""
+def _frame_row(frame: Json) -> Json:
+    """Returns the columns of a frame's own fields, given its stored JSON.
+
+    Times become timestamps. Fields without a schema become JSON text: the metadata of sensors, and the attributes and
+    secondary labels of labels.
+    """
     row = dict(frame)
-    _timed(row)
+    _parse_times(row)
     if "sensors" in frame:
         row["sensors"] = [_sensor(sensor) for sensor in frame["sensors"]]
     if "labels" in frame:
@@ -227,22 +231,22 @@ def row_of(frame: Json) -> Json:
 
 
 def _sensor(sensor: Json) -> Json:
-    row = _with_text(sensor, ("metadata",))
-    _timed(row)
+    row = _with_json_text(sensor, ("metadata",))
+    _parse_times(row)
     return row
 
 
 def _label(label: Json) -> Json:
-    row = _with_text(label, ("attributes", "secondary_labels"))
+    row = _with_json_text(label, ("attributes", "secondary_labels"))
     if "instances" in label:
-        row["instances"] = [_with_text(instance, ("attributes",)) for instance in label["instances"]]
+        row["instances"] = [_with_json_text(instance, ("attributes",)) for instance in label["instances"]]
     return row
 
 
-def _with_text(part: Json, fields: Iterable[str]) -> Json:
-    return part | {field: canonical_json(part[field]).decode() for field in fields if field in part}
+def _with_json_text(value: Json, fields: Iterable[str]) -> Json:
+    return value | {field: canonical_json(value[field]).decode() for field in fields if field in value}
 
 
-def _timed(row: Json) -> None:
+def _parse_times(row: Json) -> None:
     if "captured_at" in row:
         row["captured_at"] = datetime.fromisoformat(row["captured_at"])

@@ -1,4 +1,4 @@
-"""Datasets: creating, listing and describing them."""
+"""Datasets: creating, describing and listing them."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records, project_records, schema_records
@@ -21,7 +21,7 @@ def create_dataset(
     mode: Mode = Mode.STREAMING,
     request: str | None = None,
 ) -> Dataset:
-    """Create an empty dataset, at version 0. A repeat of the same `request` gets what it made the first time.
+    """Creates an empty dataset, at version 0. A repeat of the same `request` returns the first result.
 
     Raises NotFound (project) and Conflict (name taken).
     """
@@ -39,7 +39,7 @@ def create_dataset(
     created = dataset_records.create(backend, dataset, request)
     if created is None:
         raise Conflict(
-            f"There is a dataset {name!r} in project {project!r} already.",
+            f"Project {project!r} already has a dataset {name!r}.",
             code="dataset_exists",
             pointer="/name",
         )
@@ -47,39 +47,38 @@ def create_dataset(
 
 
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
-    """A dataset with its latest version, its counts, what is going on in it (R18) and its schema. Raises NotFound.
+    """Returns a dataset with its latest version, counts, current activity (R18) and schema. Raises NotFound.
 
-    One that is being purged has nothing any more, and says how far that is.
+    A dataset that is being purged has no frames, and its `purge` reports the progress.
     """
     dataset = dataset_records.definition(backend, project, name).dataset
     if dataset.purge is not None:
-        idle = Activity(pending_uploads=0, deleting=False)
         return DatasetDetails(
             **dataset.model_dump(),
             latest=0,
             filled_by=None,
             frames=0,
             labels=0,
-            activity=idle,
+            activity=Activity(pending_uploads=0, deleting=False),
             metadata_schema=Schema(),
         )
     version = latest_version(backend, dataset)
     schema, _ = schema_records.schema(backend, dataset.uid, fresh=True)
-    deleting = upload_records.pending(backend, dataset.uid)
+    pending_deletes = upload_records.pending(backend, dataset.uid)
     return DatasetDetails(
         **dataset.model_dump(),
         latest=version.number,
         filled_by=dataset_records.state(backend, dataset.uid).filled_by if dataset.mode is Mode.BATCH else None,
         frames=version.frames,
         labels=version.labels,
-        activity=Activity(pending_uploads=len(deleting), deleting=any(deleting)),
+        activity=Activity(pending_uploads=len(pending_deletes), deleting=any(pending_deletes)),
         metadata_schema=schema,
         mutable_clone=_mutable_clone(backend, dataset),
     )
 
 
 def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
-    """The clone of a BATCH dataset that may change, unless it was purged (R32)."""
+    """Returns the mutable clone of a BATCH dataset, unless it has been purged (R32)."""
     clone = dataset_records.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
     return clone if clone and dataset_records.find_state(backend, clone.uid) else None
 
@@ -87,16 +86,15 @@ def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
 def list_datasets(
     backend: Backend, *, project: str, archived: Archived, limit: int, cursor: str | None
 ) -> Page[Dataset]:
-    """The datasets of a project that are wanted, in order of their names.
+    """Returns a page of the datasets of a project, in order of their names. `archived` selects archived or active ones.
 
-    No more than `limit` are looked at for a page, so that one on which few are wanted may be short, or empty: the list
-    goes on as long as there is a cursor. Raises NotFound.
+    Examines at most `limit` datasets, so a page may be short, or empty, although its cursor continues. Raises NotFound.
     """
     scope = f"datasets:{project}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""
     project_records.get(backend, project)
-    found = dataset_records.list_all(backend, project, after, limit)
+    datasets = dataset_records.list_all(backend, project, after, limit)
     return Page(
-        items=[dataset for dataset in found if archived.takes(dataset.archived_at)],
-        cursor=encode_cursor(scope, found[-1].name) if len(found) == limit else None,
+        items=[dataset for dataset in datasets if archived.takes(dataset.archived_at)],
+        cursor=encode_cursor(scope, datasets[-1].name) if len(datasets) == limit else None,
     )

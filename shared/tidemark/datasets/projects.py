@@ -1,4 +1,4 @@
-"""Projects and their class maps."""
+"""Projects and their class maps: creating, listing and changing them."""
 
 from collections.abc import Sequence
 
@@ -19,51 +19,48 @@ def create_project(
     actor: str,
     request: str | None = None,
 ) -> Project:
-    """Create a project with its class map (R1). A repeat of the same `request` gets what it made the first time.
+    """Creates a project with its class map (R1). A repeat of the same `request` returns the first result.
 
-    Raises Conflict where the name is taken, InvalidRequest and TooLarge for a class map that cannot be.
+    Raises Conflict if the name is taken, and InvalidRequest and TooLarge for an invalid class map.
     """
     class_map = ClassMap().append(classes)
     project = Project(name=name, description=description, created_at=backend.clock(), created_by=actor)
     created = project_records.create(backend, project, class_map, request)
     if created is None:
-        raise Conflict(f"There is a project {name!r} already.", code="project_exists", pointer="/name")
+        raise Conflict(f"Project {name!r} already exists.", code="project_exists", pointer="/name")
     return created
 
 
 def get_project(backend: Backend, name: str) -> Project:
-    """The project of that name. Raises NotFound."""
+    """Returns a project. Raises NotFound."""
     return project_records.get(backend, name)
 
 
 def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None) -> Page[Project]:
-    """Projects in order of their names: all, or those named in `only`."""
+    """Returns a page of projects in order of their names: all, or only those named in `only`."""
     after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
-    found = project_records.list_all(backend, after, limit) if only is None else _named(backend, only, after, limit)
-    more = encode_cursor("projects", found[-1].name) if len(found) == limit else None
-    return Page(items=found, cursor=more)
+    if only is None:
+        projects = project_records.list_all(backend, after, limit)
+    else:
+        projects = project_records.get_many(backend, sorted(name for name in only if name > after))[:limit]
+    return Page(items=projects, cursor=encode_cursor("projects", projects[-1].name) if len(projects) == limit else None)
 
 
 def get_class_map(backend: Backend, project: str) -> ClassMap:
-    """A project's class map as it is now. Raises NotFound."""
+    """Returns a project's current class map. Raises NotFound."""
     return project_records.class_map(backend, project, fresh=True)[0]
 
 
 def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput]) -> ClassMap:
-    """Append classes and change colours, by giving the whole map (R2).
+    """Replaces a project's class map, to append classes or change colours (R2). `classes` is the whole new map.
 
-    Raises Conflict where an existing class would change or go, and where someone else changed the map meanwhile.
+    Raises Conflict if an existing class would change or disappear, or if another request changed the map meanwhile.
     """
     before, revision = project_records.class_map(backend, project, fresh=True)
     after = before.replace(classes)
     if after != before and not project_records.replace_class_map(backend, project, after, revision):
         raise Conflict(
-            "The class map was changed by someone else at the same moment; read it and send your change again.",
+            "Another request changed the class map at the same moment; read it and send your change again.",
             code="class_map_changed",
         )
     return after
-
-
-def _named(backend: Backend, names: frozenset[str], after: str, limit: int) -> list[Project]:
-    wanted = sorted(name for name in names if name > after)
-    return project_records.get_many(backend, wanted)[:limit]

@@ -1,4 +1,4 @@
-"""What storage a dataset takes: counts that its shards keep, and the objects that lie in S3 for it."""
+"""The storage that a dataset uses: the counts in its shard heads, and its objects in S3."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,32 +9,32 @@ from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.storage import Objects, StorageReport
 from tidemark.shards import log
 
-KINDS = ("checkpoints", "exports", "packs")
-"""What lies in S3 for a dataset, under `{kind}/{uid}/`."""
+OBJECT_KINDS = ("checkpoints", "exports", "packs")
+"""A dataset's objects in S3: those under `{kind}/{uid}/`."""
 
 
 def report_storage(
     backend: Backend, *, project: str, dataset: str, cursor: str | None, has_time: Callable[[], bool]
 ) -> StorageReport:
-    """What storage a dataset takes now, of its objects from the beginning or from `cursor` on, as far as there is time.
+    """Returns the storage that a dataset uses now. Counts objects from `cursor` on, as long as there is time.
 
-    Two reads, and a request for each thousand objects. The objects of all answers, from the first to the one without a
-    cursor, add up; the other counts are whole in each. Raises NotFound and InvalidRequest.
+    The objects of a dataset are the sum of those in all responses, up to the one without a cursor. The other counts are
+    complete in each response. Two reads, and a request for each thousand objects. Raises NotFound and InvalidRequest.
     """
-    found = dataset_records.get(backend, project, dataset)
-    heads = log.heads(backend, found.uid, found.shards)
-    scope = f"storage:{found.uid}"
+    record = dataset_records.get(backend, project, dataset)
+    heads = log.heads(backend, record.uid, record.shards)
+    scope = f"storage:{record.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)
-    counted = dict.fromkeys(KINDS, Objects())
+    counted = dict.fromkeys(OBJECT_KINDS, Objects())
     rest: tuple[int, str] | None = None
-    for number, page in _pages(backend, found.uid, int(first), None if after is None else str(after)):
-        for one in page:
-            counted[KINDS[number]] = counted[KINDS[number]].with_one(one.size)
+    for number, page in _pages(backend, record.uid, int(first), None if after is None else str(after)):
+        for stored in page:
+            counted[OBJECT_KINDS[number]] = counted[OBJECT_KINDS[number]].with_one(stored.size)
         if page and not has_time():
-            rest = number, page[-1].key.removeprefix(_prefix(number, found.uid))
+            rest = number, page[-1].key.removeprefix(_prefix(number, record.uid))
             break
     return StorageReport(
-        versions=dataset_records.state(backend, found.uid).latest,
+        versions=dataset_records.state(backend, record.uid).latest,
         frame_versions=sum(head.revisions for head in heads),
         payload_bytes=sum(head.payload_bytes for head in heads),
         live_bytes=sum(head.live_bytes for head in heads),
@@ -44,8 +44,8 @@ def report_storage(
 
 
 def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterator[tuple[int, list[bucket.Object]]]:
-    """The objects by the thousand, each with the number of its kind, from kind `first` on, there from after `after`."""
-    for number in range(first, len(KINDS)):
+    """Yields pages of a thousand objects, each with the number of its kind, from `after` in kind `first` on."""
+    for number in range(first, len(OBJECT_KINDS)):
         prefix = _prefix(number, uid)
         start = f"{prefix}{after}" if after is not None and number == first else None
         for page in bucket.listed(backend, prefix, start):
@@ -53,4 +53,4 @@ def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterato
 
 
 def _prefix(number: int, uid: str) -> str:
-    return f"{KINDS[number]}/{uid}/"
+    return f"{OBJECT_KINDS[number]}/{uid}/"

@@ -24,8 +24,8 @@ def give_up(backend: Backend, window: Window) -> WindowSettled:
                 frame_id=row.frame_id,
                 code="window_failed",
                 pointer="",
-                message="The window with this row could not be applied, in several attempts. The reason is in the log of "
-                f"the apply function, under window {window.id}.",
+                message="The window with this row could not be applied, in several attempts. The reason is in the log "
+                f"of the apply function, under window {window.id}.",
                 outcome="failed",
             )
             for row in window.plan.rows
@@ -48,7 +48,7 @@ def _nothing_restored(window: Window, restore: Restore) -> RowOutcome:
         frame_id=None,
         code="window_failed",
         pointer="",
-        message=f"Changes made in shard {window.plan.shard} while the roll back started could not be undone, in several "
-        f"attempts. The reason is in the log of the apply function, under window {window.id}.",
+        message=f"Changes made in shard {window.plan.shard} while the roll back started could not be undone, in "
+        f"several attempts. The reason is in the log of the apply function, under window {window.id}.",
         outcome="failed",
     )

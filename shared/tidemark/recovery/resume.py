@@ -26,8 +26,8 @@ from tidemark.uploads.chunks import Chunk
 SWEPT_EVERY = timedelta(minutes=15)
 """The time between sweeps, which `infra` schedules."""
 RESUMED_AFTER = timedelta(minutes=30)
-"""How long an upload may be pending before it is resumed; the queues retry a message for 15 minutes. It is resumed again
-after twice that time, and so on, so that an upload that takes a day is not sent many times."""
+"""How long an upload may be pending before it is resumed; the queues retry a message for 15 minutes. It is resumed
+again after twice that time, and so on, so that an upload that takes a day is not sent many times."""
 FILES_TIMEOUT = timedelta(days=7)
 """How long an upload may wait for its files, whose signed URLs expire after an hour."""
 PENDING_TIMEOUT = timedelta(days=5)
@@ -119,7 +119,7 @@ def _read_on(backend: Backend, record: ChunkedUpload) -> None:
     if record.transfer is not None and is_given_up:
         workflow.fail(backend, record, f"it took more than {PENDING_TIMEOUT.days} days")
     elif record.transfer is not None:
-        workflow.start(backend, record, again=True)
+        workflow.start(backend, record, force=True)
     else:
         _read_files(backend, record, is_given_up)
 
@@ -137,7 +137,7 @@ def _read_files(backend: Backend, record: ChunkedUpload, is_given_up: bool) -> N
 def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
-    last = workflow.last_windows(backend, record)
+    last = workflow.restore_windows(backend, record)
     for chunk in chunks.of_upload(backend, record.uid, record.upload.id, first):
         if not has_time():
             return chunk.name

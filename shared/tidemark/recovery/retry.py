@@ -27,7 +27,8 @@ from tidemark.uploads.chunks import Chunk
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
     """Sends the given-up windows of an upload again, or restarts its workflow where it failed.
 
-    Returns the upload, which is pending again. Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`, `dataset_archived`).
+    Returns the upload, which is pending again. Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`,
+    `dataset_archived`).
     """
     owner = dataset_records.get(backend, project, dataset)
     refuse_if_archived(owner)
@@ -48,8 +49,8 @@ def _check(upload: Upload) -> None:
         raise Conflict("The upload has not settled; retry it once it has.", code="upload_pending")
     if upload.windows_failed == 0:
         raise Conflict(
-            "No window of the upload was given up. Its failed rows have errors of their own; correct them and send them "
-            "in a new upload.",
+            "No window of the upload was given up. Its failed rows have errors of their own; correct them and send "
+            "them in a new upload.",
             code="nothing_to_retry",
         )
 
@@ -106,7 +107,7 @@ def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
 
 
 def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Write]:
-    """Returns the write that fails unless a roll back is still the last of its dataset; its rest would undo a later one.
+    """Returns the write that fails unless a roll back is the last of its dataset; its rest would undo a later one.
 
     Raises Conflict where it is not the last, or where nothing of it was applied.
     """
@@ -118,7 +119,8 @@ def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) 
     last = dataset_records.state(backend, record.uid).rolled_back_by
     if last != record.upload.id:
         raise Conflict(
-            f"The dataset was rolled back again since, by upload {last}; start a new roll back to the version you want.",
+            f"The dataset was rolled back again since, by upload {last}; start a new roll back to the version that "
+            "you want.",
             code="nothing_to_retry",
         )
     return [dataset_records.roll_back(backend, record.uid, record.upload.id, record.upload.id)]

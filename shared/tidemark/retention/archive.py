@@ -1,4 +1,4 @@
-"""Archiving datasets: an archived one is not listed unless asked for and takes no more writes; it reads as before."""
+"""Archiving datasets. An archived dataset accepts no writes and is listed only on request; reads do not change."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
@@ -7,24 +7,23 @@ from tidemark.domain.errors import Conflict
 
 
 def archive_dataset(backend: Backend, *, project: str, dataset: str, actor: str) -> Dataset:
-    """Archive a dataset. A repeat changes nothing.
+    """Archives a dataset. Repeating it changes nothing.
 
-    Other processes know of it within a minute; what they accept until then, and what was accepted before, goes on to
-    its end. Raises NotFound.
+    Other processes notice within a minute. Uploads accepted before that are processed to their end. Raises NotFound.
     """
     now = backend.clock()
     return dataset_records.edit(backend, project, dataset, lambda before: before.archived(now, actor))
 
 
 def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Dataset:
-    """Put an archived dataset back into the list, and let it be written to. A repeat changes nothing.
+    """Restores an archived dataset to the list, and permits writes to it. Repeating it changes nothing.
 
-    Raises NotFound, and Conflict (`dataset_purged`) where it is being purged.
+    Raises NotFound, and Conflict (`dataset_purged`) if it is being purged.
     """
 
-    def edit(before: Dataset) -> Dataset:
+    def unarchived(before: Dataset) -> Dataset:
         if before.purge is not None:
             raise Conflict(f"Dataset {dataset!r} is being purged, which cannot be undone.", code="dataset_purged")
         return before.unarchived()
 
-    return dataset_records.edit(backend, project, dataset, edit)
+    return dataset_records.edit(backend, project, dataset, unarchived)

@@ -1,4 +1,4 @@
-"""Which packs the frame versions of a dataset point into, and which are to be kept when another one is purged."""
+"""Packs that a dataset's frame versions use, and packs that the purge of another dataset must not delete."""
 
 from collections.abc import Iterable
 
@@ -7,28 +7,31 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Key, dataset_pk, shard_pk
 from tidemark.shards.frame_versions import ABOVE_ALL_IDS
 
-AT_ONCE = 5000
-"""Frame versions that are looked at by one query; DynamoDB ends it at 1 MB, which has some 3,000."""
+MAX_QUERY_FRAME_VERSIONS = 5000
+"""Most frame versions that one query reads. DynamoDB ends a query at 1 MB, which holds about 3,000."""
 
 
-def used(backend: Backend, uid: str, shard: int, after: str) -> tuple[set[str], str | None]:
-    """The packs of the next frame versions of a shard, from the one after the place `after` on; and the place that was
-    come to, None at the end. One query."""
+def next_used(backend: Backend, uid: str, shard: int, after: str) -> tuple[set[str], str | None]:
+    """Returns the packs that the next frame versions of a shard use, and the sort key at which reading stopped.
+
+    Reads from the frame version after the sort key `after`; empty for the first. At the end, the sort key is None.
+    One query.
+    """
     low = f"{after}!" if after else "F#"
     items, stopped = table.query(
-        backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=AT_ONCE, attributes=["SK", "pack"]
+        backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=MAX_QUERY_FRAME_VERSIONS, attributes=["SK", "pack"]
     )
     return {item["pack"] for item in items if "pack" in item}, stopped
 
 
-def keep(backend: Backend, purged: str, packs: Iterable[str]) -> None:
-    """Put on record that the purge of a dataset is to keep packs; a repeat changes nothing."""
+def protect(backend: Backend, purged: str, packs: Iterable[str]) -> None:
+    """Records packs that the purge of dataset `purged` must not delete. Repeating it changes nothing."""
     table.write_many(
         backend, [{"PutRequest": {"Item": Key(dataset_pk(purged), f"K#{pack}").attributes()}} for pack in packs]
     )
 
 
-def kept(backend: Backend, purged: str, of: str) -> set[str]:
-    """The packs of dataset `of` that the purge of a dataset is to keep. A query for each megabyte."""
-    kept = table.query_all(backend, dataset_pk(purged), f"K#{of}/", f"K#{of}/~", attributes=["SK"])
-    return {item["SK"].removeprefix("K#") for item in kept}
+def protected(backend: Backend, purged: str, owner: str) -> set[str]:
+    """Returns the packs of dataset `owner` that the purge of dataset `purged` must not delete. A query per megabyte."""
+    items = table.query_all(backend, dataset_pk(purged), f"K#{owner}/", f"K#{owner}/~", attributes=["SK"])
+    return {item["SK"].removeprefix("K#") for item in items}

@@ -1,4 +1,4 @@
-"""Purging datasets: the deletion for good of one that is archived, by a workflow (see `purge_steps`)."""
+"""Purging archived datasets: the request for it. A workflow deletes everything (see `purge_steps`)."""
 
 from datetime import datetime, timedelta
 
@@ -14,17 +14,19 @@ from tidemark.domain.uploads import upload_id_of
 from tidemark.domain.workflows import ABANDONED_AFTER, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
-SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
-"""How long a dataset has to be archived before it is purged: by then every process knows that it is, and whatever one
-that did not has accepted is on record."""
+MIN_ARCHIVED_TIME = timedelta(seconds=2 * CATALOG_SECONDS)
+"""Shortest time from archiving a dataset to its purge. By then every process knows that it is archived, and all uploads
+that any process accepted before that are recorded."""
 
 
 def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: str, actor: str) -> Dataset:
-    """Begin to delete an archived dataset; nothing of it reads any more when this has answered.
+    """Starts the purge of an archived dataset. Nothing of the dataset can be read once this returns.
 
-    A repeat changes nothing but for a purge that failed, or told of no end for long: it is begun anew. Raises NotFound,
-    InvalidRequest (`not_confirmed`), Conflict (`dataset_not_archived`, `just_archived`, `uploads_pending`,
-    `clone_pending`, `dataset_changed`).
+    `confirmation` must be the dataset's name. A repeat starts another attempt if the last one failed or is lost, and
+    changes nothing otherwise.
+
+    Raises NotFound and InvalidRequest (`not_confirmed`). Raises Conflict (`dataset_not_archived`, `just_archived`,
+    `uploads_pending`, `clone_pending`, `dataset_changed`).
     """
     before = dataset_records.definition(backend, project, dataset)
     if confirmation != dataset:
@@ -33,7 +35,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
             code="not_confirmed",
             pointer="/name",
         )
-    after = before.dataset.model_copy(update={"purge": _attempt(before.dataset.purge, backend.clock(), actor)})
+    after = before.dataset.model_copy(update={"purge": _next_attempt(before.dataset.purge, backend.clock(), actor)})
     if before.dataset.purge is None:
         _begin(backend, before, after)
     elif after != before.dataset:
@@ -45,73 +47,74 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
 
 
 def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
-    """Record why an attempt at a purge broke off, unless another one has begun since, or it is all done."""
+    """Records why an attempt at a purge failed, unless another one has started since or the purge is complete."""
 
-    def edit(now: Dataset) -> Dataset:
+    def with_failure(now: Dataset) -> Dataset:
         if now.uid != work.uid or now.purge is None or now.purge.attempt != work.attempt:
             return now
-        reason = f"{failure.summary}; the purge goes on where it stopped when it is asked for again."
+        reason = f"{failure.summary}; request the purge again to continue where it stopped."
         return now.model_copy(update={"purge": now.purge.model_copy(update={"failure": reason})})
 
     try:
-        dataset_records.edit(backend, work.project, work.dataset, edit)
+        dataset_records.edit(backend, work.project, work.dataset, with_failure)
     except NotFound:
         return
 
 
-def _attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
-    """The attempt that a request stands for: the one under way, if there is one."""
+def _next_attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
+    """Returns the attempt that a request makes: the current one if it is in progress, otherwise a new one."""
     if purge is None:
         return Purge(requested_at=now, requested_by=actor)
     if purge.failure is None and now - purge.requested_at < ABANDONED_AFTER:
         return purge
-    again = {"requested_at": now, "requested_by": actor, "attempt": purge.attempt + 1, "failure": None}
-    return purge.model_copy(update=again)
+    changes = {"requested_at": now, "requested_by": actor, "attempt": purge.attempt + 1, "failure": None}
+    return purge.model_copy(update=changes)
 
 
 def _begin(backend: Backend, before: Definition, after: Dataset) -> None:
-    seen = dataset_records.state(backend, after.uid)  # before all else is looked at: no clone is begun from here on
-    _check(backend, before.dataset)
+    seen = dataset_records.state(backend, after.uid)  # read first: `begin_purge` fails if a clone is started after this
+    _refuse_unless_purgeable(backend, before.dataset)
     try:
         dataset_records.begin_purge(backend, before, after, seen)
     except ConditionFailed:
         raise Conflict(
-            f"Dataset {after.name!r} has changed meanwhile, or a clone of it was begun; look at it, and ask again.",
+            f"Dataset {after.name!r} has changed meanwhile, or a clone of it was started; check it, and request the "
+            "purge again.",
             code="dataset_changed",
         ) from None
 
 
-def _check(backend: Backend, dataset: Dataset) -> None:
+def _refuse_unless_purgeable(backend: Backend, dataset: Dataset) -> None:
     """Raises Conflict for a dataset that cannot be purged now."""
     if dataset.archived_at is None:
         raise Conflict(
-            f"Dataset {dataset.name!r} is not archived; archive it before it is purged.", code="dataset_not_archived"
+            f"Dataset {dataset.name!r} is not archived; archive it before you purge it.", code="dataset_not_archived"
         )
-    if backend.clock() - dataset.archived_at < SETTLES:
+    if backend.clock() - dataset.archived_at < MIN_ARCHIVED_TIME:
         raise Conflict(
-            f"Dataset {dataset.name!r} was archived a moment ago, and uploads to it may still come to light; purge it "
-            f"after {(dataset.archived_at + SETTLES).isoformat(timespec='seconds')}.",
+            f"Dataset {dataset.name!r} was archived a moment ago, and uploads to it may still arrive; purge it "
+            f"after {(dataset.archived_at + MIN_ARCHIVED_TIME).isoformat(timespec='seconds')}.",
             code="just_archived",
         )
     pending = len(upload_records.pending(backend, dataset.uid))
     if pending:
         raise Conflict(
-            f"Dataset {dataset.name!r} has uploads that are pending ({pending}); purge it when they have settled.",
+            f"Dataset {dataset.name!r} has pending uploads ({pending}); purge it when they have settled.",
             code="uploads_pending",
         )
     for uid in clone_references.referrers(backend, dataset.uid):
-        _check_clone(backend, dataset, uid)
+        _refuse_while_clone_fills(backend, dataset, uid)
 
 
-def _check_clone(backend: Backend, dataset: Dataset, uid: str) -> None:
-    """Raises Conflict while a clone has not taken yet what it is to take."""
+def _refuse_while_clone_fills(backend: Backend, dataset: Dataset, uid: str) -> None:
+    """Raises Conflict while a clone still lacks frames that it takes from the dataset."""
     clone = dataset_records.find_state(backend, uid)
     if clone is None:
         return
     filling = upload_records.find(backend, uid, upload_id_of("clone", uid))
     if clone.latest == 0 or (filling is not None and filling.settled_at is None):
         raise Conflict(
-            f"Dataset {clone.project}/{clone.name} is being cloned from {dataset.name!r}, or from a clone of it, and "
-            "has not got all yet; wait until it is at version 1, or purge it first.",
+            f"Dataset {clone.project}/{clone.name} is being cloned from {dataset.name!r}, or from a clone of it; wait "
+            "until it is at version 1, or purge it first.",
             code="clone_pending",
         )

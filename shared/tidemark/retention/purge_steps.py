@@ -1,12 +1,13 @@
-"""The steps of a purge. All of them delete what is there, so that each may be taken again, and by two at once.
+"""The steps of a purge. Each may be repeated, or run twice at once, because it only deletes what still exists.
 
-First the shards, side by side; with them go the frame versions of the dataset. Then the packs: its own, and those of
-purged datasets that it was a clone of, but for what is used by clones that are left. For these, all of the frame
-versions are looked at; each pack that they use is on record before a pack is deleted. Then the records; the name comes
-last, so that it is free when nothing is left.
+1. The shards are deleted in parallel, with the frame versions of the dataset.
+2. The packs are deleted: those of the dataset, and those of purged datasets that it was a clone of. Packs that other
+   clones use stay. All frame versions of those clones are read to find them, and each pack in use is recorded before
+   the first pack is deleted.
+3. The records are deleted. The name comes last, so that it is free only once nothing is left.
 
-A clone holds what it uses of a purged dataset, however many clones are between them: all datasets before a clone are on
-record when it is made, and clones that are made meanwhile are looked at as well.
+A clone keeps what it uses of a purged dataset, however many clones lie between them: its creation records all datasets
+before it, and clones created during a purge are read as well.
 """
 
 from collections.abc import Callable
@@ -25,89 +26,84 @@ from tidemark.retention import pack_use
 
 HasTime = Callable[[], bool]
 
-LOWEST, HIGHEST = "!", "~"
-"""Before and after all sort keys."""
-OBJECTS = ("checkpoints", "exports", "uploads")
-"""What lies in S3 for a dataset, beside packs."""
+LOWEST_SK, HIGHEST_SK = "!", "~"
+"""Sort before and after all sort keys."""
+OBJECT_KINDS = ("checkpoints", "exports", "uploads")
+"""A dataset's objects in S3, other than packs: those under `{kind}/{uid}/`."""
 
 
 def delete_shard(backend: Backend, work: PurgeWork, shard: int, has_time: HasTime) -> bool:
-    """Delete the log of a shard for as long as there is time; tells whether it is gone."""
+    """Deletes the log of a shard, as long as there is time. Returns whether nothing of it is left."""
     if _definition(backend, work) is None:
         return True
-    return table.delete_range(backend, shard_pk(work.uid, shard), LOWEST, HIGHEST, has_time)
+    return table.delete_range(backend, shard_pk(work.uid, shard), LOWEST_SK, HIGHEST_SK, has_time)
 
 
 def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Delete all but the shards for as long as there is time; tells whether nothing is left."""
-    found = _definition(backend, work)
-    if found is None:
+    """Deletes everything but the shards, as long as there is time. Returns whether nothing is left."""
+    definition = _definition(backend, work)
+    if definition is None:
         return True
-    if not _packs_are_deleted(found):
+    if not _packs_are_deleted(definition):
         return _delete_packs(backend, work, has_time)
-    gone = all(bucket.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECTS)
-    return gone and _delete_records(backend, work, has_time) and dataset_records.forget(backend, found)
+    objects_are_gone = all(bucket.delete_under(backend, f"{kind}/{work.uid}/", has_time) for kind in OBJECT_KINDS)
+    return objects_are_gone and _delete_records(backend, work, has_time) and dataset_records.forget(backend, definition)
 
 
 def _definition(backend: Backend, work: PurgeWork) -> Definition | None:
-    """The dataset that is being purged; None where it is gone, and its name perhaps another one's."""
+    """Returns the dataset being purged, or None if it is gone. Another dataset may have its name by then."""
     try:
-        found = dataset_records.definition(backend, work.project, work.dataset)
+        definition = dataset_records.definition(backend, work.project, work.dataset)
     except NotFound:
         return None
-    return found if found.dataset.uid == work.uid and found.dataset.purge else None
+    return definition if definition.dataset.uid == work.uid and definition.dataset.purge else None
 
 
-def _packs_are_deleted(found: Definition) -> bool:
-    return found.dataset.purge is not None and found.dataset.purge.packs_deleted
+def _packs_are_deleted(definition: Definition) -> bool:
+    return definition.dataset.purge is not None and definition.dataset.purge.packs_deleted
 
 
 def _delete_packs(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Delete the packs that nobody uses any more; False, as there is more to do after that."""
+    """Deletes the packs that no dataset uses any more. Returns False, because records remain to be deleted."""
     sources = clone_references.sources(backend, work.uid)
     for source in sources:
         clone_references.release(backend, work.uid, source)
-    # A source that is purged from now on looks itself at who is left.
+    # A source whose purge starts after this looks up its remaining clones itself.
     purged = [work.uid, *(source for source in sources if dataset_records.find_state(backend, source) is None)]
-    if all(_keep_used(backend, work, uid, has_time) for uid in purged) and all(
+    if all(_protect_used(backend, work, uid, has_time) for uid in purged) and all(
         _delete_unused(backend, work, uid, has_time) for uid in purged
     ):
         _record_packs_deleted(backend, work)
     return False
 
 
-def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
-    found = _definition(backend, work)
-    if found is None or found.dataset.purge is None:
-        return
-    purge = found.dataset.purge.model_copy(update={"packs_deleted": True})
-    after = found.dataset.model_copy(update={"purge": purge})
-    dataset_records.edit(backend, work.project, work.dataset, lambda now: after if now == found.dataset else now)
+def _protect_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
+    """Records which packs of a purged dataset its clones use. Returns whether all are recorded.
 
-
-def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
-    """Put on record which packs of a purged dataset its clones use; tells whether all are.
-
-    Ends when the same clones were found done twice in a row, or being purged, or with nothing of theirs yet: a clone
-    that has not got all takes it from one that was looked at, or that can be purged only when it has. So by the second
-    look, either that one was there at the first, or this one has got all and is looked at itself.
+    Ends once it has found the same clones twice in a row, each of them read, being purged, or without frames so far. A
+    clone without all its frames takes them from a dataset that was read, or from one that can be purged only once the
+    clone has them. So at the second lookup either that dataset was there at the first one, or the clone has all its
+    frames and is read itself.
     """
-    done: list[str] | None = None
+    read_clones: list[str] | None = None
     while True:
         clones = clone_references.referrers(backend, uid)
-        todo = [task for clone in clones for task in _tasks(backend, work, uid, clone)]
-        if not todo and clones == done:
+        unread = [shard for clone in clones for shard in _unread_shards(backend, work, uid, clone)]
+        if not unread and clones == read_clones:
             return True
-        done = None if todo else clones
-        for clone, task in todo:
-            _keep_page(backend, uid, clone, task)
+        read_clones = None if unread else clones
+        for clone, task in unread:
+            _protect_page(backend, uid, clone, task)
             if not has_time():
                 return False
 
 
-def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
-    """The shards of a clone that are still to be looked at. One that is being purged needs nothing, and one that has
-    not got all yet nothing but what is looked at elsewhere; what it has by now would not be all."""
+def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
+    """Returns the shards of a clone that are still to be read.
+
+    There are none for a clone that is being purged, which needs no packs. Nor are there any for a clone without all its
+    frames: the frames it still takes are read elsewhere, and those it has would be incomplete.
+    """
     state = dataset_records.find_state(backend, clone)
     if state is None or state.latest == 0:
         return []
@@ -115,35 +111,45 @@ def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tupl
     return [(clone, task) for task in tasks if not task.done]
 
 
-def _keep_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
-    packs, come_to = pack_use.used(backend, clone, task.shard, task.cursor)
-    own = {pack for pack in packs if pack.startswith(f"{uid}/")}
-    pack_use.keep(backend, task.uid, own)
+def _protect_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
+    packs, stopped_at = pack_use.next_used(backend, clone, task.shard, task.cursor)
+    used = {pack for pack in packs if pack.startswith(f"{uid}/")}
+    pack_use.protect(backend, task.uid, used)
     after = replace(
         task,
-        cursor=come_to or "",
+        cursor=stopped_at or "",
         pages=task.pages + 1,
-        counted=task.counted + len(own),
-        done=come_to is None,
+        counted=task.counted + len(used),
+        done=stopped_at is None,
     )
     try:
         shard_progress.advance(backend, task, after)
-    except ConditionFailed:  # another invocation was faster; what it did is seen at the next look
+    except ConditionFailed:  # another invocation was faster; the next lookup finds its progress
         return
 
 
 def _delete_unused(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
-    """Delete the packs of a purged dataset that are not on record as used; tells whether they are gone."""
-    kept = pack_use.kept(backend, work.uid, uid)
-    found = _definition(backend, work)
-    if found is None or _packs_are_deleted(found):
-        return True  # another invocation was faster, and may have begun to delete the records of what is used
-    return bucket.delete_under(backend, f"packs/{uid}/", has_time, frozenset(f"packs/{pack}" for pack in kept))
+    """Deletes the packs of a purged dataset that are not protected. Returns whether none of them is left."""
+    protected = pack_use.protected(backend, work.uid, uid)
+    definition = _definition(backend, work)
+    if definition is None or _packs_are_deleted(definition):
+        return True  # another invocation was faster, and may be deleting the records of protected packs
+    return bucket.delete_under(backend, f"packs/{uid}/", has_time, frozenset(f"packs/{pack}" for pack in protected))
+
+
+def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
+    definition = _definition(backend, work)
+    if definition is None or definition.dataset.purge is None:
+        return
+    before = definition.dataset
+    purge = definition.dataset.purge.model_copy(update={"packs_deleted": True})
+    after = before.model_copy(update={"purge": purge})
+    dataset_records.edit(backend, work.project, work.dataset, lambda now: after if now == before else now)
 
 
 def _delete_records(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Delete what the dataset has on record, but for its clones, which may still use packs of it."""
+    """Deletes the dataset's records, except those of its clones, which may still use its packs."""
     pk = dataset_pk(work.uid)
-    return table.delete_range(backend, pk, LOWEST, "R#", has_time) and table.delete_range(
-        backend, pk, "R$", HIGHEST, has_time
+    return table.delete_range(backend, pk, LOWEST_SK, "R#", has_time) and table.delete_range(
+        backend, pk, "R$", HIGHEST_SK, has_time
     )

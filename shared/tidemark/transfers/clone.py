@@ -1,4 +1,4 @@
-"""Clones: datasets that begin with the frames of a version of another one, whose payloads they share (R32, R33)."""
+"""Clones: datasets that start with the frames of another dataset's version, and share its payloads (R32, R33)."""
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -8,17 +8,18 @@ from tidemark.domain.datasets import Clone, ClonedFrom, Dataset, Mode, Origin
 from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.transfers import Transfer
-from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
+from tidemark.domain.uploads import Source, Upload, upload_id_of
 from tidemark.domain.versions import Version
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.versions.resolve import resolve
 
-MUTABLE = "MUTABLE_"
-"""What the name of a clone begins with that may change, where that of a BATCH dataset follows (R32)."""
+MUTABLE_PREFIX = "MUTABLE_"
+"""Put before a BATCH dataset's name to name its mutable clone (R32)."""
 NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
-MAX_CLASSES_NAMED = 10
+MAX_LISTED_CLASSES = 10
+"""Most missing classes that an error message names."""
 
 
 def clone(
@@ -33,18 +34,18 @@ def clone(
     actor: str,
     request: str | None,
 ) -> tuple[Dataset, Upload]:
-    """Begin a STREAMING dataset with the frames of a version; answers it and the upload that fills it.
+    """Creates a STREAMING dataset and starts filling it with the frames of a version.
 
-    It is made in the project `into`, or in that of its source; a clone of a BATCH dataset is named `MUTABLE_<name>`
-    unless it is given a name. A repeat of the same `request` gets what it made the first time. Raises what `resolve`
-    raises, NotFound, InvalidRequest (the name) and Conflict (`nothing_to_clone`, `class_map_does_not_fit`,
-    `dataset_exists`, `too_many_clones`).
+    Returns the dataset and the upload that fills it. The dataset is created in the project `into`, by default that of
+    its source. A clone of a BATCH dataset is by default named `MUTABLE_<name>`. A repeat of the same `request` returns
+    the first result. Raises what `resolve` raises, NotFound, InvalidRequest (the name) and Conflict
+    (`nothing_to_clone`, `class_map_does_not_fit`, `dataset_exists`, `too_many_clones`).
     """
     source = dataset_records.get(backend, project, dataset)
-    at = _version(backend, source, version)
+    at = _cloned_version(backend, source, version)
     target = Dataset(
-        project=_project(backend, source, into),
-        name=_name(source, name),
+        project=_clone_project(backend, source, into),
+        name=_clone_name(source, name),
         uid=dataset_records.new_uid(),
         description=description,
         mode=Mode.STREAMING,
@@ -55,16 +56,24 @@ def clone(
     upload_id = upload_id_of("clone", target.uid)
     origin = Origin(project=source.project, dataset=source.name, version=at.number)
     target = target.model_copy(update={"cloned_from": ClonedFrom(**origin.model_dump(), upload=upload_id)})
-    record = _record(target, origin, Transfer(source=source.uid, heads=at.heads))
+    record = workflow.new_upload(
+        target,
+        Transfer(source=source.uid, heads=at.heads),
+        upload_id=upload_id,
+        source=Source.CLONE,
+        origin=origin,
+        actor=actor,
+        at=target.created_at,
+    )
     created = _create(backend, source, target, record, request)
-    kept = chunked_uploads.find(backend, created.uid, upload_id_of("clone", created.uid))
-    if kept is None:
-        raise LookupError(f"the clone {created.uid} was made without its upload")
-    workflow.start(backend, kept)
-    return created, kept.upload
+    stored = chunked_uploads.find(backend, created.uid, upload_id_of("clone", created.uid))
+    if stored is None:
+        raise LookupError(f"clone {created.uid} was created without its upload")
+    workflow.start(backend, stored)
+    return created, stored.upload
 
 
-def _version(backend: Backend, source: Dataset, version: str) -> Version:
+def _cloned_version(backend: Backend, source: Dataset, version: str) -> Version:
     at = resolve(backend, source, version, named_by="/version")
     if at.number == 0:
         raise Conflict(
@@ -75,62 +84,45 @@ def _version(backend: Backend, source: Dataset, version: str) -> Version:
     return at
 
 
-def _name(source: Dataset, name: str | None) -> str:
+def _clone_name(source: Dataset, name: str | None) -> str:
     if name is not None:
         return name
     if source.mode is not Mode.BATCH:
         raise InvalidRequest("A clone of a STREAMING dataset needs a name.", fault="missing_field", pointer="/name")
     try:
-        return NAME.validate_python(f"{MUTABLE}{source.name}")
+        return NAME.validate_python(f"{MUTABLE_PREFIX}{source.name}")
     except ValidationError:
         raise InvalidRequest(
-            f"{MUTABLE}{source.name} is too long for a name; give the clone another one.",
+            f"{MUTABLE_PREFIX}{source.name} is too long for a name; give the clone another one.",
             fault="missing_field",
             pointer="/name",
         ) from None
 
 
-def _project(backend: Backend, source: Dataset, into: str | None) -> str:
-    """The project of a clone, whose class map has to have all classes of its source's (R1)."""
+def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
+    """Returns the project of a clone. Raises Conflict if its class map lacks classes of the source's (R1)."""
     if into in (None, source.project):
         return source.project
     try:
-        theirs, _ = project_records.class_map(backend, into, fresh=True)
-    except NotFound as refusal:
-        refusal.pointer = "/project"
+        target_classes, _ = project_records.class_map(backend, into, fresh=True)
+    except NotFound as error:
+        error.pointer = "/project"
         raise
-    ours, _ = project_records.class_map(backend, source.project, fresh=True)
-    missing = [entry.name for entry in ours.classes if entry.name not in theirs.names]
+    source_classes, _ = project_records.class_map(backend, source.project, fresh=True)
+    missing = [entry.name for entry in source_classes.classes if entry.name not in target_classes.names]
     if missing:
-        more = f" and {len(missing) - MAX_CLASSES_NAMED} more" if len(missing) > MAX_CLASSES_NAMED else ""
+        more = f" and {len(missing) - MAX_LISTED_CLASSES} more" if len(missing) > MAX_LISTED_CLASSES else ""
         raise Conflict(
             f"The class map of project {into!r} lacks classes of project {source.project!r}, which labels of the clone "
-            f"may have: {', '.join(missing[:MAX_CLASSES_NAMED])}{more}. Append them to it first.",
+            f"may have: {', '.join(missing[:MAX_LISTED_CLASSES])}{more}. Append them to it first.",
             code="class_map_does_not_fit",
             pointer="/project",
         )
     return into
 
 
-def _record(target: Dataset, origin: Origin, transfer: Transfer) -> ChunkedUpload:
-    upload = Upload(
-        id=upload_id_of("clone", target.uid),
-        project=target.project,
-        dataset=target.name,
-        mode=target.mode,
-        status=UploadStatus.PENDING,
-        actor=target.created_by,
-        source=Source.CLONE,
-        origin=origin,
-        accepted_at=target.created_at,
-        pending_since=target.created_at,
-        shards=target.shards,
-    )
-    return ChunkedUpload(uid=target.uid, upload=upload, transfer=transfer)
-
-
 def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
-    """Make a dataset, its upload, and what points from one to the other, all or nothing."""
+    """Creates the clone, its upload, and the references between it and its source, all or nothing."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
     others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
     if source.mode is Mode.BATCH:
@@ -138,9 +130,11 @@ def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedU
         others.append(dataset_records.point_to_clone(backend, source.uid, pointer))
     created = dataset_records.create(backend, target, request, schema=schema, others=others)
     if created is None:
-        dataset_records.get(backend, source.project, source.name)  # raises NotFound where it is being purged since
+        dataset_records.get(
+            backend, source.project, source.name
+        )  # raises NotFound if the source is being purged by now
         raise Conflict(
-            f"There is a dataset {target.name!r} in project {target.project!r} already.",
+            f"Project {target.project!r} already has a dataset {target.name!r}.",
             code="dataset_exists",
             pointer="/name",
         )

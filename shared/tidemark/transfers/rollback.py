@@ -1,7 +1,7 @@
-"""Roll backs: bringing a dataset to the state of an earlier version, as a new version (R10).
+"""Roll backs: restore a dataset to the state of an earlier version, as a new version (R10).
 
-A roll back is an upload like others, whose rows a workflow makes (see `transfers`). In each shard it has one place
-among the windows of others: what was applied before its last window is undone, what is applied after it stays.
+A roll back is an upload whose rows a workflow makes (see `workflow`). Its last window in a shard separates other
+uploads: what was applied before that window is undone, what is applied after it stays.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from tidemark.catalog import dataset_records, guards
 from tidemark.domain.datasets import Dataset, Mode, Origin
 from tidemark.domain.errors import Conflict
 from tidemark.domain.transfers import Transfer
-from tidemark.domain.uploads import Source, Upload, UploadStatus, upload_id_of
+from tidemark.domain.uploads import Source, Upload, upload_id_of
 from tidemark.domain.versions import Version
 from tidemark.shards import log
 from tidemark.transfers import workflow
@@ -26,26 +26,23 @@ from tidemark.versions.resolve import resolve
 def roll_back(
     backend: Backend, *, project: str, dataset: str, version: str, message: str, actor: str, request: str | None
 ) -> Upload:
-    """Begin to bring a dataset to the state of a version; answers the upload that does so. A repeat of the same
-    `request` gets the same upload, whatever the version names by now.
+    """Starts a roll back of a dataset to a version, and returns its upload.
 
-    Raises what `resolve` raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`,
-    `rollback_pending`).
+    A repeat of the same `request` returns the same upload, whatever `version` names by then. Raises what `resolve`
+    raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`, `rollback_pending`).
     """
-    found = dataset_records.get(backend, project, dataset)
-    upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", found.uid, request)
-    record = chunked_uploads.find(backend, found.uid, upload_id) if request else None
+    target = dataset_records.get(backend, project, dataset)
+    upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", target.uid, request)
+    record = chunked_uploads.find(backend, target.uid, upload_id) if request else None
     if record is None:
-        _check(backend, found)
-        record = _record(
-            backend, found, resolve(backend, found, version, named_by="/version"), upload_id, message, actor
-        )
-        record = _create(backend, found, record)
+        _refuse_unless_mutable(backend, target)
+        restored = resolve(backend, target, version, named_by="/version")
+        record = _create(backend, target, _record(backend, target, restored, upload_id, message, actor))
     workflow.start(backend, record)
-    return upload_records.get(backend, found.uid, upload_id)
+    return upload_records.get(backend, target.uid, upload_id)
 
 
-def _check(backend: Backend, dataset: Dataset) -> None:
+def _refuse_unless_mutable(backend: Backend, dataset: Dataset) -> None:
     guards.refuse_if_archived(dataset)
     guards.refuse_while_cloning(backend, dataset)
     if dataset.mode is Mode.BATCH:
@@ -55,50 +52,45 @@ def _check(backend: Backend, dataset: Dataset) -> None:
         )
 
 
-def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> ChunkedUpload:
+def _record(
+    backend: Backend, dataset: Dataset, restored: Version, upload_id: str, message: str, actor: str
+) -> ChunkedUpload:
     heads = log.heads(backend, dataset.uid, dataset.shards)
-    now = backend.clock()
-    upload = Upload(
-        id=upload_id,
-        project=dataset.project,
-        dataset=dataset.name,
-        mode=dataset.mode,
-        status=UploadStatus.PENDING,
-        actor=actor,
+    return workflow.new_upload(
+        dataset,
+        Transfer(source=dataset.uid, heads=restored.heads, since=tuple(head.n for head in heads)),
+        upload_id=upload_id,
         source=Source.ROLLBACK,
-        origin=Origin(project=dataset.project, dataset=dataset.name, version=to.number),
+        origin=Origin(project=dataset.project, dataset=dataset.name, version=restored.number),
+        actor=actor,
+        at=backend.clock(),
         message=message,
-        accepted_at=now,
-        pending_since=now,
-        shards=dataset.shards,
     )
-    transfer = Transfer(source=dataset.uid, heads=to.heads, since=tuple(head.n for head in heads))
-    return ChunkedUpload(uid=dataset.uid, upload=upload, transfer=transfer)
 
 
 def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> ChunkedUpload:
-    """Put a roll back on record, one at a time: two that run side by side would each undo the other, shard by shard."""
+    """Stores a roll back, unless another one is pending: two at once would undo each other, shard by shard."""
     last = dataset_records.state(backend, dataset.uid).rolled_back_by
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:
-        raise _pending(dataset, last)
+        raise _rollback_pending(dataset, last)
     writes = [
         chunked_uploads.new(backend, record),
         dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
     ]
-    if last is not None:  # it may be retried at this moment
+    if last is not None:  # a retry of it may start at this moment
         writes.append(chunked_uploads.settlement(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)
     except ConditionFailed as refused:
         existing = chunked_uploads.find(backend, dataset.uid, record.upload.id) if refused.failed[0] else None
         if existing is None:
-            raise _pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None
+            raise _rollback_pending(dataset, dataset_records.state(backend, dataset.uid).rolled_back_by) from None
         return existing
     return record
 
 
-def _pending(dataset: Dataset, upload: str | None) -> Conflict:
+def _rollback_pending(dataset: Dataset, upload: str | None) -> Conflict:
     return Conflict(
-        f"The dataset {dataset.name!r} is being rolled back, by upload {upload}; wait until that has settled.",
+        f"The dataset {dataset.name!r} is being rolled back by upload {upload}; wait until that upload has settled.",
         code="rollback_pending",
     )

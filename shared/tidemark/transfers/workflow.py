@@ -1,14 +1,15 @@
-"""Transfers: roll backs and clones, made by a workflow out of what is in the log (R10, R32, R33).
+"""Transfers: roll backs and clones, which a workflow makes from the log (R10, R32, R33).
 
-A transfer is an upload of several chunks. Its workflow reads the shards of a version side by side and makes chunks of
-rows that point at payloads that are there already. Nothing is sent before all shards are read: a workflow that fails
-leaves nothing half done, and a retry goes on where it stopped. Then the upload is released, and its windows take the
-way of all windows; who sends them, settles them and tries them again is no concern of the workflow.
+A transfer is an upload of several chunks. Its workflow reads the shards of a version in parallel and makes chunks of
+rows that point at existing payloads. It sends no window until all shards are read, so a failed workflow changes no
+frame, and a retry continues where it stopped. Once the upload is released, its windows are sent, settled and retried
+like those of any other upload, without the workflow.
 """
 
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -19,10 +20,11 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardTask
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
+from tidemark.domain.datasets import Dataset, Origin
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.transfers import Transfer, TransferWork
-from tidemark.domain.uploads import Source, UploadStatus
+from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
 from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
@@ -32,29 +34,67 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 from tidemark.versions.changed_frames import HeadPair, Position, changed_frames
 
-PAGE_ROWS = 1000
-"""Rows of a chunk: as many as those of a chunk that is read from a file."""
+MAX_CHUNK_ROWS = 1000
+"""Most rows in a chunk: as many as in a chunk that is read from a file."""
+REMEDIES = {
+    Source.ROLLBACK: "Nothing was changed; roll back once more.",
+    Source.CLONE: "A retry of the upload goes on where it stopped.",
+}
+"""What to do about a transfer that failed, for its `reason`."""
+POSITION = TypeAdapter(Position)
 
 
-def start(backend: Backend, record: ChunkedUpload, *, again: bool = False) -> None:
-    """Start the workflow of a transfer, unless it has done its work or failed; `again` starts one more, where the first
-    seems to be lost."""
+def new_upload(
+    dataset: Dataset,
+    transfer: Transfer,
+    *,
+    upload_id: str,
+    source: Source,
+    origin: Origin,
+    actor: str,
+    at: datetime,
+    message: str = "",
+) -> ChunkedUpload:
+    """Returns the pending upload by which `dataset` takes the frames of a transfer. It is not stored yet."""
+    upload = Upload(
+        id=upload_id,
+        project=dataset.project,
+        dataset=dataset.name,
+        mode=dataset.mode,
+        status=UploadStatus.PENDING,
+        actor=actor,
+        source=source,
+        origin=origin,
+        message=message,
+        accepted_at=at,
+        pending_since=at,
+        shards=dataset.shards,
+    )
+    return ChunkedUpload(uid=dataset.uid, upload=upload, transfer=transfer)
+
+
+def start(backend: Backend, record: ChunkedUpload, *, force: bool = False) -> None:
+    """Starts the workflow of a transfer, unless it has finished or failed.
+
+    Does nothing if the workflow was started before, unless `force` is set: it starts another execution in case the
+    first is lost.
+    """
     if record.released or record.upload.status is not UploadStatus.PENDING:
         return
-    mark = f"-{uuid.uuid4().hex[:8]}" if again else ""
+    suffix = f"-{uuid.uuid4().hex[:8]}" if force else ""
     workflows.start(
         backend,
         Workflow.TRANSFER,
         TransferWork(uid=record.uid, upload=record.upload.id, retries=record.upload.retries),
         record.upload.shards,
-        name=f"{record.upload.id}-{record.upload.retries}{mark}",
+        name=f"{record.upload.id}-{record.upload.retries}{suffix}",
     )
 
 
 def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Callable[[], bool]) -> bool:
-    """Make chunks of a shard, page by page, for as long as there is time; tells whether it is read to its end.
+    """Makes chunks of a shard, page by page, as long as there is time. Returns whether the shard is read.
 
-    True also where another invocation is at it, or nothing is to be read any more.
+    Also returns True if the upload needs no more chunks.
     """
     record = find(backend, work)
     task = shard_progress.find(backend, work.uid, work.upload, shard)
@@ -62,17 +102,17 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
         return True
     try:
         while not task.done:
-            task = _take(backend, record, task)
+            task = _read_page(backend, record, task)
             if not has_time():
                 break
     except ConditionFailed:
-        # Whoever was faster goes on; this workflow waits for it where it has more to do.
+        # Another invocation was faster and continues. If the shard is not done, this workflow waits for it.
         return shard_progress.find(backend, work.uid, work.upload, shard).done
     return task.done
 
 
 def finish(backend: Backend, work: TransferWork) -> None:
-    """Let a transfer that is read be sent: intake does so, chunk by chunk."""
+    """Releases a transfer whose shards are read, and has intake send it, chunk by chunk."""
     record = find(backend, work)
     if record.upload.settled_at is None:
         record = release(backend, record)
@@ -80,7 +120,7 @@ def finish(backend: Backend, work: TransferWork) -> None:
 
 
 def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
-    """Let the windows of a transfer be sent. Raises ConditionFailed where it was stopped meanwhile."""
+    """Permits sending the windows of a transfer. Raises ConditionFailed if it has been stopped meanwhile."""
     if record.released:
         return record
     if not record.is_read:
@@ -95,23 +135,23 @@ def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
 
 
 def record_failure(backend: Backend, work: TransferWork, why: str) -> None:
-    """Let the transfer of a workflow that failed fail, unless it was retried since that was started."""
+    """Fails the transfer of a failed workflow, unless the upload has been retried since that workflow started."""
     record = find(backend, work)
     if record.upload.retries == work.retries:
         fail(backend, record, why)
 
 
 def fail(backend: Backend, record: ChunkedUpload, why: str) -> None:
-    """Let a transfer fail whose rows could not be made. Nothing happens where they were: they are sent."""
+    """Fails a transfer whose rows could not be made. Does nothing if it has been released: its rows are sent."""
     chunked_uploads.stop(
-        backend, record, f"Its rows could not be made: {why.rstrip('.')}. {MEND[record.upload.source]}"
+        backend, record, f"Its rows could not be made: {why.rstrip('.')}. {REMEDIES[record.upload.source]}"
     )
 
 
-def last_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
-    """The ids of the windows by which a roll back that is read restores its shards, by shard; none of a clone.
+def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
+    """Returns the ids of the windows by which a roll back restores its shards, by shard; none for a clone.
 
-    Two requests.
+    These are the last windows of the shards. The roll back must be read. Two requests.
     """
     if record.transfer is None or record.transfer.since is None:
         return {}
@@ -120,14 +160,8 @@ def last_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
     return chunks.last_windows(backend, record.uid, record.upload.id, names)
 
 
-MEND = {
-    Source.ROLLBACK: "Nothing was changed; roll back once more.",
-    Source.CLONE: "A retry of the upload goes on where it stopped.",
-}
-
-
 def find(backend: Backend, work: TransferWork) -> ChunkedUpload:
-    """The upload that a workflow is to make. Raises LookupError."""
+    """Returns the upload that a workflow makes. Raises LookupError."""
     record = chunked_uploads.find(backend, work.uid, work.upload)
     if record is None or record.transfer is None:
         raise LookupError(f"there is no roll back and no clone {work.upload} of {work.uid}")
@@ -140,13 +174,10 @@ class _Page(NamedTuple):
     """Where the next page begins; None at the end."""
 
 
-POSITION = TypeAdapter(Position)
-
-
-def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
-    """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises ConditionFailed."""
+def _read_page(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
+    """Makes a chunk of the next page of a shard. Returns the shard's progress. Raises ConditionFailed."""
     transfer = record.transfer
-    assert transfer is not None  # noqa: S101 - found as one
+    assert transfer is not None  # noqa: S101 - `find` checks it
     if transfer.since is None:
         page = _page_of_version(backend, transfer, task)
     else:
@@ -173,16 +204,16 @@ def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask
 
 
 def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list[WindowPlan]) -> Chunk:
-    """A chunk of rows that point at payloads elsewhere: its pack holds nothing but its windows."""
+    """Returns a chunk whose rows point at payloads in other packs. Writes its pack, which holds only its windows."""
     rows = [row for plan in plans for row in plan.rows]
     pack = PackWriter(record.uid)
     index = pack.add(to_json(plans))
     pack.write(backend)
-    nothing = ("rejected", "applied", "dropped", "failed", "windows_settled", "windows_failed", "shards_read")
+    zero_counts = ("rejected", "applied", "dropped", "failed", "windows_settled", "windows_failed", "shards_read")
     counts = {"rows": len(rows), "labels": sum(row.labels for row in rows), "windows": len(plans)}
     return Chunk(
         uid=record.uid,
-        upload=record.upload.model_copy(update={**counts, **dict.fromkeys(nothing, 0)}),
+        upload=record.upload.model_copy(update={**counts, **dict.fromkeys(zero_counts, 0)}),
         name=chunk_name(task.shard, task.pages),
         pack=pack.name,
         index=index,
@@ -192,25 +223,25 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list
 
 
 def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
-    """The next frames of a shard as they are in the version that is taken."""
-    frames, come_to = frame_versions.frames_after(
-        backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
+    """Returns rows for the next frames of a shard as of the version being cloned."""
+    frames, stopped_at = frame_versions.frames_after(
+        backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=MAX_CHUNK_ROWS
     )
     rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
-    if come_to is None and len(frames) == PAGE_ROWS:
-        come_to = frames[-1].frame_id
-    return _Page(rows, come_to)
+    if stopped_at is None and len(frames) == MAX_CHUNK_ROWS:
+        stopped_at = frames[-1].frame_id
+    return _Page(rows, stopped_at)
 
 
 def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardTask) -> _Page:
-    """The next frames of a shard that differ between the version that is taken and the moment of the roll back."""
-    pair = HeadPair(transfer.source, _only(transfer.heads, task.shard), _only(since, task.shard))
+    """Returns rows for the next frames of a shard that have changed from the version to restore until the roll back."""
+    pair = HeadPair(transfer.source, _heads_of(transfer.heads, task.shard), _heads_of(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
-    found, rest = changed_frames(backend, pair, start, PAGE_ROWS)
-    rows = [row_to(task.counted + count, changed.frame_id, changed.before) for count, changed in enumerate(found)]
+    changed, rest = changed_frames(backend, pair, start, MAX_CHUNK_ROWS)
+    rows = [row_to(task.counted + count, frame.frame_id, frame.before) for count, frame in enumerate(changed)]
     return _Page(rows, POSITION.dump_json(rest).decode() if rest else None)
 
 
-def _only(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
-    """Heads as if nothing had come along in other shards."""
-    return tuple(head if at == shard else 0 for at, head in enumerate(heads))
+def _heads_of(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
+    """Returns `heads` with those of other shards at 0, so that a comparison covers only this shard."""
+    return tuple(head if number == shard else 0 for number, head in enumerate(heads))

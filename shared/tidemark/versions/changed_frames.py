@@ -1,8 +1,8 @@
-"""Which frames differ between two states of a dataset (R11), found without looking at those that nobody touched.
+"""Frames that differ between two states of a dataset (R11). Untouched frames are never looked up.
 
-The commits between the heads of a shard name the frames that may differ; of each, the frame versions at both heads
-tell. Payloads are not read. Commits are taken in blocks, so that what one page reads is bounded however many there are,
-and a frame is told in the first block that touches it.
+The commits between the two heads of a shard name the frames that may differ. Comparing each frame's version at both
+heads then shows whether it does. Payloads are not read. Commits are read in ranges, which bounds the reads for a page.
+A frame is reported in the first range that changes it.
 """
 
 from collections import defaultdict
@@ -15,15 +15,17 @@ from tidemark.domain.limits import MAX_DIFF_COMMITS, MAX_DIFF_EXAMINED
 from tidemark.shards import frame_versions, log
 from tidemark.shards.frame_versions import FrameVersion
 
-BLOCK_COMMITS = 500
-"""Commits of a block. Each page within a block reads its commits again; 500 of bulk loads have 1.5 MB."""
-FEWEST_EXAMINED = 32
-"""Frames that are looked at together, at least: where most turn out to be equal, a small page takes many looks."""
+MAX_RANGE_COMMITS = 500
+"""Commits in a range. Every page within a range reads its commits again; 500 commits of a bulk load take 1.5 MB."""
+MIN_BATCH_FRAMES = 32
+"""Fewest frames to compare at once. Where most turn out equal, smaller batches would take many round trips."""
 
 
 class HeadPair(NamedTuple):
-    """Two states of a dataset, each by the heads of its shards: the one that a comparison starts from, newer or older,
-    and the one that it leads to. One of them is behind the other in no shard."""
+    """Two states of a dataset to compare, as the heads of its shards.
+
+    `before` may be the newer one, but one of them must be at or behind the other in every shard.
+    """
 
     uid: str
     before: tuple[int, ...]
@@ -31,27 +33,54 @@ class HeadPair(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place between two changed frames of a diff."""
+    """A position between two changed frames of a diff."""
 
     shard: int = 0
     low: int = 0
-    """Commit of the shard after which a block begins."""
+    """Commit of the shard after which a range begins."""
     after: str = ""
-    """Id of a frame that the block has told; empty at its beginning."""
+    """Id of the last frame reported from that range; empty at its beginning."""
 
 
 class ChangedFrame(NamedTuple):
-    """A frame that differs between two versions; None is a version in which it is not there."""
+    """A frame that differs between two states. A state in which it does not exist is None."""
 
     frame_id: str
     before: FrameVersion | None
     after: FrameVersion | None
     position: Position
-    """The place right after it."""
+    """The position right after this frame."""
 
 
-class _Block(NamedTuple):
-    """Commits `low` < n ≤ `high` of a shard, among those between the heads `older` and `newer`."""
+def changed_frames(
+    backend: Backend, pair: HeadPair, start: Position, limit: int
+) -> tuple[list[ChangedFrame], Position | None]:
+    """Returns up to `limit` frames that differ, from `start` on, and the position to continue at; None at the end.
+
+    They are in order of shard, commit range and key. Before the end there may be fewer than `limit`, or none, if most
+    of the changed frames have returned to their earlier state.
+    """
+    changed: list[ChangedFrame] = []
+    commits = examined = 0
+    for ranges in _batches(_ranges(pair, start), limit):
+        if commits >= MAX_DIFF_COMMITS:
+            return changed, Position(ranges[0].shard, ranges[0].low)
+        commits += sum(commit_range.high - commit_range.low for commit_range in ranges)
+        remaining = _candidates(backend, pair, ranges, start)
+        while remaining:
+            size = min(max(limit - len(changed), MIN_BATCH_FRAMES), MAX_DIFF_EXAMINED - examined)
+            batch, remaining = remaining[:size], remaining[size:]
+            examined += len(batch)
+            changed.extend(_differing(backend, pair, batch))
+            if len(changed) >= limit:
+                return changed[:limit], changed[limit - 1].position
+            if examined == MAX_DIFF_EXAMINED:
+                return changed, batch[-1].position
+    return changed, None
+
+
+class _CommitRange(NamedTuple):
+    """Commits `low` < n ≤ `high` of a shard, which lie between the heads `older` and `newer`."""
 
     shard: int
     low: int
@@ -60,140 +89,123 @@ class _Block(NamedTuple):
     newer: int
 
 
-class _Touched(NamedTuple):
-    """A frame that a block of commits changed."""
+class _Candidate(NamedTuple):
+    """A frame that a range of commits changed."""
 
-    block: _Block
+    commit_range: _CommitRange
     frame_id: str
     newest: int
-    """The newest commit of the block that changed it."""
+    """The newest commit of the range that changed it."""
 
     @property
     def position(self) -> Position:
-        return Position(self.block.shard, self.block.low, self.frame_id)
+        return Position(self.commit_range.shard, self.commit_range.low, self.frame_id)
 
 
-class _Ends(NamedTuple):
-    """The newest versions of a frame at the two heads."""
+class _Endpoints(NamedTuple):
+    """A frame's version before its range of commits, and its version at the newer head."""
 
     older: FrameVersion | None
     newer: FrameVersion | None
 
 
-def changed_frames(
-    backend: Backend, pair: HeadPair, start: Position, limit: int
-) -> tuple[list[ChangedFrame], Position | None]:
-    """Up to `limit` frames that differ, from `start` on, and the place to go on at; None at the end.
-
-    In order of shard, block and key. There may be fewer before the end, also none: where most frames that were touched
-    have come back to what they were.
-    """
-    found: list[ChangedFrame] = []
-    commits = examined = 0
-    for blocks in _together(_blocks(pair, start), limit):
-        if commits >= MAX_DIFF_COMMITS:
-            return found, Position(blocks[0].shard, blocks[0].low)
-        commits += sum(block.high - block.low for block in blocks)
-        todo = _touched(backend, pair, blocks, start)
-        while todo:
-            size = min(max(limit - len(found), FEWEST_EXAMINED), MAX_DIFF_EXAMINED - examined)
-            batch, todo = todo[:size], todo[size:]
-            examined += len(batch)
-            found.extend(_differing(backend, pair, batch))
-            if len(found) >= limit:
-                return found[:limit], found[limit - 1].position
-            if examined == MAX_DIFF_EXAMINED:
-                return found, batch[-1].position
-    return found, None
-
-
-def _blocks(pair: HeadPair, start: Position) -> Iterator[_Block]:
+def _ranges(pair: HeadPair, start: Position) -> Iterator[_CommitRange]:
     for shard in range(start.shard, len(pair.before)):
         older, newer = sorted((pair.before[shard], pair.after[shard]))
         first = max(older, start.low) if shard == start.shard else older
-        for low in range(first, newer, BLOCK_COMMITS):
-            yield _Block(shard, low, min(low + BLOCK_COMMITS, newer), older, newer)
+        for low in range(first, newer, MAX_RANGE_COMMITS):
+            yield _CommitRange(shard, low, min(low + MAX_RANGE_COMMITS, newer), older, newer)
 
 
-def _together(blocks: Iterable[_Block], commits: int) -> Iterator[list[_Block]]:
-    """Blocks to be read at once, of so many commits: most have changed a frame."""
-    group: list[_Block] = []
-    for block in blocks:
-        group.append(block)
-        if sum(one.high - one.low for one in group) >= commits:
-            yield group
-            group = []
-    if group:
-        yield group
+def _batches(ranges: Iterable[_CommitRange], commits: int) -> Iterator[list[_CommitRange]]:
+    """Groups ranges to read in parallel, each group with at least so many `commits`: most commits change a frame."""
+    batch: list[_CommitRange] = []
+    for commit_range in ranges:
+        batch.append(commit_range)
+        if sum(member.high - member.low for member in batch) >= commits:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: Position) -> list[_Touched]:
-    """The frames that these blocks changed and that come after `start`."""
+def _candidates(backend: Backend, pair: HeadPair, ranges: Sequence[_CommitRange], start: Position) -> list[_Candidate]:
+    """Returns the frames after `start` that these ranges changed."""
 
-    def read(block: _Block) -> list[_Touched]:
-        newest = log.touched(backend, pair.uid, block.shard, block.low, block.high)
-        touched = [_Touched(block, frame_id, n) for frame_id, n in newest.items()]
-        if start.after and (block.shard, block.low) == (start.shard, start.low):
-            return [one for one in touched if f"{one.frame_id}#" > f"{start.after}#"]
-        return touched
+    def read(commit_range: _CommitRange) -> list[_Candidate]:
+        newest = log.touched(backend, pair.uid, commit_range.shard, commit_range.low, commit_range.high)
+        candidates = [_Candidate(commit_range, frame_id, n) for frame_id, n in newest.items()]
+        if start.after and (commit_range.shard, commit_range.low) == (start.shard, start.low):
+            return [candidate for candidate in candidates if f"{candidate.frame_id}#" > f"{start.after}#"]
+        return candidates
 
-    return [one for touched in backend.parallel(read, blocks) for one in touched]
+    return [candidate for candidates in backend.parallel(read, ranges) for candidate in candidates]
 
 
-def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Touched]) -> Iterator[ChangedFrame]:
-    for touched, ends in _ends(backend, pair.uid, batch):
-        older, newer = (version if version and version.op is not Op.DELETE else None for version in ends)
+def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Candidate]) -> Iterator[ChangedFrame]:
+    for candidate, endpoints in _endpoints(backend, pair.uid, batch):
+        older, newer = (version if version and version.op is not Op.DELETE else None for version in endpoints)
         if (older and older.stored.digest) != (newer and newer.stored.digest):
-            is_forward = pair.before[touched.block.shard] < pair.after[touched.block.shard]
-            before, after = (older, newer) if is_forward else (newer, older)
-            yield ChangedFrame(touched.frame_id, before, after, touched.position)
+            shard = candidate.commit_range.shard
+            before, after = (older, newer) if pair.before[shard] < pair.after[shard] else (newer, older)
+            yield ChangedFrame(candidate.frame_id, before, after, candidate.position)
 
 
-def _ends(backend: Backend, uid: str, batch: Sequence[_Touched]) -> Iterator[tuple[_Touched, _Ends]]:
-    """The ends of the frames that no earlier block has told."""
-    found = _ends_in_runs(backend, uid, batch)
-    rest = [one for one in batch if one not in found]
-    found.update(zip(rest, _ends_one_by_one(backend, uid, rest), strict=True))
-    for one in batch:
-        ends = found[one]
-        if ends.older is None or ends.older.n <= one.block.older:
-            yield one, ends
+def _endpoints(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> Iterator[tuple[_Candidate, _Endpoints]]:
+    """Yields the endpoints of the frames that no earlier range has changed."""
+    endpoints_of = _endpoints_by_scan(backend, uid, batch)
+    scattered = [candidate for candidate in batch if candidate not in endpoints_of]
+    endpoints_of.update(zip(scattered, _endpoints_by_lookup(backend, uid, scattered), strict=True))
+    for candidate in batch:
+        endpoints = endpoints_of[candidate]
+        if endpoints.older is None or endpoints.older.n <= candidate.commit_range.older:
+            yield candidate, endpoints
 
 
-def _ends_in_runs(backend: Backend, uid: str, batch: Sequence[_Touched]) -> dict[_Touched, _Ends]:
-    """The ends of those frames that lie close together: a query or a few for each block."""
-    blocks: dict[_Block, dict[str, _Touched]] = defaultdict(dict)
-    for one in batch:
-        blocks[one.block][one.frame_id] = one
+def _endpoints_by_scan(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> dict[_Candidate, _Endpoints]:
+    """Returns the endpoints of frames whose keys lie close together: a few queries for each range."""
+    by_range: dict[_CommitRange, dict[str, _Candidate]] = defaultdict(dict)
+    for candidate in batch:
+        by_range[candidate.commit_range][candidate.frame_id] = candidate
 
-    def read(block: _Block) -> dict[str, list[FrameVersion]]:
-        return frame_versions.dense_run(backend, uid, block.shard, list(blocks[block]), block.newer)
+    def read(commit_range: _CommitRange) -> dict[str, list[FrameVersion]]:
+        frame_ids = list(by_range[commit_range])
+        return frame_versions.dense_run(backend, uid, commit_range.shard, frame_ids, commit_range.newer)
 
     return {
-        blocks[block][frame_id]: _Ends(
-            next((version for version in reversed(versions) if version.n <= block.low), None), versions[-1]
+        by_range[commit_range][frame_id]: _Endpoints(
+            next((version for version in reversed(versions) if version.n <= commit_range.low), None), versions[-1]
         )
-        for block, run in zip(blocks, backend.parallel(read, blocks), strict=True)
-        for frame_id, versions in run.items()
+        for commit_range, versions_of in zip(by_range, backend.parallel(read, by_range), strict=True)
+        for frame_id, versions in versions_of.items()
     }
 
 
-def _ends_one_by_one(backend: Backend, uid: str, batch: Sequence[_Touched]) -> list[_Ends]:
-    """The ends of frames that lie apart: a query for each, and a hundredth of a read.
+def _endpoints_by_lookup(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> list[_Endpoints]:
+    """Returns the endpoints of scattered frames: a query for each, and a hundredth of a BatchGetItem.
 
-    What a frame was before its block is also whether an earlier block has told it. What it is at the newer head is
-    known from its last block by key; from others it takes one more query.
+    A frame's version before its range also shows whether an earlier range has changed it. In the last range of a
+    shard, the version at the newer head is known by its key. In other ranges it takes one more query.
     """
 
-    def at(one: _Touched, head: int) -> FrameVersion | None:
-        return frame_versions.frame_at(backend, uid, one.block.shard, one.frame_id, head) if head else None
+    def version_at(candidate: _Candidate, head: int) -> FrameVersion | None:
+        shard = candidate.commit_range.shard
+        return frame_versions.frame_at(backend, uid, shard, candidate.frame_id, head) if head else None
 
-    olders = backend.parallel(lambda one: at(one, one.block.low), batch)
-    last = [one for one in batch if one.block.high == one.block.newer]
-    keys = [(one.block.shard, one.frame_id, one.newest) for one in last]
-    newers: dict[_Touched, FrameVersion | None] = dict(
+    older_versions = backend.parallel(lambda candidate: version_at(candidate, candidate.commit_range.low), batch)
+    last = [candidate for candidate in batch if candidate.commit_range.high == candidate.commit_range.newer]
+    keys = [(candidate.commit_range.shard, candidate.frame_id, candidate.newest) for candidate in last]
+    newer_versions: dict[_Candidate, FrameVersion | None] = dict(
         zip(last, frame_versions.get_many(backend, uid, keys), strict=True)
     )
-    others = [one for one in batch if one not in newers]
-    newers.update(zip(others, backend.parallel(lambda one: at(one, one.block.newer), others), strict=True))
-    return [_Ends(older, newers[one]) for one, older in zip(batch, olders, strict=True)]
+    others = [candidate for candidate in batch if candidate not in newer_versions]
+    newer_versions.update(
+        zip(
+            others,
+            backend.parallel(lambda candidate: version_at(candidate, candidate.commit_range.newer), others),
+            strict=True,
+        )
+    )
+    return [
+        _Endpoints(older, newer_versions[candidate]) for candidate, older in zip(batch, older_versions, strict=True)
+    ]

@@ -1,7 +1,7 @@
-"""Checkpoints in the table: what a name stands for, written once, and the checkpoint's record, which may be edited.
+"""Checkpoints in the table: an item for the name, which never changes, and a record, which can be edited.
 
-A reader who names a checkpoint thus reads one small item, which a process may remember forever. Records sort by time,
-so that a query lists them.
+A reader who names a checkpoint therefore reads one small item, which a process may remember for good. The records sort
+by time, so that a query lists them.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | No
 
 
 def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
-    """Returns what a checkpoint's name stands for, or None. No request where this process remembers it."""
+    """Returns the reference behind a checkpoint's name, or None. No request if this process remembers it."""
     known = backend.memory.checkpoint_refs.get((uid, name))
     if known is None:
         item = table.get(backend, _ref_key(uid, name))
@@ -65,7 +65,7 @@ def find(backend: Backend, uid: str, name: str) -> Checkpoint | None:
 def edit(backend: Backend, uid: str, name: str, change: Callable[[Checkpoint], Checkpoint]) -> Checkpoint | None:
     """Replaces a checkpoint by what `change` returns for it, and returns that; None if there is no such checkpoint.
 
-    `change` is called again when somebody else was faster. Raises what `change` raises, and Unavailable.
+    Calls `change` again if another writer was faster. Raises what `change` raises, and Unavailable.
     """
     known = ref(backend, uid, name)
     if known is None:
@@ -80,41 +80,41 @@ def edit(backend: Backend, uid: str, name: str, change: Callable[[Checkpoint], C
 
 
 def schema(backend: Backend, uid: str, name: str) -> Schema:
-    """Returns the schema for a checkpoint's files: that of its dataset when this was first called for the checkpoint.
+    """Returns the schema for a checkpoint's files: the dataset's schema at the first call for this checkpoint.
 
-    It has all fields of the frozen frames and never changes, so that a file that is written again is the same.
+    It has all fields of the frozen frames and never changes, so that writing a file again writes the same bytes.
     """
 
     def current() -> Schema:
         return schema_records.schema(backend, uid, fresh=True)[0]
 
-    return _first(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, current)
+    return _frozen_model(backend, Key(dataset_pk(uid), f"CS#{name}"), Schema, current)
 
 
 def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
-    """Returns the class map for a checkpoint's files: that of the project when this was first called."""
+    """Returns the class map for a checkpoint's files: the project's class map at the first call for this checkpoint."""
 
     def current() -> ClassMap:
         return project_records.class_map(backend, project, fresh=True)[0]
 
-    return _first(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, current)
+    return _frozen_model(backend, Key(dataset_pk(uid), f"CC#{name}"), ClassMap, current)
 
 
-def _first(backend: Backend, key: Key, model: type[M], current: Callable[[], M]) -> M:
-    """Returns the model stored under a key; stores the `current` one first where there is none."""
+def _frozen_model(backend: Backend, key: Key, model: type[M], current: Callable[[], M]) -> M:
+    """Returns the model stored under a key. Stores the `current` one first if there is none."""
     item = table.get(backend, key)
     if item is None:
         table.put_new(backend, key, {"kept": current().model_dump_json()})
         item = table.get(backend, key)
     if item is None:
-        raise LookupError(f"{key} was written and is gone")
+        raise LookupError(f"{key} was written, but no longer exists")
     return model.model_validate_json(item["kept"])
 
 
 def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> Iterator[Checkpoint]:
     """Yields a dataset's checkpoints, newest first, from the one after the sort key `after`.
 
-    Queries `at_once` of them whenever the ones before are used up.
+    Each query reads `at_once` checkpoints.
     """
     pk, low = dataset_pk(uid), _record_key(uid, "").sk
     high: str | None = _record_key(uid, after or "~").sk

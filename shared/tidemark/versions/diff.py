@@ -1,4 +1,4 @@
-"""Diffs of two versions of a dataset, in pages and in total (R11, R14)."""
+"""Diffs between two versions of a dataset, in pages and in total (R11, R14)."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -21,17 +21,23 @@ from tidemark.domain.diffs import (
 )
 from tidemark.domain.errors import InvalidRequest
 from tidemark.domain.frames.changes import FrameChange, Json, changes
-from tidemark.domain.limits import MAX_DIFF_EXAMINED, MAX_PAGE_BYTES
+from tidemark.domain.limits import MAX_DIFF_EXAMINED
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
 from tidemark.shards import packs
 from tidemark.shards.frame_versions import FrameVersion
+from tidemark.versions import page_size
 from tidemark.versions.changed_frames import ChangedFrame, HeadPair, Position, changed_frames
 from tidemark.versions.resolve import LATEST, resolve
 
+PAGE_SCOPE, SUMMARY_SCOPE = "diff", "diff summary"
+"""What a cursor continues. A cursor of one is refused for the other."""
+NO_FRAME = "#"
+"""Stands for the start of a commit range in a cursor, in place of a frame id, which never contains `#`."""
+
 
 class VersionPair(NamedTuple):
-    """Two versions of a dataset: the one that a diff starts from, newer or older, and the one that it leads to."""
+    """Two versions of a dataset to compare. `before` may be the newer one."""
 
     dataset: Dataset
     before: Version
@@ -39,16 +45,12 @@ class VersionPair(NamedTuple):
 
     @property
     def heads(self) -> HeadPair:
-        """The versions as the heads of shards."""
+        """The heads of the shards in both versions."""
         return HeadPair(self.dataset.uid, self.before.heads, self.after.heads)
 
 
-BLOCK_START = "#"
-"""In a cursor, in place of a frame's id, which has no such character."""
-
-
 class DiffPage(BaseModel):
-    """Some of the frames that differ, and the cursor that continues them; None at the end."""
+    """A page of the frames that differ, and the cursor of the next page; None at the end."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -61,28 +63,26 @@ class DiffPage(BaseModel):
 def diff_versions(
     backend: Backend, *, project: str, dataset: str, from_version: str, to_version: str, limit: int, cursor: str | None
 ) -> DiffPage:
-    """The frames that differ between two versions, and how, by shard; up to `limit` of them, as much as fits an answer.
+    """Returns up to `limit` frames that differ between two versions and their changes, in order of shards.
 
-    A page may hold fewer, or none, while its cursor goes on. A cursor stays with the versions that its first page
-    compared, also where those were LATEST. Raises NotFound and InvalidRequest.
+    A page may hold fewer frames, or none, although its cursor continues. A cursor stays with the versions that its
+    first page compared, even if that page named LATEST. Raises NotFound and InvalidRequest.
     """
-    pair, start = _begin(backend, PAGES, project, dataset, (from_version, to_version), cursor)
-    found, rest = _stretch(backend, pair, start, limit, _bytes_of_states)
-    items: list[FrameDiff] = []
-    size = 0
-    for changed, change in zip(found, _changes(backend, found), strict=True):
-        item = FrameDiff(**dict(change), frame_id=changed.frame_id, digest=_digests(changed))
-        # What is told may be several times as large as the states, as in a history.
-        size += len(item.model_dump_json().encode())
-        if size > MAX_PAGE_BYTES and items:
-            rest = found[len(items) - 1].position
-            break
-        items.append(item)
+    pair, start = _pair_and_start(backend, PAGE_SCOPE, project, dataset, (from_version, to_version), cursor)
+    changed, rest = _changed_frames_for_page(backend, pair, start, limit, _payload_bytes)
+    diffs = (
+        FrameDiff(**dict(change), frame_id=frame.frame_id, digest=_digests(frame))
+        for frame, change in zip(changed, _changes(backend, changed), strict=True)
+    )
+    # Changes may be several times as large as the payloads that they come from.
+    items = page_size.fitting(diffs, lambda item: len(item.model_dump_json().encode()))
+    if len(items) < len(changed):
+        rest = changed[len(items) - 1].position
     return DiffPage(
         from_version=pair.before.number,
         to_version=pair.after.number,
         items=items,
-        cursor=_cursor(PAGES, pair, rest),
+        cursor=_cursor(PAGE_SCOPE, pair, rest),
     )
 
 
@@ -96,115 +96,111 @@ def summarize_diff(
     cursor: str | None,
     has_time: Callable[[], bool],
 ) -> DiffSummary:
-    """The totals of a diff from its beginning, or from `cursor` on, as far as there is time.
+    """Returns the totals of a diff from its beginning, or from `cursor` on, as far as there is time.
 
-    Goes on by `MAX_DIFF_EXAMINED` frames while `has_time` says so. The totals of all answers, from the first to the one
-    without a cursor, add up to those of the diff. Of frames, only those that are in both versions are read. Raises
-    NotFound and InvalidRequest.
+    Counts `MAX_DIFF_EXAMINED` frames at once, for as long as `has_time` returns True. The totals of a whole diff are
+    the sums of those of all its responses, up to the one without a cursor. Reads payloads only of frames that exist
+    in both versions. Raises NotFound and InvalidRequest.
     """
-    pair, start = _begin(backend, TOTALS, project, dataset, (from_version, to_version), cursor)
-    parts: list[DiffTotals] = []
+    pair, start = _pair_and_start(backend, SUMMARY_SCOPE, project, dataset, (from_version, to_version), cursor)
+    partial_totals: list[DiffTotals] = []
     rest: Position | None = start
-    while rest is not None and (not parts or has_time()):
-        found, rest = _stretch(backend, pair, rest, MAX_DIFF_EXAMINED, _bytes_to_compare)
-        parts.append(add_up(_totals(backend, found)))
-    totals = add_up(parts)
+    while rest is not None and (not partial_totals or has_time()):
+        changed, rest = _changed_frames_for_page(backend, pair, rest, MAX_DIFF_EXAMINED, _compared_bytes)
+        partial_totals.append(add_up(_totals(backend, changed)))
+    totals = add_up(partial_totals)
     return DiffSummary(
         from_version=pair.before.number,
         to_version=pair.after.number,
         frames=totals.frames,
         labels=totals.labels,
         classes=totals.classes,
-        cursor=_cursor(TOTALS, pair, rest),
+        cursor=_cursor(SUMMARY_SCOPE, pair, rest),
     )
 
 
-PAGES, TOTALS = "diff", "diff summary"
-"""The lists to which cursors belong."""
-
-
-def _begin(
-    backend: Backend, kind: str, project: str, dataset: str, wanted: tuple[str, str], cursor: str | None
+def _pair_and_start(
+    backend: Backend, kind: str, project: str, dataset_name: str, versions: tuple[str, str], cursor: str | None
 ) -> tuple[VersionPair, Position]:
-    """The versions to compare, and where to go on."""
-    found = dataset_records.get(backend, project, dataset)
-    names = dict(zip(("from", "to"), wanted, strict=True))
+    """Returns the versions to compare, and the position to start from."""
+    dataset = dataset_records.get(backend, project, dataset_name)
+    requested = dict(zip(("from", "to"), versions, strict=True))
     if cursor is None:
-        before, after = (resolve(backend, found, text, named_by=parameter) for parameter, text in names.items())
-        return VersionPair(found, before, after), Position()
-    *numbers, shard, low, after_frame = decode_cursor(_scope(kind, found), cursor, int, int, int, int, str)
+        before, after = (resolve(backend, dataset, text, named_by=parameter) for parameter, text in requested.items())
+        return VersionPair(dataset, before, after), Position()
+    *numbers, shard, low, frame_id = decode_cursor(_scope(kind, dataset), cursor, int, int, int, int, str)
     pair = [
-        resolve(backend, found, str(number), named_by=parameter)
-        for parameter, number in zip(names, numbers, strict=True)
+        resolve(backend, dataset, str(number), named_by=parameter)
+        for parameter, number in zip(requested, numbers, strict=True)
     ]
-    for version, (parameter, text) in zip(pair, names.items(), strict=True):
-        if text != LATEST and resolve(backend, found, text, named_by=parameter).number != version.number:
+    for version, (parameter, text) in zip(pair, requested.items(), strict=True):
+        if text != LATEST and resolve(backend, dataset, text, named_by=parameter).number != version.number:
             raise InvalidRequest(
-                f"The cursor continues the diff from version {pair[0].number} to {pair[1].number}; ask for these.",
+                f"The cursor continues the diff from version {pair[0].number} to {pair[1].number}; request those "
+                "versions.",
                 code="foreign_cursor",
                 pointer="cursor",
             )
-    place = "" if after_frame == BLOCK_START else str(after_frame)
-    return VersionPair(found, *pair), Position(int(shard), int(low), place)
+    after_frame = "" if frame_id == NO_FRAME else str(frame_id)
+    return VersionPair(dataset, *pair), Position(int(shard), int(low), after_frame)
 
 
 def _cursor(kind: str, pair: VersionPair, rest: Position | None) -> str | None:
     if rest is None:
         return None
     numbers = pair.before.number, pair.after.number
-    return encode_cursor(_scope(kind, pair.dataset), *numbers, rest.shard, rest.low, rest.after or BLOCK_START)
+    return encode_cursor(_scope(kind, pair.dataset), *numbers, rest.shard, rest.low, rest.after or NO_FRAME)
 
 
 def _scope(kind: str, dataset: Dataset) -> str:
     return f"{kind}:{dataset.uid}"
 
 
-def _stretch(
+def _changed_frames_for_page(
     backend: Backend, pair: VersionPair, start: Position, limit: int, size: Callable[[ChangedFrame], int]
 ) -> tuple[list[ChangedFrame], Position | None]:
-    """Up to `limit` frames that differ, at least one if there are any, of which `MAX_PAGE_BYTES` are to be read."""
-    found, rest = changed_frames(backend, pair.heads, start, limit)
-    total = 0
-    for count, changed in enumerate(found):
-        total += size(changed)
-        if total > MAX_PAGE_BYTES and count:
-            return found[:count], found[count - 1].position
-    return found, rest
+    """Returns up to `limit` frames that differ, at least one if any does, and the position to continue at.
+
+    `size` is the number of payload bytes to read for a frame; those of all frames fit a page.
+    """
+    changed, rest = changed_frames(backend, pair.heads, start, limit)
+    page = page_size.fitting(changed, size)
+    return page, page[-1].position if len(page) < len(changed) else rest
 
 
-def _versions(changed: ChangedFrame) -> list[FrameVersion]:
-    return [version for version in (changed.before, changed.after) if version]
+def _versions(frame: ChangedFrame) -> list[FrameVersion]:
+    return [version for version in (frame.before, frame.after) if version]
 
 
-def _bytes_of_states(changed: ChangedFrame) -> int:
-    return sum(version.stored.length for version in _versions(changed))
+def _payload_bytes(frame: ChangedFrame) -> int:
+    return sum(version.stored.length for version in _versions(frame))
 
 
-def _bytes_to_compare(changed: ChangedFrame) -> int:
-    return _bytes_of_states(changed) if changed.before and changed.after else 0
+def _compared_bytes(frame: ChangedFrame) -> int:
+    return _payload_bytes(frame) if frame.before and frame.after else 0
 
 
-def _changes(backend: Backend, found: Sequence[ChangedFrame]) -> Iterator[FrameChange]:
-    """What differs in each of these frames."""
-    pointers = [version.stored for changed in found for version in _versions(changed)]
+def _changes(backend: Backend, changed: Sequence[ChangedFrame]) -> Iterator[FrameChange]:
+    """Returns what differs in each of these frames. Reads all their payloads at once."""
+    pointers = [version.stored for frame in changed for version in _versions(frame)]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
 
     def state(version: FrameVersion | None) -> Json | None:
         return json.loads(payloads[version.stored]) if version else None
 
-    return (changes(state(changed.before), state(changed.after)) for changed in found)
+    return (changes(state(frame.before), state(frame.after)) for frame in changed)
 
 
-def _totals(backend: Backend, found: Sequence[ChangedFrame]) -> Iterator[DiffTotals]:
-    for changed in found:
-        if changed.before is None and changed.after:
-            yield totals_of_added(changed.after.labels, changed.after.classes)
-        elif changed.after is None and changed.before:
-            yield totals_of_removed(changed.before.labels, changed.before.classes)
-    for change in _changes(backend, [changed for changed in found if changed.before and changed.after]):
+def _totals(backend: Backend, changed: Sequence[ChangedFrame]) -> Iterator[DiffTotals]:
+    for frame in changed:
+        if frame.before is None and frame.after:
+            yield totals_of_added(frame.after.labels, frame.after.classes)
+        elif frame.after is None and frame.before:
+            yield totals_of_removed(frame.before.labels, frame.before.classes)
+    for change in _changes(backend, [frame for frame in changed if frame.before and frame.after]):
         yield totals_of_modified(change)
 
 
-def _digests(changed: ChangedFrame) -> Digests:
-    before, after = (version.stored.digest if version else None for version in (changed.before, changed.after))
+def _digests(frame: ChangedFrame) -> Digests:
+    before, after = (version.stored.digest if version else None for version in (frame.before, frame.after))
     return Digests(before=before, after=after)

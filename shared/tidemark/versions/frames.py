@@ -1,4 +1,4 @@
-"""Reading frames as of a version (R6, R7)."""
+"""Frames as of a version: one, a batch, or a list (R6, R7)."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.frames import Frame
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.ids import shard_of
-from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import decode_cursor, encode_cursor
 from tidemark.domain.versions import Version
 from tidemark.shards import frame_versions, packs
 from tidemark.shards.frame_versions import FrameVersion
+from tidemark.versions import page_size
 from tidemark.versions.resolve import LATEST, resolve
 
 
-class _AsKept:
-    """Tells pydantic that a value is a frame's JSON, byte for byte as it was written, described like a frame.
+class _StoredFrame:
+    """Marks a field as a frame's stored JSON, byte for byte, described like a `Frame`.
 
-    It was valid when it was written, and its digest says that it still is what was written. What a version answers can
-    thus not come to depend on rules that were made later (R7), nor can it be larger than what is kept.
+    The JSON was validated when it was written, and its digest shows that it is unchanged. The response for a version
+    therefore depends on no rule introduced later (R7), and is no larger than what is stored.
     """
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -40,22 +40,22 @@ class _AsKept:
 
 
 class FrameAt(BaseModel):
-    """A frame as of a version of its dataset, and the change that made it so."""
+    """A frame as of a version of its dataset, and the change that led to that state."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
     """The version that was read."""
     digest: str
-    """SHA-256 of the frame's canonical JSON: equal digests, equal frames."""
+    """SHA-256 of the frame's canonical JSON. Frames are equal if their digests are."""
     upload: str
     actor: str
     at: datetime
-    frame: Annotated[bytes, _AsKept()]
+    frame: Annotated[bytes, _StoredFrame()]
 
 
 class FramePage(BaseModel):
-    """Some of the frames of a version, and the cursor that continues them; None at the end."""
+    """A page of the frames of a version, and the cursor of the next page; None at the end."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,122 +72,127 @@ class FrameBatch(BaseModel):
     version: int
     items: list[FrameAt]
     missing: list[str]
-    """Ids that are in no frame of that version."""
+    """Requested ids for which the version has no frame."""
     unread: list[str]
-    """Ids that did not fit the answer; ask for them again."""
+    """Requested ids whose frames did not fit the response; request them again."""
 
 
 def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, version: str) -> FrameAt:
-    """A frame as of a version: one query and one ranged GET, however long its history. Raises NotFound."""
-    found = dataset_records.get(backend, project, dataset)
-    at = resolve(backend, found, version)
-    frame = _frame_version(backend, found, at, frame_id)
+    """Returns a frame as of a version. Raises NotFound.
+
+    Makes one query and one ranged GET, however long the frame's history is.
+    """
+    record = dataset_records.get(backend, project, dataset)
+    at = resolve(backend, record, version)
+    frame = _frame_version(backend, record, at, frame_id)
     if frame is None:
         raise NotFound(f"Version {at.number} of dataset {dataset!r} has no frame {frame_id!r}.", code="unknown_frame")
-    return _read(backend, at, [frame])[0]
+    return _read_frames(backend, at, [frame])[0]
 
 
 def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
-    """The frames of those ids as of a version, in the order asked for, as many as fit an answer."""
-    found = dataset_records.get(backend, project, dataset)
-    at = resolve(backend, found, version)
-    wanted = list(dict.fromkeys(frame_ids))
-    versions = backend.parallel(lambda frame_id: _frame_version(backend, found, at, frame_id), wanted)
-    alive = [frame for frame in versions if frame]
-    fitting = alive[: _fitting(alive)]
+    """Returns frames as of a version, in the order of `frame_ids`, as many as fit a response."""
+    record = dataset_records.get(backend, project, dataset)
+    at = resolve(backend, record, version)
+    unique_ids = list(dict.fromkeys(frame_ids))
+    versions = backend.parallel(lambda frame_id: _frame_version(backend, record, at, frame_id), unique_ids)
+    live = [frame for frame in versions if frame]
+    fitting = page_size.fitting(live, _payload_bytes)
     return FrameBatch(
         version=at.number,
-        items=_read(backend, at, fitting),
-        missing=[frame_id for frame_id, frame in zip(wanted, versions, strict=True) if frame is None],
-        unread=[frame.frame_id for frame in alive[len(fitting) :]],
+        items=_read_frames(backend, at, fitting),
+        missing=[frame_id for frame_id, frame in zip(unique_ids, versions, strict=True) if frame is None],
+        unread=[frame.frame_id for frame in live[len(fitting) :]],
     )
 
 
 def list_frames(
     backend: Backend, *, project: str, dataset: str, version: str, limit: int, cursor: str | None
 ) -> FramePage:
-    """The frames of a version, shard by shard, in order of their ids within a shard.
+    """Returns a page of the frames of a version, shard by shard, in order of ids within a shard.
 
-    A page may hold fewer than `limit` frames, or none, while its cursor goes on: where frames are large, and where very
-    much has changed since the version. A cursor stays with the version that its first page read, also where that was
-    LATEST. Raises InvalidRequest for a cursor that is not of this list, and for another version than the cursor's.
+    A page may hold fewer than `limit` frames, or none, although its cursor continues: if frames are large, or if very
+    much has changed since the version. A cursor stays with the version that its first page read, even if that page
+    named LATEST. Raises InvalidRequest for a cursor of another list, and for a version other than the cursor's.
     """
-    found = dataset_records.get(backend, project, dataset)
-    at, start = _position(backend, found, version, cursor)
-    frames, come_to = _alive(backend, found, at, start, limit)
-    fitting = frames[: min(_fitting(frames), limit)]
-    more = None
+    record = dataset_records.get(backend, project, dataset)
+    at, start = _version_and_start(backend, record, version, cursor)
+    frames, stopped_at = _live_frames(backend, record, at, start, limit)
+    fitting = page_size.fitting(frames[:limit], _payload_bytes)
+    next_cursor = None
     if len(fitting) < len(frames) or len(fitting) == limit:
-        more = _cursor(found, at, start, fitting, fitting[-1].frame_id)
-    elif come_to is not None:
-        more = _cursor(found, at, start, fitting, come_to)
-    return FramePage(version=at.number, items=_read(backend, at, fitting), cursor=more)
+        next_cursor = _cursor(record, at, start, fitting, fitting[-1].frame_id)
+    elif stopped_at is not None:
+        next_cursor = _cursor(record, at, start, fitting, stopped_at)
+    return FramePage(version=at.number, items=_read_frames(backend, at, fitting), cursor=next_cursor)
 
 
-class _Start(NamedTuple):
+class _PageStart(NamedTuple):
     """Where a page of frames begins."""
 
     after: str = ""
-    """Frame id that it comes after; empty for the first page."""
-    passed: int = 0
-    """Live frames of that frame's shard that earlier pages have told: what is left of the shard is then known."""
+    """Id of the frame before the page; empty for the first page."""
+    listed: int = 0
+    """Live frames of that frame's shard on earlier pages. It shows how many the shard still holds."""
 
 
-def _position(backend: Backend, dataset: Dataset, version: str, cursor: str | None) -> tuple[Version, _Start]:
-    """The version to read, and where to read on."""
+def _version_and_start(
+    backend: Backend, dataset: Dataset, version: str, cursor: str | None
+) -> tuple[Version, _PageStart]:
+    """Returns the version to read, and where the page begins."""
     if cursor is None:
-        return resolve(backend, dataset, version), _Start()
-    number, after, passed = decode_cursor(_scope(dataset), cursor, int, str, int)
+        return resolve(backend, dataset, version), _PageStart()
+    number, after, listed = decode_cursor(_scope(dataset), cursor, int, str, int)
     at = resolve(backend, dataset, str(number))
     if version != LATEST and resolve(backend, dataset, version).number != at.number:
         raise InvalidRequest(
-            f"The cursor continues version {at.number}; ask for that version, or leave `version` out.",
+            f"The cursor continues version {at.number}; request that version, or omit `version`.",
             code="foreign_cursor",
             pointer="cursor",
         )
-    return at, _Start(str(after), int(passed))
+    return at, _PageStart(str(after), int(listed))
 
 
-def _cursor(dataset: Dataset, at: Version, start: _Start, told: Sequence[FrameVersion], last: str) -> str:
-    """The cursor of the page that comes after frame id `last`, where a page from `start` has told these frames."""
+def _cursor(dataset: Dataset, at: Version, start: _PageStart, page: Sequence[FrameVersion], last: str) -> str:
+    """Returns the cursor for continuing after frame id `last`, given the `page` that began at `start`."""
     shard = shard_of(last, dataset.shards)
-    passed = sum(shard_of(frame.frame_id, dataset.shards) == shard for frame in told)
+    listed = sum(shard_of(frame.frame_id, dataset.shards) == shard for frame in page)
     if start.after and shard_of(start.after, dataset.shards) == shard:
-        passed += start.passed
-    return encode_cursor(_scope(dataset), at.number, last, passed)
+        listed += start.listed
+    return encode_cursor(_scope(dataset), at.number, last, listed)
 
 
 def _scope(dataset: Dataset) -> str:
     return f"frames:{dataset.uid}"
 
 
-def _alive(
-    backend: Backend, dataset: Dataset, at: Version, start: _Start, limit: int
+def _live_frames(
+    backend: Backend, dataset: Dataset, at: Version, start: _PageStart, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
-    """Live frames from `start` on, at least `limit` if there are as many; and the frame id come to where reading broke
-    off before that.
+    """Returns live frames from `start` on, at least `limit` unless the version ends before.
 
-    A version knows how many frames each shard holds, so that just enough shards are read, at once.
+    If a shard has too many other frame versions between them, returns fewer, and the frame id at which reading stopped.
+    A version records how many frames each shard holds, so this reads just enough shards, in parallel.
     """
 
     def read(shard: int) -> tuple[list[FrameVersion], str | None]:
         after = start.after if shard == first else ""
-        wanted = min(limit, left[shard])
+        wanted = min(limit, unlisted[shard])
         return frame_versions.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
 
     first = shard_of(start.after, dataset.shards) if start.after else 0
-    left = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
-    left[first] -= start.passed
-    todo = [shard for shard, frames in left.items() if frames > 0]
-    found: list[FrameVersion] = []
-    while todo and len(found) < limit:
-        enough = bisect_left(list(accumulate(left[shard] for shard in todo)), limit - len(found)) + 1
-        for frames, come_to in backend.parallel(read, todo[:enough]):
-            found.extend(frames)
-            if come_to is not None:
-                return found, come_to
-        todo = todo[enough:]
-    return found, None
+    unlisted = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
+    unlisted[first] -= start.listed
+    shards = [shard for shard, frames in unlisted.items() if frames > 0]
+    live: list[FrameVersion] = []
+    while shards and len(live) < limit:
+        enough = bisect_left(list(accumulate(unlisted[shard] for shard in shards)), limit - len(live)) + 1
+        for frames, stopped_at in backend.parallel(read, shards[:enough]):
+            live.extend(frames)
+            if stopped_at is not None:
+                return live, stopped_at
+        shards = shards[enough:]
+    return live, None
 
 
 def _frame_version(backend: Backend, dataset: Dataset, at: Version, frame_id: str) -> FrameVersion | None:
@@ -198,17 +203,11 @@ def _frame_version(backend: Backend, dataset: Dataset, at: Version, frame_id: st
     return frame if frame and frame.op is not Op.DELETE else None
 
 
-def _fitting(frames: Sequence[FrameVersion]) -> int:
-    """How many of `frames`, at least one, fit an answer."""
-    total = 0
-    for count, frame in enumerate(frames):
-        total += frame.stored.length
-        if total > MAX_PAGE_BYTES and count:
-            return count
-    return len(frames)
+def _payload_bytes(frame: FrameVersion) -> int:
+    return frame.stored.length
 
 
-def _read(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
+def _read_frames(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
     payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
     return [
         FrameAt(

@@ -1,4 +1,4 @@
-"""The history of one frame, and of one label in it (R9)."""
+"""Histories of a frame and of one of its labels (R9)."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +17,7 @@ from tidemark.domain.limits import MAX_PAGE_BYTES
 from tidemark.domain.pages import Page, decode_cursor, encode_cursor
 from tidemark.shards import frame_versions, packs
 from tidemark.shards.frame_versions import FrameVersion
+from tidemark.versions import page_size
 from tidemark.versions.resolve import latest_version
 
 T = TypeVar("T", bound=BaseModel)
@@ -25,9 +26,9 @@ T = TypeVar("T", bound=BaseModel)
 def frame_history(
     backend: Backend, *, project: str, dataset: str, frame_id: str, limit: int, cursor: str | None
 ) -> Page[FrameRevision]:
-    """The changes of a frame up to the latest version, newest first. Raises NotFound for a frame that never was."""
+    """Returns the changes of a frame up to the latest version, newest first. Raises NotFound if it never existed."""
 
-    def tell(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
+    def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
         yield FrameRevision(
             revision=version.n,
             op=version.op,
@@ -37,7 +38,7 @@ def frame_history(
             changes=change,
         )
 
-    return _page(backend, project, dataset, frame_id, limit, cursor, "history", tell)
+    return _page(backend, project, dataset, frame_id, limit, cursor, "history", to_revisions)
 
 
 def label_history(
@@ -50,10 +51,12 @@ def label_history(
     limit: int,
     cursor: str | None,
 ) -> Page[LabelRevision]:
-    """The changes of one label, newest first, among the next `limit` changes of its frame; a page may be empty while
-    its cursor goes on. Raises NotFound for a frame that never was."""
+    """Returns the changes of one label, newest first, among the next `limit` changes of its frame.
 
-    def tell(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
+    A page may be empty although its cursor continues. Raises NotFound if the frame never existed.
+    """
+
+    def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
         for kind, before, after in _label_changes(change, label_id):
             yield LabelRevision(
                 revision=version.n,
@@ -66,7 +69,7 @@ def label_history(
                 after=after,
             )
 
-    return _page(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}", tell)
+    return _page(backend, project, dataset, frame_id, limit, cursor, f"label {label_id}", to_revisions)
 
 
 def _page(
@@ -77,49 +80,43 @@ def _page(
     limit: int,
     cursor: str | None,
     kind: str,
-    tell: Callable[[FrameVersion, FrameChange], Iterable[T]],
+    to_revisions: Callable[[FrameVersion, FrameChange], Iterable[T]],
 ) -> Page[T]:
-    """What there is to `tell` of up to `limit` versions of a frame, newest first, as much as fits an answer.
+    """Returns a page of the revisions in up to `limit` versions of a frame, newest first, as many as fit the page.
 
-    One query, and ranged GETs in parallel: one for each version, fewer where payloads lie close.
+    Makes one query, and ranged GETs in parallel: one for each version, or fewer if payloads lie close together.
     """
-    found = dataset_records.get(backend, project, dataset)
-    scope = f"{found.uid}#{kind}#{frame_id}"  # ids may hold any of ":", and none "#"
-    shard = shard_of(frame_id, found.shards)
-    head = latest_version(backend, found).shards[shard].head
+    record = dataset_records.get(backend, project, dataset)
+    scope = f"{record.uid}#{kind}#{frame_id}"  # "#" separates the parts: ids may contain ":", but never "#"
+    shard = shard_of(frame_id, record.shards)
+    head = latest_version(backend, record).shards[shard].head
     if cursor is not None:
-        head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a made-up one shows nothing unpublished
-    versions = frame_versions.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
+        head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a forged cursor shows nothing unpublished
+    versions = frame_versions.revisions(backend, record.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
-    count = min(limit, _fitting(versions))
+    count = min(limit, _count_fitting(versions))
     states = _states(backend, versions[: count + 1])
     items: list[T] = []
     size = 0
     for version, before, after in zip(versions[:count], [*states[1:], None], states, strict=False):
-        told = list(tell(version, changes(before, after)))
-        # What is told may be several times as large as the states: a change of a number names its field and says
-        # "before" and "after".
-        size += sum(len(item.model_dump_json().encode()) for item in told)
+        revisions = list(to_revisions(version, changes(before, after)))
+        # Changes may be several times as large as the states: that of a number has its field, "before" and "after".
+        size += sum(len(revision.model_dump_json().encode()) for revision in revisions)
         if size > MAX_PAGE_BYTES and items:
             return Page(items=items, cursor=encode_cursor(scope, version.n))
-        items.extend(told)
+        items.extend(revisions)
     return Page(items=items, cursor=encode_cursor(scope, versions[count].n) if len(versions) > count else None)
 
 
-def _fitting(versions: list[FrameVersion]) -> int:
-    """How many of `versions`, at least one, to read for one answer, by the size of the states before and after them."""
+def _count_fitting(versions: list[FrameVersion]) -> int:
+    """Returns how many of `versions` to read for a page, at least one, given the sizes of the states around each."""
     lengths = [version.pointer.length if version.pointer else 0 for version in versions]
-    total = 0
-    for count, length in enumerate(map(sum, pairwise([*lengths, 0]))):
-        total += length
-        if total > MAX_PAGE_BYTES and count:
-            return count
-    return len(versions)
+    return len(page_size.fitting(pairwise([*lengths, 0]), sum))
 
 
 def _states(backend: Backend, versions: list[FrameVersion]) -> list[Json | None]:
-    """The state of the frame after each version; None after a DELETE."""
+    """Returns the state of the frame after each version; None after a DELETE."""
     stored = [version for version in versions if version.pointer]
     payloads = packs.read_payloads(backend, [version.stored for version in stored])
     frames: dict[int, Json] = {

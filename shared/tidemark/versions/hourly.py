@@ -1,7 +1,7 @@
-"""The list of versions thinned to one an hour, for who picks a time: a busy dataset has hundreds of versions an hour.
+"""The version list reduced to one version an hour, to pick a time from: a busy dataset has hundreds an hour.
 
-Times grow with the dense numbers of versions, so the newest version of the hour before is found by galloping back from
-the first one of an hour that is known, and by bisection. No version is read that is not looked at for that.
+Times grow with version numbers. A galloping search, then a bisection, therefore find the newest version before a given
+hour. Only the versions that the search compares are read.
 """
 
 from bisect import bisect_left
@@ -19,30 +19,34 @@ from tidemark.versions.resolve import existing_version
 def list_hourly_versions(
     backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None
 ) -> Page[Version]:
-    """The newest version of each hour (UTC) that has any, newest first (R8).
+    """Returns the newest version of each hour (UTC) that has any, newest first (R8).
 
-    An hour of n versions takes some 2 log2(n) reads, and a page ends after about `MAX_VERSIONS_EXAMINED` of them, so
-    that it may be short while its cursor goes on. Raises NotFound and InvalidRequest.
+    An hour of n versions takes about 2 log2(n) reads. A page ends after about `MAX_VERSIONS_EXAMINED` reads, so it may
+    be short although its cursor continues. Raises NotFound and InvalidRequest.
     """
-    found = dataset_records.get(backend, project, dataset)
-    scope = f"versions by hour:{found.uid}"
-    latest = dataset_records.state(backend, found.uid).latest
-    number = min(int(decode_cursor(scope, cursor, int)[0]), latest) if cursor else latest  # one may be made up
+    record = dataset_records.get(backend, project, dataset)
+    scope = f"versions by hour:{record.uid}"
+    latest = dataset_records.state(backend, record.uid).latest
+    # A forged cursor may name a version that does not exist yet.
+    number = min(int(decode_cursor(scope, cursor, int)[0]), latest) if cursor else latest
     examined: set[int] = set()
 
     def version(number: int) -> Version:
         examined.add(number)
-        return existing_version(backend, found, number)
+        return existing_version(backend, record, number)
 
     items: list[Version] = []
     while number and len(items) < limit and len(examined) < MAX_VERSIONS_EXAMINED:
         items.append(version(number))
-        number = _newest_before(_hour(items[-1].created_at), number, lambda one: version(one).created_at)
+        number = _newest_before(_hour(items[-1].created_at), number, lambda older: version(older).created_at)
     return Page(items=items, cursor=encode_cursor(scope, number) if number else None)
 
 
 def _newest_before(moment: datetime, number: int, created_at: Callable[[int], datetime]) -> int:
-    """The newest version below `number`, itself not before `moment`, that is; 0 if there is none."""
+    """Returns the newest version created before `moment`, or 0 if there is none.
+
+    `number` is a version created at `moment` or later.
+    """
     step = 1
     while number > step and created_at(number - step) >= moment:
         number, step = number - step, step * 2

@@ -1,7 +1,7 @@
-"""Publishing: settled windows complete their uploads, complete uploads become versions.
+"""Publishing: settled windows complete their uploads, and completed uploads become a version.
 
-Serial by dataset: its messages form one group of the queue. A late or doubled invocation is refused by the conditions
-on the upload records and on the version number, and starts over from what is there.
+Serial for each dataset, because its messages form one group of the queue. A late or repeated invocation fails the
+conditions on the upload records and on the version number, and starts again from the stored state.
 """
 
 from collections import defaultdict
@@ -27,56 +27,71 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 from tidemark.versions import records as version_records
 
-RACES = 5
-"""Times that a publication starts over because another invocation was faster."""
-TICK = timedelta(microseconds=1)
-"""The least by which times of versions differ: what a time tells apart."""
+MAX_ATTEMPTS = 5
+"""Attempts at one publication, if other invocations keep being faster."""
+MIN_TIME_STEP = timedelta(microseconds=1)
+"""Least difference between the times of two versions: the resolution of a stored time."""
+INCOMPLETE = (
+    "{:,} of its rows could not be applied, but {} all rows or none: it stays empty until a retry of the upload has "
+    "applied them."
+)
+"""Why an upload failed that must be applied whole: the failed rows, and `TAKES_ALL` by whether it fills a clone."""
+TAKES_ALL = ("a BATCH dataset takes", "a clone takes")
 
 
 def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> list[VersionPublished]:
-    """Record settled windows, and files that were read, of one dataset; uploads that are complete by it share one new
-    version.
+    """Records settled windows and finished files of one dataset. Uploads that this completes share one new version.
 
-    Announces, and answers, the uploads named here that have settled and the versions that they are in, those of an
-    earlier try included, so that each is announced at least once. Raises Unavailable where others were faster each
-    time.
+    Announces and returns the versions of the uploads named in the messages. Uploads that settled in an earlier attempt
+    are announced too, so each is announced at least once. Raises Unavailable if other invocations were faster in every
+    attempt.
     """
-    told = list(messages)
-    for _ in range(RACES):
+    pending = list(messages)
+    for _ in range(MAX_ATTEMPTS):
         try:
-            settled = _record(backend, uid, told)
+            settled_uploads = _record(backend, uid, pending)
         except ConditionFailed:
             continue
-        published = _published(backend, uid, settled)
-        ended = [UploadSettled.of(uid, one.upload) for one in settled if one.upload.settled_at is not None]
-        announce(backend, [*published, *ended])
+        published = _published_versions(backend, uid, settled_uploads)
+        settled_events = [
+            UploadSettled.of(uid, settled.upload)
+            for settled in settled_uploads
+            if settled.upload.settled_at is not None
+        ]
+        announce(backend, [*published, *settled_events])
         return published
-    raise Unavailable(f"Dataset {uid} kept changing under its publication.")
+    raise Unavailable(f"Dataset {uid} kept changing during its publication.")
 
 
-class _Named(NamedTuple):
-    """An upload that the news are of."""
+class _SettledUpload(NamedTuple):
+    """An upload to announce if it has settled."""
 
     upload: Upload
     versions: tuple[int, ...] = ()
-    """Those that it settled into and that are to be announced."""
+    """The versions to announce that it settled into."""
 
 
-def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_Named]:
-    """Bring chunks and uploads up to date, publishing a version if uploads are complete; answers the uploads named in
-    the news that have settled, or had settled before a retry. PublishMessage that come again may be of a try that was not
-    announced."""
-    told = [one for one in messages if isinstance(one, WindowSettled)]
-    asked = {one.upload for one in messages if not isinstance(one, WindowSettled)}
-    after, repeated = _settled_chunks(backend, uid, told)
-    again = asked | repeated
-    names = again | {chunk.upload.id for chunk in after if chunk.name and chunk.is_settled}
-    whole = {chunk.upload.id: chunk for chunk in after if not chunk.name}
-    found = [chunked_uploads.find(backend, uid, name) for name in sorted(names - whole.keys())]
-    records: list[Chunk | ChunkedUpload] = [*whole.values(), *(record for record in found if record is not None)]
+def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_SettledUpload]:
+    """Updates chunks and uploads, and publishes a version if uploads are complete.
+
+    Returns the uploads that settle now, and those whose messages are redelivered: an earlier attempt may have stopped
+    before it announced them.
+    """
+    window_messages = [message for message in messages if isinstance(message, WindowSettled)]
+    checked = {message.upload for message in messages if not isinstance(message, WindowSettled)}
+    updated_chunks, redelivered = _settle_chunks(backend, uid, window_messages)
+    announced_again = checked | redelivered
+    names = announced_again | {chunk.upload.id for chunk in updated_chunks if chunk.name and chunk.is_settled}
+    requests = {chunk.upload.id: chunk for chunk in updated_chunks if not chunk.name}
+    chunked = [chunked_uploads.find(backend, uid, name) for name in sorted(names - requests.keys())]
+    records: list[Chunk | ChunkedUpload] = [*requests.values(), *(record for record in chunked if record is not None)]
     complete = [record for record in records if _is_complete(record)]
-    before = [_Named(one.upload, one.upload.versions) for one in records if one.upload.id in again]
-    return before + (_settle(backend, uid, complete) if complete else [])
+    settled_before = [
+        _SettledUpload(record.upload, record.upload.versions)
+        for record in records
+        if record.upload.id in announced_again
+    ]
+    return settled_before + (_settle(backend, uid, complete) if complete else [])
 
 
 def _is_complete(record: Chunk | ChunkedUpload) -> bool:
@@ -85,88 +100,88 @@ def _is_complete(record: Chunk | ChunkedUpload) -> bool:
     return record.upload.status is UploadStatus.PENDING and record.is_settled
 
 
-def _settled_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -> tuple[list[Chunk], set[str]]:
-    """The chunks that the news are of, brought up to date, and the uploads of which some news were known already.
+def _settle_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -> tuple[list[Chunk], set[str]]:
+    """Applies messages to their chunks. Returns the chunks, and the uploads for which a message was not new.
 
-    A chunk that is an upload of its own and is complete by them is not written yet: that is for the version that it
-    settles into.
+    A complete chunk that is an upload of its own is not written here, but with the version that it settles into.
     """
     by_chunk: dict[tuple[str, str], list[WindowSettled]] = defaultdict(list)
-    for one in messages:
-        by_chunk[one.upload, one.chunk].append(one)
-    after: list[Chunk] = []
-    repeated: set[str] = set()
+    for message in messages:
+        by_chunk[message.upload, message.chunk].append(message)
+    updated_chunks: list[Chunk] = []
+    redelivered: set[str] = set()
     for chunk in chunks.find_many(backend, uid, sorted(by_chunk)):
-        told = by_chunk[chunk.upload.id, chunk.name]
-        settled = chunks.settle(chunk, told)
-        after.append(settled)
-        if not all(chunks.is_new(chunk, one) for one in told):
-            repeated.add(chunk.upload.id)
-        if settled is chunk:
+        chunk_messages = by_chunk[chunk.upload.id, chunk.name]
+        updated = chunks.settle(chunk, chunk_messages)
+        updated_chunks.append(updated)
+        if not all(chunks.is_new(chunk, message) for message in chunk_messages):
+            redelivered.add(chunk.upload.id)
+        if updated is chunk:
             continue
-        if not settled.is_settled:
-            chunks.update(backend, settled)
-        elif settled.name:
-            chunked_uploads.settle_chunk(backend, settled)
-    return after, repeated
+        if not updated.is_settled:
+            chunks.update(backend, updated)
+        elif updated.name:
+            chunked_uploads.settle_chunk(backend, updated)
+    return updated_chunks, redelivered
 
 
-def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_Named]:
-    """Settle uploads, those that may have changed something in a new version; answers them."""
+def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_SettledUpload]:
+    """Settles uploads, and returns them. Those that may have changed a frame share a new version."""
     state = dataset_records.state(backend, uid)
     now = backend.clock()
-    # Readers find a version by its time, so times grow, whatever this machine's clock says: had two versions one time,
-    # a read of that time would get the first until the second is there, and then the second.
-    at = max(now, state.latest_at + TICK) if state.latest_at else now
+    # Readers find a version by its time, so times must grow, whatever this machine's clock says. If two versions had
+    # the same time, a read of that time would return the first until the second exists, and then the second.
+    at = max(now, state.latest_at + MIN_TIME_STEP) if state.latest_at else now
     number = state.latest + 1
-    settled = [_ended(record, number, at) for record in complete]
-    for one in settled:
-        if one.upload.version is None:
-            table.write(backend, one.write(backend))
-    changing = [one for one in settled if one.upload.version is not None]
+    settlements = [_settlement(record, number, at) for record in complete]
+    for settlement in settlements:
+        if settlement.upload.version is None:
+            table.write(backend, settlement.write(backend))
+    changing = [settlement for settlement in settlements if settlement.upload.version is not None]
     if changing:
         heads = log.heads(backend, uid, state.shards)
         version = Version(
             number=number,
             created_at=at,
             uploads=tuple(
-                VersionUpload(id=one.upload.id, actor=one.upload.actor, accepted_at=one.upload.accepted_at)
-                for one in changing
+                VersionUpload(id=upload.id, actor=upload.actor, accepted_at=upload.accepted_at)
+                for upload in (settlement.upload for settlement in changing)
             ),
             shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
         )
-        version_records.publish(backend, uid, version, [one.write(backend) for one in changing])
-    return [_Named(one.upload, one.upload.versions[-1:]) for one in settled]
+        version_records.publish(backend, uid, version, [settlement.write(backend) for settlement in changing])
+    return [_SettledUpload(settlement.upload, settlement.upload.versions[-1:]) for settlement in settlements]
 
 
-class _Ended(NamedTuple):
+class _Settlement(NamedTuple):
     """An upload that settles now."""
 
     record: Chunk | ChunkedUpload
+    """The record as it was read."""
     upload: Upload
+    """The upload after it has settled."""
 
     def write(self, backend: Backend) -> Write:
-        """The write that says so."""
+        """Returns the write that settles it."""
         if isinstance(self.record, Chunk):
             return chunks.replacement(backend, replace(self.record, upload=self.upload))
         return chunked_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
-def _ended(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Ended:
-    """An upload as it is once it has settled, in a version unless nothing of it was to be applied, or not all of it
-    was though it must be (R22, R32)."""
+def _settlement(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Settlement:
+    """Returns the settlement of a complete upload.
+
+    It settles into `version`, unless it had nothing to apply, or had to be applied whole and was not (R22, R32).
+    """
     upload = record.upload
+    is_clone = upload.source is Source.CLONE
     refused = record.refused if isinstance(record, ChunkedUpload) else None
-    is_whole = upload.mode is Mode.BATCH or upload.source is Source.CLONE
-    incomplete = is_whole and upload.windows_failed > 0
+    is_incomplete = (upload.mode is Mode.BATCH or is_clone) and upload.windows_failed > 0
     changes: dict[str, Any] = {"settled_at": at}
     if refused is not None:
         changes |= {"status": UploadStatus.FAILED, "reason": refused, "rejected": upload.rows}
-    elif incomplete:
-        changes |= {
-            "status": UploadStatus.FAILED,
-            "reason": INCOMPLETE.format(upload.failed, WHOLE[upload.source is Source.CLONE]),
-        }
+    elif is_incomplete:
+        changes |= {"status": UploadStatus.FAILED, "reason": INCOMPLETE.format(upload.failed, TAKES_ALL[is_clone])}
     else:
         changes["status"] = settled_status(
             rejected=upload.rejected,
@@ -175,34 +190,33 @@ def _ended(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Ended:
             failed=upload.failed,
             windows_failed=upload.windows_failed,
         )
-        if upload.windows or upload.source is Source.CLONE:
+        if upload.windows or is_clone:
             changes |= {"version": version, "versions": (*upload.versions, version)}
-    return _Ended(record, upload.model_copy(update=changes))
+    return _Settlement(record, upload.model_copy(update=changes))
 
 
-INCOMPLETE = (
-    "{:,} of its rows could not be applied, and {} all rows or none: it stays empty until a retry of the upload has "
-    "applied them."
-)
-WHOLE = ("a BATCH dataset takes", "a clone has")
-
-
-def _published(backend: Backend, uid: str, settled: list[_Named]) -> list[VersionPublished]:
-    numbers = {number for one in settled for number in one.versions}
+def _published_versions(backend: Backend, uid: str, settled_uploads: list[_SettledUpload]) -> list[VersionPublished]:
+    numbers = {number for settled in settled_uploads for number in settled.versions}
     if not numbers:
         return []
     state = dataset_records.state(backend, uid)
     return [
         VersionPublished(
-            project=state.project, dataset=state.name, uid=uid, version=number, uploads=_uploads(backend, uid, number)
+            project=state.project,
+            dataset=state.name,
+            uid=uid,
+            version=number,
+            uploads=_all_uploads(backend, uid, number),
         )
         for number in sorted(numbers)
     ]
 
 
-def _uploads(backend: Backend, uid: str, number: int) -> list[str]:
-    """All uploads of a version: those named in this try's messages may be only some of them, and repeats must not differ
-    from the first event."""
+def _all_uploads(backend: Backend, uid: str, number: int) -> list[str]:
+    """Returns the ids of all uploads of a version.
+
+    The messages of this attempt may name only some of them, but a repeated event must not differ from the first.
+    """
     version = version_records.find_published(backend, uid, number)
     if version is None:
         raise LookupError(f"version {number} of {uid} is missing, though uploads have settled into it")

@@ -1,4 +1,4 @@
-"""Version records: written once, dense, and remembered for ever because they never change."""
+"""Version records in the table, numbered without gaps. They never change, so a process remembers them for good."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from tidemark.domain.versions import Version, empty_version
 
 
 def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
-    """A version of a dataset by its number, or None. No request where this process has read it before."""
+    """Returns a version of a dataset, or None. No request if this process has read or published it before."""
     if number == 0:
         return empty_version(dataset.created_at, dataset.shards)
     return find_published(backend, dataset.uid, number)
 
 
 def find_published(backend: Backend, uid: str, number: int) -> Version | None:
-    """A version that was published, or None. No request where this process has read or published it before."""
+    """Returns a published version, or None. No request if this process has read or published it before."""
     known = backend.memory.versions.get((uid, number))
     if known is not None:
         return known
@@ -32,27 +32,27 @@ def find_published(backend: Backend, uid: str, number: int) -> Version | None:
 
 
 def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
-    """Up to `limit` versions with numbers less than `below`, newest first."""
-    found: list[Version] = []
+    """Returns up to `limit` versions with numbers less than `below`, newest first."""
+    versions: list[Version] = []
     high: int | None = below - 1
-    while high and len(found) < limit:
+    while high and len(versions) < limit:
         items, stopped = table.query(
             backend,
             dataset_pk(uid),
             f"V#{padded(1)}",
             f"V#{padded(high)}",
             forward=False,
-            limit=limit - len(found),
+            limit=limit - len(versions),
         )
-        found.extend(Version.model_validate_json(item["version"]) for item in items)
-        high = found[-1].number - 1 if stopped else None
-    return found
+        versions.extend(Version.model_validate_json(item["version"]) for item in items)
+        high = versions[-1].number - 1 if stopped else None
+    return versions
 
 
 def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Write]) -> None:
     """Stores the next version, makes it the latest, and makes `settled`, the writes of its uploads: all or nothing.
 
-    Raises ConditionFailed when another publication was first.
+    Raises ConditionFailed if another invocation published first.
     """
     item = {"version": version.model_dump_json()}
     latest = dataset_records.publish_version(backend, uid, version.number, version.created_at)

@@ -82,7 +82,7 @@ def test_revoking_an_unknown_key_is_refused(keys_table: KeysTable) -> None:
 def test_the_name_of_a_revoked_key_is_not_used_again(keys_table: KeysTable) -> None:
     create_key(keys_table, name="trainer", role=Role.READ, projects=None)
     revoke_key(keys_table, "trainer")
-    with pytest.raises(Conflict, match="not used again"):
+    with pytest.raises(Conflict, match="has been used for a key before"):
         create_key(keys_table, name="trainer", role=Role.READ, projects=None)
 
 

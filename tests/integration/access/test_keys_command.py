@@ -91,7 +91,7 @@ def test_a_missing_region_names_the_variable(
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     assert main(["list", "--table", keys_table.name]) == 1
     assert capsys.readouterr().err == (
-        "tidemark-keys: No region is given; set AWS_REGION to the one that the stack is in.\n"
+        "tidemark-keys: No AWS region is set; set AWS_REGION to the region of the stack.\n"
     )
 
 

@@ -83,7 +83,7 @@ def test_an_export_that_failed_is_told_and_begun_again_by_the_same_request(ready
     world.executions.clear()
     assert ready.get(f"{EXPORTS}/coco").json()["status"] == "FAILED"
     refused = ready.get(f"{EXPORTS}/coco/files")
-    assert "could not be written (States.Timeout); ask for it again" in refused.json()["detail"]
+    assert "could not be written (States.Timeout); request it again" in refused.json()["detail"]
     assert ready.post(EXPORTS, {"format": "coco"}).json()["status"] == "WRITING"
     run_all(world)
     assert ready.get(f"{EXPORTS}/coco").json()["status"] == "READY"
@@ -92,7 +92,7 @@ def test_an_export_that_failed_is_told_and_begun_again_by_the_same_request(ready
 def test_an_export_waits_for_the_manifest(frozen: Client) -> None:
     refused = frozen.post(EXPORTS, {"format": "parquet"})
     assert only_error(refused) == (409, "checkpoint_not_ready", "checkpoint")
-    assert "is being written; ask again when its status is READY" in refused.json()["detail"]
+    assert "is being written; try again when its status is READY" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

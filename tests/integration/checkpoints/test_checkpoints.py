@@ -184,7 +184,7 @@ def test_a_name_is_taken_once_in_a_dataset_also_by_an_archived_checkpoint(world:
     create(world, "golden")
     archive(world, "golden")
     upload(world, add("f2"))
-    with pytest.raises(Conflict, match="an archived one keeps its name") as refusal:
+    with pytest.raises(Conflict, match="archived checkpoints keep their names") as refusal:
         create(world, "golden")
     assert refusal.value.code == "checkpoint_exists"
     assert resolved(world, "golden") == 1

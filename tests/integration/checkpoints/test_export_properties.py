@@ -31,10 +31,10 @@ from tidemark.ingest import requests
 WHERE = {"project": "birds", "dataset": "train"}
 SIZES = st.fixed_dictionaries(
     {
-        "PAGE_FRAMES": st.sampled_from([1, 2, 10_000]),
-        "PAGE_BYTES": st.sampled_from([1, 200, 2**26]),
-        "PIECE_FRAMES": st.sampled_from([1, 2, 1000]),
-        "QUERY_FRAMES": st.sampled_from([1, 2, 1000]),
+        "MAX_PAGE_FRAMES": st.sampled_from([1, 2, 10_000]),
+        "MAX_PAGE_PAYLOAD_BYTES": st.sampled_from([1, 200, 2**26]),
+        "MAX_BATCH_FRAMES": st.sampled_from([1, 2, 1000]),
+        "MAX_QUERY_FRAMES": st.sampled_from([1, 2, 1000]),
     }
 )
 """Limits of what is written at once. Small, so that a small dataset reaches them."""

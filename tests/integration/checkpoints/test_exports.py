@@ -74,7 +74,7 @@ def test_statistics_count_frames_labels_classes_types_and_values(frozen: World) 
 def test_a_parquet_export_has_a_row_for_each_frame_of_the_checkpoint(
     frozen: World, page_frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint_pages, "PAGE_FRAMES", page_frames)
+    monkeypatch.setattr(checkpoint_pages, "MAX_PAGE_FRAMES", page_frames)
     upload(frozen, delete("f6"))
     made = export(frozen, ExportFormat.PARQUET)
     assert (made.status, made.rows, made.left_out) == (ArtifactStatus.READY, 11, {})
@@ -85,8 +85,8 @@ def test_a_parquet_export_has_a_row_for_each_frame_of_the_checkpoint(
 
 
 def test_a_shard_that_is_larger_than_a_page_has_several_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_pages, "PAGE_FRAMES", 2)
-    monkeypatch.setattr(checkpoint_pages, "PIECE_FRAMES", 1)
+    monkeypatch.setattr(checkpoint_pages, "MAX_PAGE_FRAMES", 2)
+    monkeypatch.setattr(checkpoint_pages, "MAX_BATCH_FRAMES", 1)
     upload(world, *(add(f"f{number}") for number in range(20)))
     freeze(world)
     run_all(world)
@@ -100,8 +100,8 @@ def test_a_shard_that_is_larger_than_a_page_has_several_files(world: World, monk
 
 
 def test_a_page_ends_where_its_frames_have_too_many_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_pages, "PAGE_BYTES", 1)
-    monkeypatch.setattr(checkpoint_pages, "PIECE_BYTES", 1)
+    monkeypatch.setattr(checkpoint_pages, "MAX_PAGE_PAYLOAD_BYTES", 1)
+    monkeypatch.setattr(checkpoint_pages, "MAX_BATCH_BYTES", 1)
     upload(world, *(add(f"f{number}") for number in range(8)))
     freeze(world)
     run_all(world)
@@ -121,7 +121,7 @@ def test_a_jsonl_export_pushed_into_an_empty_dataset_gives_equal_frames(frozen: 
 def test_a_jsonl_export_is_taken_by_an_upload_and_read_by_duckdb_however_often_it_repeats_itself(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
-    monkeypatch.setattr(checkpoint_pages, "PIECE_FRAMES", 3)
+    monkeypatch.setattr(checkpoint_pages, "MAX_BATCH_FRAMES", 3)
     monkeypatch.setattr(inflate, "RATIO_FROM_BYTES", 0)
     fields = {f"a{number}": text for number in range(60)}
     upload(world, *({"op": "ADD", "frame": {"frame_id": f"f{n}", "metadata": fields}} for n in range(7)))
@@ -270,7 +270,7 @@ def test_coco_is_read_by_pycocotools(world: World, tmp_path: Path, capsys: pytes
 
 
 def test_ids_in_coco_are_dense_across_shards_and_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_pages, "PAGE_FRAMES", 2)
+    monkeypatch.setattr(checkpoint_pages, "MAX_PAGE_FRAMES", 2)
     box = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "height": 4}
     for number in range(15):
         labels = [{"id": f"l{place}", **box} for place in range(number % 3)]

@@ -31,7 +31,7 @@ BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "he
 @pytest.fixture
 def started(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A checkpoint with two frames per page, whose manifest is not written yet."""
-    monkeypatch.setattr(pages, "PAGE_FRAMES", 2)
+    monkeypatch.setattr(pages, "MAX_PAGE_FRAMES", 2)
     frames = [
         {"frame_id": f"f{n}", "metadata": {"turn": n}, "labels": [{"id": "l1", **BOX}] * (n % 2)} for n in range(9)
     ]

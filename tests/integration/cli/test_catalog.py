@@ -42,9 +42,7 @@ def test_a_misspelt_project_is_not_made_for_a_dataset(tidemark: Program, service
 def test_a_project_that_is_there_keeps_its_classes(tidemark: Program) -> None:
     result = tidemark("create", "birds/autumn", "--classes", "crow")
     assert result.status == 3
-    assert (
-        result.err == "tidemark: There is a project 'birds' already.\n  at /name: There is a project 'birds' already.\n"
-    )
+    assert result.err == "tidemark: Project 'birds' already exists.\n  at /name: Project 'birds' already exists.\n"
 
 
 @pytest.mark.usefixtures("service")

@@ -93,4 +93,4 @@ def test_a_clone_can_be_made_in_another_project(tidemark: Program, service: Serv
 @pytest.mark.usefixtures("changed")
 def test_a_clone_whose_name_is_taken_is_refused(tidemark: Program) -> None:
     result = tidemark("clone", TRAIN, "train")
-    assert (result.status, "There is a dataset 'train'" in result.err) == (3, True)
+    assert (result.status, "already has a dataset 'train'" in result.err) == (3, True)

@@ -42,7 +42,7 @@ def test_a_failure_is_recorded_with_its_reason(world: World, steps: dict[str, An
     assert purge.handler({"step": "fail", "failure": failure, **steps}, Context()) == {"done": True}
     state = datasets.get_dataset(world.process(), PROJECT, DATASET).purge
     assert state is not None
-    assert state.failure == "NotDeleted: three objects; the purge goes on where it stopped when it is asked for again."
+    assert state.failure == "NotDeleted: three objects; request the purge again to continue where it stopped."
 
 
 def test_a_step_that_nobody_knows_is_refused(steps: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ def test_shards_are_read_and_then_sent(world: World, steps: dict[str, Any]) -> N
 
 
 def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow, "PAGE_ROWS", 1)
+    monkeypatch.setattr(workflow, "MAX_CHUNK_ROWS", 1)
     assert transfer.handler({"step": "shard", "shard": 0, **steps}, Context(59_000)) == {"done": False}
 
 

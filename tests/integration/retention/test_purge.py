@@ -110,7 +110,7 @@ def test_one_that_was_archived_a_moment_ago_waits_until_all_know(world: World) -
 def test_one_with_uploads_on_their_way_waits_until_they_have_settled(world: World) -> None:
     send(world, add("a"))
     archive_for_purge(world)
-    with pytest.raises(Conflict, match=r"pending \(1\)") as refusal:
+    with pytest.raises(Conflict, match=r"pending uploads \(1\)") as refusal:
         begin_purge(world)
     assert refusal.value.code == "uploads_pending"
     world.drain()
@@ -353,7 +353,7 @@ def test_a_source_that_lives_loses_nothing_by_its_clones_end(world: World) -> No
 
 @pytest.mark.parametrize("pages", [1, 2, 5])
 def test_what_a_large_clone_uses_is_found_in_pages(world: World, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    monkeypatch.setattr("tidemark.retention.pack_use.AT_ONCE", 2)
+    monkeypatch.setattr("tidemark.retention.pack_use.MAX_QUERY_FRAME_VERSIONS", 2)
     for number in range(6):
         upload(world, *(add(f"f{number}-{label}") for label in range(4)))
     clone(world, "copy")

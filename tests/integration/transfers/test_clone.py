@@ -181,7 +181,7 @@ def fail(world: World) -> None:
 def test_a_shard_is_read_in_pages(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     made, begun = start_clone(world, "copy")
-    with patch.object(workflow, "PAGE_ROWS", 3):
+    with patch.object(workflow, "MAX_CHUNK_ROWS", 3):
         world.run_transfer(world.transfers()[0], pages=2)
     world.drain()
     assert state(world, 1, dataset=made.name) == state(world, 1)
@@ -192,7 +192,7 @@ def test_two_executions_at_once_make_each_row_once(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     made, begun = start_clone(world, "copy")
     execution = world.transfers()[0]
-    with patch.object(workflow, "PAGE_ROWS", 3):
+    with patch.object(workflow, "MAX_CHUNK_ROWS", 3):
         running = [world.start_step(execution, 0), world.start_step(execution, 0)]
         while not all(invocation.finished for invocation in running):
             for invocation in running:

@@ -179,7 +179,7 @@ def test_a_shard_is_read_in_pages(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     upload(world, *(delete(f"frame-{number:03}") for number in range(40)))
     begun = start_rollback(world, 1)
-    with patch.object(workflow, "PAGE_ROWS", 3):
+    with patch.object(workflow, "MAX_CHUNK_ROWS", 3):
         world.run_transfer(world.transfers()[0], pages=1)
         world.drain()
     after = get_upload(world, begun.id)

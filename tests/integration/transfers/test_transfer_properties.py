@@ -48,7 +48,7 @@ def while_writers_go_on(world: World, dataset: DatasetModel, meanwhile: list[tup
 @FEWER
 @given(HISTORY, SHARDS, PICK, PAGES)
 def test_a_roll_back_leads_to_the_state_of_its_version(history: list[Rows], shards: int, to: int, rows: int) -> None:
-    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "PAGE_ROWS", rows):
+    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "MAX_CHUNK_ROWS", rows):
         version = to % (last + 1)
         model.start_rollback(world, dataset, version).run()
         world.drain()
@@ -61,7 +61,7 @@ def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
     history: list[Rows], shards: int, to: int, meanwhile: list[tuple[int, Rows]]
 ) -> None:
     """The invariants check each shard's state after the last window of the roll back."""
-    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "PAGE_ROWS", 2):
+    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "MAX_CHUNK_ROWS", 2):
         model.start_rollback(world, dataset, to % (last + 1)).run()
         while_writers_go_on(world, dataset, meanwhile)
         invariants.check(world, dataset)
@@ -73,7 +73,7 @@ def test_each_shard_is_restored_whole_at_one_moment_whatever_is_sent_meanwhile(
 def test_a_clone_begins_with_the_state_of_its_version(
     history: list[Rows], shards: int, pick: int, meanwhile: list[tuple[int, Rows]], rows: int
 ) -> None:
-    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "PAGE_ROWS", rows):
+    with a_history(history, shards) as (world, dataset, last), patch.object(workflow, "MAX_CHUNK_ROWS", rows):
         if last == 0:
             return
         version = 1 + pick % last

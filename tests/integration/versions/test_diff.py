@@ -18,8 +18,7 @@ from tidemark.datasets import datasets
 from tidemark.domain.diffs import ChangeCounts
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.pages import encode_cursor
-from tidemark.versions import changed_frames, frames
-from tidemark.versions import diff as diffs
+from tidemark.versions import changed_frames, frames, page_size
 
 HERON = {"id": "l1", "type": "CLASSIFICATION_2D", "class": "heron"}
 STORK = {**HERON, "class": "stork"}
@@ -109,7 +108,7 @@ def test_versions_are_named_as_in_reads(world: World) -> None:
 
 
 def test_a_frame_that_was_changed_often_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed_frames, "BLOCK_COMMITS", 2)
+    monkeypatch.setattr(changed_frames, "MAX_RANGE_COMMITS", 2)
     for turn in range(9):
         upload(world, add("f1", turn=turn))
     (item,) = diff(world, 1, 9)
@@ -199,7 +198,7 @@ def test_a_cursor_that_was_made_up_shows_nothing_else(world: World, place: tuple
 
 def test_a_page_ends_early_where_frames_are_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(world, *(add(f"f{number}", note="x" * 100) for number in range(4)))
-    monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", 400)
+    monkeypatch.setattr(page_size, "MAX_PAGE_BYTES", 400)
     result = pages(world, 0, 1)
     assert len(result) > 1
     assert sorted(item.frame_id for part in result for item in part.items) == ["f0", "f1", "f2", "f3"]
@@ -210,7 +209,7 @@ def test_a_page_ends_early_where_changes_are_larger_than_the_states(
 ) -> None:
     upload(world, *(add(f"f{number}", **{f"field{n}": n for n in range(30)}) for number in range(3)))
     (item, *_) = diff(world, 0, 1)
-    monkeypatch.setattr(diffs, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
+    monkeypatch.setattr(page_size, "MAX_PAGE_BYTES", len(item.model_dump_json()) + 10)
     assert [len(part.items) for part in pages(world, 0, 1)] == [1, 1, 1]
 
 
@@ -289,7 +288,7 @@ def test_a_page_looks_at_no_more_frames_than_its_limit_however_many_came_back(
 
 
 def test_a_page_reads_no_more_commits_than_its_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed_frames, "BLOCK_COMMITS", 2)
+    monkeypatch.setattr(changed_frames, "MAX_RANGE_COMMITS", 2)
     monkeypatch.setattr(changed_frames, "MAX_DIFF_COMMITS", 2)
     for turn in range(7):
         upload(world, add("f1", turn=turn % 2))

@@ -26,8 +26,8 @@ State = dict[str, Json]
 PICK = st.integers(min_value=0, max_value=1000)
 READING = st.fixed_dictionaries(
     {
-        "BLOCK_COMMITS": st.sampled_from([1, 2, 500]),
-        "FEWEST_EXAMINED": st.sampled_from([1, 32]),
+        "MAX_RANGE_COMMITS": st.sampled_from([1, 2, 500]),
+        "MIN_BATCH_FRAMES": st.sampled_from([1, 32]),
         "MAX_DIFF_EXAMINED": st.sampled_from([1, 3, 1000]),
         "MAX_DIFF_COMMITS": st.sampled_from([1, 10_000]),
         "FIRST_READ": st.sampled_from([1, 2, 100]),

@@ -13,7 +13,7 @@ from tests.support.uploads import DATASET, PROJECT, add, delete, modify, upload
 from tidemark.datasets import datasets
 from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.shards import frame_versions
-from tidemark.versions import frames
+from tidemark.versions import frames, page_size
 from tidemark.versions.frames import FrameAt, FramePage
 
 R = TypeVar("R")
@@ -188,7 +188,7 @@ def test_a_batch_tells_which_frames_are_missing(world: World) -> None:
 
 def test_frames_that_do_not_fit_an_answer_are_left_for_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(world, *(add(f"f{number}") for number in range(4)))
-    monkeypatch.setattr(frames, "MAX_PAGE_BYTES", 40)
+    monkeypatch.setattr(page_size, "MAX_PAGE_BYTES", 40)
     batch = frames.batch_get(
         world.process(), project=PROJECT, dataset=DATASET, frame_ids=[f"f{n}" for n in range(4)], version="1"
     )

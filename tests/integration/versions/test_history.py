@@ -16,7 +16,7 @@ from tidemark.domain.errors import InvalidRequest, NotFound
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.revisions import FrameRevision, LabelRevision
 from tidemark.domain.pages import Page, encode_cursor
-from tidemark.versions import frames, history
+from tidemark.versions import frames, history, page_size
 
 
 def of_frame(world: World, frame_id: str = "f1", limit: int = 100, cursor: str | None = None) -> Page[FrameRevision]:
@@ -95,7 +95,8 @@ def test_a_page_ends_early_where_the_changes_that_it_tells_do_not_fit(
 ) -> None:
     complete = of_frame(seven).items
     change = max(len(revision.model_dump_json()) for revision in complete)
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", room * change)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", room * change)
     history_pages = pages(lambda cursor: of_frame(seven, cursor=cursor))
     assert [revision for page in history_pages for revision in page] == complete
     assert len(history_pages[0]) == max(1, int(room))
@@ -109,7 +110,8 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
         upload(world, add("f1", **numbers))
         upload(world, delete("f1"))
     complete = of_frame(world).items
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 5000)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", 5000)
     history_pages = pages(lambda cursor: of_frame(world, cursor=cursor))
     assert [revision for page in history_pages for revision in page] == complete
     assert max(sum(len(revision.model_dump_json()) for revision in page) for page in history_pages) <= 5000
@@ -118,7 +120,8 @@ def test_a_page_fits_though_changes_are_much_larger_than_the_states_that_they_te
 def test_a_change_to_or_from_a_large_state_has_a_page_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for note in ("", "", "x" * 5000, "", ""):
         upload(world, add("f1", note=note))
-    monkeypatch.setattr(history, "MAX_PAGE_BYTES", 4000)
+    for module in (history, page_size):
+        monkeypatch.setattr(module, "MAX_PAGE_BYTES", 4000)
     assert [len(page) for page in pages(lambda cursor: of_frame(world, cursor=cursor))] == [1, 1, 1, 2]
 
 

@@ -74,6 +74,6 @@ def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(
     with monkeypatch.context() as outrun:
         outrun.setattr(version_records, "publish", refuse)
         assert isinstance(applied.start_publish(uid, 1).run().error, Unavailable)
-    assert (len(tries), applied.events, only_upload(applied).status) == (publish.RACES, [], UploadStatus.PENDING)
+    assert (len(tries), applied.events, only_upload(applied).status) == (publish.MAX_ATTEMPTS, [], UploadStatus.PENDING)
     applied.drain()
     assert only_upload(applied).status is UploadStatus.SETTLED

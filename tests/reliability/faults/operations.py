@@ -273,7 +273,7 @@ def _world() -> Iterator[Deployment]:
     """Yields a world that reads files and shards in several chunks and pages."""
     with (
         patch.object(file_reader, "MAX_CHUNK_ROWS", 4),
-        patch.object(workflow, "PAGE_ROWS", 2),
+        patch.object(workflow, "MAX_CHUNK_ROWS", 2),
         new_deployment() as world,
     ):
         yield world

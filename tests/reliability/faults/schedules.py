@@ -123,7 +123,7 @@ class _Schedule:
         for module in (windows, restore):
             stack.enter_context(patch.object(module, "MAX_WINDOW_FRAMES", size))
         stack.enter_context(patch.object(file_reader, "MAX_CHUNK_ROWS", 2))
-        stack.enter_context(patch.object(workflow, "PAGE_ROWS", 2))
+        stack.enter_context(patch.object(workflow, "MAX_CHUNK_ROWS", 2))
         shards = random.choice([1, 1, 2, 3])
         self.datasets = [model.create_dataset(world, name, "train", shards) for name in ("ours", "theirs")]
         self.datasets.append(model.create_dataset(world, "ours", "golden", shards, Mode.BATCH))

@@ -1,0 +1,23 @@
+"""How much fits one page of a response."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from tidemark.domain.limits import MAX_PAGE_BYTES
+
+T = TypeVar("T")
+
+
+def fitting(items: Iterable[T], size: Callable[[T], int]) -> list[T]:
+    """Returns the first items whose sizes in bytes add up to at most `MAX_PAGE_BYTES`; at least one, if there is any.
+
+    Takes no further item from the iterable once one does not fit.
+    """
+    page: list[T] = []
+    total = 0
+    for item in items:
+        total += size(item)
+        if total > MAX_PAGE_BYTES and page:
+            break
+        page.append(item)
+    return page
