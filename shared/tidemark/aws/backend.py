@@ -33,11 +33,11 @@ B = TypeVar("B")
 WORKERS = 16
 """Requests in flight at once where their order does not matter. A Lambda function waits more than it computes."""
 
-CATALOG_SECONDS = 60
+DEFINITION_TTL_SECONDS = 60
 """How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
 incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
 
-WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
+WORKFLOW_ARN_PREFIX = "TIDEMARK_WORKFLOW_"
 """What the variables begin with that name state machines."""
 
 CLIENT_CONFIG = Config(
@@ -52,9 +52,9 @@ S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing
 """URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
 
 
-def _for_a_while(size: int) -> TTLCache[Any, Any]:
+def _ttl_cache(size: int) -> TTLCache[Any, Any]:
     # By the time of day: the monotonic clock may stand still while Lambda has frozen the process.
-    return TTLCache(size, CATALOG_SECONDS, timer=time.time)
+    return TTLCache(size, DEFINITION_TTL_SECONDS, timer=time.time)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,12 @@ class Memory:
     """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
     checkpoints froze, which never change, as long as they fit."""
 
-    projects: TTLCache[str, Project] = field(default_factory=lambda: _for_a_while(1024))
-    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _for_a_while(256))
-    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _for_a_while(1024))
-    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _for_a_while(256))
+    projects: TTLCache[str, Project] = field(default_factory=lambda: _ttl_cache(1024))
+    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _ttl_cache(256))
+    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _ttl_cache(1024))
+    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _ttl_cache(256))
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
-    cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
+    complete_clones: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
     """The clones that have all their frames, by their uids."""
     in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
     """By uids of datasets, each with the moment of the look."""
@@ -110,9 +110,9 @@ class Backend:
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
             files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
             workflow_arns={
-                name.removeprefix(WORKFLOW_ARN).lower(): arn
+                name.removeprefix(WORKFLOW_ARN_PREFIX).lower(): arn
                 for name, arn in os.environ.items()
-                if name.startswith(WORKFLOW_ARN)
+                if name.startswith(WORKFLOW_ARN_PREFIX)
             },
         )
 

@@ -31,8 +31,8 @@ Item = dict[str, Any]
 
 NUMBER_DIGITS = 12
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
+_to_dynamodb = TypeSerializer().serialize
+_from_dynamodb = TypeDeserializer().deserialize
 
 
 class Key(NamedTuple):
@@ -68,9 +68,9 @@ def shard_pk(uid: str, shard: int) -> str:
 
 def marshal(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item as DynamoDB takes it; attributes that are None are left out."""
-    return {name: _serialize(value) for name, value in item.items() if value is not None}
+    return {name: _to_dynamodb(value) for name, value in item.items() if value is not None}
 
 
 def unmarshal(attributes: Mapping[str, Any]) -> Item:
     """An item as Python values."""
-    return {name: _deserialize(value) for name, value in attributes.items()}
+    return {name: _from_dynamodb(value) for name, value in attributes.items()}

@@ -17,7 +17,7 @@ BATCH_MESSAGES = 10
 """Messages in one SendMessageBatch: SQS's limit."""
 BATCH_BYTES = 250_000
 """Bytes in one SendMessageBatch: a little under the 256 KiB that every region allows."""
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 
 class SendFailed(Unavailable):
@@ -60,7 +60,7 @@ def _send(backend: Backend, queue_url: str, messages: Iterable[Message], delay_s
         remaining: list[Entry] = [{**entry, **delay} for entry in batch]
         for attempt in Retrying(
             retry=retry_if_exception_type(SendFailed),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(MAX_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.05, max=1),
             sleep=backend.sleep,
             reraise=True,

@@ -21,9 +21,9 @@ BATCH_GET_ITEMS = 100
 """Items in one BatchGetItem: DynamoDB's limit."""
 BATCH_WRITE_ITEMS = 25
 """Items in one BatchWriteItem: DynamoDB's limit."""
-DELETED_AT_ONCE = 1000
+DELETE_PAGE_ITEMS = 1000
 """Items that are looked up before they are deleted."""
-ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 """Tries at a transaction, or at the rest of a batch, that met a conflict or throttling."""
 
 
@@ -107,13 +107,13 @@ def query(
 
 
 def query_all(
-    backend: Backend, pk: str, low: str, high: str, *, at_once: int | None = None, attributes: Sequence[str] = ()
+    backend: Backend, pk: str, low: str, high: str, *, page_size: int | None = None, attributes: Sequence[str] = ()
 ) -> Iterator[Item]:
     """All items of a partition with `low` ≤ SK ≤ `high`, as `query` reads them: whenever those before are used up, the
-    next `at_once` of them, or the next MB."""
+    next `page_size` of them, or the next MB."""
     start: str | None = low
     while start is not None:
-        items, stopped = query(backend, pk, start, high, limit=at_once, attributes=attributes)
+        items, stopped = query(backend, pk, start, high, limit=page_size, attributes=attributes)
         yield from items
         start = f"{stopped}!" if stopped else None
 
@@ -236,7 +236,7 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
     """Delete the items of a partition with `low` ≤ SK ≤ `high`, a thousand at once, as long as there is time; tells
     whether all are gone."""
     while True:
-        items, stopped = query(backend, pk, low, high, limit=DELETED_AT_ONCE, attributes=["SK"])
+        items, stopped = query(backend, pk, low, high, limit=DELETE_PAGE_ITEMS, attributes=["SK"])
         write_many(backend, [{"DeleteRequest": {"Key": Key(pk, item["SK"]).attributes()}} for item in items])
         if stopped is None:
             return True
@@ -276,7 +276,7 @@ def contention(backend: Backend) -> Retrying:
     """Tries at something that others may be in the way of; the last try's error is raised."""
     return Retrying(
         retry=retry_if_exception_type(Contended),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.02, max=1),
         sleep=backend.sleep,
         reraise=True,

@@ -22,7 +22,7 @@ def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
 
     One read until the clone is complete; from then on none in this process.
     """
-    if dataset.cloned_from is None or dataset.uid in backend.memory.cloned:
+    if dataset.cloned_from is None or dataset.uid in backend.memory.complete_clones:
         return
     if dataset_records.state(backend, dataset.uid).latest == 0:
         raise Conflict(
@@ -30,4 +30,4 @@ def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
             f"soon as upload {dataset.cloned_from.upload} has settled.",
             code="dataset_cloning",
         )
-    backend.memory.cloned[dataset.uid] = True
+    backend.memory.complete_clones[dataset.uid] = True

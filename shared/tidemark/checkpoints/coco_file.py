@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws import bucket, multipart, shard_progress, table
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
@@ -112,7 +112,7 @@ class _File:
         self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE)
         self._pieces = list(_pieces(backend, work, manifest))
 
-    def go_on(self, task: ShardTask) -> ShardTask:
+    def go_on(self, task: ShardProgress) -> ShardProgress:
         """Begin the file, put its next part, or put it together; answers how far it is then."""
         if not task.cursor:
             return self._begun(task)
@@ -126,11 +126,11 @@ class _File:
             return self._begun(task)  # S3 has thrown the parts away, as it does after some days
         return replace(task, done=True, counted=progress.size)
 
-    def _begun(self, task: ShardTask) -> ShardTask:
+    def _begun(self, task: ShardProgress) -> ShardProgress:
         upload = multipart.begin_file(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
         return replace(task, cursor=Progress(upload=upload).model_dump_json())
 
-    def _with_part(self, task: ShardTask, progress: Progress) -> ShardTask:
+    def _with_part(self, task: ShardProgress, progress: Progress) -> ShardProgress:
         data, piece, offset = self._next_part(progress)
         tag = multipart.put_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
         if tag is None:

@@ -9,7 +9,7 @@ from typing import IO
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.coco_file import ANNOTATIONS, IMAGES, fragment_key
@@ -43,7 +43,7 @@ class ExportWriter:
         self._manifest = objects.manifest(backend, work)
         self._pages = self._manifest.of_shard(shard)
 
-    def write(self, task: ShardTask) -> ShardTask:
+    def write(self, task: ShardProgress) -> ShardProgress:
         """Write the next page; answers how far the shard is then. A page that is written again is the same."""
         if task.pages == len(self._pages):
             return replace(task, done=True)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws import shard_progress
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import CocoCounts, CocoTally
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage
@@ -44,7 +44,7 @@ class ManifestWriter:
         self._state = version_of(backend, work).shards[shard]
         self._schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
 
-    def write(self, task: ShardTask) -> ShardTask:
+    def write(self, task: ShardProgress) -> ShardProgress:
         """Write the next page; answers how far the shard is then. A page that is written again is the same.
 
         The first shard has a page even if no frame is in it, so that every checkpoint has one.

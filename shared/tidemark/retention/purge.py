@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tidemark.aws import workflows
-from tidemark.aws.backend import CATALOG_SECONDS, Backend
+from tidemark.aws.backend import DEFINITION_TTL_SECONDS, Backend
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.catalog import clone_references, dataset_records
@@ -14,7 +14,7 @@ from tidemark.domain.uploads import upload_id_of
 from tidemark.domain.workflows import ABANDONED, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
-SETTLES = timedelta(seconds=2 * CATALOG_SECONDS)
+SETTLES = timedelta(seconds=2 * DEFINITION_TTL_SECONDS)
 """How long a dataset has to be archived before it is purged: by then every process knows that it is, and whatever one
 that did not has accepted is on record."""
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from tidemark.aws import bucket, shard_progress, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import dataset_pk, shard_pk
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import clone_references, dataset_records
 from tidemark.catalog.dataset_records import Definition
@@ -105,7 +105,7 @@ def _keep_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -
                 return False
 
 
-def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
+def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardProgress]]:
     """The shards of a clone that are still to be looked at. One that is being purged needs nothing, and one that has
     not got all yet nothing but what is looked at elsewhere; what it has by now would not be all."""
     state = dataset_records.find_state(backend, clone)
@@ -115,7 +115,7 @@ def _tasks(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tupl
     return [(clone, task) for task in tasks if not task.done]
 
 
-def _keep_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
+def _keep_page(backend: Backend, uid: str, clone: str, task: ShardProgress) -> None:
     packs, come_to = pack_use.used(backend, clone, task.shard, task.cursor)
     own = {pack for pack in packs if pack.startswith(f"{uid}/")}
     pack_use.keep(backend, task.uid, own)

@@ -22,7 +22,7 @@ MAX_GAP_BYTES = 32 * 1024
 """Payloads of a pack that lie closer than this are read by one request: bytes are cheaper than requests."""
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """Most bytes that one request reads."""
-ATTEMPTS = 2
+MAX_ATTEMPTS = 2
 """Tries at an answer that breaks off. One that stalls takes the client's read timeout of 10 s, and the API has 28 s in
 all, in which it should still answer."""
 
@@ -104,7 +104,7 @@ def read_span(backend: Backend, pack: str, span: Span) -> bytes:
     """A range of a pack: one ranged GET, and another where the first one's answer breaks off. Raises Interrupted."""
     attempts = Retrying(
         retry=retry_if_exception_type(Interrupted),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.05, max=1),
         sleep=backend.sleep,
         reraise=True,

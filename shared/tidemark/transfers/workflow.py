@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from tidemark.aws import queues, shard_progress, workflows
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.domain.frames.mutations import Op
@@ -143,7 +143,7 @@ class _Page(NamedTuple):
 POSITION = TypeAdapter(Position)
 
 
-def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
+def _take(backend: Backend, record: ChunkedUpload, task: ShardProgress) -> ShardProgress:
     """Make a chunk of the next page of a shard; answers how far the shard is read now. Raises ConditionFailed."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - found as one
@@ -172,7 +172,7 @@ def _take(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask
     return after
 
 
-def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list[WindowPlan]) -> Chunk:
+def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: list[WindowPlan]) -> Chunk:
     """A chunk of rows that point at payloads elsewhere: its pack holds nothing but its windows."""
     rows = [row for plan in plans for row in plan.rows]
     pack = PackWriter(record.uid)
@@ -191,7 +191,7 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list
     )
 
 
-def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
+def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) -> _Page:
     """The next frames of a shard as they are in the version that is taken."""
     frames, come_to = frame_versions.frames_after(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
@@ -202,7 +202,7 @@ def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _
     return _Page(rows, come_to)
 
 
-def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardTask) -> _Page:
+def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardProgress) -> _Page:
     """The next frames of a shard that differ between the version that is taken and the moment of the roll back."""
     pair = HeadPair(transfer.source, _only(transfer.heads, task.shard), _only(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)

@@ -13,7 +13,7 @@ from typing import Any
 from tidemark.aws import shard_progress, table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.aws.writes import Condition, Write
 from tidemark.catalog import dataset_records, schema_records
 from tidemark.catalog.schema_records import SchemaUpdate
@@ -132,7 +132,9 @@ def advance(
     schema_records.write_with_schema(backend, before.uid, requests, schema_update, staged)
 
 
-def advance_shard(backend: Backend, upload: ChunkedUpload, before: ShardTask, after: ShardTask, chunk: Chunk) -> None:
+def advance_shard(
+    backend: Backend, upload: ChunkedUpload, before: ShardProgress, after: ShardProgress, chunk: Chunk
+) -> None:
     """Record that a workflow has come further in a shard, and the chunk that it made.
 
     Raises ConditionFailed where another invocation has gone on from `before`, and where the upload has ended.

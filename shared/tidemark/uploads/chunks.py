@@ -126,12 +126,12 @@ def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk:
 
 
 def of_upload(
-    backend: Backend, uid: str, upload_id: str, first: str = "", *, at_once: int | None = None
+    backend: Backend, uid: str, upload_id: str, first: str = "", *, page_size: int | None = None
 ) -> Iterator[Chunk]:
-    """The chunks of an upload that has several, in their order, from the one named `first` on; read `at_once` of them
+    """The chunks of an upload that has several, in their order, from the one named `first` on; read `page_size` of them
     to a request, or as many as it takes."""
     prefix = f"P#{upload_id}#"
-    for item in table.query_all(backend, dataset_pk(uid), f"{prefix}{first}", f"{prefix}~", at_once=at_once):
+    for item in table.query_all(backend, dataset_pk(uid), f"{prefix}{first}", f"{prefix}~", page_size=page_size):
         yield _read(uid, item)
 
 

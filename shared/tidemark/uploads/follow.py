@@ -62,9 +62,9 @@ def _listed(
     """
     scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
     after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
-    at_once = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    page_size = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
     items: list[Upload] = []
-    for examined, (place, upload) in enumerate(upload_records.newest(backend, of, name, after, at_once=at_once), 1):
+    for examined, (place, upload) in enumerate(upload_records.newest(backend, of, name, after, page_size=page_size), 1):
         if wanted.takes(upload):
             items.append(upload)
         if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
@@ -112,16 +112,16 @@ def list_errors(
 
 
 def chunks_of(
-    backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
+    backend: Backend, uid: str, upload: Upload, first: str = "", *, page_size: int | None = None
 ) -> Iterator[tuple[Chunk, str | None]]:
     """The chunks of an upload in their order, from the one named `first` on, each with the name of its file; the records
-    of `at_once` are read by a request."""
+    of `page_size` are read by a request."""
     if not upload.is_chunked:
         yield chunks.get(backend, uid, upload.id), None
         return
     files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
     names = {file.number: file.file.name for file in files}
-    for chunk in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
+    for chunk in chunks.of_upload(backend, uid, upload.id, first, page_size=page_size):
         yield chunk, names.get(chunk_source(chunk.name))
 
 

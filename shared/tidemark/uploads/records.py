@@ -76,16 +76,18 @@ def get(backend: Backend, uid: str, upload_id: str) -> Upload:
 
 
 def newest(
-    backend: Backend, of: Listed, name: str, after: Place | None, *, at_once: int
+    backend: Backend, of: Listed, name: str, after: Place | None, *, page_size: int
 ) -> Iterator[tuple[Place, Upload]]:
     """The uploads of the dataset with uid `name`, or of the project of that name: newest first, from the one after
-    `after`. A query and its records, `at_once` of them, are read whenever those before are used up."""
+    `after`. A query and its records, `page_size` of them, are read whenever those before are used up."""
     start: Mapping[str, Any] | None = None
     if after is not None:
         place = key(after.uid, after.upload)
         start = {"PK": place.pk, "SK": place.sk, of: name, "accepted_at": after.accepted_at}
     while True:
-        entries, start = table.query_index(backend, INDEXES[of], (of, name), limit=at_once, start=start, forward=False)
+        entries, start = table.query_index(
+            backend, INDEXES[of], (of, name), limit=page_size, start=start, forward=False
+        )
         keys = [Key(entry["PK"], entry["SK"]) for entry in entries]
         found = table.get_many(backend, keys)
         for entry, record in zip(entries, keys, strict=True):

@@ -88,7 +88,7 @@ def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: i
     found: list[_Row] = []
     room = MAX_PAGE_BYTES
     is_refused = upload.settled_at is not None and upload.windows_settled < upload.windows
-    placed = chunks_of(backend, uid, upload, "" if name == WHOLE else name, at_once=CHUNKS_AT_ONCE)
+    placed = chunks_of(backend, uid, upload, "" if name == WHOLE else name, page_size=CHUNKS_AT_ONCE)
     for count, (chunk, file) in enumerate(placed):
         begin = first if _name(chunk) == name else 0
         if count == MAX_PAGE_CHUNKS or len(found) == limit:

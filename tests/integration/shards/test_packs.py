@@ -80,19 +80,19 @@ BREAKS = [
 def test_an_answer_that_breaks_off_is_asked_for_again(world: World, error: Exception) -> None:
     backend = world.process()
     pointers = written(backend, [b"good"])
-    s3: Any = Flaky(backend.s3, error, packs.ATTEMPTS - 1)
+    s3: Any = Flaky(backend.s3, error, packs.MAX_ATTEMPTS - 1)
     assert packs.read_payloads(replace(backend, s3=s3), pointers) == [b"good"]
-    assert s3.reads == packs.ATTEMPTS
+    assert s3.reads == packs.MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
 def test_answers_that_break_off_again_and_again_are_unavailability(world: World, error: Exception) -> None:
     backend = world.process()
     pointers = written(backend, [b"good"])
-    s3: Any = Flaky(backend.s3, error, packs.ATTEMPTS)
+    s3: Any = Flaky(backend.s3, error, packs.MAX_ATTEMPTS)
     with pytest.raises(Unavailable):
         packs.read_payloads(replace(backend, s3=s3), pointers)
-    assert s3.reads == packs.ATTEMPTS
+    assert s3.reads == packs.MAX_ATTEMPTS
 
 
 def test_no_two_packs_have_one_name() -> None:
