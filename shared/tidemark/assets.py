@@ -70,13 +70,11 @@ def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAsse
 
 
 def _signed_put(backend: Backend, key: str, asset: NewAsset) -> SignedPut:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
-    url, headers = bucket.signed_put(
-        backend, key, size=asset.bytes, sha256=asset.sha256, content_type=asset.content_type
-    )
+    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS)
+    url, headers = bucket.sign_put(backend, key, size=asset.bytes, sha256=asset.sha256, content_type=asset.content_type)
     return SignedPut(url=url, headers=headers, expires_at=expires_at)
 
 
 def _signed_get(backend: Backend, key: str) -> SignedGet:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
-    return SignedGet(url=bucket.signed_get(backend, key), expires_at=expires_at)
+    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS)
+    return SignedGet(url=bucket.sign_get(backend, key), expires_at=expires_at)

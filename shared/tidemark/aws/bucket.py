@@ -12,12 +12,12 @@ from tidemark.aws.backend import Backend
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, TaggingTypeDef
 
-CHUNK_BYTES = 1024 * 1024
-SIGNED_SECONDS = 60 * 60
+STREAM_BYTES = 1024 * 1024
+SIGNED_URL_SECONDS = 60 * 60
 """How long a signed URL can be used."""
 MAX_COPY_BYTES = 5 * 1024**3
 """S3's limit for copying an object in one request."""
-GONE = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
+NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
 """What S3 answers for an object that is not there; 403 to those who may not list the bucket."""
 
 
@@ -32,7 +32,7 @@ class Object:
     """Bytes."""
 
 
-def signed_put(
+def sign_put(
     backend: Backend, key: str, *, size: int | None, sha256: str | None, content_type: str | None = None
 ) -> tuple[str, dict[str, str]]:
     """A URL to which an object can be put, and the headers to send with it.
@@ -50,14 +50,14 @@ def signed_put(
     if content_type is not None:
         parameters["ContentType"] = content_type
         headers["Content-Type"] = content_type
-    url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
     return url, headers
 
 
-def signed_get(backend: Backend, key: str) -> str:
+def sign_get(backend: Backend, key: str) -> str:
     """A URL from which an object can be read."""
     parameters = {"Bucket": backend.bucket, "Key": key}
-    return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
 
 
 def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_name: str) -> None:
@@ -81,13 +81,13 @@ def find(backend: Backend, key: str) -> Object | None:
     try:
         answer = backend.s3.head_object(Bucket=backend.bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
+        if error.response["Error"]["Code"] in NOT_FOUND_CODES:
             return None
         raise
     return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
 
 
-def listed(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
+def list_pages(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
     """The objects whose keys begin with `prefix`, in order of their keys, from the one after `after`: by the thousand,
     a request for each."""
     request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
@@ -117,7 +117,7 @@ def delete_under(
 ) -> bool:
     """Delete the objects under a prefix but for the keys that are `kept`, as long as there is time; tells whether they
     are gone. Raises NotDeleted."""
-    for number, page in enumerate(listed(backend, prefix)):
+    for number, page in enumerate(list_pages(backend, prefix)):
         if number and not has_time():
             return False
         delete(backend, [one.key for one in page if one.key not in kept])
@@ -132,7 +132,7 @@ class ObjectGone(Exception):
     """The object, or the state of it that is wanted, is not there any more."""
 
 
-def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
+def stream(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
     """What an object holds, from a byte on, in order. Raises ObjectGone, and what S3 raises, also in the middle."""
     request = _request(backend, found)
     if first_byte:
@@ -145,7 +145,7 @@ def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
         if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion"}:
             raise ObjectGone(found.key) from None
         raise
-    yield from answer["Body"].iter_chunks(CHUNK_BYTES)
+    yield from answer["Body"].iter_chunks(STREAM_BYTES)
 
 
 def tag(backend: Backend, found: Object, tags: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "tidemark"
-ENTRIES = 10
+MAX_ENTRIES = 10
 """Entries in one PutEvents: EventBridge's limit."""
 
 
@@ -84,7 +84,7 @@ def announce(backend: Backend, events: Sequence[Event]) -> None:
     entries: list[PutEventsRequestEntryTypeDef] = [
         {"Source": SOURCE, "DetailType": event.kind, "Detail": event.model_dump_json()} for event in events
     ]
-    for start in range(0, len(entries), ENTRIES):
-        answer = backend.events.put_events(Entries=entries[start : start + ENTRIES])
+    for start in range(0, len(entries), MAX_ENTRIES):
+        answer = backend.events.put_events(Entries=entries[start : start + MAX_ENTRIES])
         if answer["FailedEntryCount"]:
             raise EventsRefused(str(answer["Entries"]))

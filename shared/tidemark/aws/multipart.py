@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidemark.aws.backend import Backend
-from tidemark.aws.bucket import SIGNED_SECONDS
+from tidemark.aws.bucket import SIGNED_URL_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-ENDED = "NoSuchUpload"
+UPLOAD_GONE = "NoSuchUpload"
 """What S3 answers when an object has been put together, or its parts thrown away."""
-REPLACED = "InvalidPart"
+PART_CHANGED = "InvalidPart"
 """What S3 answers when a part was put again after it was looked at."""
 
 
@@ -39,13 +39,13 @@ class Multipart:
         return {number: min(self.part_bytes, self.size - start) for number, start in enumerate(starts, 1)}
 
 
-def begin(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipart:
+def create(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipart:
     """Begin an object of `size` bytes. Nothing is under its key before it is finished."""
     answer = backend.s3.create_multipart_upload(Bucket=backend.bucket, Key=key)
     return Multipart(id=answer["UploadId"], size=size, part_bytes=part_bytes)
 
 
-def begin_file(backend: Backend, key: str, *, media_type: str) -> str:
+def create_download(backend: Backend, key: str, *, media_type: str) -> str:
     """Begin an object that the service itself puts; answers S3's id of the upload. It is saved as the end of its key.
 
     Parts have 5 MiB at least, but for the last.
@@ -59,31 +59,31 @@ def begin_file(backend: Backend, key: str, *, media_type: str) -> str:
     return answer["UploadId"]
 
 
-def put_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
+def upload_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
     """Put a part; answers its entity tag, or None where the upload has ended."""
     try:
         answer = backend.s3.upload_part(Bucket=backend.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data)
     except ClientError as error:
-        if error.response["Error"]["Code"] == ENDED:
+        if error.response["Error"]["Code"] == UPLOAD_GONE:
             return None
         raise
     return answer["ETag"]
 
 
-def signed_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
+def sign_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
     """A URL to which a part can be put, and the headers to send with it. S3 refuses a body of another size."""
     parameters = _named(backend, key, multipart) | {"PartNumber": number, "ContentLength": size}
-    url = backend.s3.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    url = backend.s3.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
     return url, {"Content-Length": str(size)}
 
 
-def parts_put(backend: Backend, key: str, multipart: Multipart) -> dict[int, str]:
+def uploaded_parts(backend: Backend, key: str, multipart: Multipart) -> dict[int, str]:
     """The entity tags of the parts that are there in their right sizes, by number; none when the upload has ended."""
     try:
         # One request tells of a thousand parts, and a URL was signed for no more.
         answer = backend.s3.list_parts(**_named(backend, key, multipart))
     except ClientError as error:
-        if error.response["Error"]["Code"] == ENDED:
+        if error.response["Error"]["Code"] == UPLOAD_GONE:
             return {}
         raise
     sizes = multipart.sizes
@@ -94,7 +94,7 @@ def parts_put(backend: Backend, key: str, multipart: Multipart) -> dict[int, str
     }
 
 
-def finish(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
+def complete(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
     """Put the object together. Whether it is there then, `objects.find` tells: it may have been finished or ended
     before, and is not put together when a part was put again meanwhile.
     """
@@ -104,7 +104,7 @@ def finish(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> 
             Bucket=backend.bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in (ENDED, REPLACED):
+        if error.response["Error"]["Code"] not in (UPLOAD_GONE, PART_CHANGED):
             raise
 
 

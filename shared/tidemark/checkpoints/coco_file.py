@@ -65,7 +65,7 @@ class _Stored(NamedTuple):
     key: str
 
     def read(self, backend: Backend, first: int) -> Iterator[bytes]:
-        return bucket.chunks(backend, bucket.Object(key=self.key), first)
+        return bucket.stream(backend, bucket.Object(key=self.key), first)
 
 
 _Piece = _Bytes | _Stored
@@ -120,19 +120,19 @@ class _File:
         if progress.piece < len(self._pieces):
             return self._with_part(task, progress)
         tags = dict(enumerate(progress.parts, 1))
-        multipart.finish(self._backend, self._key, progress.upload, tags)
+        multipart.complete(self._backend, self._key, progress.upload, tags)
         found = bucket.find(self._backend, self._key)
         if found is None or found.size != progress.size:
             return self._begun(task)  # S3 has thrown the parts away, as it does after some days
         return replace(task, done=True, counted=progress.size)
 
     def _begun(self, task: ShardProgress) -> ShardProgress:
-        upload = multipart.begin_file(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
+        upload = multipart.create_download(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
         return replace(task, cursor=Progress(upload=upload).model_dump_json())
 
     def _with_part(self, task: ShardProgress, progress: Progress) -> ShardProgress:
         data, piece, offset = self._next_part(progress)
-        tag = multipart.put_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
+        tag = multipart.upload_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
         if tag is None:
             return self._begun(task)
         after = Progress(

@@ -82,7 +82,7 @@ def list_files(
     first = int(decode_cursor(scope, cursor, int)[0]) if cursor else 0
     written = objects.files(backend, found.uid, checkpoint, form).files
     end = first + limit
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
+    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS)
     return Page(
         items=[
             ExportFile(**file.model_dump(), get=_signed(backend, found, export, file.name, expires_at))
@@ -94,7 +94,7 @@ def list_files(
 
 def _signed(backend: Backend, dataset: Dataset, export: Export, name: str, expires_at: datetime) -> SignedGet:
     key = objects.export_key(dataset.uid, export.checkpoint, export.format, name)
-    return SignedGet(url=bucket.signed_get(backend, key), expires_at=expires_at)
+    return SignedGet(url=bucket.sign_get(backend, key), expires_at=expires_at)
 
 
 def _existing(backend: Backend, dataset: Dataset, checkpoint: str, form: ExportFormat) -> Export:

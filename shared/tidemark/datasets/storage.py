@@ -48,7 +48,7 @@ def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterato
     for number in range(first, len(KINDS)):
         prefix = _prefix(number, uid)
         start = f"{prefix}{after}" if after is not None and number == first else None
-        for page in bucket.listed(backend, prefix, start):
+        for page in bucket.list_pages(backend, prefix, start):
             yield number, page
 
 

@@ -132,7 +132,7 @@ class _Stretch:
 
 def _stretches(backend: Backend, file: FileRecord) -> Iterator[_Stretch]:
     """What a file holds from its cursor on, in stretches of lines. The last one may hold none."""
-    reader = RowFileReader(bucket.chunks(backend, file.source, file.cursor.first_byte), file.cursor)
+    reader = RowFileReader(bucket.stream(backend, file.source, file.cursor.first_byte), file.cursor)
     stretch = _Stretch()
     begin = file.cursor.offset
     for found in reader:

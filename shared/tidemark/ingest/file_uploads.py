@@ -110,25 +110,25 @@ def _begun(backend: Backend, stored: Sequence[FileRecord], files: Sequence[NewFi
     def begun(kept: FileRecord, file: NewFile) -> FileRecord:
         if file.bytes is None or not file.in_parts:
             return kept
-        started = multipart.begin(backend, kept.source.key, size=file.bytes, part_bytes=largest)
+        started = multipart.create(backend, kept.source.key, size=file.bytes, part_bytes=largest)
         return replace(kept, multipart=started)
 
     return backend.parallel(lambda pair: begun(*pair), zip(stored, files, strict=True))
 
 
 def _signed(backend: Backend, stored: FileRecord, file: NewFile) -> SignedFile:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
+    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS)
     if stored.multipart is not None:
         parts = _signed_parts(backend, stored.source.key, stored.multipart)
         return SignedFile(name=file.name, url=None, headers={}, parts=parts, expires_at=expires_at)
-    url, headers = bucket.signed_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
+    url, headers = bucket.sign_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
     return SignedFile(name=file.name, url=url, headers=headers, parts=[], expires_at=expires_at)
 
 
 def _signed_parts(backend: Backend, key: str, whole: Multipart) -> list[SignedPart]:
     parts = []
     for number, size in whole.sizes.items():
-        url, headers = multipart.signed_part(backend, key, whole, number, size)
+        url, headers = multipart.sign_part(backend, key, whole, number, size)
         parts.append(SignedPart(number=number, bytes=size, url=url, headers=headers))
     return parts
 

@@ -49,7 +49,7 @@ def _found(backend: Backend, files: Sequence[FileRecord]) -> Found:
 
 def _tags(backend: Backend, files: Sequence[FileRecord]) -> Tags:
     begun = [(file.number, file.source.key, file.multipart) for file in files if file.multipart is not None]
-    there = backend.parallel(lambda one: multipart.parts_put(backend, one[1], one[2]), begun)
+    there = backend.parallel(lambda one: multipart.uploaded_parts(backend, one[1], one[2]), begun)
     return {number: tags for (number, _, _), tags in zip(begun, there, strict=True)}
 
 
@@ -63,7 +63,7 @@ def _missing(file: FileRecord, tags: dict[int, str]) -> str | None:
 
 def _finish(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
     if file.multipart is not None:
-        multipart.finish(backend, file.source.key, file.multipart.id, tags)
+        multipart.complete(backend, file.source.key, file.multipart.id, tags)
 
 
 def _refuse(missing: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutErr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from tidemark.aws.backend import Backend
-from tidemark.aws.bucket import GONE
+from tidemark.aws.bucket import NOT_FOUND_CODES
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.windows import WindowRow
@@ -120,7 +120,7 @@ def _read_span(backend: Backend, pack: str, span: Span) -> bytes:
             Range=f"bytes={span.offset}-{span.offset + span.length - 1}",
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
+        if error.response["Error"]["Code"] in NOT_FOUND_CODES:
             raise PackGone from error
         raise
     try:

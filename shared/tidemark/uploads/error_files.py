@@ -35,8 +35,8 @@ def write_errors(
         name = f"{dataset}-{upload}-errors.{form}"
         bucket.put(backend, key, file, media_type=form.media_type, file_name=name)
     return ErrorFile(
-        url=bucket.signed_get(backend, key),
-        expires_at=backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS),
+        url=bucket.sign_get(backend, key),
+        expires_at=backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS),
         format=form,
         errors=errors,
         truncated=truncated,
