@@ -59,9 +59,9 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
     size = 0
     while len(found) < wanted:
         limit = min(QUERY_FRAMES, wanted - len(found))
-        frames, come_to = frame_versions.frames_after(backend, uid, shard, state.head, after, limit=limit)
+        frames, come_to = frame_versions.live_frames(backend, uid, shard, state.head, after, limit=limit)
         for frame in frames:
-            size += frame.stored.length
+            size += frame.payload.length
             if found and size > PAGE_BYTES:
                 return found
             found.append(frame)
@@ -76,15 +76,15 @@ def pieces(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[Pa
     piece: list[FrameVersion] = []
     size = 0
     for frame in frames:
-        size += frame.stored.length
+        size += frame.payload.length
         if piece and (len(piece) == PIECE_FRAMES or size > PIECE_BYTES):
             yield _read(backend, piece)
-            piece, size = [], frame.stored.length
+            piece, size = [], frame.payload.length
         piece.append(frame)
     if piece:
         yield _read(backend, piece)
 
 
 def _read(backend: Backend, frames: Sequence[FrameVersion]) -> list[Payload]:
-    payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
+    payloads = packs.read_payloads(backend, [frame.payload for frame in frames])
     return [Payload(frame, payload) for frame, payload in zip(frames, payloads, strict=True)]

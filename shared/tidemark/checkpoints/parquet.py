@@ -173,9 +173,9 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
     """A frame as a row of a manifest."""
     return {
         **_origin(version),
-        "pack": version.stored.pack,
-        "offset": version.stored.offset,
-        "length": version.stored.length,
+        "pack": version.payload.pack,
+        "offset": version.payload.offset,
+        "length": version.payload.length,
         "labels": version.labels,
         "classes": sorted(version.classes.items()),
         "metadata": frame.get("metadata"),
@@ -186,7 +186,7 @@ def _origin(version: FrameVersion) -> Json:
     return {
         "frame_id": version.frame_id,
         "revision": version.n,
-        "digest": version.stored.digest,
+        "digest": version.payload.digest,
         "upload": version.upload,
         "actor": version.actor,
         "changed_at": version.at,

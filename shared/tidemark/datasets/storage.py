@@ -22,7 +22,7 @@ def report_storage(
     cursor, add up; the other counts are whole in each. Raises NotFound and InvalidRequest.
     """
     found = dataset_records.get(backend, project, dataset)
-    heads = log.heads(backend, found.uid, found.shards)
+    heads = log.shard_heads(backend, found.uid, found.shards)
     scope = f"storage:{found.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)
     counted = dict.fromkeys(KINDS, Objects())

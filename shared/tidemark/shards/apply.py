@@ -172,7 +172,11 @@ def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion
     """The frames that were changed meanwhile by a later upload, or by a later row of the same file."""
     later = {version.frame_id for version in current.values() if version.at > window.accepted_at}
     same = [version for version in current.values() if window.chunk and version.upload == window.upload]
-    places = log.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
+    places = (
+        log.window_positions(backend, window.dataset, window.plan.shard, [version.n for version in same])
+        if same
+        else {}
+    )
     mine = (window.chunk, window.plan.number)
     source = chunk_source(window.chunk) if window.chunk else None
     later |= {
@@ -187,7 +191,7 @@ def _merge(
     backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
 ) -> tuple[list[_Write], list[RowOutcome]]:
     """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
-    states = [current[row.frame_id].stored for row in rows]
+    states = [current[row.frame_id].payload for row in rows]
     payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
     pack = PackWriter(window.dataset)
     writes: list[_Write] = []

@@ -31,7 +31,7 @@ class FrameVersion:
     at: datetime
 
     @property
-    def stored(self) -> Pointer:
+    def payload(self) -> Pointer:
         """Where the frame's payload lies. Raises LookupError for a DELETE, which has none."""
         if self.pointer is None:
             raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
@@ -40,11 +40,13 @@ class FrameVersion:
 
 def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -> FrameVersion | None:
     """The newest version of a frame at or below `head`, DELETE included: one query of one item."""
-    found = revisions(backend, uid, shard, frame_id, head, limit=1)
+    found = frame_history(backend, uid, shard, frame_id, head, limit=1)
     return found[0] if found else None
 
 
-def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int) -> list[FrameVersion]:
+def frame_history(
+    backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int
+) -> list[FrameVersion]:
     """The newest `limit` versions of a frame at or below `head`, newest first."""
     found: list[FrameVersion] = []
     high: str | None = _frame_sk(frame_id, head)
@@ -69,7 +71,7 @@ def get_many(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]
     return [_frame_version(found[key]) for key in keys]
 
 
-def dense_run(
+def scan_histories(
     backend: Backend, uid: str, shard: int, frame_ids: Sequence[str], head: int
 ) -> dict[str, list[FrameVersion]]:
     """All versions at or below `head`, oldest first, of the first of these frames, which are in order of their keys.
@@ -79,7 +81,7 @@ def dense_run(
     """
     found: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
     low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
-    size = min(FIRST_READ, WORTH_A_READ * len(frame_ids))
+    size = min(MIN_QUERY_ITEMS, ITEMS_PER_QUERY_COST * len(frame_ids))
     complete = seen = 0
     while True:
         items, stopped = table.query(backend, shard_pk(uid, shard), low, high, limit=size)
@@ -91,16 +93,16 @@ def dense_run(
         while _frame_sk(frame_ids[complete], head) < stopped:
             complete += 1
         seen += len(items)
-        if seen > complete * WORTH_A_READ:
+        if seen > complete * ITEMS_PER_QUERY_COST:
             return {frame_id: found[frame_id] for frame_id in frame_ids[:complete]}
         low, size = f"{stopped}!", size * 4
 
 
-WORTH_A_READ = 10
+ITEMS_PER_QUERY_COST = 10
 """Frame versions read in a row that cost what one read of its own does: they have some 350 bytes, a read unit 4 KB."""
 
 
-def frames_after(
+def live_frames(
     backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
     """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
@@ -112,7 +114,7 @@ def frames_after(
     newest: FrameVersion | None = None
     low = f"F#{after}$" if after else "F#"
     come_to = after
-    for size in (max(limit + 1, FIRST_READ) * grown for grown in READS):
+    for size in (max(limit + 1, MIN_QUERY_ITEMS) * grown for grown in QUERY_GROWTH):
         items, stopped = table.query(backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=size)
         versions = [_frame_version(item) for item in items]
         for version in versions:
@@ -140,11 +142,11 @@ def frames_after(
     return alive, come_to
 
 
-FIRST_READ = 100
+MIN_QUERY_ITEMS = 100
 """Items of the first query of a list, at least; most frames have but a few versions."""
 
 
-READS = (1, 4, 16)
+QUERY_GROWTH = (1, 4, 16)
 """How the queries of a list grow before it breaks off."""
 
 

@@ -89,7 +89,7 @@ def head_and_marker(backend: Backend, window: Window) -> tuple[Head, Marker | No
     return _head(found.get(head_key)), _marker(marker) if marker else None
 
 
-def heads(backend: Backend, uid: str, shards: int) -> list[Head]:
+def shard_heads(backend: Backend, uid: str, shards: int) -> list[Head]:
     """The heads of all shards of a dataset: one request."""
     keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
     found = table.get_many(backend, keys)
@@ -103,7 +103,7 @@ def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> l
     return [_marker(found[key]) if key in found else None for key in keys]
 
 
-def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
+def changed_frames(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
     """The ids of the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits,
     in order of the frames' keys. A request for each MB of commits."""
     found: dict[str, int] = {}
@@ -161,7 +161,7 @@ def _mark(backend: Backend, key: Key, marker: Marker | None) -> Write:
     )
 
 
-def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
+def window_positions(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
     """The places in their uploads of the windows behind commits of a shard: by commit, the chunk and the number."""
     keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
     found = table.get_many(backend, keys)

@@ -18,7 +18,7 @@ def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
     """The row that brings a frame to a state; None is that it is not there."""
     if state is None or state.op is Op.DELETE:
         return WindowRow(number, Op.DELETE, frame_id, 0, 0, "", 0, {})
-    pack, offset, length, digest = state.stored
+    pack, offset, length, digest = state.payload
     return WindowRow(number, Op.ADD, frame_id, offset, length, digest, state.labels, state.classes, pack)
 
 

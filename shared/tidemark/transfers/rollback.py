@@ -56,7 +56,7 @@ def _check(backend: Backend, dataset: Dataset) -> None:
 
 
 def _record(backend: Backend, dataset: Dataset, to: Version, upload_id: str, message: str, actor: str) -> ChunkedUpload:
-    heads = log.heads(backend, dataset.uid, dataset.shards)
+    heads = log.shard_heads(backend, dataset.uid, dataset.shards)
     now = backend.clock()
     upload = Upload(
         id=upload_id,

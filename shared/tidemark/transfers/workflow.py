@@ -193,7 +193,7 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: 
 
 def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) -> _Page:
     """The next frames of a shard as they are in the version that is taken."""
-    frames, come_to = frame_versions.frames_after(
+    frames, come_to = frame_versions.live_frames(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
     )
     rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]

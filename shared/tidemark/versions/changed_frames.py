@@ -131,7 +131,7 @@ def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: 
     """The frames that these blocks changed and that come after `start`."""
 
     def read(block: _Block) -> list[_Touched]:
-        newest = log.touched(backend, pair.uid, block.shard, block.low, block.high)
+        newest = log.changed_frames(backend, pair.uid, block.shard, block.low, block.high)
         touched = [_Touched(block, frame_id, n) for frame_id, n in newest.items()]
         if start.after and (block.shard, block.low) == (start.shard, start.low):
             return [one for one in touched if f"{one.frame_id}#" > f"{start.after}#"]
@@ -143,7 +143,7 @@ def _touched(backend: Backend, pair: HeadPair, blocks: Sequence[_Block], start: 
 def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Touched]) -> Iterator[ChangedFrame]:
     for touched, ends in _ends(backend, pair.uid, batch):
         older, newer = (version if version and version.op is not Op.DELETE else None for version in ends)
-        if (older and older.stored.digest) != (newer and newer.stored.digest):
+        if (older and older.payload.digest) != (newer and newer.payload.digest):
             is_forward = pair.before[touched.block.shard] < pair.after[touched.block.shard]
             before, after = (older, newer) if is_forward else (newer, older)
             yield ChangedFrame(touched.frame_id, before, after, touched.position)
@@ -167,7 +167,7 @@ def _ends_in_runs(backend: Backend, uid: str, batch: Sequence[_Touched]) -> dict
         blocks[one.block][one.frame_id] = one
 
     def read(block: _Block) -> dict[str, list[FrameVersion]]:
-        return frame_versions.dense_run(backend, uid, block.shard, list(blocks[block]), block.newer)
+        return frame_versions.scan_histories(backend, uid, block.shard, list(blocks[block]), block.newer)
 
     return {
         blocks[block][frame_id]: _Ends(

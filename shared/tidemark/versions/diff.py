@@ -186,7 +186,7 @@ def _versions(changed: ChangedFrame) -> list[FrameVersion]:
 
 
 def _bytes_of_states(changed: ChangedFrame) -> int:
-    return sum(version.stored.length for version in _versions(changed))
+    return sum(version.payload.length for version in _versions(changed))
 
 
 def _bytes_to_compare(changed: ChangedFrame) -> int:
@@ -195,11 +195,11 @@ def _bytes_to_compare(changed: ChangedFrame) -> int:
 
 def _changes(backend: Backend, found: Sequence[ChangedFrame]) -> Iterator[FrameChange]:
     """What differs in each of these frames."""
-    pointers = [version.stored for changed in found for version in _versions(changed)]
+    pointers = [version.payload for changed in found for version in _versions(changed)]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
 
     def state(version: FrameVersion | None) -> Json | None:
-        return json.loads(payloads[version.stored]) if version else None
+        return json.loads(payloads[version.payload]) if version else None
 
     return (changes(state(changed.before), state(changed.after)) for changed in found)
 
@@ -215,5 +215,5 @@ def _totals(backend: Backend, found: Sequence[ChangedFrame]) -> Iterator[DiffTot
 
 
 def _digests(changed: ChangedFrame) -> Digests:
-    before, after = (version.stored.digest if version else None for version in (changed.before, changed.after))
+    before, after = (version.payload.digest if version else None for version in (changed.before, changed.after))
     return Digests(before=before, after=after)

@@ -173,7 +173,7 @@ def _alive(
     def read(shard: int) -> tuple[list[FrameVersion], str | None]:
         after = start.after if shard == first else ""
         wanted = min(limit, left[shard])
-        return frame_versions.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
+        return frame_versions.live_frames(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
 
     first = shard_of(start.after, dataset.shards) if start.after else 0
     left = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
@@ -202,18 +202,18 @@ def _fitting(frames: Sequence[FrameVersion]) -> int:
     """How many of `frames`, at least one, fit an answer."""
     total = 0
     for count, frame in enumerate(frames):
-        total += frame.stored.length
+        total += frame.payload.length
         if total > MAX_PAGE_BYTES and count:
             return count
     return len(frames)
 
 
 def _read(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
-    payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
+    payloads = packs.read_payloads(backend, [frame.payload for frame in frames])
     return [
         FrameAt(
             version=at.number,
-            digest=frame.stored.digest,
+            digest=frame.payload.digest,
             upload=frame.upload,
             actor=frame.actor,
             at=frame.at,

@@ -122,7 +122,7 @@ def _page(
     head = latest_version(backend, found).shards[shard].head
     if cursor is not None:
         head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a made-up one shows nothing unpublished
-    versions = frame_versions.revisions(backend, found.uid, shard, frame_id, head, limit=limit + 1)
+    versions = frame_versions.frame_history(backend, found.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
     count = min(limit, _fitting(versions))
@@ -154,7 +154,7 @@ def _fitting(versions: list[FrameVersion]) -> int:
 def _states(backend: Backend, versions: list[FrameVersion]) -> list[Json | None]:
     """The state of the frame after each version; None after a DELETE."""
     stored = [version for version in versions if version.pointer]
-    payloads = packs.read_payloads(backend, [version.stored for version in stored])
+    payloads = packs.read_payloads(backend, [version.payload for version in stored])
     frames: dict[int, Json] = {
         version.n: json.loads(payload) for version, payload in zip(stored, payloads, strict=True)
     }

@@ -125,7 +125,7 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
             table.write(backend, one.write(backend))
     changing = [one for one in settled if one.upload.version is not None]
     if changing:
-        heads = log.heads(backend, uid, state.shards)
+        heads = log.shard_heads(backend, uid, state.shards)
         version = Version(
             number=number,
             created_at=at,

@@ -30,8 +30,8 @@ READING = st.fixed_dictionaries(
         "FEWEST_EXAMINED": st.sampled_from([1, 32]),
         "MAX_DIFF_EXAMINED": st.sampled_from([1, 3, 1000]),
         "MAX_DIFF_COMMITS": st.sampled_from([1, 10_000]),
-        "FIRST_READ": st.sampled_from([1, 2, 100]),
-        "WORTH_A_READ": st.sampled_from([1, 10]),
+        "MIN_QUERY_ITEMS": st.sampled_from([1, 2, 100]),
+        "ITEMS_PER_QUERY_COST": st.sampled_from([1, 10]),
     }
 )
 """How much is read at once: small, so that what takes a large dataset happens here."""

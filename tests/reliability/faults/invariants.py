@@ -156,7 +156,7 @@ def _is_later(one: Window, other: Window) -> bool:
 
 def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:
     """Counts (7) of what the heads of the shards say is stored, held against the commits and the frame versions."""
-    for shard, head in enumerate(shard_log.heads(backend, model.uid, model.shards)):
+    for shard, head in enumerate(shard_log.shard_heads(backend, model.uid, model.shards)):
         assert head.n == len(log[shard]), f"the log of shard {shard} is not as long as its head says (2)"
         items, stopped = table.query(backend, shard_pk(model.uid, shard), "F#", ABOVE_ALL_IDS)
         assert stopped is None
