@@ -72,7 +72,7 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
 
 
 def pieces(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[Payload]]:
-    """The frames with their payloads, in order, as many at a time as fit memory. Raises PackCorrupt and Interrupted."""
+    """The frames with their payloads, in order, as many at a time as fit memory. Raises PackCorrupt and ReadInterrupted."""
     piece: list[FrameVersion] = []
     size = 0
     for frame in frames:

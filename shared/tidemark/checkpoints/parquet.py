@@ -17,7 +17,7 @@ from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.mutations import Op
 from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.shards.frame_versions import FrameVersion
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 
 Json = dict[str, Any]
 
@@ -205,7 +205,7 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
             frame_id=row["frame_id"],
             n=row["revision"],
             op=Op.ADD,  # what made it matters no more: it is there, whole
-            pointer=Pointer(row["pack"], row["offset"], row["length"], row["digest"]),
+            pointer=PayloadPointer(row["pack"], row["offset"], row["length"], row["digest"]),
             labels=row["labels"],
             classes=dict(row["classes"]),
             upload=row["upload"],

@@ -22,9 +22,9 @@ from tidemark.domain.windows import FencingToken, Window, WindowRow, WindowSettl
 from tidemark.shards import frame_versions, log, packs, restore
 from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.log import Head, Marker
-from tidemark.shards.packs import PackWriter, Pointer
+from tidemark.shards.packs import PackWriter, PayloadPointer
 
-RACES = 5
+MAX_ATTEMPTS = 5
 """Times that a window starts over because another invocation moved the head under it."""
 
 
@@ -33,7 +33,7 @@ class _Write:
     """What a row writes: `pointer` None removes the frame."""
 
     row: WindowRow
-    pointer: Pointer | None
+    pointer: PayloadPointer | None
     labels: int
     classes: dict[str, int]
 
@@ -51,7 +51,7 @@ def apply_window(backend: Backend, window: Window, token: FencingToken) -> Windo
     `token` is that of the window's message. Raises StaleDelivery, and Unavailable where other invocations were faster again
     and again; the window may then be applied later.
     """
-    for _ in range(RACES):
+    for _ in range(MAX_ATTEMPTS):
         head, marker = log.head_and_marker(backend, window)
         if marker is None and token.is_before(head.token):
             raise StaleDelivery(f"window {window.id}, {token}, comes after {head.token}")
@@ -73,14 +73,14 @@ def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -
         marker = _marker(len(writes), outcomes)
         _append(backend, window, token, head, writes, current, marker)
         return marker
-    left = restore.rows_left(backend, window, head)
-    applied = left.restored
-    for number, rows in enumerate(left.stretches, 1):
-        writes, _ = _resolve(backend, window, rows, left.current)
+    remaining = restore.remaining_rows(backend, window, head)
+    applied = remaining.restored
+    for number, rows in enumerate(remaining.batches, 1):
+        writes, _ = _resolve(backend, window, rows, remaining.current)
         applied += len(writes)
         marker = replace(_marker(applied, []), found=applied)
-        is_last = number == len(left.stretches)
-        head = _append(backend, window, token, head, writes, left.current, marker if is_last else None)
+        is_last = number == len(remaining.batches)
+        head = _append(backend, window, token, head, writes, remaining.current, marker if is_last else None)
     return marker
 
 
@@ -211,7 +211,7 @@ def _merge(
 def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
     payload = frame.canonical
     span = pack.add(payload)
-    pointer = Pointer(pack.name, span.offset, span.length, digest(payload))
+    pointer = PayloadPointer(pack.name, span.offset, span.length, digest(payload))
     return _Write(row, pointer, frame.label_count(), frame.class_counts())
 
 

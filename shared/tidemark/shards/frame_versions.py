@@ -10,7 +10,7 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, padded, shard_pk
 from tidemark.aws.writes import Write
 from tidemark.domain.frames.mutations import Op
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 
 ABOVE_ALL_IDS = "F$"
 """Sorts right after every key that starts with `F#`."""
@@ -23,7 +23,7 @@ class FrameVersion:
     frame_id: str
     n: int
     op: Op
-    pointer: Pointer | None
+    pointer: PayloadPointer | None
     labels: int
     classes: dict[str, int]
     upload: str
@@ -31,7 +31,7 @@ class FrameVersion:
     at: datetime
 
     @property
-    def payload(self) -> Pointer:
+    def payload(self) -> PayloadPointer:
         """Where the frame's payload lies. Raises LookupError for a DELETE, which has none."""
         if self.pointer is None:
             raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
@@ -185,7 +185,7 @@ def _frame_version(item: Item) -> FrameVersion:
     _, frame_id, n = item["SK"].split("#")
     pointer = None
     if "pack" in item:
-        pointer = Pointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
+        pointer = PayloadPointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
     return FrameVersion(
         frame_id=frame_id,
         n=int(n),

@@ -20,21 +20,21 @@ from tidemark.domain.windows import WindowRow
 
 MAX_GAP_BYTES = 32 * 1024
 """Payloads of a pack that lie closer than this are read by one request: bytes are cheaper than requests."""
-MAX_SPAN_BYTES = 4 * 1024 * 1024
+MAX_RANGE_BYTES = 4 * 1024 * 1024
 """Most bytes that one request reads."""
 MAX_ATTEMPTS = 2
 """Tries at an answer that breaks off. One that stalls takes the client's read timeout of 10 s, and the API has 28 s in
 all, in which it should still answer."""
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """A range of bytes of a pack."""
 
     offset: int
     length: int
 
 
-class Pointer(NamedTuple):
+class PayloadPointer(NamedTuple):
     """Where a payload lies and what its SHA-256 is."""
 
     pack: str
@@ -47,7 +47,7 @@ class PackCorrupt(Exception):
     """A payload does not have the digest it was written with."""
 
 
-class Interrupted(Unavailable):
+class ReadInterrupted(Unavailable):
     """S3 answered, and its answer broke off, again and again."""
 
     def __init__(self) -> None:
@@ -73,9 +73,9 @@ class PackWriter:
         self._lines: list[bytes] = []
         self._size = 0
 
-    def add(self, line: bytes) -> Span:
+    def add(self, line: bytes) -> ByteRange:
         """Append a line, given without its newline; answers where it will lie."""
-        span = Span(self._size, len(line))
+        span = ByteRange(self._size, len(line))
         self._lines.append(line)
         self._size += len(line) + 1
         return span
@@ -90,9 +90,9 @@ class PackWriter:
         )
 
 
-def payload_of(row: WindowRow, pack: str) -> Pointer:
+def payload_of(row: WindowRow, pack: str) -> PayloadPointer:
     """Where the payload of a row of an upload lies, in the upload's `pack` unless the row names another."""
-    return Pointer(row.pack or pack, row.offset, row.length, row.digest)
+    return PayloadPointer(row.pack or pack, row.offset, row.length, row.digest)
 
 
 def object_key(pack: str) -> str:
@@ -100,19 +100,19 @@ def object_key(pack: str) -> str:
     return f"packs/{pack}"
 
 
-def read_span(backend: Backend, pack: str, span: Span) -> bytes:
-    """A range of a pack: one ranged GET, and another where the first one's answer breaks off. Raises Interrupted."""
+def read_range(backend: Backend, pack: str, span: ByteRange) -> bytes:
+    """A range of a pack: one ranged GET, and another where the first one's answer breaks off. Raises ReadInterrupted."""
     attempts = Retrying(
-        retry=retry_if_exception_type(Interrupted),
+        retry=retry_if_exception_type(ReadInterrupted),
         stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.05, max=1),
         sleep=backend.sleep,
         reraise=True,
     )
-    return attempts(_read_span, backend, pack, span)
+    return attempts(_read_range, backend, pack, span)
 
 
-def _read_span(backend: Backend, pack: str, span: Span) -> bytes:
+def _read_range(backend: Backend, pack: str, span: ByteRange) -> bytes:
     try:
         answer = backend.s3.get_object(
             Bucket=backend.bucket,
@@ -127,20 +127,20 @@ def _read_span(backend: Backend, pack: str, span: Span) -> bytes:
         return answer["Body"].read()
     except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
         # The client has its answer by now, and does not try again for what happens while it is read.
-        raise Interrupted from error
+        raise ReadInterrupted from error
 
 
-def read_payloads(backend: Backend, pointers: Sequence[Pointer]) -> list[bytes]:
+def read_payloads(backend: Backend, pointers: Sequence[PayloadPointer]) -> list[bytes]:
     """The payloads at `pointers`, in their order; near ones share a request, requests run in parallel.
 
-    Raises PackCorrupt and Interrupted.
+    Raises PackCorrupt and ReadInterrupted.
     """
     reads = coalesce(pointers)
 
-    def fetch(read: tuple[str, Span]) -> bytes:
-        return read_span(backend, *read)
+    def fetch(read: tuple[str, ByteRange]) -> bytes:
+        return read_range(backend, *read)
 
-    found: dict[Pointer, bytes] = {}
+    found: dict[PayloadPointer, bytes] = {}
     for ((_, span), members), data in zip(reads.items(), backend.parallel(fetch, reads), strict=True):
         for pointer in members:
             start = pointer.offset - span.offset
@@ -151,15 +151,15 @@ def read_payloads(backend: Backend, pointers: Sequence[Pointer]) -> list[bytes]:
     return [found[pointer] for pointer in pointers]
 
 
-def coalesce(pointers: Iterable[Pointer]) -> dict[tuple[str, Span], list[Pointer]]:
+def coalesce(pointers: Iterable[PayloadPointer]) -> dict[tuple[str, ByteRange], list[PayloadPointer]]:
     """The ranges to read for `pointers`, each with the pointers it serves (within the two limits above)."""
-    reads: dict[tuple[str, Span], list[Pointer]] = {}
-    run: list[Pointer] = []
+    reads: dict[tuple[str, ByteRange], list[PayloadPointer]] = {}
+    run: list[PayloadPointer] = []
     end = 0
 
     def close() -> None:
         if run:
-            span = Span(run[0].offset, end - run[0].offset)
+            span = ByteRange(run[0].offset, end - run[0].offset)
             reads[run[0].pack, span] = list(run)
             run.clear()
 
@@ -167,7 +167,7 @@ def coalesce(pointers: Iterable[Pointer]) -> dict[tuple[str, Span], list[Pointer
         apart = run and (
             pointer.pack != run[0].pack
             or pointer.offset - end > MAX_GAP_BYTES
-            or pointer.offset + pointer.length - run[0].offset > MAX_SPAN_BYTES
+            or pointer.offset + pointer.length - run[0].offset > MAX_RANGE_BYTES
         )
         if apart:
             close()

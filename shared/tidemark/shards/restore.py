@@ -14,7 +14,7 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.log import Head
 
 
-def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
+def restoring_row(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
     """The row that brings a frame to a state; None is that it is not there."""
     if state is None or state.op is Op.DELETE:
         return WindowRow(number, Op.DELETE, frame_id, 0, 0, "", 0, {})
@@ -22,10 +22,10 @@ def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
     return WindowRow(number, Op.ADD, frame_id, offset, length, digest, state.labels, state.classes, pack)
 
 
-class Left(NamedTuple):
+class Remaining(NamedTuple):
     """What a window has still to restore."""
 
-    stretches: list[list[WindowRow]]
+    batches: list[list[WindowRow]]
     """Rows, as many in each as one transaction takes; one stretch without rows if nothing is left."""
     current: dict[str, FrameVersion]
     """The newest versions of the frames of these rows, by their ids."""
@@ -33,7 +33,7 @@ class Left(NamedTuple):
     """Frames that it has restored before, in tries that did not come to their end."""
 
 
-def rows_left(backend: Backend, window: Window, head: Head) -> Left:
+def remaining_rows(backend: Backend, window: Window, head: Head) -> Remaining:
     """Rows for frames that commits after `restore.since` have made other than they were at `restore.to`.
 
     They are found at the window's turn, so that what was applied before it is undone and what comes after stays (R10).
@@ -63,10 +63,10 @@ def rows_left(backend: Backend, window: Window, head: Head) -> Left:
     for current, wanted in zip(now, then, strict=True):
         is_later = window.attempt > 0 and current.at > window.accepted_at
         if _digest(current) != _digest(wanted) and not is_later:
-            rows.append(row_to(number + len(rows), current.frame_id, wanted))
+            rows.append(restoring_row(number + len(rows), current.frame_id, wanted))
     size = MAX_WINDOW_FRAMES
-    stretches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    return Left(stretches, {version.frame_id: version for version in now}, restored)
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+    return Remaining(batches, {version.frame_id: version for version in now}, restored)
 
 
 def _digest(state: FrameVersion | None) -> str | None:

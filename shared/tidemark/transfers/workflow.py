@@ -26,7 +26,7 @@ from tidemark.domain.uploads import Source, UploadStatus
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
 from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
-from tidemark.shards.restore import row_to
+from tidemark.shards.restore import restoring_row
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
@@ -196,7 +196,7 @@ def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) 
     frames, come_to = frame_versions.live_frames(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=PAGE_ROWS
     )
-    rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
+    rows = [restoring_row(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
     if come_to is None and len(frames) == PAGE_ROWS:
         come_to = frames[-1].frame_id
     return _Page(rows, come_to)
@@ -207,7 +207,9 @@ def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...
     pair = HeadPair(transfer.source, _only(transfer.heads, task.shard), _only(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
     found, rest = changed_frames(backend, pair, start, PAGE_ROWS)
-    rows = [row_to(task.counted + count, changed.frame_id, changed.before) for count, changed in enumerate(found)]
+    rows = [
+        restoring_row(task.counted + count, changed.frame_id, changed.before) for count, changed in enumerate(found)
+    ]
     return _Page(rows, POSITION.dump_json(rest).decode() if rest else None)
 
 

@@ -18,7 +18,7 @@ from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import InFlight, Source, Upload
 from tidemark.domain.windows import Window, WindowPlan, WindowSettled, chunk_source, window_id
 from tidemark.shards import packs
-from tidemark.shards.packs import Span
+from tidemark.shards.packs import ByteRange
 from tidemark.uploads import records as upload_records
 
 PLANS = TypeAdapter(list[WindowPlan])
@@ -57,9 +57,9 @@ class Chunk:
     body_digest: str = ""
     """Of the request's body."""
     pack: str
-    index: Span
+    index: ByteRange
     """Where the upload's windows lie in its pack."""
-    errors: Span | None
+    errors: ByteRange | None
     """Where its rejected rows lie in its pack."""
     deletes: bool
     settled: frozenset[int] = frozenset()
@@ -144,7 +144,7 @@ def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[
 
 def plans(backend: Backend, chunk: Chunk) -> list[WindowPlan]:
     """The windows that an upload was cut into, as they were written: one ranged GET."""
-    return PLANS.validate_json(packs.read_span(backend, chunk.pack, chunk.index))
+    return PLANS.validate_json(packs.read_range(backend, chunk.pack, chunk.index))
 
 
 def unsettled_windows(backend: Backend, chunk: Chunk, until: str = "") -> list[Window]:
@@ -184,7 +184,7 @@ def rejected_rows(backend: Backend, chunk: Chunk) -> list[RowError]:
     """Why rows of an upload were refused on arrival: one ranged GET, none if there were no such rows."""
     if chunk.errors is None:
         return []
-    return ERRORS.validate_json(packs.read_span(backend, chunk.pack, chunk.errors))
+    return ERRORS.validate_json(packs.read_range(backend, chunk.pack, chunk.errors))
 
 
 def is_new(chunk: Chunk, one: WindowSettled) -> bool:
@@ -271,8 +271,8 @@ def _read(uid: str, item: Item) -> Chunk:
         upload=Upload.model_validate_json(item["upload"]),
         body_digest=item["body"],
         pack=item["pack"],
-        index=Span(*json.loads(item["index"])),
-        errors=Span(*json.loads(item["errors"])) if "errors" in item else None,
+        index=ByteRange(*json.loads(item["index"])),
+        errors=ByteRange(*json.loads(item["errors"])) if "errors" in item else None,
         deletes=item["deletes"],
         settled=frozenset(int(number) for number in item.get("settled", ())),
         given_up=frozenset(int(number) for number in item.get("given_up", ())),

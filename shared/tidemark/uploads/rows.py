@@ -19,7 +19,7 @@ from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import WindowPlan, WindowRow
 from tidemark.shards import packs
 from tidemark.shards.log import Marker
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 from tidemark.uploads import chunks
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
@@ -45,7 +45,7 @@ class _Row:
     errors: Sequence[RowError] = ()
 
     @property
-    def payload(self) -> Pointer | None:
+    def payload(self) -> PayloadPointer | None:
         """Where its payload lies; a row that was refused on arrival and a DELETE have none."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None

@@ -232,8 +232,8 @@ def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> 
 
 
 def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
-    others = [sent(world, add("f1", attempt=attempt)) for attempt in range(apply.RACES)]
-    last = sent(world, add("f1", attempt=apply.RACES))
+    others = [sent(world, add("f1", attempt=attempt)) for attempt in range(apply.MAX_ATTEMPTS)]
+    last = sent(world, add("f1", attempt=apply.MAX_ATTEMPTS))
     outrun = world.redeliver(last.message)
     for other in others:
         before_its_commit(outrun)
@@ -241,7 +241,7 @@ def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World)
         outrun.step()
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
-    assert frame(world).metadata == {"attempt": apply.RACES}
+    assert frame(world).metadata == {"attempt": apply.MAX_ATTEMPTS}
 
 
 def before_its_commit(invocation: Invocation) -> Invocation:

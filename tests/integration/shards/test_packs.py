@@ -14,16 +14,16 @@ from tidemark.aws.backend import Backend
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.shards import packs
-from tidemark.shards.packs import PackCorrupt, PackWriter, Pointer
+from tidemark.shards.packs import PackCorrupt, PackWriter, PayloadPointer
 
 LINES = st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=6)
 
 
-def written(backend: Backend, lines: list[bytes]) -> list[Pointer]:
+def written(backend: Backend, lines: list[bytes]) -> list[PayloadPointer]:
     pack = PackWriter("uid")
     spans = [pack.add(line) for line in lines]
     pack.write(backend)
-    return [Pointer(pack.name, *span, digest(line)) for span, line in zip(spans, lines, strict=True)]
+    return [PayloadPointer(pack.name, *span, digest(line)) for span, line in zip(spans, lines, strict=True)]
 
 
 @given(LINES, LINES, st.randoms())

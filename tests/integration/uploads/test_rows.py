@@ -203,14 +203,14 @@ def test_a_page_of_applied_rows_reads_windows_and_payloads_and_no_markers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent_upload = upload(world, *(add(f"f{number}", "l1") for number in range(16))).upload
-    spans: list[packs.Span] = []
-    read = packs.read_span
+    spans: list[packs.ByteRange] = []
+    read = packs.read_range
 
-    def counting(backend: Backend, pack: str, span: packs.Span) -> bytes:
+    def counting(backend: Backend, pack: str, span: packs.ByteRange) -> bytes:
         spans.append(span)
         return read(backend, pack, span)
 
-    monkeypatch.setattr(packs, "read_span", counting)
+    monkeypatch.setattr(packs, "read_range", counting)
     monkeypatch.setattr(log, "markers", lambda *_: pytest.fail("markers were read"))
     assert len(listing(world, sent_upload)(None).items) == 16
     assert len(spans) == 2
