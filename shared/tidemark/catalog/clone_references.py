@@ -15,7 +15,7 @@ MAX_SOURCES = 50
 """Datasets before a clone: its source, the source of that, and so on. One transaction records them all."""
 
 
-def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
+def record_clone(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
     """Returns the writes that record a clone, for the transaction that creates it. One read.
 
     They record that the clone may use the packs of its source, and of every dataset whose packs the source may use. The

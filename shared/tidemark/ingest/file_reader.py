@@ -82,7 +82,7 @@ def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | No
     """
     if not upload.may_send or backpressure.may_read_on(backend, upload.uid):
         return False
-    has_waited = waiting is not None and waiting.waits_until is not None and waiting.waits_until <= backend.clock()
+    has_waited = waiting is not None and waiting.paused_until is not None and waiting.paused_until <= backend.clock()
     return not has_waited or backpressure.is_full(backend, upload.uid)
 
 
@@ -90,9 +90,9 @@ def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
     """Have a file wait by one order: others for it that come meanwhile end. Raises ConditionFailed where another
     invocation has read on, or waits."""
     now = backend.clock()
-    if file.waits_until is not None and now < file.waits_until:
+    if file.paused_until is not None and now < file.paused_until:
         return None
-    file_records.update(backend, file, replace(file, waits_until=now + PAUSE - EARLY))
+    file_records.update(backend, file, replace(file, paused_until=now + PAUSE - EARLY))
     return PAUSE
 
 
@@ -165,7 +165,7 @@ def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _S
     }
     if not stretch.rows and not stretch.errors:
         after = _progressed(file, stretch.end, progress)
-        chunked_uploads.advance(backend, file, after, None)
+        chunked_uploads.advance_file(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
     dataset = dataset_records.get(backend, upload.upload.project, upload.upload.dataset)
     staged = "" if upload.upload.mode is not Mode.BATCH else file.upload
@@ -175,9 +175,9 @@ def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _S
         counted = _counted(upload.upload, checked)
         written = chunk_writer.write(backend, dataset, checked, counted, name=file.chunk_name(file.chunks))
         read = {"rows": file.file.rows + counted.rows, "rejected": file.file.rejected + counted.rejected}
-        after = replace(_progressed(file, stretch.end, progress | read), chunks=file.chunks + 1, told=told)
+        after = replace(_progressed(file, stretch.end, progress | read), chunks=file.chunks + 1, listed_errors=told)
         with suppress(SchemaConflict):
-            chunked_uploads.advance(backend, file, after, written.chunk, checked.schema_update, staged)
+            chunked_uploads.advance_file(backend, file, after, written.chunk, checked.schema_update, staged)
             break
     if upload.may_send:
         queues.send_windows(backend, written.windows)
@@ -196,9 +196,9 @@ def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool,
 
 def _told(checked: Checked, file: FileRecord) -> tuple[Checked, int]:
     """The rows with as many of their errors as are kept of a file, and how many of its errors are kept then."""
-    room = MAX_ERRORS_TOLD - file.told
+    room = MAX_ERRORS_TOLD - file.listed_errors
     if len(checked.errors) <= room:
-        return checked, file.told + len(checked.errors)
+        return checked, file.listed_errors + len(checked.errors)
     kept = checked.errors[: max(room, 0)]
     if room >= 0:
         line = checked.errors[room].row

@@ -39,7 +39,7 @@ def received(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
         size = found[file.number].size
         if size > MAX_FILE_BYTES:
             raise TooLarge(f"The file {file.file.name!r} has {size:,} bytes, of at most {MAX_FILE_BYTES:,}.")
-    return [file.at(found[file.number]) for file in files]
+    return [file.with_source(found[file.number]) for file in files]
 
 
 def _found(backend: Backend, files: Sequence[FileRecord]) -> Found:

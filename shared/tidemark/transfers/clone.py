@@ -132,7 +132,7 @@ def _record(target: Dataset, origin: Origin, transfer: Transfer) -> ChunkedUploa
 def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
     """Make a dataset, its upload, and what points from one to the other, all or nothing."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
-    others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
+    others = [*clone_references.record_clone(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
     if source.mode is Mode.BATCH:
         pointer = Clone(project=target.project, dataset=target.name, uid=target.uid, upload=record.upload.id)
         others.append(dataset_records.point_to_clone(backend, source.uid, pointer))

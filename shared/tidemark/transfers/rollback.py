@@ -86,7 +86,7 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
         dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
     ]
     if last is not None:  # it may be retried at this moment
-        writes.append(chunked_uploads.settlement(backend, dataset.uid, last))
+        writes.append(chunked_uploads.check_settled(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)
     except ConditionFailed as refused:

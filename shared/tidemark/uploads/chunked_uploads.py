@@ -82,7 +82,7 @@ def new(backend: Backend, upload: ChunkedUpload) -> Write:
 def create(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
     """Write a new upload and its files; False if the upload exists already."""
     try:
-        table.transact(backend, [new(backend, upload), *(file_records.write(backend, file) for file in files)])
+        table.transact(backend, [new(backend, upload), *(file_records.put(backend, file) for file in files)])
     except table.ConditionFailed:
         return False
     return True
@@ -101,13 +101,13 @@ def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) 
     begun = replace(upload, upload=upload.upload.model_copy(update=changes))
     start_upload = _put(backend, begun, _is_waiting(upload.uid))
     try:
-        table.transact(backend, [start_upload, *(file_records.write(backend, file) for file in files)])
+        table.transact(backend, [start_upload, *(file_records.put(backend, file) for file in files)])
     except table.ConditionFailed:
         return False
     return True
 
 
-def advance(
+def advance_file(
     backend: Backend,
     before: FileRecord,
     after: FileRecord,
@@ -206,7 +206,7 @@ def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
 def _decide(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Write:
     """The write that releases or refuses an upload, on condition that neither has happened."""
     key = upload_records.key(upload.uid, upload.upload.id)
-    carried = upload_records.carried(in_flight)
+    carried = upload_records.in_flight_attributes(in_flight)
     expression = f"SET #{verdict} = :verdict, " + ", ".join(f"#{name} = :{name}" for name in carried)
     return writes.update(backend, key, expression, {"verdict": value, **carried}, UNDECIDED)
 
@@ -217,7 +217,7 @@ UNDECIDED = Condition(
 
 
 def _is_waiting(uid: str) -> Condition:
-    waiting = upload_records.unsettled_order(uid, UploadStatus.WAITING)
+    waiting = upload_records.unsettled_prefix(uid, UploadStatus.WAITING)
     return Condition("begins_with(unsettled_order, :waiting)", {"waiting": waiting})
 
 
@@ -236,7 +236,7 @@ def finish(backend: Backend, settled: ChunkedUpload) -> Write:
     return _put(backend, settled, _in_this_retry(settled, "attribute_not_exists(settled_at)"))
 
 
-def settlement(backend: Backend, uid: str, upload_id: str) -> Write:
+def check_settled(backend: Backend, uid: str, upload_id: str) -> Write:
     """Part of a transaction that writes nothing, on condition that an upload has settled."""
     return writes.check(backend, upload_records.key(uid, upload_id), Condition("attribute_exists(settled_at)"))
 
@@ -298,7 +298,9 @@ def _add(
 ) -> Write:
     """The write that adds counts to an upload's totals."""
     # A change of what is in flight changes an index entry too, which costs a write; most calls make none.
-    added: dict[str, Any] = counts | {name: n for name, n in upload_records.carried(in_flight).items() if n}
+    added: dict[str, Any] = counts | {
+        name: n for name, n in upload_records.in_flight_attributes(in_flight).items() if n
+    }
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if deletes:
         expression += " SET deletes = :deletes"
@@ -313,7 +315,7 @@ def _put(backend: Backend, record: ChunkedUpload, condition: Condition) -> Write
 def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
     upload = record.upload
     totals = {name: getattr(upload, name) for name in upload_records.TOTALS}
-    attributes = upload_records.indexed(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
+    attributes = upload_records.index_attributes(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
     attributes |= {
         "upload": upload.model_dump_json(),
         "parts": record.chunks,
@@ -330,7 +332,7 @@ def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
 def _upload(uid: str, item: Item) -> ChunkedUpload:
     return ChunkedUpload(
         uid=uid,
-        upload=upload_records.read(item),
+        upload=upload_records.from_item(item),
         chunks=int(item["parts"]),
         chunks_settled=int(item["parts_settled"]),
         retrying=bool(item.get("retrying")),

@@ -41,7 +41,7 @@ class Counts(NamedTuple):
         return {name: now - then for name, now, then in zip(self._fields, self, before, strict=True)}
 
 
-NOTHING = Counts()
+NO_COUNTS = Counts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Chunk:
     found: int = 0
     """Rows that its windows came to by themselves, when it was their turn; its other ones were known when it was made.
     """
-    counted: Counts = NOTHING
+    counted: Counts = NO_COUNTS
     """What the totals of an upload of several chunks hold of it."""
     revision: int = 1
 
@@ -87,7 +87,7 @@ class Chunk:
         """Whether all its windows are decided."""
         return self.upload.windows_settled == self.upload.windows
 
-    def updated(self, changes: Mapping[str, Any]) -> "Chunk":
+    def with_upload(self, changes: Mapping[str, Any]) -> "Chunk":
         """The chunk with changes to what its sender sees."""
         return replace(self, upload=self.upload.model_copy(update=changes))
 
@@ -187,21 +187,21 @@ def rejected_rows(backend: Backend, chunk: Chunk) -> list[RowError]:
     return ERRORS.validate_json(packs.read_range(backend, chunk.pack, chunk.errors))
 
 
-def is_new(chunk: Chunk, one: WindowSettled) -> bool:
+def is_unsettled(chunk: Chunk, one: WindowSettled) -> bool:
     """Whether a chunk does not know this of its window; it knows all of earlier attempts."""
     return one.window not in chunk.settled and one.attempt == chunk.attempts.get(one.window, 0)
 
 
 def settle(chunk: Chunk, messages: list[WindowSettled]) -> Chunk:
     """The chunk after windows have settled; ones that it knows already change nothing."""
-    fresh = {one.window: one for one in messages if is_new(chunk, one)}
+    fresh = {one.window: one for one in messages if is_unsettled(chunk, one)}
     if not fresh:
         return chunk
     upload = chunk.upload
     settled = chunk.settled | fresh.keys()
     given_up = chunk.given_up | {one.window for one in fresh.values() if one.given_up}
     found = sum(one.found for one in fresh.values())
-    return replace(chunk, settled=settled, given_up=given_up, found=chunk.found + found).updated(
+    return replace(chunk, settled=settled, given_up=given_up, found=chunk.found + found).with_upload(
         {
             "rows": upload.rows + found,
             "applied": upload.applied + sum(one.applied for one in fresh.values()),
@@ -220,7 +220,7 @@ def reopen(backend: Backend, chunk: Chunk) -> Chunk:
     attempts = dict(chunk.attempts) | {number: chunk.attempts.get(number, 0) + 1 for number in chunk.given_up}
     settled = chunk.settled - chunk.given_up
     changes = {"failed": upload.failed - failed, "windows_settled": len(settled), "windows_failed": 0}
-    return replace(chunk, settled=settled, given_up=frozenset(), attempts=attempts).updated(changes)
+    return replace(chunk, settled=settled, given_up=frozenset(), attempts=attempts).with_upload(changes)
 
 
 def update(backend: Backend, chunk: Chunk) -> None:
@@ -246,7 +246,11 @@ def _item(chunk: Chunk) -> dict[str, Any]:
     upload = chunk.upload
     # All of a request counts until the last of it is decided: less would be a write of the index for each window.
     in_flight = InFlight(upload.rows - upload.rejected, upload.windows)
-    listed = {} if chunk.name else upload_records.indexed(chunk.uid, upload, deletes=chunk.deletes, in_flight=in_flight)
+    listed = (
+        {}
+        if chunk.name
+        else upload_records.index_attributes(chunk.uid, upload, deletes=chunk.deletes, in_flight=in_flight)
+    )
     return listed | {
         "upload": upload.model_dump_json(),
         "body": chunk.body_digest,
@@ -278,6 +282,6 @@ def _read(uid: str, item: Item) -> Chunk:
         given_up=frozenset(int(number) for number in item.get("given_up", ())),
         attempts={int(number): attempt for number, attempt in json.loads(item.get("attempts", "{}")).items()},
         found=int(item.get("found", 0)),
-        counted=Counts(*json.loads(item["counted"])) if "counted" in item else NOTHING,
+        counted=Counts(*json.loads(item["counted"])) if "counted" in item else NO_COUNTS,
         revision=int(item["revision"]),
     )

@@ -12,7 +12,7 @@ from tidemark.catalog import dataset_records
 from tidemark.domain.error_files import ErrorFile, ErrorFormat, beginning, lines
 from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.follow import chunks_of, outcomes_of
+from tidemark.uploads.follow import chunks_with_files, row_outcomes
 
 FOLDER = "downloads/"
 SPOOLED_BYTES = 8 * 1024 * 1024
@@ -49,10 +49,10 @@ def _write(
     """Write the errors to a file; answers how many, and whether there may be more."""
     file.write(beginning(form))
     written = 0
-    for chunk, name in chunks_of(backend, uid, upload_records.get(backend, uid, upload)):
+    for chunk, name in chunks_with_files(backend, uid, upload_records.get(backend, uid, upload)):
         if not has_time():
             return written, True
-        errors = outcomes_of(backend, chunk, name)
+        errors = row_outcomes(backend, chunk, name)
         room = MAX_DOWNLOAD_ERRORS - written
         file.write(lines(form, errors[:room]))
         if len(errors) > room:

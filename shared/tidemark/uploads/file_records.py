@@ -32,9 +32,9 @@ class FileRecord:
     """Where reading goes on."""
     chunks: int = 0
     """Parts that were made of it."""
-    told: int = 0
+    listed_errors: int = 0
     """Errors of its rows that were kept; there is a limit to them."""
-    waits_until: datetime | None = None
+    paused_until: datetime | None = None
     """Until when orders for it come too early, because one is on its way that has it read further after that."""
     revision: int = 1
 
@@ -43,7 +43,7 @@ class FileRecord:
         """Whether there is no more to be read of it."""
         return self.file.status is FileStatus.READ
 
-    def at(self, source: Object) -> "FileRecord":
+    def with_source(self, source: Object) -> "FileRecord":
         """The file in the state in which its object is."""
         return replace(self, source=source)
 
@@ -64,7 +64,7 @@ def of_upload(backend: Backend, uid: str, upload_id: str) -> list[FileRecord]:
     return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
-def write(backend: Backend, file: FileRecord) -> Write:
+def put(backend: Backend, file: FileRecord) -> Write:
     """The write that stores a file, in place of any earlier state."""
     return writes.put(backend, _file_key(file.uid, file.upload, file.number), _file_item(file))
 
@@ -90,9 +90,9 @@ def _file_item(file: FileRecord) -> dict[str, Any]:
         "source": json.dumps([file.source.key, file.source.version]),
         "cursor": json.dumps(file.cursor),
         "parts": file.chunks,
-        "told": file.told,
+        "told": file.listed_errors,
         "revision": file.revision,
-        "waits_until": file.waits_until.isoformat() if file.waits_until else None,
+        "waits_until": file.paused_until.isoformat() if file.paused_until else None,
     }
     if file.multipart is not None:
         attributes["multipart"] = json.dumps(asdict(file.multipart))
@@ -110,9 +110,9 @@ def _file(uid: str, item: Item) -> FileRecord:
         cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
         chunks=int(item["parts"]),
-        told=int(item["told"]),
+        listed_errors=int(item["told"]),
         revision=int(item["revision"]),
-        waits_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
+        paused_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
     )
 
 

@@ -13,15 +13,15 @@ from tidemark.shards.log import Marker
 from tidemark.uploads import chunks, file_records
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
-from tidemark.uploads.records import Listed, Place
+from tidemark.uploads.records import ListScope, Position
 
-WHOLE = "-"
+REQUEST_CHUNK = "-"
 """Stands in a cursor for the one chunk of an upload that came in a request, which has no name."""
 MAX_PAGE_CHUNKS = 100
 """Chunks that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
 MAX_CHUNKS_EXAMINED = 10_000
 """Chunks whose records are looked at for a page of errors; most have none."""
-FILTERED_AT_ONCE = 100
+MIN_FILTERED_PAGE = 100
 """Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
 
 
@@ -52,7 +52,7 @@ def list_project_uploads(
 
 
 def _listed(
-    backend: Backend, of: Listed, name: str, wanted: UploadFilter, limit: int, cursor: str | None
+    backend: Backend, of: ListScope, name: str, wanted: UploadFilter, limit: int, cursor: str | None
 ) -> Page[Upload]:
     """A page of a list of uploads; one that was accepted a moment ago may not be listed yet.
 
@@ -61,10 +61,12 @@ def _listed(
     at, and the records of these.
     """
     scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
-    after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
-    page_size = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    after = Position(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
+    page_size = limit if wanted == ANY_UPLOAD else max(limit, MIN_FILTERED_PAGE)
     items: list[Upload] = []
-    for examined, (place, upload) in enumerate(upload_records.newest(backend, of, name, after, page_size=page_size), 1):
+    for examined, (place, upload) in enumerate(
+        upload_records.newest_first(backend, of, name, after, page_size=page_size), 1
+    ):
         if wanted.takes(upload):
             items.append(upload)
         if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
@@ -85,33 +87,33 @@ def list_errors(
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
-    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
+    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (REQUEST_CHUNK, 0, 0)
     items: list[RowOutcome] = []
     record = upload_records.get(backend, uid, upload)
     if record.settled_at is not None and not record.has_errors:
         return Page(items=[], cursor=None)
-    placed = chunks_of(backend, uid, record, "" if name == WHOLE else str(name))
+    placed = chunks_with_files(backend, uid, record, "" if name == REQUEST_CHUNK else str(name))
     read = 0
     for examined, (chunk, file) in enumerate(placed):
-        if (chunk.name or WHOLE) != name:
+        if (chunk.name or REQUEST_CHUNK) != name:
             first = told = 0
         if read == MAX_PAGE_CHUNKS or examined == MAX_CHUNKS_EXAMINED:
-            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, 0, 0))
+            return Page(items=items, cursor=encode_cursor(scope, chunk.name or REQUEST_CHUNK, 0, 0))
         if not chunk.upload.has_errors:
             continue
         read += 1
-        outcomes = outcomes_of(backend, chunk, file, int(first))
+        outcomes = row_outcomes(backend, chunk, file, int(first))
         room = limit - len(items)
         end = int(told) + room
         items.extend(outcomes[int(told) : end])
         if end < len(outcomes):
             last = outcomes[end - 1].row if end else 0
             passed = sum(outcome.row == last for outcome in outcomes[:end])
-            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, last, passed))
+            return Page(items=items, cursor=encode_cursor(scope, chunk.name or REQUEST_CHUNK, last, passed))
     return Page(items=items, cursor=None)
 
 
-def chunks_of(
+def chunks_with_files(
     backend: Backend, uid: str, upload: Upload, first: str = "", *, page_size: int | None = None
 ) -> Iterator[tuple[Chunk, str | None]]:
     """The chunks of an upload in their order, from the one named `first` on, each with the name of its file; the records
@@ -125,13 +127,13 @@ def chunks_of(
         yield chunk, names.get(chunk_source(chunk.name))
 
 
-def decided(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+def window_markers(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
     """What became of windows of a chunk; None for those that are not decided yet."""
     windows = [chunks.window(chunk, plan) for plan in plans]
     return log.markers(backend, chunk.uid, [(window.plan.shard, window.id) for window in windows])
 
 
-def outcomes_of(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
+def row_outcomes(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
     """Why rows of a chunk did not take effect, from row `first` on, each with the file given. The errors of one row are
     there all at once, and never change or move."""
     outcomes = [
@@ -141,7 +143,7 @@ def outcomes_of(backend: Backend, chunk: Chunk, file: str | None, first: int = 0
     ]
     if chunk.upload.has_errors:
         plans = [plan for plan in chunks.plans(backend, chunk) if plan.has_rows_from(first)]
-        markers = decided(backend, chunk, plans)
+        markers = window_markers(backend, chunk, plans)
         told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
         outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
     return sorted(outcomes, key=lambda outcome: outcome.row)

@@ -21,7 +21,7 @@ UNSETTLED = "unsettled"
 """Attribute of uploads that have not settled, by which the sweep finds them: the first digit of their dataset's uid."""
 ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT = "rows_in_flight", "windows_in_flight"
 """Attributes of uploads that have not settled: what of them is on its way. The index of those carries them."""
-ON_THEIR_WAY = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
+UNSETTLED_STATUSES = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
 
 TOTALS = (
     "retries",
@@ -39,15 +39,15 @@ TOTALS = (
 )
 """Counts of an upload that attributes of its record hold, where chunks add to them."""
 
-Listed = Literal["dataset", "project"]
+ListScope = Literal["dataset", "project"]
 """What a list of uploads is of; the attribute that names it is the partition of the list's index."""
-INDEXES: Final[Mapping[Listed, Literal["uploads", "project_uploads"]]] = {
+INDEXES: Final[Mapping[ListScope, Literal["uploads", "project_uploads"]]] = {
     "dataset": "uploads",
     "project": "project_uploads",
 }
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where an upload stands in a list."""
 
     accepted_at: str
@@ -64,7 +64,7 @@ def key(uid: str, upload_id: str) -> Key:
 def find(backend: Backend, uid: str, upload_id: str) -> Upload | None:
     """An upload as it stands, read consistently, or None."""
     item = table.get(backend, key(uid, upload_id))
-    return read(item) if item else None
+    return from_item(item) if item else None
 
 
 def get(backend: Backend, uid: str, upload_id: str) -> Upload:
@@ -75,9 +75,9 @@ def get(backend: Backend, uid: str, upload_id: str) -> Upload:
     return upload
 
 
-def newest(
-    backend: Backend, of: Listed, name: str, after: Place | None, *, page_size: int
-) -> Iterator[tuple[Place, Upload]]:
+def newest_first(
+    backend: Backend, of: ListScope, name: str, after: Position | None, *, page_size: int
+) -> Iterator[tuple[Position, Upload]]:
     """The uploads of the dataset with uid `name`, or of the project of that name: newest first, from the one after
     `after`. A query and its records, `page_size` of them, are read whenever those before are used up."""
     start: Mapping[str, Any] | None = None
@@ -92,15 +92,15 @@ def newest(
         found = table.get_many(backend, keys)
         for entry, record in zip(entries, keys, strict=True):
             if record in found:
-                yield _place(entry), read(found[record])
+                yield _position(entry), from_item(found[record])
         if start is None:
             return
 
 
-def _place(entry: Item) -> Place:
+def _position(entry: Item) -> Position:
     _, uid = entry["PK"].split("#")
     _, upload_id = entry["SK"].split("#")
-    return Place(entry["accepted_at"], uid, upload_id)
+    return Position(entry["accepted_at"], uid, upload_id)
 
 
 def pending(backend: Backend, uid: str) -> list[bool]:
@@ -128,7 +128,7 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
 
 def _pending(backend: Backend, uid: str, **how: Any) -> tuple[list[Item], Mapping[str, Any] | None]:
     """Entries of the uploads of a dataset that are on their way, and where the query stopped, `how` as it is asked."""
-    order = "unsettled_order", unsettled_order(uid, UploadStatus.PENDING)
+    order = "unsettled_order", unsettled_prefix(uid, UploadStatus.PENDING)
     return table.query_index(backend, "unsettled", (UNSETTLED, uid[0]), order=order, **how)
 
 
@@ -149,39 +149,39 @@ def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
         entries, start = table.query_index(backend, "unsettled", (UNSETTLED, digit), start=start)
         for entry in entries:
             uid, letter, since = entry["unsettled_order"].split("#")
-            status = next(status for status in ON_THEIR_WAY if status[0] == letter)
+            status = next(status for status in UNSETTLED_STATUSES if status[0] == letter)
             yield Unsettled(uid, entry["SK"].removeprefix("U#"), status, datetime.fromisoformat(since))
         if start is None:
             return
 
 
-def indexed(uid: str, upload: Upload, *, deletes: bool, in_flight: InFlight) -> dict[str, Any]:
+def index_attributes(uid: str, upload: Upload, *, deletes: bool, in_flight: InFlight) -> dict[str, Any]:
     """The attributes by which an upload is found in the indexes: newest first, and as long as it has not settled."""
     accepted_at = upload.accepted_at.isoformat()
     since = (upload.pending_since or upload.accepted_at).isoformat()
-    unsettled = upload.status in ON_THEIR_WAY
+    unsettled = upload.status in UNSETTLED_STATUSES
     return {
         "accepted_at": accepted_at,
         "project": upload.project,
         "dataset": uid,
         "deletes": deletes,
         UNSETTLED: uid[0] if unsettled else None,
-        "unsettled_order": unsettled_order(uid, upload.status) + since if unsettled else None,
-        **(carried(in_flight) if unsettled else {}),
+        "unsettled_order": unsettled_prefix(uid, upload.status) + since if unsettled else None,
+        **(in_flight_attributes(in_flight) if unsettled else {}),
     }
 
 
-def carried(in_flight: InFlight) -> dict[str, int]:
+def in_flight_attributes(in_flight: InFlight) -> dict[str, int]:
     """What is in flight of an upload, as attributes of its record."""
     return {ROWS_IN_FLIGHT: in_flight.rows, WINDOWS_IN_FLIGHT: in_flight.windows}
 
 
-def unsettled_order(uid: str, status: UploadStatus) -> str:
+def unsettled_prefix(uid: str, status: UploadStatus) -> str:
     """What the order of a dataset's uploads of one status begins with, as long as they have not settled."""
     return f"{uid}#{status[0]}#"
 
 
-def read(item: Item) -> Upload:
+def from_item(item: Item) -> Upload:
     """The upload of a record of either kind."""
     upload = Upload.model_validate_json(item["upload"])
     if not upload.is_chunked:

@@ -23,12 +23,12 @@ from tidemark.shards.packs import PayloadPointer
 from tidemark.uploads import chunks
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
-from tidemark.uploads.follow import MAX_PAGE_CHUNKS, WHOLE, chunks_of, decided
+from tidemark.uploads.follow import MAX_PAGE_CHUNKS, REQUEST_CHUNK, chunks_with_files, window_markers
 
-CHUNKS_AT_ONCE = 10
+CHUNKS_PER_QUERY = 10
 """Records of chunks that are read at once: the pages of most uploads are full after one chunk or two."""
 
-Place = tuple[str, int]
+Position = tuple[str, int]
 """Where a page goes on: the name of a chunk, and the row in it."""
 
 
@@ -71,7 +71,7 @@ def list_rows(
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
-    name, first = decode_cursor(scope, cursor, str, int) if cursor else (WHOLE, 0)
+    name, first = decode_cursor(scope, cursor, str, int) if cursor else (REQUEST_CHUNK, 0)
     record = upload_records.get(backend, uid, upload)
     rows, following = _gathered(backend, uid, record, (str(name), int(first)), limit)
     items = _told(backend, rows)
@@ -82,13 +82,15 @@ def list_rows(
     return Page(items=items[:kept], cursor=encode_cursor(scope, *following) if following else None)
 
 
-def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: int) -> tuple[list[_Row], Place | None]:
+def _gathered(
+    backend: Backend, uid: str, upload: Upload, place: Position, limit: int
+) -> tuple[list[_Row], Position | None]:
     """The rows of a page that begins at `place`, and where the next one begins if there may be more."""
     name, first = place
     found: list[_Row] = []
     room = MAX_PAGE_BYTES
     is_refused = upload.settled_at is not None and upload.windows_settled < upload.windows
-    placed = chunks_of(backend, uid, upload, "" if name == WHOLE else name, page_size=CHUNKS_AT_ONCE)
+    placed = chunks_with_files(backend, uid, upload, "" if name == REQUEST_CHUNK else name, page_size=CHUNKS_PER_QUERY)
     for count, (chunk, file) in enumerate(placed):
         begin = first if _name(chunk) == name else 0
         if count == MAX_PAGE_CHUNKS or len(found) == limit:
@@ -104,7 +106,7 @@ def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: i
 
 
 def _name(chunk: Chunk) -> str:
-    return chunk.name or WHOLE
+    return chunk.name or REQUEST_CHUNK
 
 
 def _fitting(sizes: Sequence[int], room: int) -> int:
@@ -150,7 +152,7 @@ def _judged(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Row]:
     if counts.windows_settled == counts.windows and not counts.dropped + counts.failed:
         return [replace(row, outcome="applied") if row.accepted else row for row in rows]
     plans = {row.accepted[0].number: row.accepted[0] for row in rows if row.accepted}
-    markers = dict(zip(plans, decided(backend, chunk, list(plans.values())), strict=True))
+    markers = dict(zip(plans, window_markers(backend, chunk, list(plans.values())), strict=True))
     return [_after(row, markers[row.accepted[0].number]) if row.accepted else row for row in rows]
 
 

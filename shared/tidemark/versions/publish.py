@@ -100,7 +100,7 @@ def _settled_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -
         told = by_chunk[chunk.upload.id, chunk.name]
         settled = chunks.settle(chunk, told)
         after.append(settled)
-        if not all(chunks.is_new(chunk, one) for one in told):
+        if not all(chunks.is_unsettled(chunk, one) for one in told):
             repeated.add(chunk.upload.id)
         if settled is chunk:
             continue
