@@ -20,7 +20,7 @@ from tidemark.domain.assets import (
 )
 from tidemark.domain.errors import NotFound
 
-NAMED = 5
+MAX_ASSETS_NAMED = 5
 """Assets that are not there and that one refusal names."""
 
 
@@ -58,9 +58,9 @@ def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAsse
     found = backend.parallel(lambda key: bucket.find(backend, key), keys)
     missing = [position for position, there in enumerate(found) if there is None]
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        more = f" and {len(missing) - MAX_ASSETS_NAMED} more" if len(missing) > MAX_ASSETS_NAMED else ""
         raise NotFound(
-            f"These assets are not there: {', '.join(urls[position] for position in missing[:NAMED])}{more}.",
+            f"These assets are not there: {', '.join(urls[position] for position in missing[:MAX_ASSETS_NAMED])}{more}.",
             code="unknown_asset",
             pointer=f"/urls/{missing[0]}",
         )

@@ -87,4 +87,4 @@ def drop(world: World, key: str, text: bytes) -> Upload | None:
     """Put a file into the drop folder, and tell intake."""
     backend = world.process()
     backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=text)
-    return drop_folder.take(backend, DroppedObject(key=key, version=None, bytes=len(text)))
+    return drop_folder.start_upload(backend, DroppedObject(key=key, version=None, bytes=len(text)))

@@ -16,10 +16,10 @@ from tidemark.domain.uploads import InFlight
 from tidemark.uploads import records as upload_records
 
 QUOTA = InFlight(MAX_ROWS_IN_FLIGHT, MAX_WINDOWS_IN_FLIGHT)
-READING_QUOTA = InFlight(MAX_ROWS_IN_FLIGHT // 2, MAX_WINDOWS_IN_FLIGHT // 2)
+FILE_QUOTA = InFlight(MAX_ROWS_IN_FLIGHT // 2, MAX_WINDOWS_IN_FLIGHT // 2)
 """What may be in flight for a file to be read further."""
 
-REMEMBERED = timedelta(seconds=2)
+COUNT_TTL = timedelta(seconds=2)
 """How long a process trusts what it has counted, so that counting costs a busy dataset little."""
 
 
@@ -34,9 +34,9 @@ def refuse_if_full(backend: Backend, dataset: Dataset) -> None:
         )
 
 
-def may_read_on(backend: Backend, uid: str) -> bool:
+def may_read_files(backend: Backend, uid: str) -> bool:
     """Whether a dataset has so little in flight that its files are read further."""
-    return not _fills(_in_flight(backend, uid), READING_QUOTA)
+    return not _fills(_in_flight(backend, uid), FILE_QUOTA)
 
 
 def is_full(backend: Backend, uid: str) -> bool:
@@ -51,7 +51,7 @@ def _fills(found: InFlight, quota: InFlight) -> bool:
 def _in_flight(backend: Backend, uid: str) -> InFlight:
     now = backend.clock()
     at, found = backend.memory.in_flight.get(uid, (datetime.min.replace(tzinfo=UTC), InFlight()))
-    if not timedelta() <= now - at < REMEMBERED:
+    if not timedelta() <= now - at < COUNT_TTL:
         found = upload_records.in_flight(backend, uid, most=QUOTA)
         backend.memory.in_flight[uid] = backend.clock(), found
     return found

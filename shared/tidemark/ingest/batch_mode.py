@@ -19,10 +19,10 @@ def refuse_if_filled(backend: Backend, dataset: Dataset, upload_id: str | None =
     if dataset.mode is Mode.BATCH:
         filled_by = dataset_records.state(backend, dataset.uid).filled_by
         if filled_by not in (None, upload_id):
-            raise sealed(dataset.name, filled_by)
+            raise sealed_error(dataset.name, filled_by)
 
 
-def sealed(dataset: str, filled_by: str | None) -> Conflict:
+def sealed_error(dataset: str, filled_by: str | None) -> Conflict:
     """The refusal of a mutation of a BATCH dataset that has its upload."""
     by = f" Upload {filled_by} fills it." if filled_by else ""
     return Conflict(
@@ -32,7 +32,7 @@ def sealed(dataset: str, filled_by: str | None) -> Conflict:
     )
 
 
-def refusal(wrong: int, rows: int) -> str:
+def rejection_reason(wrong: int, rows: int) -> str:
     """Why a BATCH upload with rows that are wrong was refused."""
     return f"{wrong:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
 
@@ -46,7 +46,7 @@ def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
         return upload
     counts = upload.upload
     if counts.rejected:
-        return chunked_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
+        return chunked_uploads.refuse(backend, upload, rejection_reason(counts.rejected, counts.rows))
     staged, seen = schema_records.schema(backend, upload.uid, staged=counts.id, fresh=True)
     schema_update = schema_records.SchemaUpdate(staged, 1) if seen else None
     try:
@@ -55,4 +55,4 @@ def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
         filled_by = dataset_records.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):
             raise
-        return chunked_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)
+        return chunked_uploads.refuse(backend, upload, sealed_error(counts.dataset, filled_by).message)

@@ -31,7 +31,7 @@ Row = tuple[int, Any]
 """A row's number and its value, any parsed JSON."""
 
 
-class Checked(NamedTuple):
+class CheckedRows(NamedTuple):
     """Rows after validation."""
 
     total: int
@@ -41,7 +41,7 @@ class Checked(NamedTuple):
     """What the accepted rows teach the dataset, to be recorded with the chunk."""
 
 
-class Written(NamedTuple):
+class WrittenChunk(NamedTuple):
     """A chunk that is written to a pack, and its windows."""
 
     chunk: Chunk
@@ -61,7 +61,7 @@ def attempts() -> Iterator[bool]:
 
 def check(
     backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, staged: str = ""
-) -> Checked:
+) -> CheckedRows:
     """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`.
 
     `staged` is the upload whose own schema it is, where it has one.
@@ -80,12 +80,12 @@ def check(
 def write(
     backend: Backend,
     dataset: Dataset,
-    checked: Checked,
+    checked: CheckedRows,
     upload: Upload,
     *,
     name: str = "",
     body_digest: str = "",
-) -> Written:
+) -> WrittenChunk:
     """Writes accepted rows, their windows and the errors to a pack, and returns the chunk that they make.
 
     `upload` has the counts of the chunk's rows; the number of its windows is set here.
@@ -108,10 +108,10 @@ def write(
         errors=errors,
         deletes=any(row.op is Op.DELETE for row in checked.accepted),
     )
-    return Written(chunk, [chunks.window(chunk, plan) for plan in plans])
+    return WrittenChunk(chunk, [chunks.window(chunk, plan) for plan in plans])
 
 
-def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
+def _validate(rows: Sequence[Row], validator: RowValidator) -> CheckedRows:
     accepted: list[AcceptedRow] = []
     errors: list[RowError] = []
     for number, value in rows:
@@ -120,7 +120,7 @@ def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
             errors.extend(outcome)
         else:
             accepted.append(outcome)
-    return Checked(len(rows), accepted, errors)
+    return CheckedRows(len(rows), accepted, errors)
 
 
 def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:

@@ -17,13 +17,13 @@ from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
-FOLDER, REJECTED = "drop/", "rejected/"
+DROP_PREFIX, REJECTED_PREFIX = "drop/", "rejected/"
 ACTOR = "drop folder"
 MAX_KEY_BYTES = 1024
 """S3's limit."""
 
 
-def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
+def start_upload(backend: Backend, dropped: DroppedObject) -> Upload | None:
     """Start the upload of a dropped file; the same object in the same state starts it once.
 
     Answers None, and moves the file to `rejected/`, where it belongs to no dataset, to one that is archived, or to a
@@ -63,7 +63,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
     return upload
 
 
-def put_away(backend: Backend, file: FileRecord) -> None:
+def finish(backend: Backend, file: FileRecord) -> None:
     """Mark a dropped file as done: tagged where its rows were taken, moved to `rejected/` where none could be."""
     there = bucket.find(backend, file.source.key)
     if there != file.source:  # it was put away before, or another one was put in its place
@@ -90,13 +90,15 @@ def _reject(backend: Backend, source: Object, reason: str) -> None:
     there = bucket.find(backend, source.key)
     if there == source:
         at = backend.clock()
-        rejected_files.record(backend, RejectedFile(key=source.key, moved_to=_aside(source), reason=reason, at=at))
+        rejected_files.record(
+            backend, RejectedFile(key=source.key, moved_to=_rejected_key(source), reason=reason, at=at)
+        )
         _move(backend, there, reason)
 
 
-def _aside(source: Object) -> str:
+def _rejected_key(source: Object) -> str:
     """Where a file is put away to: under its name, or a part of it where that would be too long for S3."""
-    key = REJECTED + source.key.removeprefix(FOLDER)
+    key = REJECTED_PREFIX + source.key.removeprefix(DROP_PREFIX)
     if len(key.encode()) <= MAX_KEY_BYTES:
         return key
     mark = hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -105,4 +107,4 @@ def _aside(source: Object) -> str:
 
 def _move(backend: Backend, source: Object, reason: str) -> None:
     printable = reason.encode("ascii", "replace").decode()
-    bucket.move(backend, source, _aside(source), {"reason": printable})
+    bucket.move(backend, source, _rejected_key(source), {"reason": printable})

@@ -25,7 +25,7 @@ from tidemark.domain.rows.json_lines import START, Cursor, FileRow, RowFileReade
 from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import CheckUpload
 from tidemark.ingest import backpressure, chunk_writer, drop_folder
-from tidemark.ingest.chunk_writer import Checked, Row
+from tidemark.ingest.chunk_writer import CheckedRows, Row
 from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
@@ -33,11 +33,11 @@ from tidemark.uploads.file_records import FileRecord
 MAX_CHUNK_ROWS = 1000
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 """Text of the rows of a chunk, as far as it goes beyond one row: what a chunk takes in memory grows with it."""
-PAUSE = timedelta(seconds=30)
+READ_PAUSE = timedelta(seconds=30)
 """How long a file waits whose dataset has too much in flight. In this time 16 shards apply most of what may be."""
-EARLY = timedelta(seconds=10)
+CLOCK_SKEW = timedelta(seconds=10)
 """By how much an order may seem to come too early, by clocks that are apart."""
-MAX_ERRORS_TOLD = 1000
+MAX_LISTED_ERRORS = 1000
 """Errors of a file's rows that are kept; beyond that, they are counted."""
 
 
@@ -80,7 +80,7 @@ def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | No
     One that has waited is read a stretch further unless its dataset is full, so that senders who fill what others leave
     do not hold it up for ever.
     """
-    if not upload.may_send or backpressure.may_read_on(backend, upload.uid):
+    if not upload.may_send or backpressure.may_read_files(backend, upload.uid):
         return False
     has_waited = waiting is not None and waiting.paused_until is not None and waiting.paused_until <= backend.clock()
     return not has_waited or backpressure.is_full(backend, upload.uid)
@@ -92,8 +92,8 @@ def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
     now = backend.clock()
     if file.paused_until is not None and now < file.paused_until:
         return None
-    file_records.update(backend, file, replace(file, paused_until=now + PAUSE - EARLY))
-    return PAUSE
+    file_records.update(backend, file, replace(file, paused_until=now + READ_PAUSE - CLOCK_SKEW))
+    return READ_PAUSE
 
 
 def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
@@ -114,7 +114,7 @@ def _end(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
         message = CheckUpload(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
         queues.send_settled(backend, [message])
     if upload.upload.source is Source.DROP:
-        drop_folder.put_away(backend, file)
+        drop_folder.finish(backend, file)
 
 
 @dataclass
@@ -188,26 +188,28 @@ def _progressed(file: FileRecord, end: Cursor, progress: dict[str, Any]) -> File
     return replace(file, cursor=end, file=file.file.model_copy(update=progress))
 
 
-def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, staged: str) -> Checked:
+def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, staged: str) -> CheckedRows:
     checked = chunk_writer.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True, staged=staged)
     errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
     return checked._replace(total=checked.total + len(stretch.errors), errors=errors)
 
 
-def _told(checked: Checked, file: FileRecord) -> tuple[Checked, int]:
+def _told(checked: CheckedRows, file: FileRecord) -> tuple[CheckedRows, int]:
     """The rows with as many of their errors as are kept of a file, and how many of its errors are kept then."""
-    room = MAX_ERRORS_TOLD - file.listed_errors
+    room = MAX_LISTED_ERRORS - file.listed_errors
     if len(checked.errors) <= room:
         return checked, file.listed_errors + len(checked.errors)
     kept = checked.errors[: max(room, 0)]
     if room >= 0:
         line = checked.errors[room].row
-        message = f"The file has more than {MAX_ERRORS_TOLD:,} errors; those from this line on are counted, not listed."
+        message = (
+            f"The file has more than {MAX_LISTED_ERRORS:,} errors; those from this line on are counted, not listed."
+        )
         kept.append(_error(line, "more_errors", message))
-    return checked._replace(errors=kept), MAX_ERRORS_TOLD + 1
+    return checked._replace(errors=kept), MAX_LISTED_ERRORS + 1
 
 
-def _counted(upload: Upload, checked: Checked) -> Upload:
+def _counted(upload: Upload, checked: CheckedRows) -> Upload:
     return upload.model_copy(
         update={
             "rows": checked.total,

@@ -14,8 +14,7 @@ from tidemark.domain.errors import Conflict, InvalidRequest
 from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.upload_files import FileUploadReceipt, NewFile, SignedFile, SignedPart, part_bytes
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
-from tidemark.ingest import admission
-from tidemark.ingest.received_files import received
+from tidemark.ingest import admission, received_files
 from tidemark.uploads import chunked_uploads, file_records
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
@@ -81,7 +80,7 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
     stored = file_records.of_upload(backend, found.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
         admission.admit(backend, found, upload)
-        chunked_uploads.start(backend, record, received(backend, stored))
+        chunked_uploads.start(backend, record, received_files.collect(backend, stored))
     after = upload_records.get(backend, found.uid, upload)
     if after.pending_since is None:
         raise Conflict(

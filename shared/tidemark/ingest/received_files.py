@@ -9,7 +9,7 @@ from tidemark.domain.errors import Conflict, TooLarge
 from tidemark.domain.limits import MAX_FILE_BYTES
 from tidemark.uploads.file_records import FileRecord
 
-NAMED = 5
+MAX_FILES_NAMED = 5
 """Missing files that one refusal names."""
 
 Found = dict[int, Object]
@@ -18,7 +18,7 @@ Tags = dict[int, dict[int, str]]
 """The parts that are there of files that are not put together, by the files' numbers and their own."""
 
 
-def received(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
+def collect(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
     """The files as they lie in the bucket now, put together where they came in parts. What is put in their place later
     is not read.
 
@@ -68,8 +68,8 @@ def _finish(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
 
 def _refuse(missing: Sequence[str]) -> None:
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        more = f" and {len(missing) - MAX_FILES_NAMED} more" if len(missing) > MAX_FILES_NAMED else ""
         raise Conflict(
-            f"These files have not been put yet: {', '.join(missing[:NAMED])}{more}. Put them and complete again.",
+            f"These files have not been put yet: {', '.join(missing[:MAX_FILES_NAMED])}{more}. Put them and complete again.",
             code="files_missing",
         )

@@ -25,7 +25,7 @@ from tidemark.domain.problems import pointer, shown
 from tidemark.domain.rows.strict_json import RepeatingObject, read_json
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
 from tidemark.ingest import admission, backpressure, batch_mode, chunk_writer
-from tidemark.ingest.chunk_writer import Checked, Row
+from tidemark.ingest.chunk_writer import CheckedRows, Row
 from tidemark.uploads import chunks
 from tidemark.uploads.chunks import Chunk
 
@@ -79,7 +79,7 @@ def _accept(
         if not chunks.create(backend, written.chunk, checked.schema_update, fills):
             return None
     except ConditionFailed:
-        raise batch_mode.sealed(dataset.name, None) from None
+        raise batch_mode.sealed_error(dataset.name, None) from None
     queues.send_windows(backend, written.windows)
     return _receipt(written.chunk, checked.errors)
 
@@ -96,7 +96,7 @@ def _repeat(backend: Backend, chunk: Chunk, body: bytes) -> Receipt:
     return _receipt(chunk, chunks.rejected_rows(backend, chunk))
 
 
-def _upload(dataset: Dataset, checked: Checked, upload_id: str, actor: str, now: datetime) -> Upload:
+def _upload(dataset: Dataset, checked: CheckedRows, upload_id: str, actor: str, now: datetime) -> Upload:
     nothing = not checked.accepted
     wrong = len({error.row for error in checked.errors})
     return Upload(
@@ -105,7 +105,7 @@ def _upload(dataset: Dataset, checked: Checked, upload_id: str, actor: str, now:
         dataset=dataset.name,
         mode=dataset.mode,
         status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
-        reason=batch_mode.refusal(wrong, checked.total) if nothing and dataset.mode is Mode.BATCH else None,
+        reason=batch_mode.rejection_reason(wrong, checked.total) if nothing and dataset.mode is Mode.BATCH else None,
         actor=actor,
         accepted_at=now,
         pending_since=None if nothing else now,

@@ -244,7 +244,7 @@ def test_a_dropped_file_that_holds_no_rows_is_moved_aside(world: World) -> None:
 
 def test_a_file_that_belongs_to_no_dataset_and_is_told_of_twice_is_listed_once(world: World) -> None:
     drop(world, "drop/birds/none/a.jsonl", lines(add("f1")))
-    drop_folder.take(world.process(), DroppedObject(key="drop/birds/none/a.jsonl", version=None, bytes=1))
+    drop_folder.start_upload(world.process(), DroppedObject(key="drop/birds/none/a.jsonl", version=None, bytes=1))
     assert len(drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items) == 1
 
 
@@ -258,11 +258,11 @@ def test_a_file_that_was_mended_under_its_key_stays_when_the_old_one_is_told_of_
         return DroppedObject(key=key, version=version, bytes=len(text))
 
     bad = put_version(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
-    drop_folder.take(world.process(), bad)
+    drop_folder.start_upload(world.process(), bad)
     world.drain()
     mended = put_version(lines(add("f1")))
     for told in (mended, bad):
-        drop_folder.take(world.process(), told)
+        drop_folder.start_upload(world.process(), told)
         world.drain()
     assert content(world) == {"f1": {}}
     assert key in keys(world)

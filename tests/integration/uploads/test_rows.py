@@ -167,7 +167,7 @@ def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypat
 def test_rows_that_are_rejected_beyond_the_errors_that_are_kept_are_not_listed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "MAX_ERRORS_TOLD", 2)
+    monkeypatch.setattr(file_reader, "MAX_LISTED_ERRORS", 2)
     settled = sent(world, lines(6, 7, 8, 9, add("f1")))
     found = [(row.row, row.outcome, [why.code for why in row.errors]) for row in rows(world, settled.id)]
     assert found == [
