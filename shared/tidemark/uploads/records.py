@@ -128,8 +128,8 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
 
 def _pending(backend: Backend, uid: str, **how: Any) -> tuple[list[Item], Mapping[str, Any] | None]:
     """Entries of the uploads of a dataset that are on their way, and where the query stopped, `how` as it is asked."""
-    order = "unsettled_order", unsettled_prefix(uid, UploadStatus.PENDING)
-    return table.query_index(backend, "unsettled", (UNSETTLED, uid[0]), order=order, **how)
+    prefix = "unsettled_order", unsettled_prefix(uid, UploadStatus.PENDING)
+    return table.query_index(backend, "unsettled", (UNSETTLED, uid[0]), prefix=prefix, **how)
 
 
 class Unsettled(NamedTuple):
