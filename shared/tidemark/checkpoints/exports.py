@@ -1,6 +1,6 @@
 """Exports of checkpoints: asking for them, following them, and fetching their files (R15)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tidemark.aws import bucket, workflows
 from tidemark.aws.backend import Backend
@@ -82,7 +82,7 @@ def list_files(
     first = int(decode_cursor(scope, cursor, int)[0]) if cursor else 0
     written = objects.files(backend, found.uid, checkpoint, form).files
     end = first + limit
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_URL_SECONDS)
+    expires_at = bucket.url_expiry(backend)
     return Page(
         items=[
             ExportFile(**file.model_dump(), get=_signed(backend, found, export, file.name, expires_at))
