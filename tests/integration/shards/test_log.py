@@ -95,7 +95,7 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
     head: int,
     expected: dict[str, list[int]],
 ) -> None:
-    monkeypatch.setattr(frame_versions, "MIN_QUERY_ITEMS", first_read)
+    monkeypatch.setattr(frame_versions, "FIRST_QUERY_ITEMS", first_read)
     monkeypatch.setattr(frame_versions, "ITEMS_PER_QUERY_COST", worth)
     found = run(log, frame_ids, head)
     assert found == {frame_id: expected[frame_id] for frame_id in found}

@@ -30,7 +30,7 @@ READING = st.fixed_dictionaries(
         "FEWEST_EXAMINED": st.sampled_from([1, 32]),
         "MAX_DIFF_EXAMINED": st.sampled_from([1, 3, 1000]),
         "MAX_DIFF_COMMITS": st.sampled_from([1, 10_000]),
-        "MIN_QUERY_ITEMS": st.sampled_from([1, 2, 100]),
+        "FIRST_QUERY_ITEMS": st.sampled_from([1, 2, 100]),
         "ITEMS_PER_QUERY_COST": st.sampled_from([1, 10]),
     }
 )
