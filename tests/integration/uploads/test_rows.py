@@ -141,7 +141,7 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    monkeypatch.setattr(upload_rows, "CHUNKS_AT_ONCE", 2)
+    monkeypatch.setattr(upload_rows, "CHUNKS_PER_QUERY", 2)
     settled = sent(world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2")))
     found = pages(listing(world, settled.id, limit))
     assert [(row.file, row.row, row.frame_id, row.outcome) for page in found for row in page] == [
