@@ -38,7 +38,7 @@ def test_nothing_is_read_before_an_upload_is_completed(world: World) -> None:
 def test_files_that_were_not_put_are_named(world: World) -> None:
     receipt = announced(world, "a", "b", "c")
     put(world, receipt, lines(add("f1")))
-    with pytest.raises(Conflict, match="not been put yet: b, c") as refusal:
+    with pytest.raises(Conflict, match="not arrived yet: b, c") as refusal:
         complete(world, receipt)
     assert refusal.value.code == "files_missing"
     assert found(world, receipt.upload).status is UploadStatus.WAITING
@@ -210,12 +210,12 @@ def test_a_dropped_file_starts_an_upload_once(world: World) -> None:
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("drop/a.jsonl", "with a name of its own"),
-        ("drop/birds/a.jsonl", "with a name of its own"),
+        ("drop/a.jsonl", "drop/{project}/{dataset}/{name}"),
+        ("drop/birds/a.jsonl", "drop/{project}/{dataset}/{name}"),
         ("drop/nobody/train/a.jsonl", "no project 'nobody'"),
         ("drop/birds/none/a.jsonl", "no dataset 'none'"),
-        ("drop//train/a.jsonl", "of its own"),
-        ("drop/birds//a.jsonl", "of its own"),
+        ("drop//train/a.jsonl", "drop/{project}/{dataset}/{name}"),
+        ("drop/birds//a.jsonl", "drop/{project}/{dataset}/{name}"),
     ],
 )
 def test_a_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(world: World, key: str, reason: str) -> None:
