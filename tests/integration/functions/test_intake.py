@@ -64,7 +64,7 @@ class Services:
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
     monkeypatch.setattr(file_reader, "read_file", made.read_file)
-    monkeypatch.setattr(drop_folder, "take", made.take)
+    monkeypatch.setattr(drop_folder, "start_upload", made.take)
     monkeypatch.setattr(queues, "send_tasks", made.send)
     return made
 

@@ -116,7 +116,7 @@ def test_a_request_is_refused_while_a_dataset_has_its_quota_in_flight(
 ) -> None:
     quota(monkeypatch, "QUOTA", **limit)
     send(world, *ROWS)
-    with pytest.raises(TooManyInFlight, match="at least 12 rows and .* in flight") as refused:
+    with pytest.raises(TooManyInFlight, match=r"at least 12 rows and .* in flight") as refused:
         send(world, add("late"))
     assert refused.value.code == "too_many_rows_in_flight"
     world.drain()
