@@ -66,7 +66,7 @@ def _parse(body: str) -> IntakeTask | DroppedObject:
 def _take(dropped: DroppedObject) -> None:
     with logger.append_context_keys(key=dropped.key, version=dropped.version):
         try:
-            upload = drop_folder.take(backend, dropped)
+            upload = drop_folder.start_upload(backend, dropped)
         except Exception:
             logger.exception("dropped file not taken")
             raise

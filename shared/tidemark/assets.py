@@ -1,7 +1,6 @@
-"""Assets by signed URLs: put to the bucket and read back without a bucket or AWS credentials of one's own."""
+"""Assets: users upload and read them by signed URLs, without AWS credentials or a bucket of their own."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
@@ -20,47 +19,47 @@ from tidemark.domain.assets import (
 )
 from tidemark.domain.errors import NotFound
 
-NAMED = 5
-"""Assets that are not there and that one refusal names."""
+MAX_ASSETS_NAMED = 5
+"""Most missing assets that an error names."""
 
 
 def announce(backend: Backend, *, project: str, assets: Sequence[NewAsset]) -> AnnouncedAssets:
-    """Where assets will be, and a signed PUT for each that is not there yet; it changes nothing, however often.
+    """Returns the URLs of assets, and a signed PUT for each that is not uploaded yet. Nothing is stored.
 
-    S3 holds who puts one to its size, its digest and its content type. Raises NotFound for an unknown project.
+    S3 refuses an upload whose size, digest or content type is not the announced one. Raises NotFound.
     """
     project_records.get(backend, project)
     keys = [asset_key(project, asset) for asset in assets]
-    found = backend.parallel(lambda key: bucket.find(backend, key), keys)
+    objects = backend.parallel(lambda key: bucket.find(backend, key), keys)
     return AnnouncedAssets(
         assets=[
             AnnouncedAsset(
                 name=asset.name,
                 url=asset_url(backend.bucket, key),
-                put=_signed_put(backend, key, asset) if there is None else None,
+                put=_signed_put(backend, key, asset) if existing is None else None,
             )
-            for asset, key, there in zip(assets, keys, found, strict=True)
+            for asset, key, existing in zip(assets, keys, objects, strict=True)
         ]
     )
 
 
 def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAssets:
-    """A signed GET for each of a project's assets, by their lasting URLs.
+    """Returns a signed GET for each of a project's assets, given by their permanent URLs.
 
-    Raises NotFound for an unknown project and for assets that are not there, and InvalidRequest for a URL that is not
-    of an asset of the project.
+    Raises NotFound for an unknown project and for missing assets, and InvalidRequest if a URL is not that of an asset
+    of the project.
     """
     project_records.get(backend, project)
     keys = [
         key_of(url, bucket=backend.bucket, project=project, pointer=f"/urls/{position}")
         for position, url in enumerate(urls)
     ]
-    found = backend.parallel(lambda key: bucket.find(backend, key), keys)
-    missing = [position for position, there in enumerate(found) if there is None]
+    objects = backend.parallel(lambda key: bucket.find(backend, key), keys)
+    missing = [position for position, existing in enumerate(objects) if existing is None]
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        more = f" and {len(missing) - MAX_ASSETS_NAMED} more" if len(missing) > MAX_ASSETS_NAMED else ""
         raise NotFound(
-            f"These assets are not there: {', '.join(urls[position] for position in missing[:NAMED])}{more}.",
+            f"These assets do not exist: {', '.join(urls[position] for position in missing[:MAX_ASSETS_NAMED])}{more}.",
             code="unknown_asset",
             pointer=f"/urls/{missing[0]}",
         )
@@ -70,13 +69,11 @@ def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAsse
 
 
 def _signed_put(backend: Backend, key: str, asset: NewAsset) -> SignedPut:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
-    url, headers = bucket.signed_put(
-        backend, key, size=asset.bytes, sha256=asset.sha256, content_type=asset.content_type
-    )
+    expires_at = bucket.url_expiry(backend)
+    url, headers = bucket.sign_put(backend, key, size=asset.bytes, sha256=asset.sha256, content_type=asset.content_type)
     return SignedPut(url=url, headers=headers, expires_at=expires_at)
 
 
 def _signed_get(backend: Backend, key: str) -> SignedGet:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
-    return SignedGet(url=bucket.signed_get(backend, key), expires_at=expires_at)
+    expires_at = bucket.url_expiry(backend)
+    return SignedGet(url=bucket.sign_get(backend, key), expires_at=expires_at)

@@ -130,7 +130,7 @@ def drop_file(world: World, key: str, content: bytes) -> Upload | None:
     """Stores a file in the drop folder and notifies intake."""
     backend = world.process()
     backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=content)
-    return drop_folder.take(backend, DroppedObject(key=key, version=None, bytes=len(content)))
+    return drop_folder.start_upload(backend, DroppedObject(key=key, version=None, bytes=len(content)))
 
 
 def finish_tasks(world: World, steps: int) -> int:

@@ -1,1 +1,1 @@
-"""What AWS does for the other rooms: the table, the bucket, queues, events and workflows."""
+"""Adapters to AWS for the other rooms: the table, the bucket, queues, events and workflows."""

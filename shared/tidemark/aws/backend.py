@@ -1,4 +1,4 @@
-"""The AWS services of one deployment: clients, names, clock, and what a process remembers between requests."""
+"""One deployment as its functions see it: AWS clients, resource names, clock, and the process's memory."""
 
 import os
 import time
@@ -31,14 +31,14 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 WORKERS = 16
-"""Requests in flight at once where their order does not matter. A Lambda function waits more than it computes."""
+"""Most requests in flight at once where their order does not matter. A Lambda function waits more than it computes."""
 
-CATALOG_SECONDS = 60
-"""How long a process trusts what it remembers of definitions. They only ever grow (R2, R3), so an old copy is
-incomplete at worst, never wrong; what it lacks is looked up again before it is refused."""
+DEFINITION_TTL_SECONDS = 60
+"""How long a process remembers definitions. They only ever grow (R2, R3), so an old copy may be incomplete but is never
+wrong. What it lacks is read again before it is refused."""
 
-WORKFLOW_ARN = "TIDEMARK_WORKFLOW_"
-"""What the variables begin with that name state machines."""
+WORKFLOW_ARN_PREFIX = "TIDEMARK_WORKFLOW_"
+"""Prefix of the environment variables that name state machines."""
 
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -49,34 +49,36 @@ CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
-"""URLs are signed for the bucket's host in its region: the global host redirects, and a signature is for one host."""
+"""URLs are signed for the bucket's regional host. The global host redirects, and a signature is valid for one host."""
 
 
-def _for_a_while(size: int) -> TTLCache[Any, Any]:
-    # By the time of day: the monotonic clock may stand still while Lambda has frozen the process.
-    return TTLCache(size, CATALOG_SECONDS, timer=time.time)
+def _ttl_cache(size: int) -> TTLCache[Any, Any]:
+    # Uses the time of day, because the monotonic clock may stop while Lambda has frozen the process.
+    return TTLCache(size, DEFINITION_TTL_SECONDS, timer=time.time)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process remembers: definitions for a while; what is in flight for a moment; version records and what
-    checkpoints froze, which never change, as long as they fit."""
+    """What a process remembers between requests.
 
-    projects: TTLCache[str, Project] = field(default_factory=lambda: _for_a_while(1024))
-    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _for_a_while(256))
-    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _for_a_while(1024))
-    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _for_a_while(256))
+    Definitions expire after `DEFINITION_TTL_SECONDS`. Records that never change stay until newer ones displace them.
+    """
+
+    projects: TTLCache[str, Project] = field(default_factory=lambda: _ttl_cache(1024))
+    class_maps: TTLCache[str, tuple[ClassMap, int]] = field(default_factory=lambda: _ttl_cache(256))
+    datasets: TTLCache[tuple[str, str], Dataset] = field(default_factory=lambda: _ttl_cache(1024))
+    schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _ttl_cache(256))
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
-    cloned: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
-    """The clones that have all their frames, by their uids."""
+    complete_clones: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
+    """Clones that have received all their frames, by uid."""
     in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
-    """By uids of datasets, each with the moment of the look."""
+    """Counts of what is in flight by dataset uid, each with the time it was counted."""
     checkpoint_refs: LRUCache[tuple[str, str], CheckpointRef] = field(default_factory=lambda: LRUCache(4096))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """One deployment, as its functions see it. `workers=1` makes every operation serial, for tests of order."""
+    """One deployment as its functions see it. With `workers=1` every operation is serial, for tests of order."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -89,7 +91,7 @@ class Backend:
     settled_queue_url: str = ""
     files_queue_url: str = ""
     workflow_arns: Mapping[str, str] = field(default_factory=dict)
-    """Of those state machines that the function may start, by `Workflow`."""
+    """ARNs of the state machines that the function may start, by `Workflow`."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
@@ -97,7 +99,7 @@ class Backend:
 
     @classmethod
     def from_environment(cls) -> "Backend":
-        """The deployment that the function's environment names; a function is given only the names it needs."""
+        """Returns the deployment named by the function's environment. A function gets only the names that it needs."""
         return cls(
             dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
             s3=boto3.client("s3", config=S3_CONFIG),
@@ -110,16 +112,19 @@ class Backend:
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
             files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
             workflow_arns={
-                name.removeprefix(WORKFLOW_ARN).lower(): arn
+                name.removeprefix(WORKFLOW_ARN_PREFIX).lower(): arn
                 for name, arn in os.environ.items()
-                if name.startswith(WORKFLOW_ARN)
+                if name.startswith(WORKFLOW_ARN_PREFIX)
             },
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:
-        """`call` of each item, several at once, answers in the items' order. The first error is raised."""
-        todo = list(items)
-        if self.workers == 1 or len(todo) < 2:  # noqa: PLR2004 - one item needs no thread
-            return [call(item) for item in todo]
-        with ThreadPoolExecutor(min(self.workers, len(todo))) as pool:
-            return list(pool.map(call, todo))
+        """Calls `call` with each item, several at once. Returns the results in the items' order.
+
+        Raises the first error.
+        """
+        inputs = list(items)
+        if self.workers == 1 or len(inputs) < 2:  # noqa: PLR2004 - one item needs no thread
+            return [call(item) for item in inputs]
+        with ThreadPoolExecutor(min(self.workers, len(inputs))) as pool:
+            return list(pool.map(call, inputs))

@@ -1,8 +1,8 @@
-"""Objects in the bucket that hold files: those that senders put, of mutations and assets, and those that are written to
-be fetched. Signs their URLs, and reads and writes them as streams."""
+"""Objects of the bucket other than packs: signs their URLs, and reads, writes, lists, moves and deletes them."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -12,32 +12,41 @@ from tidemark.aws.backend import Backend
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, TaggingTypeDef
 
-CHUNK_BYTES = 1024 * 1024
-SIGNED_SECONDS = 60 * 60
+SIGNED_URL_SECONDS = 60 * 60
 """How long a signed URL can be used."""
+STREAM_BYTES = 1024 * 1024
+"""Bytes that a stream reads at a time."""
 MAX_COPY_BYTES = 5 * 1024**3
-"""S3's limit for copying an object in one request."""
-GONE = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
-"""What S3 answers for an object that is not there; 403 to those who may not list the bucket."""
+"""Largest object that S3 copies in one request."""
+NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
+"""S3's error codes for a missing object. It is 403 for a function that may not list the bucket."""
+
+
+class NotDeleted(Exception):
+    """Raised when S3 did not delete every object of a request."""
+
+
+class ObjectGone(Exception):
+    """Raised when an object, or the version of it that is wanted, no longer exists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Object:
-    """One object, in one state: what is put under its key later is another."""
+    """One version of an object. A later upload to the same key makes another one."""
 
     key: str
     version: str | None = None
-    """The state; None where the bucket keeps but one."""
+    """S3's version id; None where the bucket keeps no versions."""
     size: int = field(default=0, compare=False)
     """Bytes."""
 
 
-def signed_put(
+def sign_put(
     backend: Backend, key: str, *, size: int | None, sha256: str | None, content_type: str | None = None
 ) -> tuple[str, dict[str, str]]:
-    """A URL to which an object can be put, and the headers to send with it.
+    """Returns a signed URL for uploading an object, and the headers to send.
 
-    S3 refuses a body that has another size or digest (SHA-256 in base64) than was signed, and another content type.
+    S3 refuses a body whose size, digest (SHA-256 in base64) or content type is not the signed one.
     """
     parameters: dict[str, Any] = {"Bucket": backend.bucket, "Key": key}
     headers: dict[str, str] = {}
@@ -50,18 +59,74 @@ def signed_put(
     if content_type is not None:
         parameters["ContentType"] = content_type
         headers["Content-Type"] = content_type
-    url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    url = backend.s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
     return url, headers
 
 
-def signed_get(backend: Backend, key: str) -> str:
-    """A URL from which an object can be read."""
+def sign_get(backend: Backend, key: str) -> str:
+    """Returns a signed URL for reading an object."""
     parameters = {"Bucket": backend.bucket, "Key": key}
-    return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+    return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
+
+
+def url_expiry(backend: Backend) -> datetime:
+    """Returns when a URL that is signed now expires."""
+    return backend.clock() + timedelta(seconds=SIGNED_URL_SECONDS)
+
+
+def find(backend: Backend, key: str) -> Object | None:
+    """Returns the current version of the object under a key, or None."""
+    try:
+        response = backend.s3.head_object(Bucket=backend.bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NOT_FOUND_CODES:
+            return None
+        raise
+    return Object(key=key, version=response.get("VersionId"), size=response["ContentLength"])
+
+
+def list_pages(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
+    """Yields the objects whose keys begin with `prefix`, by key, from the first key after `after`.
+
+    Each list has up to a thousand objects and costs one request.
+    """
+    request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
+    if after is not None:
+        request["StartAfter"] = after
+    while True:
+        response = backend.s3.list_objects_v2(**request)
+        yield [Object(key=entry["Key"], size=entry["Size"]) for entry in response.get("Contents", [])]
+        if not response["IsTruncated"]:
+            return
+        request["ContinuationToken"] = response["NextContinuationToken"]
+
+
+def read(backend: Backend, key: str) -> bytes:
+    """Returns the content of a small object that exists."""
+    return backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
+
+
+def stream(backend: Backend, source: Object, first_byte: int) -> Iterator[bytes]:
+    """Yields the content of an object from `first_byte` on.
+
+    Raises ObjectGone, and any error of S3, also in the middle of the content.
+    """
+    request = _parameters(backend, source)
+    if first_byte:
+        request["Range"] = f"bytes={first_byte}-"
+    try:
+        response = backend.s3.get_object(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidRange":  # the object ends before `first_byte`, or is empty
+            return
+        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion"}:
+            raise ObjectGone(source.key) from None
+        raise
+    yield from response["Body"].iter_chunks(STREAM_BYTES)
 
 
 def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_name: str) -> None:
-    """Write an object from a file; a browser that fetches it saves it under `file_name`, which needs no quoting."""
+    """Writes an object. A browser saves it under `file_name`, which must need no quoting."""
     backend.s3.put_object(
         Bucket=backend.bucket,
         Key=key,
@@ -71,107 +136,55 @@ def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_na
     )
 
 
-def read(backend: Backend, key: str) -> bytes:
-    """All of an object that is there and is not large."""
-    return backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
+def tag(backend: Backend, target: Object, tags: dict[str, str]) -> None:
+    """Replaces the tags of an object."""
+    tagging: TaggingTypeDef = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
+    backend.s3.put_object_tagging(**_parameters(backend, target), Tagging=tagging)
 
 
-def find(backend: Backend, key: str) -> Object | None:
-    """The object under a key, as it is now, or None."""
-    try:
-        answer = backend.s3.head_object(Bucket=backend.bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
-            return None
-        raise
-    return Object(key=key, version=answer.get("VersionId"), size=answer["ContentLength"])
+def move(backend: Backend, source: Object, key: str, metadata: dict[str, str]) -> None:
+    """Moves an object to another key, with new metadata and without its tags.
 
-
-def listed(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
-    """The objects whose keys begin with `prefix`, in order of their keys, from the one after `after`: by the thousand,
-    a request for each."""
-    request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
-    if after is not None:
-        request["StartAfter"] = after
-    while True:
-        answer = backend.s3.list_objects_v2(**request)
-        yield [Object(key=one["Key"], size=one["Size"]) for one in answer.get("Contents", [])]
-        if not answer["IsTruncated"]:
-            return
-        request["ContinuationToken"] = answer["NextContinuationToken"]
+    An object over `MAX_COPY_BYTES` stays where it is.
+    """
+    if source.size > MAX_COPY_BYTES:
+        return
+    backend.s3.copy_object(
+        Bucket=backend.bucket,
+        Key=key,
+        CopySource=_parameters(backend, source),
+        Metadata=metadata,
+        MetadataDirective="REPLACE",
+        TaggingDirective="REPLACE",
+    )
+    backend.s3.delete_object(Bucket=backend.bucket, Key=source.key)
 
 
 def delete(backend: Backend, keys: Sequence[str]) -> None:
-    """Delete objects, at most a thousand: one request. One that is not there is no error. Raises NotDeleted."""
+    """Deletes up to a thousand objects in one request. A missing object is no error. Raises NotDeleted."""
     if not keys:
         return
-    found: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
-    answer = backend.s3.delete_objects(Bucket=backend.bucket, Delete={"Objects": found, "Quiet": True})
-    errors = answer.get("Errors", [])
+    identifiers: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+    response = backend.s3.delete_objects(Bucket=backend.bucket, Delete={"Objects": identifiers, "Quiet": True})
+    errors = response.get("Errors", [])
     if errors:
-        raise NotDeleted(f"{len(errors)} objects are not deleted; the first: {errors[0]}")
+        raise NotDeleted(f"S3 did not delete {len(errors)} objects; the first: {errors[0]}")
 
 
 def delete_under(
     backend: Backend, prefix: str, has_time: Callable[[], bool], kept: Collection[str] = frozenset()
 ) -> bool:
-    """Delete the objects under a prefix but for the keys that are `kept`, as long as there is time; tells whether they
-    are gone. Raises NotDeleted."""
-    for number, page in enumerate(listed(backend, prefix)):
+    """Deletes the objects under a prefix, except for the `kept` keys, while there is time.
+
+    Returns whether all of them are deleted. Raises NotDeleted.
+    """
+    for number, page in enumerate(list_pages(backend, prefix)):
         if number and not has_time():
             return False
-        delete(backend, [one.key for one in page if one.key not in kept])
+        delete(backend, [entry.key for entry in page if entry.key not in kept])
     return True
 
 
-class NotDeleted(Exception):
-    """S3 did not delete what it was asked to."""
-
-
-class ObjectGone(Exception):
-    """The object, or the state of it that is wanted, is not there any more."""
-
-
-def chunks(backend: Backend, found: Object, first_byte: int) -> Iterator[bytes]:
-    """What an object holds, from a byte on, in order. Raises ObjectGone, and what S3 raises, also in the middle."""
-    request = _request(backend, found)
-    if first_byte:
-        request["Range"] = f"bytes={first_byte}-"
-    try:
-        answer = backend.s3.get_object(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidRange":  # it ends there, or is empty
-            return
-        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchVersion"}:
-            raise ObjectGone(found.key) from None
-        raise
-    yield from answer["Body"].iter_chunks(CHUNK_BYTES)
-
-
-def tag(backend: Backend, found: Object, tags: dict[str, str]) -> None:
-    """Give an object tags, in place of those that it has."""
-    tagging: TaggingTypeDef = {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
-    backend.s3.put_object_tagging(**_request(backend, found), Tagging=tagging)
-
-
-def move(backend: Backend, found: Object, key: str, metadata: dict[str, str]) -> None:
-    """Put an object under another key, with metadata and without its tags, and take it from where it was.
-
-    One that is too large to be copied at once stays where it is.
-    """
-    if found.size > MAX_COPY_BYTES:
-        return
-    backend.s3.copy_object(
-        Bucket=backend.bucket,
-        Key=key,
-        CopySource=_request(backend, found),
-        Metadata=metadata,
-        MetadataDirective="REPLACE",
-        TaggingDirective="REPLACE",
-    )
-    backend.s3.delete_object(Bucket=backend.bucket, Key=found.key)
-
-
-def _request(backend: Backend, found: Object) -> Any:
-    request = {"Bucket": backend.bucket, "Key": found.key}
-    return request | ({"VersionId": found.version} if found.version else {})
+def _parameters(backend: Backend, target: Object) -> Any:
+    parameters = {"Bucket": backend.bucket, "Key": target.key}
+    return parameters | ({"VersionId": target.version} if target.version else {})

@@ -1,4 +1,4 @@
-"""Events on the account's default EventBridge bus: what others can react to."""
+"""Events on the account's default EventBridge bus, for others to react to."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "tidemark"
-ENTRIES = 10
-"""Entries in one PutEvents: EventBridge's limit."""
+MAX_ENTRIES = 10
+"""Most entries in one PutEvents: EventBridge's limit."""
+
+
+class EventsRefused(Exception):
+    """Raised when EventBridge did not take every event of a request."""
 
 
 class VersionPublished(BaseModel):
-    """A version of a dataset can be read. Delivered at least once: `uid` and `version` tell repeats apart."""
+    """A version of a dataset can be read. Delivered at least once; `uid` and `version` identify repeats."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,12 +36,12 @@ class VersionPublished(BaseModel):
 
     @property
     def kind(self) -> str:
-        """What rules match as `detail-type`."""
+        """The `detail-type` that rules match."""
         return "version published"
 
 
 class UploadSettled(BaseModel):
-    """Every row of an upload has an outcome. Delivered at least once; `upload` and `retries` tell repeats apart."""
+    """Every row of an upload has an outcome. Delivered at least once; `upload` and `retries` identify repeats."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,29 +66,25 @@ class UploadSettled(BaseModel):
 
     @classmethod
     def of(cls, uid: str, upload: Upload) -> "UploadSettled":
-        """The event of an upload that has settled."""
+        """Returns the event for a settled upload."""
         shared = upload.model_dump(include=set(cls.model_fields))
         return cls(**shared, uid=uid, upload=upload.id)
 
     @property
     def kind(self) -> str:
-        """What rules match as `detail-type`: `upload settled`, `upload partial` or `upload failed`."""
+        """The `detail-type` that rules match: `upload settled`, `upload partial` or `upload failed`."""
         return f"upload {self.status.lower()}"
 
 
 Event = VersionPublished | UploadSettled
 
 
-class EventsRefused(Exception):
-    """EventBridge did not take all events."""
-
-
 def announce(backend: Backend, events: Sequence[Event]) -> None:
-    """Put events on the bus, ten a request. Raises EventsRefused if one was not taken."""
+    """Sends events to the bus, ten to a request. Raises EventsRefused."""
     entries: list[PutEventsRequestEntryTypeDef] = [
         {"Source": SOURCE, "DetailType": event.kind, "Detail": event.model_dump_json()} for event in events
     ]
-    for start in range(0, len(entries), ENTRIES):
-        answer = backend.events.put_events(Entries=entries[start : start + ENTRIES])
-        if answer["FailedEntryCount"]:
-            raise EventsRefused(str(answer["Entries"]))
+    for start in range(0, len(entries), MAX_ENTRIES):
+        response = backend.events.put_events(Entries=entries[start : start + MAX_ENTRIES])
+        if response["FailedEntryCount"]:
+            raise EventsRefused(str(response["Entries"]))

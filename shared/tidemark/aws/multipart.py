@@ -1,6 +1,6 @@
-"""Objects that are put in parts, each to a signed URL of its own: S3's multipart uploads.
+"""S3's multipart uploads: objects uploaded in parts, each part with a request of its own.
 
-What was not finished after some days ends by a rule of the bucket.
+A lifecycle rule of the bucket ends uploads that are not completed within some days.
 """
 
 from collections.abc import Mapping
@@ -10,93 +10,70 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidemark.aws.backend import Backend
-from tidemark.aws.bucket import SIGNED_SECONDS
+from tidemark.aws.bucket import SIGNED_URL_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-ENDED = "NoSuchUpload"
-"""What S3 answers when an object has been put together, or its parts thrown away."""
-REPLACED = "InvalidPart"
-"""What S3 answers when a part was put again after it was looked at."""
+UPLOAD_GONE = "NoSuchUpload"
+"""S3's error code after an upload was completed or aborted."""
+PART_CHANGED = "InvalidPart"
+"""S3's error code when a part was uploaded again after it was listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Multipart:
-    """An object that is put in parts."""
+    """A multipart upload of one object."""
 
     id: str
-    """S3's."""
+    """S3's upload id."""
     size: int
-    """Bytes of the whole."""
+    """Bytes of the object."""
     part_bytes: int
     """Bytes of each part but the last."""
 
     @property
     def sizes(self) -> dict[int, int]:
-        """Bytes of each part by its number, from 1."""
+        """Bytes of each part, by its number from 1."""
         starts = range(0, self.size, self.part_bytes)
         return {number: min(self.part_bytes, self.size - start) for number, start in enumerate(starts, 1)}
 
 
-def begin(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipart:
-    """Begin an object of `size` bytes. Nothing is under its key before it is finished."""
-    answer = backend.s3.create_multipart_upload(Bucket=backend.bucket, Key=key)
-    return Multipart(id=answer["UploadId"], size=size, part_bytes=part_bytes)
+def create(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipart:
+    """Starts the upload of an object of `size` bytes. The key stays empty until the upload is completed."""
+    response = backend.s3.create_multipart_upload(Bucket=backend.bucket, Key=key)
+    return Multipart(id=response["UploadId"], size=size, part_bytes=part_bytes)
 
 
-def begin_file(backend: Backend, key: str, *, media_type: str) -> str:
-    """Begin an object that the service itself puts; answers S3's id of the upload. It is saved as the end of its key.
-
-    Parts have 5 MiB at least, but for the last.
-    """
-    answer = backend.s3.create_multipart_upload(
-        Bucket=backend.bucket,
-        Key=key,
-        ContentType=media_type,
-        ContentDisposition=f'attachment; filename="{key.rsplit("/", 1)[1]}"',
-    )
-    return answer["UploadId"]
-
-
-def put_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
-    """Put a part; answers its entity tag, or None where the upload has ended."""
-    try:
-        answer = backend.s3.upload_part(Bucket=backend.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == ENDED:
-            return None
-        raise
-    return answer["ETag"]
-
-
-def signed_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
-    """A URL to which a part can be put, and the headers to send with it. S3 refuses a body of another size."""
-    parameters = _named(backend, key, multipart) | {"PartNumber": number, "ContentLength": size}
-    url = backend.s3.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=SIGNED_SECONDS)
+def sign_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
+    """Returns a signed URL for uploading a part, and the headers to send. S3 refuses a body of another size."""
+    parameters = _parameters(backend, key, multipart) | {"PartNumber": number, "ContentLength": size}
+    url = backend.s3.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
     return url, {"Content-Length": str(size)}
 
 
-def parts_put(backend: Backend, key: str, multipart: Multipart) -> dict[int, str]:
-    """The entity tags of the parts that are there in their right sizes, by number; none when the upload has ended."""
+def uploaded_parts(backend: Backend, key: str, multipart: Multipart) -> dict[int, str]:
+    """Returns the entity tags of the parts that were uploaded in full, by number; none once the upload has ended."""
     try:
-        # One request tells of a thousand parts, and a URL was signed for no more.
-        answer = backend.s3.list_parts(**_named(backend, key, multipart))
+        # One request lists a thousand parts, and no upload has more signed URLs than that.
+        response = backend.s3.list_parts(**_parameters(backend, key, multipart))
     except ClientError as error:
-        if error.response["Error"]["Code"] == ENDED:
+        if error.response["Error"]["Code"] == UPLOAD_GONE:
             return {}
         raise
     sizes = multipart.sizes
     return {
         part["PartNumber"]: part["ETag"]
-        for part in answer.get("Parts", [])
+        for part in response.get("Parts", [])
         if part["Size"] == sizes.get(part["PartNumber"])
     }
 
 
-def finish(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
-    """Put the object together. Whether it is there then, `objects.find` tells: it may have been finished or ended
-    before, and is not put together when a part was put again meanwhile.
+def complete(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
+    """Completes an upload, which creates the object. Use `bucket.find` to see whether the object exists afterwards.
+
+    It may already exist, or the upload may have been aborted. S3 does not create it if a part was uploaded again
+    meanwhile. None of these raises an error.
     """
     parts: list[CompletedPartTypeDef] = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(tags.items())]
     try:
@@ -104,9 +81,34 @@ def finish(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> 
             Bucket=backend.bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in (ENDED, REPLACED):
+        if error.response["Error"]["Code"] not in (UPLOAD_GONE, PART_CHANGED):
             raise
 
 
-def _named(backend: Backend, key: str, multipart: Multipart) -> Any:
+def create_download(backend: Backend, key: str, *, media_type: str) -> str:
+    """Starts the upload of an object that the service writes and users download. Returns S3's upload id.
+
+    A browser saves the object under the last segment of its key. Every part but the last has at least 5 MiB.
+    """
+    response = backend.s3.create_multipart_upload(
+        Bucket=backend.bucket,
+        Key=key,
+        ContentType=media_type,
+        ContentDisposition=f'attachment; filename="{key.rsplit("/", 1)[1]}"',
+    )
+    return response["UploadId"]
+
+
+def upload_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
+    """Uploads a part. Returns its entity tag, or None once the upload has ended."""
+    try:
+        response = backend.s3.upload_part(Bucket=backend.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == UPLOAD_GONE:
+            return None
+        raise
+    return response["ETag"]
+
+
+def _parameters(backend: Backend, key: str, multipart: Multipart) -> Any:
     return {"Bucket": backend.bucket, "Key": key, "UploadId": multipart.id}

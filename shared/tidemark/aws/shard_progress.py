@@ -1,4 +1,4 @@
-"""How far a workflow has come in each shard of a dataset, so that it can go on after anything."""
+"""A workflow's progress in each shard of a dataset, from which it resumes after any interruption."""
 
 from dataclasses import dataclass
 
@@ -9,48 +9,45 @@ from tidemark.aws.writes import Write
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardTask:
-    """One shard of a workflow."""
+class ShardProgress:
+    """How far a workflow has got in one shard."""
 
     uid: str
-    """The dataset's that holds the record."""
+    """The uid of the dataset that the record belongs to."""
     work: str
-    """Names the work among all of the dataset."""
+    """Identifies the workflow's work within the dataset."""
     shard: int
     cursor: str = ""
-    """Where the next page begins, in the workflow's own words; empty at the beginning."""
+    """Where the next page begins, in the workflow's own format; empty at the beginning."""
     pages: int = 0
-    """Pages that are done."""
+    """Pages finished."""
     counted: int = 0
-    """What its pages have counted, in the workflow's own units."""
+    """Total over the finished pages, in the workflow's own unit."""
     done: bool = False
     revision: int = 0
-    """0 while nothing is on record."""
+    """0 before the first record."""
 
 
-def find(backend: Backend, uid: str, work: str, shard: int) -> ShardTask:
-    """A shard of a workflow as it stands, read consistently; at its beginning where nothing is on record."""
+def find(backend: Backend, uid: str, work: str, shard: int) -> ShardProgress:
+    """Reads the progress in a shard consistently. Without a record, it is at the beginning."""
     item = table.get(backend, _key(uid, work, shard))
-    return _task(uid, work, shard, item) if item else ShardTask(uid=uid, work=work, shard=shard)
+    return _progress(uid, work, shard, item)
 
 
-def find_all(backend: Backend, uid: str, work: str, shards: int) -> list[ShardTask]:
-    """All shards of a workflow: a request for each hundred."""
+def find_all(backend: Backend, uid: str, work: str, shards: int) -> list[ShardProgress]:
+    """Reads the progress in all shards consistently. One request per hundred shards."""
     keys = [_key(uid, work, shard) for shard in range(shards)]
-    found = table.get_many(backend, keys)
-    return [
-        _task(uid, work, shard, found[key]) if key in found else ShardTask(uid=uid, work=work, shard=shard)
-        for shard, key in enumerate(keys)
-    ]
+    items = table.get_many(backend, keys)
+    return [_progress(uid, work, shard, items.get(key)) for shard, key in enumerate(keys)]
 
 
-def advance(backend: Backend, before: ShardTask, after: ShardTask) -> None:
-    """Record that a page is done. Raises ConditionFailed where another invocation has gone on from `before`."""
+def advance(backend: Backend, before: ShardProgress, after: ShardProgress) -> None:
+    """Records a finished page. Raises ConditionFailed if another invocation has recorded one since `before`."""
     table.write(backend, replacement(backend, before, after))
 
 
-def replacement(backend: Backend, before: ShardTask, after: ShardTask) -> Write:
-    """The write that records a finished page, on condition that no other invocation has gone on from `before`."""
+def replacement(backend: Backend, before: ShardProgress, after: ShardProgress) -> Write:
+    """The write that records a finished page, on condition that the record is still as it was `before`."""
     item = {"cursor": after.cursor, "pages": after.pages, "counted": after.counted, "done": after.done}
     return writes.revised(backend, _key(before.uid, before.work, before.shard), item, before.revision)
 
@@ -59,8 +56,10 @@ def _key(uid: str, work: str, shard: int) -> Key:
     return Key(dataset_pk(uid), f"T#{work}#{padded(shard)}")
 
 
-def _task(uid: str, work: str, shard: int, item: Item) -> ShardTask:
-    return ShardTask(
+def _progress(uid: str, work: str, shard: int, item: Item | None) -> ShardProgress:
+    if item is None:
+        return ShardProgress(uid=uid, work=work, shard=shard)
+    return ShardProgress(
         uid=uid,
         work=work,
         shard=shard,

@@ -1,4 +1,4 @@
-"""Reads and writes of the table: every request to DynamoDB is made here, except those for API keys and throttling."""
+"""Reads and writes of the table: all requests to DynamoDB except those for API keys and throttling."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,11 +6,12 @@ from typing import Any, Literal, TypeVar, cast
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying
 
 from tidemark.aws import writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, marshal, unmarshal
+from tidemark.aws.retrying import retrying
 from tidemark.aws.writes import Write
 from tidemark.domain.errors import Unavailable
 
@@ -18,17 +19,24 @@ M = TypeVar("M", bound=BaseModel)
 C = TypeVar("C", bound=BaseModel | None)
 
 BATCH_GET_ITEMS = 100
-"""Items in one BatchGetItem: DynamoDB's limit."""
+"""Most items in one BatchGetItem: DynamoDB's limit."""
 BATCH_WRITE_ITEMS = 25
-"""Items in one BatchWriteItem: DynamoDB's limit."""
-DELETED_AT_ONCE = 1000
-"""Items that are looked up before they are deleted."""
-ATTEMPTS = 8
-"""Tries at a transaction, or at the rest of a batch, that met a conflict or throttling."""
+"""Most items in one BatchWriteItem: DynamoDB's limit."""
+DELETE_PAGE_ITEMS = 1000
+"""Items of a range that are read, then deleted, at a time."""
+MAX_ATTEMPTS = 8
+"""Most attempts at a write, or at the rest of a batch, that meets conflicts or throttling."""
+METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
+"""The client's method for each kind of write."""
+TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later."""
 
 
 class ConditionFailed(Exception):
-    """Raised when a condition did not hold. `failed` says for each write of the transaction whether its own failed."""
+    """Raised when a condition does not hold.
+
+    `failed` holds, for each write of the transaction, whether its own condition failed.
+    """
 
     def __init__(self, failed: Sequence[bool]) -> None:
         super().__init__(f"conditions failed: {failed}")
@@ -36,22 +44,25 @@ class ConditionFailed(Exception):
 
 
 class Contended(Unavailable):
-    """Another transaction, or throttling, was in the way until the last try."""
+    """Raised when the last attempt still meets another transaction, or throttling."""
 
     def __init__(self) -> None:
         super().__init__("The store is busy; send the same request again in a moment.")
 
 
 def get(backend: Backend, key: Key, *, consistent: bool = True) -> Item | None:
-    """The item under `key`, or None. One read."""
-    answer = backend.dynamodb.get_item(TableName=backend.table, Key=key.attributes(), ConsistentRead=consistent)
-    return unmarshal(answer["Item"]) if "Item" in answer else None
+    """Returns the item under `key`, or None. One read."""
+    response = backend.dynamodb.get_item(TableName=backend.table, Key=key.attributes(), ConsistentRead=consistent)
+    return unmarshal(response["Item"]) if "Item" in response else None
 
 
 def get_many(backend: Backend, keys: Iterable[Key]) -> dict[Key, Item]:
-    """The items under `keys` that exist, read consistently: one request for each hundred."""
+    """Reads the items under `keys` consistently; leaves out those that do not exist. One request per hundred keys.
+
+    Raises Contended.
+    """
     wanted = list(keys)
-    found: dict[Key, Item] = {}
+    items: dict[Key, Item] = {}
     for start in range(0, len(wanted), BATCH_GET_ITEMS):
         remaining: Any = {
             backend.table: {
@@ -59,16 +70,16 @@ def get_many(backend: Backend, keys: Iterable[Key]) -> dict[Key, Item]:
                 "ConsistentRead": True,
             }
         }
-        for attempt in contention(backend):
+        for attempt in _attempts(backend):
             with attempt:
-                answer = backend.dynamodb.batch_get_item(RequestItems=remaining)
-                for attributes in answer["Responses"].get(backend.table, []):
+                response = backend.dynamodb.batch_get_item(RequestItems=remaining)
+                for attributes in response["Responses"].get(backend.table, []):
                     item = unmarshal(attributes)
-                    found[Key(item["PK"], item["SK"])] = item
-                remaining = answer.get("UnprocessedKeys")
+                    items[Key(item["PK"], item["SK"])] = item
+                remaining = response.get("UnprocessedKeys")
                 if remaining:
                     raise Contended
-    return found
+    return items
 
 
 def query(
@@ -81,11 +92,10 @@ def query(
     limit: int | None = None,
     attributes: Sequence[str] = (),
 ) -> tuple[list[Item], str | None]:
-    """Items of a partition with `low` ≤ SK ≤ `high`, read consistently, in one request; of each `attributes` alone, if
-    these are given.
+    """Reads the items of a partition with `low` ≤ SK ≤ `high` consistently, in one request.
 
-    Answers the items and, where the request stopped at `limit` or at DynamoDB's 1 MB before the end of the range,
-    the SK that it stopped at. An empty range costs no request.
+    Returns the items, and the SK of the last one if the request stopped before the end of the range, at `limit` items
+    or DynamoDB's 1 MB. `attributes` limits what is read of each item. An empty range costs no request.
     """
     if low > high:
         return [], None
@@ -101,19 +111,22 @@ def query(
     if attributes:
         names = {f"#{number}": name for number, name in enumerate(attributes)}
         request |= {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
-    answer = backend.dynamodb.query(**request)
-    last = answer.get("LastEvaluatedKey")
-    return [unmarshal(item) for item in answer["Items"]], last["SK"]["S"] if last else None
+    response = backend.dynamodb.query(**request)
+    last = response.get("LastEvaluatedKey")
+    return [unmarshal(item) for item in response["Items"]], last["SK"]["S"] if last else None
 
 
 def query_all(
-    backend: Backend, pk: str, low: str, high: str, *, at_once: int | None = None, attributes: Sequence[str] = ()
+    backend: Backend, pk: str, low: str, high: str, *, page_size: int | None = None, attributes: Sequence[str] = ()
 ) -> Iterator[Item]:
-    """All items of a partition with `low` ≤ SK ≤ `high`, as `query` reads them: whenever those before are used up, the
-    next `at_once` of them, or the next MB."""
+    """Yields all items of a partition with `low` ≤ SK ≤ `high`, read consistently.
+
+    One request, made when its items are needed, for each `page_size` items or megabyte. `attributes` limits what is
+    read of each item.
+    """
     start: str | None = low
     while start is not None:
-        items, stopped = query(backend, pk, start, high, limit=at_once, attributes=attributes)
+        items, stopped = query(backend, pk, start, high, limit=page_size, attributes=attributes)
         yield from items
         start = f"{stopped}!" if stopped else None
 
@@ -123,16 +136,17 @@ def query_index(
     index: Literal["unsettled", "uploads", "project_uploads"],
     partition: tuple[str, str],
     *,
-    order: tuple[str, str] | None = None,
+    prefix: tuple[str, str] | None = None,
     limit: int | None = None,
     start: Mapping[str, Any] | None = None,
     forward: bool = True,
     attributes: Sequence[str] = (),
 ) -> tuple[list[Item], Mapping[str, Any] | None]:
-    """Entries of a partition of an index (eventually consistent), of each `attributes` alone if these are given, and
-    where the request stopped.
+    """Reads entries of an index, which lags behind the table by a moment, in one request.
 
-    `order` is the index's sort attribute and what it must begin with.
+    `partition` and `prefix` are attributes of the index with the value, and the beginning of the value, to look for.
+    Returns the entries, and the `start` of the next request if there may be more. `attributes` limits what is read of
+    each entry.
     """
     name, value = partition
     request: dict[str, Any] = {
@@ -143,25 +157,25 @@ def query_index(
         "ExpressionAttributeValues": {":value": {"S": value}},
         "ScanIndexForward": forward,
     }
-    if order is not None:
+    if prefix is not None:
         request["KeyConditionExpression"] += " AND begins_with(#order, :prefix)"
-        request["ExpressionAttributeNames"]["#order"] = order[0]
-        request["ExpressionAttributeValues"][":prefix"] = {"S": order[1]}
+        request["ExpressionAttributeNames"]["#order"] = prefix[0]
+        request["ExpressionAttributeValues"][":prefix"] = {"S": prefix[1]}
     if limit is not None:
         request["Limit"] = limit
     if attributes:
         request["ProjectionExpression"] = ",".join(attributes)
     if start is not None:
         request["ExclusiveStartKey"] = marshal(start)
-    answer = backend.dynamodb.query(**request)
-    last = answer.get("LastEvaluatedKey")
-    return [unmarshal(item) for item in answer["Items"]], unmarshal(last) if last else None
+    response = backend.dynamodb.query(**request)
+    last = response.get("LastEvaluatedKey")
+    return [unmarshal(item) for item in response["Items"]], unmarshal(last) if last else None
 
 
 def write(backend: Backend, request: Write) -> None:
-    """Makes one write. Waits, with jitter, while a transaction on the item is under way.
+    """Makes one write. Waits, with jitter, while a transaction on the item is in progress.
 
-    Raises ConditionFailed, and Contended when the transactions outlast all attempts.
+    Raises ConditionFailed and Contended.
     """
     ((kind, parameters),) = request.items()
     make: Callable[..., object] = getattr(backend.dynamodb, METHODS[kind])
@@ -174,11 +188,7 @@ def write(backend: Backend, request: Write) -> None:
         except backend.dynamodb.exceptions.TransactionConflictException as error:
             raise Contended from error
 
-    contention(backend)(attempt)
-
-
-METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
-"""The client's method for each kind of write."""
+    _attempts(backend)(attempt)
 
 
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
@@ -191,10 +201,10 @@ def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
 
 
 def edit(backend: Backend, key: Key, attribute: str, model: type[M], change: Callable[[M | None], C]) -> C:
-    """Replaces the model that an item stores as JSON in `attribute` by what `change` returns for it, and returns that.
+    """Replaces the model that an item stores as JSON in `attribute` with what `change` returns for it; returns that.
 
-    `change` gets None where there is no item; it may return None to leave it so. It is called again when somebody else
-    was faster. An unchanged model is not written. Raises what `change` raises, and Contended.
+    `change` gets None if there is no item, and may return None to create none. It is called again if the item changes
+    meanwhile. An unchanged model is not written. Raises Contended, and any error of `change`.
     """
 
     def attempt() -> C:
@@ -214,18 +224,21 @@ def edit(backend: Backend, key: Key, attribute: str, model: type[M], change: Cal
             raise Contended from None
         return after
 
-    return contention(backend)(attempt)
+    return _attempts(backend)(attempt)
 
 
 def write_many(backend: Backend, requests: Sequence[Any]) -> None:
-    """Make puts and deletes that depend on nothing, in no order: a request for each 25, several at once."""
+    """Makes unconditional puts and deletes, in any order. One request for each 25 of them, several at once.
+
+    Raises Contended.
+    """
     groups = [requests[start : start + BATCH_WRITE_ITEMS] for start in range(0, len(requests), BATCH_WRITE_ITEMS)]
     backend.parallel(lambda group: _write_group(backend, group), groups)
 
 
 def _write_group(backend: Backend, group: Sequence[Any]) -> None:
     remaining: Any = {backend.table: group}
-    for attempt in contention(backend):
+    for attempt in _attempts(backend):
         with attempt:
             remaining = backend.dynamodb.batch_write_item(RequestItems=remaining).get("UnprocessedItems")
             if remaining:
@@ -233,10 +246,12 @@ def _write_group(backend: Backend, group: Sequence[Any]) -> None:
 
 
 def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Callable[[], bool]) -> bool:
-    """Delete the items of a partition with `low` ≤ SK ≤ `high`, a thousand at once, as long as there is time; tells
-    whether all are gone."""
+    """Deletes the items of a partition with `low` ≤ SK ≤ `high`, a thousand at a time, while there is time.
+
+    Returns whether all of them are deleted. Raises Contended.
+    """
     while True:
-        items, stopped = query(backend, pk, low, high, limit=DELETED_AT_ONCE, attributes=["SK"])
+        items, stopped = query(backend, pk, low, high, limit=DELETE_PAGE_ITEMS, attributes=["SK"])
         write_many(backend, [{"DeleteRequest": {"Key": Key(pk, item["SK"]).attributes()}} for item in items])
         if stopped is None:
             return True
@@ -245,13 +260,13 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
 
 
 def transact(backend: Backend, requests: Sequence[Write]) -> None:
-    """Makes all of `requests`, or none. Waits, with jitter, for conflicting transactions and throttling to pass.
+    """Makes all of `requests` or none. Waits, with jitter, while it meets conflicting transactions or throttling.
 
-    Raises ConditionFailed where a condition does not hold.
+    Raises ConditionFailed and Contended.
     """
-    # The same token in all tries: where one took effect without an answer, the next one is told so.
+    # All attempts have one token. If an attempt took effect but its response was lost, the next one succeeds as well.
     token = uuid.uuid4().hex
-    for attempt in contention(backend):
+    for attempt in _attempts(backend):
         with attempt:
             try:
                 backend.dynamodb.transact_write_items(TransactItems=cast("Any", requests), ClientRequestToken=token)
@@ -259,7 +274,7 @@ def transact(backend: Backend, requests: Sequence[Write]) -> None:
                 codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in codes:
                     raise ConditionFailed([code == "ConditionalCheckFailed" for code in codes]) from None
-                if TRANSIENT.isdisjoint(codes):
+                if TRANSIENT_REASONS.isdisjoint(codes):
                     raise
                 raise Contended from error
             except ClientError as error:
@@ -268,16 +283,5 @@ def transact(backend: Backend, requests: Sequence[Write]) -> None:
                 raise Contended from error
 
 
-TRANSIENT = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later."""
-
-
-def contention(backend: Backend) -> Retrying:
-    """Tries at something that others may be in the way of; the last try's error is raised."""
-    return Retrying(
-        retry=retry_if_exception_type(Contended),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.02, max=1),
-        sleep=backend.sleep,
-        reraise=True,
-    )
+def _attempts(backend: Backend) -> Retrying:
+    return retrying(backend, Contended, attempts=MAX_ATTEMPTS, multiplier=0.02)

@@ -1,4 +1,4 @@
-"""Starting workflows: executions of the state machines that `infra` defines."""
+"""Workflows: starts executions of the state machines that `infra` defines."""
 
 from enum import StrEnum
 
@@ -14,13 +14,13 @@ class Workflow(StrEnum):
     TRANSFER = "transfer"
     """Writes the rows of a roll back or a clone."""
     CHECKPOINT = "checkpoint"
-    """Writes a checkpoint's manifests and statistics, or an export of it."""
+    """Writes a checkpoint's manifests and statistics, or one of its exports."""
     PURGE = "purge"
-    """Deletes a dataset for good."""
+    """Deletes a dataset permanently."""
 
 
 def start(backend: Backend, workflow: Workflow, work: BaseModel, shards: int, *, name: str) -> None:
-    """Start an execution. `name` tells it from all others: a second start of the same one changes nothing.
+    """Starts an execution. Starting another one of the same `name` changes nothing.
 
     `name` has 1 to 80 letters, digits, `-` and `_`.
     """

@@ -1,4 +1,7 @@
-"""Writes of items and their conditions, as values. `table.write` makes one; `table.transact` makes all or none."""
+"""Writes of items and their conditions, as values.
+
+`table.write` makes one write. `table.transact` makes several, all or none.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,17 +11,19 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, marshal
 
 Write = dict[str, dict[str, Any]]
-"""One write as TransactWriteItems takes it: what to do, such as `Put`, and its parameters."""
+"""One write in the format of TransactWriteItems: the kind, such as `Put`, and its parameters."""
 
-NAME = re.compile(r"#(\w+)")
-"""An attribute's name in an expression. Written with `#`, it may be a word that DynamoDB reserves."""
+ATTRIBUTE_NAME = re.compile(r"#(\w+)")
+"""An attribute's name in an expression. With a `#`, it may be one of DynamoDB's reserved words."""
 
 
 class Condition(NamedTuple):
-    """What must hold of an item when its write is made. `values` are those that the expression names with a colon."""
+    """What must be true of an item when it is written."""
 
     expression: str
+    """A condition expression, with `#` before names that may be reserved and `:` before values."""
     values: Mapping[str, Any] = {}
+    """The expression's values, by name."""
 
 
 ABSENT = Condition("attribute_not_exists(PK)")
@@ -26,12 +31,12 @@ PRESENT = Condition("attribute_exists(PK)")
 
 
 def at_count(attribute: str, count: int) -> Condition:
-    """The condition that a counter of an item has not moved since it was read; 0 stands for no item."""
+    """The condition that a counter of an item has not changed since it was read. 0 means that there is no item."""
     return Condition(f"#{attribute} = :seen", {"seen": count}) if count else ABSENT
 
 
 def put(backend: Backend, key: Key, item: Mapping[str, Any], condition: Condition | None = None) -> Write:
-    """The write that stores an item, in place of any other under its key."""
+    """The write that stores an item, replacing any other under its key."""
     request = {"Item": key.attributes() | marshal(item)}
     return {"Put": _request(backend, request, "", {}, condition)}
 
@@ -42,12 +47,12 @@ def new(backend: Backend, key: Key, item: Mapping[str, Any]) -> Write:
 
 
 def revised(backend: Backend, key: Key, item: Mapping[str, Any], revision: int) -> Write:
-    """The write that stores an item, on condition that it is still at `revision`; 0 stands for no item."""
+    """The write that stores an item, on condition that it is still at `revision`. 0 means that there is no item."""
     return put(backend, key, {**item, "revision": revision + 1}, at_count("revision", revision))
 
 
 def replaced(backend: Backend, key: Key, attribute: str, before: Item, text: str) -> Write:
-    """The write that replaces the text in an attribute, on condition that it is as it was `before`."""
+    """The write that replaces the text in an attribute, on condition that it is still as in `before`."""
     values = {"text": text}
     expression = f"SET #{attribute} = :text"
     if "revision" in before:
@@ -64,7 +69,7 @@ def unchanged(attribute: str, text: str) -> Condition:
 def update(
     backend: Backend, key: Key, expression: str, values: Mapping[str, Any], condition: Condition | None = None
 ) -> Write:
-    """The write that changes attributes of an item by an update expression."""
+    """The write that changes an item's attributes by an update expression."""
     request = {"Key": key.attributes(), "UpdateExpression": expression}
     return {"Update": _request(backend, request, expression, values, condition)}
 
@@ -75,7 +80,7 @@ def delete(backend: Backend, key: Key, condition: Condition | None = None) -> Wr
 
 
 def check(backend: Backend, key: Key, condition: Condition) -> Write:
-    """Part of a transaction that writes nothing and holds it to a condition."""
+    """The write that changes nothing, and makes its transaction depend on a condition."""
     return {"ConditionCheck": _request(backend, {"Key": key.attributes()}, "", {}, condition)}
 
 
@@ -86,14 +91,14 @@ def _request(
     values: Mapping[str, Any],
     condition: Condition | None,
 ) -> dict[str, Any]:
-    """A request of DynamoDB, with its condition, and the names and values of both expressions."""
-    parts: dict[str, Any] = {"TableName": backend.table, **request}
+    """Completes a request with its condition, and with the names and values of both expressions."""
+    parameters: dict[str, Any] = {"TableName": backend.table, **request}
     if condition is not None:
-        parts["ConditionExpression"] = condition.expression
+        parameters["ConditionExpression"] = condition.expression
         expression += f" {condition.expression}"
         values = {**values, **condition.values}
-    if names := NAME.findall(expression):
-        parts["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
+    if names := ATTRIBUTE_NAME.findall(expression):
+        parameters["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
     if values:
-        parts["ExpressionAttributeValues"] = {f":{name}": value for name, value in marshal(values).items()}
-    return parts
+        parameters["ExpressionAttributeValues"] = {f":{name}": value for name, value in marshal(values).items()}
+    return parameters

@@ -1,7 +1,7 @@
-"""Which datasets may use each other's packs: the frame versions of a clone point into the packs of its source.
+"""References between clones and their sources, since frame versions of a clone point into packs of its source.
 
-A clone of a clone may use the packs of both. A clone therefore lists all datasets before it, and each of those lists
-the clone. The records of a purged dataset stay while clones may use what it left behind.
+A clone of a clone may use the packs of both. So a clone lists all of its sources, and each source lists the clone. The
+references of a purged dataset stay while clones may use the packs that it left behind.
 """
 
 from tidemark.aws import table, writes
@@ -12,42 +12,42 @@ from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Conflict
 
 MAX_SOURCES = 50
-"""Datasets before a clone: its source, the source of that, and so on. One transaction records them all."""
+"""Most sources of a clone: its own source, the source of that, and so on. One transaction records them all."""
 
 
-def refer(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
+def record_clone(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
     """Returns the writes that record a clone, for the transaction that creates it. One read.
 
     They record that the clone may use the packs of its source, and of every dataset whose packs the source may use. The
     first write has the condition that the source is not being purged. Raises Conflict (`too_many_clones`).
     """
-    before = [source_uid, *sources(backend, source_uid)]
-    if len(before) > MAX_SOURCES:
+    all_sources = [source_uid, *sources(backend, source_uid)]
+    if len(all_sources) > MAX_SOURCES:
         raise Conflict(
-            f"The dataset is a clone of a clone, and so on, {MAX_SOURCES} times over; clone one that came before it.",
+            f"The dataset is a clone of a clone, and so on, {MAX_SOURCES} times. Clone one of its sources instead.",
             code="too_many_clones",
         )
     return [
         dataset_records.count_clone(backend, source_uid),
-        writes.put(backend, _sources_key(clone_uid), {"uids": before}),
-        *(writes.put(backend, _key(uid, clone_uid), {}) for uid in before),
+        writes.put(backend, _sources_key(clone_uid), {"uids": all_sources}),
+        *(writes.put(backend, _key(uid, clone_uid), {}) for uid in all_sources),
     ]
 
 
 def referrers(backend: Backend, uid: str) -> list[str]:
-    """Reads consistently the uids of the datasets that may use a dataset's packs. A query for each megabyte."""
+    """Returns the uids of the clones that may use a dataset's packs, read consistently. One query per megabyte."""
     low, high = _key(uid, "").sk, _key(uid, "~").sk
     return [item["SK"].removeprefix(low) for item in table.query_all(backend, dataset_pk(uid), low, high)]
 
 
 def sources(backend: Backend, uid: str) -> list[str]:
-    """Returns the uids of the datasets whose packs a dataset may use beside its own, nearest first, purged ones too."""
+    """Returns the uids of the other datasets whose packs a dataset may use, nearest first, purged ones included."""
     item = table.get(backend, _sources_key(uid))
     return list(item["uids"]) if item else []
 
 
 def release(backend: Backend, uid: str, source_uid: str) -> None:
-    """Records that a dataset no longer uses any pack of a source. Repeating it changes nothing."""
+    """Records that a clone no longer uses any pack of a source. A repeat changes nothing."""
     table.write(backend, writes.delete(backend, _key(source_uid, uid)))
 
 

@@ -18,17 +18,18 @@ from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.schema import Schema
 
 UID_BYTES = 8
+"""Random bytes of a uid."""
 
 
 class Definition(NamedTuple):
-    """A dataset's definition and its stored text, which a conditional write compares."""
+    """A dataset's definition, and its stored text for the conditions of writes."""
 
     dataset: Dataset
     text: str
 
 
 class DatasetState(NamedTuple):
-    """What changes about a dataset."""
+    """The state of a dataset, which its uploads, versions and clones change."""
 
     project: str
     name: str
@@ -37,11 +38,11 @@ class DatasetState(NamedTuple):
     """Number of the latest version; 0 before the first."""
     latest_at: datetime | None
     filled_by: str | None
-    """The upload that fills a BATCH dataset (R22); no other upload may, from then on."""
+    """The upload that fills a BATCH dataset (R22). From then on no other upload may."""
     rolled_back_by: str | None = None
-    """The upload of the last roll back."""
+    """The upload of the newest roll back."""
     clones: int = 0
-    """Clones ever started from it."""
+    """Clones ever started from the dataset."""
 
 
 def create(
@@ -54,8 +55,8 @@ def create(
 ) -> Dataset | None:
     """Stores a new, empty dataset at version 0, and makes `others` with it, all or nothing.
 
-    `request` identifies a request that may be repeated. `schema` is what a clone starts with. Returns the dataset, or
-    the existing one if the same request created it; None if the name is taken.
+    `request` identifies a request that may be repeated. `schema` is the schema that a clone starts with. Returns the
+    dataset, or the existing one if the same request created it. None if the name is taken.
     """
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
     first_state = writes.new(backend, _state_key(dataset.uid), state)
@@ -66,28 +67,28 @@ def create(
 
 
 def new_uid() -> str:
-    """Returns a uid that no dataset has: 16 hexadecimal digits."""
+    """Returns a new random uid of 16 hexadecimal digits."""
     return secrets.token_hex(UID_BYTES)
 
 
 def get(backend: Backend, project: str, name: str) -> Dataset:
-    """Returns a dataset. No request where this process remembers it.
+    """Returns a dataset. Costs no request if this process remembers it.
 
-    Raises NotFound where the project or the dataset does not exist, or the dataset is being purged. An archived dataset
-    is not remembered, so that every process notices its purge at once; see `retention.purge.MIN_ARCHIVED_TIME`.
+    Raises NotFound if the project or the dataset does not exist, or the dataset is being purged. An archived dataset is
+    never remembered, so that every process notices its purge at once; see `retention.purge.MIN_ARCHIVED_TIME`.
     """
     dataset = backend.memory.datasets.get((project, name))
     if dataset is None:
         dataset = definition(backend, project, name).dataset
         if dataset.purge is not None:
-            raise NotFound(f"Dataset {name!r} is being purged: nothing of it can be read.", code="dataset_purged")
+            raise NotFound(f"Dataset {name!r} is being purged and can no longer be read.", code="dataset_purged")
         if dataset.archived_at is None:
             backend.memory.datasets[project, name] = dataset
     return dataset
 
 
 def definition(backend: Backend, project: str, name: str) -> Definition:
-    """Reads a dataset's definition consistently, even during its purge. Raises NotFound."""
+    """Reads a dataset's definition consistently, also during its purge. Raises NotFound."""
     item = table.get(backend, _definition_key(project, name))
     if item is None:
         raise _unknown(backend, project, name)
@@ -101,15 +102,15 @@ def list_all(backend: Backend, project: str, after: str, limit: int) -> list[Dat
 
 
 def state(backend: Backend, uid: str) -> DatasetState:
-    """Reads a dataset's state consistently. Raises NotFound, also once its purge has started."""
+    """Reads a dataset's state consistently. Raises NotFound, also after its purge has started."""
     current = find_state(backend, uid)
     if current is None:
-        raise NotFound(f"There is no dataset with uid {uid!r}, or it was purged.", code="unknown_dataset")
+        raise NotFound(f"The dataset with uid {uid!r} does not exist or was purged.", code="unknown_dataset")
     return current
 
 
 def find_state(backend: Backend, uid: str) -> DatasetState | None:
-    """Reads a dataset's state consistently; None once its purge has started."""
+    """Reads a dataset's state consistently. None after its purge has started."""
     item = table.get(backend, _state_key(uid))
     if item is None or "purged" in item:
         return None
@@ -127,7 +128,7 @@ def find_state(backend: Backend, uid: str) -> DatasetState | None:
 
 
 def publish_version(backend: Backend, uid: str, number: int, at: datetime) -> Write:
-    """The write that makes a version the latest, on condition that it follows the present one."""
+    """The write that makes a version the latest, on condition that it directly follows the current one."""
     condition = Condition("latest = :previous", {"previous": number - 1})
     values = {"number": number, "at": at.isoformat()}
     return writes.update(backend, _state_key(uid), "SET latest = :number, latest_at = :at", values, condition)
@@ -140,7 +141,7 @@ def fill(backend: Backend, uid: str, upload_id: str) -> Write:
 
 
 def roll_back(backend: Backend, uid: str, upload_id: str, last: str | None) -> Write:
-    """The write that makes an upload the last roll back of a dataset, on condition that `last` still is."""
+    """The write that makes an upload the newest roll back of a dataset, on condition that `last` still is."""
     condition = (
         Condition("rolled_back_by = :last", {"last": last})
         if last
@@ -162,14 +163,15 @@ def mutable_clone(backend: Backend, uid: str) -> Clone | None:
 
 
 def point_to_clone(backend: Backend, uid: str, clone: Clone) -> Write:
-    """The write that points a BATCH dataset to its mutable clone."""
+    """The write that makes a dataset the mutable clone of a BATCH dataset."""
     return writes.put(backend, _mutable_clone_key(uid), {"clone": clone.model_dump_json()})
 
 
 def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], Dataset]) -> Dataset:
-    """Replaces a dataset's definition by what `change` returns for it, and returns that.
+    """Replaces a dataset's definition with what `change` returns for it; returns that.
 
-    `change` is called again when somebody else was faster. Raises NotFound, Unavailable, and what `change` raises.
+    `change` is called again if the definition changes meanwhile. Raises NotFound, Unavailable, and any error of
+    `change`.
     """
 
     def change_existing(before: Dataset | None) -> Dataset:
@@ -183,9 +185,9 @@ def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], 
 
 
 def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: DatasetState) -> None:
-    """Replaces a dataset's definition by one that is being purged, and fences off its state.
+    """Replaces a dataset's definition with one that is being purged, and stops writes to its state.
 
-    Raises ConditionFailed where the definition has changed, or a clone was started since the state was `seen`.
+    Raises ConditionFailed if the definition has changed, or a clone was started since the state was `seen`.
     """
     redefinition = writes.update(
         backend,
@@ -211,7 +213,7 @@ def forget(backend: Backend, before: Definition) -> bool:
 
 
 def _unknown(backend: Backend, project: str, name: str) -> NotFound:
-    project_records.get(backend, project)  # raises NotFound for the project, where that is what is missing
+    project_records.get(backend, project)  # raises NotFound if the project is missing
     return NotFound(f"There is no dataset {name!r} in project {project!r}.", code="unknown_dataset")
 
 

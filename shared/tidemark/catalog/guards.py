@@ -1,4 +1,4 @@
-"""Refusals of changes to a dataset that is archived, or still being cloned."""
+"""Guards that refuse changes to a dataset that is archived or still being cloned."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
@@ -7,7 +7,7 @@ from tidemark.domain.errors import Conflict
 
 
 def refuse_if_archived(dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_archived`) for a change of an archived dataset."""
+    """Raises Conflict (`dataset_archived`) if a dataset is archived."""
     if dataset.archived_at is not None:
         raise Conflict(
             f"Dataset {dataset.name!r} was archived by {dataset.archived_by!r}, at "
@@ -18,16 +18,16 @@ def refuse_if_archived(dataset: Dataset) -> None:
 
 
 def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_cloning`) while a clone lacks frames, since a change might need one of them.
+    """Raises Conflict (`dataset_cloning`) while a clone lacks frames, because a change might need one of them.
 
-    One read until the clone is complete; from then on none in this process.
+    One read until the clone is complete, and none in this process after that.
     """
-    if dataset.cloned_from is None or dataset.uid in backend.memory.cloned:
+    if dataset.cloned_from is None or dataset.uid in backend.memory.complete_clones:
         return
     if dataset_records.state(backend, dataset.uid).latest == 0:
         raise Conflict(
-            f"The dataset {dataset.name!r} is being cloned from {dataset.cloned_from.dataset!r}; it takes changes as "
-            f"soon as upload {dataset.cloned_from.upload} has settled.",
+            f"The dataset {dataset.name!r} is still being cloned from {dataset.cloned_from.dataset!r}. "
+            f"It takes changes once upload {dataset.cloned_from.upload} has settled.",
             code="dataset_cloning",
         )
-    backend.memory.cloned[dataset.uid] = True
+    backend.memory.complete_clones[dataset.uid] = True

@@ -9,13 +9,13 @@ from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.projects import Project
 
 PROJECTS = "PROJECTS"
-"""The partition of all projects, so that a query lists them."""
+"""The partition of all projects, which lets a query list them."""
 
 
 def create(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
     """Stores a new project and its class map. `request` identifies a request that may be repeated.
 
-    Returns the project, or the existing one if the same request created it; None if the name is taken.
+    Returns the project, or the existing one if the same request created it. None if the name is taken.
     """
     item = {"classes": class_map.model_dump_json()}
     first_class_map = writes.revised(backend, _class_map_key(project.name), item, 0)
@@ -24,7 +24,7 @@ def create(backend: Backend, project: Project, class_map: ClassMap, request: str
 
 
 def get(backend: Backend, name: str) -> Project:
-    """Returns a project. No request where this process remembers it. Raises NotFound."""
+    """Returns a project. Costs no request if this process remembers it. Raises NotFound."""
     project = backend.memory.projects.get(name)
     if project is None:
         item = table.get(backend, _key(name))
@@ -48,7 +48,7 @@ def get_many(backend: Backend, names: list[str]) -> list[Project]:
 
 
 def class_map(backend: Backend, project: str, *, fresh: bool = False) -> tuple[ClassMap, int]:
-    """Returns a project's class map and its revision; `fresh` reads it anew instead of trusting this process's memory.
+    """Returns a project's class map and its revision. With `fresh`, reads it even if this process remembers it.
 
     Raises NotFound.
     """

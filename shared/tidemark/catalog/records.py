@@ -1,4 +1,4 @@
-"""What projects and datasets have in common as items: created once for a request, listed by name."""
+"""Items shared by projects and datasets: definitions, created once for a request and listed by name."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tidemark.aws.writes import Write
 
 
 def create(backend: Backend, key: Key, definition: str, request: str | None, others: Sequence[Write]) -> str | None:
-    """Stores a definition and makes `others` with it, all or nothing.
+    """Stores a definition, and makes `others` with it, all or nothing.
 
     Returns the definition, or the existing one if the same `request` created it; None if the key is taken.
     """

@@ -16,7 +16,7 @@ class SchemaUpdate(NamedTuple):
 
     schema: Schema
     seen: int
-    """The revision that the rows were validated against."""
+    """The revision of the schema that the rows were validated against."""
 
 
 class SchemaConflict(Exception):
@@ -24,7 +24,7 @@ class SchemaConflict(Exception):
 
 
 def schema(backend: Backend, uid: str, *, staged: str = "", fresh: bool = False) -> tuple[Schema, int]:
-    """Returns a dataset's schema and its revision; `fresh` reads it anew instead of trusting this process's memory.
+    """Returns a dataset's schema and its revision. With `fresh`, reads it even if this process remembers it.
 
     `staged` names an upload that is applied whole or not at all (R22). It has a schema of its own, which starts empty,
     at revision 0. Raises NotFound.
@@ -47,8 +47,8 @@ def write_with_schema(
 ) -> None:
     """Makes `others` and the schema update in one transaction, so that a schema has only fields of recorded rows.
 
-    `staged` names the upload whose staged schema is updated. Raises ConditionFailed where a condition of `others` does
-    not hold, otherwise SchemaConflict where the schema has changed since.
+    `staged` names the upload whose staged schema is updated. Raises ConditionFailed if a condition of `others` does not
+    hold, otherwise SchemaConflict if the schema has changed.
     """
     if update is None:
         table.transact(backend, others)
@@ -63,7 +63,7 @@ def write_with_schema(
 
 
 def new(backend: Backend, uid: str, first: Schema) -> Write:
-    """The write of a new dataset's schema."""
+    """The write that stores a new dataset's schema."""
     return _write(backend, uid, "", SchemaUpdate(first, 0))
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws import bucket, multipart, shard_progress, table
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
@@ -98,7 +98,7 @@ class _Fragment(NamedTuple):
     key: str
 
     def read(self, backend: Backend, first: int) -> Iterator[bytes]:
-        return bucket.chunks(backend, bucket.Object(key=self.key), first)
+        return bucket.stream(backend, bucket.Object(key=self.key), first)
 
 
 _Section = _Literal | _Fragment
@@ -112,7 +112,7 @@ class _File:
         self._key = export_key(work.uid, work.checkpoint, ExportFormat.COCO, FILE_NAME)
         self._sections = list(_sections(backend, work, manifest))
 
-    def advance(self, task: ShardTask) -> ShardTask:
+    def advance(self, task: ShardProgress) -> ShardProgress:
         """Starts the upload, uploads the next part, or completes the upload. Returns the progress after that."""
         if not task.cursor:
             return self._restarted(task)
@@ -120,19 +120,19 @@ class _File:
         if progress.piece < len(self._sections):
             return self._with_part(task, progress)
         tags = dict(enumerate(progress.parts, 1))
-        multipart.finish(self._backend, self._key, progress.upload, tags)
+        multipart.complete(self._backend, self._key, progress.upload, tags)
         file = bucket.find(self._backend, self._key)
         if file is None or file.size != progress.size:
             return self._restarted(task)  # S3 has deleted the parts, as it does after some days
         return replace(task, done=True, counted=progress.size)
 
-    def _restarted(self, task: ShardTask) -> ShardTask:
-        upload = multipart.begin_file(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
+    def _restarted(self, task: ShardProgress) -> ShardProgress:
+        upload = multipart.create_download(self._backend, self._key, media_type=ExportFormat.COCO.media_type)
         return replace(task, cursor=Progress(upload=upload).model_dump_json())
 
-    def _with_part(self, task: ShardTask, progress: Progress) -> ShardTask:
+    def _with_part(self, task: ShardProgress, progress: Progress) -> ShardProgress:
         data, section, offset = self._next_part(progress)
-        tag = multipart.put_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
+        tag = multipart.upload_part(self._backend, self._key, progress.upload, len(progress.parts) + 1, data)
         if tag is None:
             return self._restarted(task)
         after = Progress(

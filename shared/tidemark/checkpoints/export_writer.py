@@ -8,7 +8,7 @@ from typing import IO
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.coco_file import ANNOTATIONS, IMAGES, fragment_key
@@ -39,7 +39,7 @@ class ExportWriter:
         self._manifest = objects.manifest(backend, work)
         self._pages = self._manifest.pages_of(shard)
 
-    def write(self, task: ShardTask) -> ShardTask:
+    def write(self, task: ShardProgress) -> ShardProgress:
         """Writes the next page, and returns the shard's progress. Writing a page again writes the same bytes."""
         if task.pages == len(self._pages):
             return replace(task, done=True)

@@ -1,6 +1,6 @@
 """Exports of checkpoints: requests for them, their status, and their files (R15)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tidemark.aws import bucket
 from tidemark.aws.backend import Backend
@@ -76,7 +76,7 @@ def list_files(
     first = int(decode_cursor(scope, cursor, int)[0]) if cursor else 0
     written = objects.file_list(backend, record.uid, checkpoint, form).files
     end = first + limit
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
+    expires_at = bucket.url_expiry(backend)
     return Page(
         items=[
             ExportFile(**file.model_dump(), get=_signed_url(backend, record, export, file.name, expires_at))
@@ -88,7 +88,7 @@ def list_files(
 
 def _signed_url(backend: Backend, dataset: Dataset, export: Export, name: str, expires_at: datetime) -> SignedGet:
     key = objects.export_key(dataset.uid, export.checkpoint, export.format, name)
-    return SignedGet(url=bucket.signed_get(backend, key), expires_at=expires_at)
+    return SignedGet(url=bucket.sign_get(backend, key), expires_at=expires_at)
 
 
 def _existing(backend: Backend, dataset: Dataset, checkpoint: str, form: ExportFormat) -> Export:

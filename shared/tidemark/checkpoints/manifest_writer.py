@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws import shard_progress
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import CocoCounts, CocoTally
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage
@@ -41,7 +41,7 @@ class ManifestWriter:
         self._state = checkpoint_version(backend, work).shards[shard]
         self._schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
 
-    def write(self, task: ShardTask) -> ShardTask:
+    def write(self, task: ShardProgress) -> ShardProgress:
         """Writes the next page, and returns the shard's progress. Writing a page again writes the same bytes.
 
         The first shard has a page even without frames, so that every checkpoint has one.

@@ -22,7 +22,7 @@ MAX_BATCH_FRAMES = 1000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """Most payload bytes in memory at once, unless a single frame has more. Parsed, they take up to 15 times that."""
 MAX_QUERY_FRAMES = 1000
-"""Most frames requested by one call of `frames_after`."""
+"""Most frames requested by one call of `live_frames`."""
 
 
 class FramePayload(NamedTuple):
@@ -59,9 +59,9 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
     size = 0
     while len(page) < wanted:
         limit = min(MAX_QUERY_FRAMES, wanted - len(page))
-        frames, stopped_at = frame_versions.frames_after(backend, uid, shard, state.head, after, limit=limit)
+        frames, stopped_at = frame_versions.live_frames(backend, uid, shard, state.head, after, limit=limit)
         for frame in frames:
-            size += frame.stored.length
+            size += frame.payload.length
             if page and size > MAX_PAGE_PAYLOAD_BYTES:
                 return page
             page.append(frame)
@@ -74,20 +74,20 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
 def read_batches(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[FramePayload]]:
     """Yields the frames with their payloads, in order, in batches that fit in memory.
 
-    Raises PackCorrupt and Interrupted.
+    Raises PackCorrupt and ReadInterrupted.
     """
     batch: list[FrameVersion] = []
     size = 0
     for frame in frames:
-        size += frame.stored.length
+        size += frame.payload.length
         if batch and (len(batch) == MAX_BATCH_FRAMES or size > MAX_BATCH_BYTES):
             yield _read(backend, batch)
-            batch, size = [], frame.stored.length
+            batch, size = [], frame.payload.length
         batch.append(frame)
     if batch:
         yield _read(backend, batch)
 
 
 def _read(backend: Backend, frames: Sequence[FrameVersion]) -> list[FramePayload]:
-    payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
+    payloads = packs.read_payloads(backend, [frame.payload for frame in frames])
     return [FramePayload(frame, payload) for frame, payload in zip(frames, payloads, strict=True)]

@@ -16,7 +16,7 @@ from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.shards.frame_versions import FrameVersion
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 
 Json = dict[str, Any]
 
@@ -147,9 +147,9 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
     """Returns the row of a frame in a manifest."""
     return {
         **_origin_fields(version),
-        "pack": version.stored.pack,
-        "offset": version.stored.offset,
-        "length": version.stored.length,
+        "pack": version.payload.pack,
+        "offset": version.payload.offset,
+        "length": version.payload.length,
         "labels": version.labels,
         "classes": sorted(version.classes.items()),
         "metadata": frame.get("metadata"),
@@ -193,7 +193,7 @@ def _origin_fields(version: FrameVersion) -> Json:
     return {
         "frame_id": version.frame_id,
         "revision": version.n,
-        "digest": version.stored.digest,
+        "digest": version.payload.digest,
         "upload": version.upload,
         "actor": version.actor,
         "changed_at": version.at,
@@ -206,7 +206,7 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
             frame_id=row["frame_id"],
             n=row["revision"],
             op=Op.ADD,  # the frame exists, whichever operation made it
-            pointer=Pointer(row["pack"], row["offset"], row["length"], row["digest"]),
+            pointer=PayloadPointer(row["pack"], row["offset"], row["length"], row["digest"]),
             labels=row["labels"],
             classes=dict(row["classes"]),
             upload=row["upload"],

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from tidemark.aws import shard_progress, table
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.catalog import dataset_records
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco_file import finish_coco, remove_fragments
@@ -62,7 +62,7 @@ def _do(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) ->
 
 
 class _PageWriter(Protocol):
-    def write(self, task: ShardTask) -> ShardTask: ...
+    def write(self, task: ShardProgress) -> ShardProgress: ...
 
 
 def _write_shard(backend: Backend, work: CheckpointWork, shard: int, has_time: Callable[[], bool]) -> bool:

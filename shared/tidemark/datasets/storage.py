@@ -22,7 +22,7 @@ def report_storage(
     complete in each response. Two reads, and a request for each thousand objects. Raises NotFound and InvalidRequest.
     """
     record = dataset_records.get(backend, project, dataset)
-    heads = log.heads(backend, record.uid, record.shards)
+    heads = log.shard_heads(backend, record.uid, record.shards)
     scope = f"storage:{record.uid}"
     first, after = decode_cursor(scope, cursor, int, str) if cursor else (0, None)
     counted = dict.fromkeys(OBJECT_KINDS, Objects())
@@ -48,7 +48,7 @@ def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterato
     for number in range(first, len(OBJECT_KINDS)):
         prefix = _prefix(number, uid)
         start = f"{prefix}{after}" if after is not None and number == first else None
-        for page in bucket.listed(backend, prefix, start):
+        for page in bucket.list_pages(backend, prefix, start):
             yield number, page
 
 

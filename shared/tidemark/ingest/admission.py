@@ -1,4 +1,4 @@
-"""Whether a dataset takes mutations at this moment."""
+"""Admission: whether a dataset takes mutations now."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import guards
@@ -7,10 +7,10 @@ from tidemark.ingest import batch_mode
 
 
 def admit(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
-    """Raises Conflict where an upload may not add to a dataset (`dataset_archived`; `dataset_sealed`, R22), or not yet
-    (`dataset_cloning`).
+    """Raises Conflict if an upload may not change a dataset.
 
-    An upload that fills a BATCH dataset is named, so that it may be repeated.
+    The codes are `dataset_archived`, `dataset_sealed` (R22), and `dataset_cloning` if it may do so later. The upload
+    that fills a BATCH dataset is admitted again if `upload_id` names it.
     """
     guards.refuse_if_archived(dataset)
     batch_mode.refuse_if_filled(backend, dataset, upload_id)

@@ -1,8 +1,8 @@
 """BATCH datasets: one upload fills them, all of its rows or none, and after that they never change (R22).
 
-An upload that comes in a request fills the dataset in the transaction that records it. One that comes in files is read
-to the end first, and nothing of it sent; then it either fills the dataset, and its windows are sent, or is refused as a
-whole. What its rows teach is kept apart until then.
+A request fills the dataset in the transaction that records its upload. Files are first read to their end, and no window
+is sent meanwhile. Then their upload either fills the dataset and its windows are sent, or it is refused as a whole.
+Until then its schema is staged.
 """
 
 from tidemark.aws.backend import Backend
@@ -15,38 +15,38 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 
 
 def refuse_if_filled(backend: Backend, dataset: Dataset, upload_id: str | None = None) -> None:
-    """Raises Conflict (`dataset_sealed`) where a BATCH dataset is filled, or being filled, by another upload."""
+    """Raises Conflict (`dataset_sealed`) if another upload fills a BATCH dataset, or has filled it."""
     if dataset.mode is Mode.BATCH:
         filled_by = dataset_records.state(backend, dataset.uid).filled_by
         if filled_by not in (None, upload_id):
-            raise sealed(dataset.name, filled_by)
+            raise sealed_error(dataset.name, filled_by)
 
 
-def sealed(dataset: str, filled_by: str | None) -> Conflict:
-    """The refusal of a mutation of a BATCH dataset that has its upload."""
+def sealed_error(dataset: str, filled_by: str | None) -> Conflict:
+    """Returns the error for a mutation of a BATCH dataset that an upload already fills."""
     by = f" Upload {filled_by} fills it." if filled_by else ""
     return Conflict(
         f"The dataset {dataset!r} is a BATCH dataset: one upload fills it, and after that it never changes.{by} "
-        "Put what is to change into a STREAMING dataset.",
+        "Use a STREAMING dataset for data that changes.",
         code="dataset_sealed",
     )
 
 
-def refusal(wrong: int, rows: int) -> str:
-    """Why a BATCH upload with rows that are wrong was refused."""
-    return f"{wrong:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
+def rejection_reason(rejected: int, rows: int) -> str:
+    """Returns why a BATCH dataset refused an upload with rejected rows."""
+    return f"{rejected:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
 
 
 def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
-    """Let an upload whose files are all read fill its dataset, or refuse it as a whole; once decided, it stays so.
+    """Lets an upload whose files are all read fill its dataset, or refuses it as a whole. The decision is final.
 
-    Raises ConditionFailed where another invocation was faster.
+    Raises ConditionFailed if another invocation decides at the same time.
     """
     if upload.is_decided:
         return upload
     counts = upload.upload
     if counts.rejected:
-        return chunked_uploads.refuse(backend, upload, refusal(counts.rejected, counts.rows))
+        return chunked_uploads.refuse(backend, upload, rejection_reason(counts.rejected, counts.rows))
     staged, seen = schema_records.schema(backend, upload.uid, staged=counts.id, fresh=True)
     schema_update = schema_records.SchemaUpdate(staged, 1) if seen else None
     try:
@@ -55,4 +55,4 @@ def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
         filled_by = dataset_records.state(backend, upload.uid).filled_by
         if filled_by in (None, counts.id):
             raise
-        return chunked_uploads.refuse(backend, upload, sealed(counts.dataset, filled_by).message)
+        return chunked_uploads.refuse(backend, upload, sealed_error(counts.dataset, filled_by).message)

@@ -1,8 +1,7 @@
-"""From rows to a chunk: rows are validated, and those that are good written to a pack and cut into windows.
+"""Turns rows into a chunk: validates them, writes the accepted ones to a pack and cuts them into windows.
 
-Nothing refers to the pack until the chunk is recorded, which is the caller's to do; before that, nothing has happened.
-What the rows teach the dataset is recorded with the chunk, in one transaction: a chunk that another one forestalled has
-taught nothing.
+Nothing refers to the pack until the caller records the chunk; before that, nothing has happened. The schema update of
+the rows is recorded with the chunk in one transaction, so a chunk that is not recorded adds no fields to the dataset.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,46 +24,48 @@ from tidemark.uploads import chunks
 from tidemark.uploads.chunks import Chunk
 
 MAX_ATTEMPTS = 8
-"""Attempts at the same rows while other requests keep extending the dataset's schema."""
+"""Most attempts at the same rows while other requests keep adding fields to the dataset's schema."""
 
 Row = tuple[int, Any]
-"""A row's number and its value, any parsed JSON."""
+"""A row's number, and its value as parsed JSON."""
 
 
-class Checked(NamedTuple):
-    """Rows after validation."""
+class CheckedRows(NamedTuple):
+    """The result of validating rows."""
 
     total: int
+    """Number of rows."""
     accepted: list[AcceptedRow]
     errors: list[RowError]
     schema_update: SchemaUpdate | None = None
-    """What the accepted rows teach the dataset, to be recorded with the chunk."""
+    """The fields that accepted rows add to the schema, to be recorded with the chunk."""
 
 
-class Written(NamedTuple):
-    """A chunk that is written to a pack, and its windows."""
+class WrittenChunk(NamedTuple):
+    """A chunk whose pack is written, and its windows."""
 
     chunk: Chunk
     windows: list[Window]
 
 
 def attempts() -> Iterator[bool]:
-    """Yields once per attempt at rows, to be ended by the first that meets no SchemaConflict.
+    """Yields once for each attempt at rows. The caller stops at the first attempt without a SchemaConflict.
 
-    Each item says whether to read definitions afresh, which all attempts but the first do. Raises Unavailable after
+    The value is whether to read definitions afresh: True for all attempts but the first. Raises Unavailable after
     `MAX_ATTEMPTS`.
     """
     for number in range(MAX_ATTEMPTS):
         yield number > 0
-    raise Unavailable("Other requests kept adding metadata fields to the dataset; send this one again.")
+    raise Unavailable("Other requests kept adding metadata fields to the dataset. Send this request again.")
 
 
 def check(
     backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, staged: str = ""
-) -> Checked:
-    """Validate rows against class map and schema (R1, R3, R4), remembered ones unless they are to be `fresh`.
+) -> CheckedRows:
+    """Validates rows against the class map and the schema (R1, R3, R4).
 
-    `staged` is the upload whose own schema it is, where it has one.
+    These may be remembered, unless `fresh` is set or a class is unknown. `staged` names the upload whose staged schema
+    is used; without it, the dataset's schema is. With `repeats`, rows may repeat a frame id.
     """
     class_map, _revision = project_records.class_map(backend, dataset.project, fresh=fresh)
     schema, revision = schema_records.schema(backend, dataset.uid, staged=staged, fresh=fresh)
@@ -80,15 +81,15 @@ def check(
 def write(
     backend: Backend,
     dataset: Dataset,
-    checked: Checked,
+    checked: CheckedRows,
     upload: Upload,
     *,
     name: str = "",
     body_digest: str = "",
-) -> Written:
-    """Writes accepted rows, their windows and the errors to a pack, and returns the chunk that they make.
+) -> WrittenChunk:
+    """Writes accepted rows, the plans of their windows and the errors to a pack. Returns the chunk and its windows.
 
-    `upload` has the counts of the chunk's rows; the number of its windows is set here.
+    `upload` holds the counts of the chunk's rows; the number of windows is set here.
     """
     pack = PackWriter(dataset.uid)
     plans = [
@@ -108,10 +109,10 @@ def write(
         errors=errors,
         deletes=any(row.op is Op.DELETE for row in checked.accepted),
     )
-    return Written(chunk, [chunks.window(chunk, plan) for plan in plans])
+    return WrittenChunk(chunk, [chunks.window(chunk, plan) for plan in plans])
 
 
-def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
+def _validate(rows: Sequence[Row], validator: RowValidator) -> CheckedRows:
     accepted: list[AcceptedRow] = []
     errors: list[RowError] = []
     for number, value in rows:
@@ -120,7 +121,7 @@ def _validate(rows: Sequence[Row], validator: RowValidator) -> Checked:
             errors.extend(outcome)
         else:
             accepted.append(outcome)
-    return Checked(len(rows), accepted, errors)
+    return CheckedRows(len(rows), accepted, errors)
 
 
 def _window_row(pack: PackWriter, row: AcceptedRow) -> WindowRow:

@@ -1,4 +1,4 @@
-"""The drop folder: a file that is put under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
+"""The drop folder: a file uploaded under `drop/{project}/{dataset}/` starts an upload by itself (R31)."""
 
 import hashlib
 
@@ -17,30 +17,31 @@ from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
-FOLDER, REJECTED = "drop/", "rejected/"
+DROP_PREFIX, REJECTED_PREFIX = "drop/", "rejected/"
 ACTOR = "drop folder"
 MAX_KEY_BYTES = 1024
-"""S3's limit."""
+"""Longest key of an object: S3's limit."""
 
 
-def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
-    """Start the upload of a dropped file; the same object in the same state starts it once.
+def start_upload(backend: Backend, dropped: DroppedObject) -> Upload | None:
+    """Starts the upload of a dropped file, and returns it. A version of an object starts one upload.
 
-    Answers None, and moves the file to `rejected/`, where it belongs to no dataset, to one that is archived, or to a
-    BATCH dataset that has its upload. A folder's own mark is passed over.
+    If the dataset does not exist or does not take the file, moves the file to `rejected/` and returns None. Keys that
+    end in "/" are ignored.
     """
     if dropped.key.endswith("/"):
         return None
     source = Object(key=dropped.key, version=dropped.version)
     _, project, dataset, name = [*dropped.key.split("/", 3), "", "", ""][:4]
     if not (project and dataset and name):
-        _reject(backend, source, "A file is put under drop/{project}/{dataset}/, with a name of its own.")
+        _reject(backend, source, "Upload the file as drop/{project}/{dataset}/{name}.")
         return None
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
-        found = dataset_records.get(backend, project, dataset)
-        if found.archived_at is None or upload_records.find(backend, found.uid, upload_id) is None:
-            admission.admit(backend, found, upload_id)  # what was taken before it was archived goes on
+        target = dataset_records.get(backend, project, dataset)
+        # An upload that started before its dataset was archived goes on.
+        if target.archived_at is None or upload_records.find(backend, target.uid, upload_id) is None:
+            admission.admit(backend, target, upload_id)
     except (NotFound, Conflict) as refusal:
         _reject(backend, source, refusal.message)
         return None
@@ -49,7 +50,7 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         id=upload_id,
         project=project,
         dataset=dataset,
-        mode=found.mode,
+        mode=target.mode,
         status=UploadStatus.PENDING,
         actor=ACTOR,
         source=Source.DROP,
@@ -57,19 +58,19 @@ def take(backend: Backend, dropped: DroppedObject) -> Upload | None:
         pending_since=now,
         files=1,
     )
-    file = FileRecord(uid=found.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
-    chunked_uploads.create(backend, ChunkedUpload(uid=found.uid, upload=upload), [file])
-    queues.send_tasks(backend, [ReadFile(uid=found.uid, upload=upload.id, file=0)])
+    file = FileRecord(uid=target.uid, upload=upload.id, number=0, source=source, file=UploadFile(name=dropped.key))
+    chunked_uploads.create(backend, ChunkedUpload(uid=target.uid, upload=upload), [file])
+    queues.send_tasks(backend, [ReadFile(uid=target.uid, upload=upload.id, file=0)])
     return upload
 
 
-def put_away(backend: Backend, file: FileRecord) -> None:
-    """Mark a dropped file as done: tagged where its rows were taken, moved to `rejected/` where none could be."""
-    there = bucket.find(backend, file.source.key)
-    if there != file.source:  # it was put away before, or another one was put in its place
+def finish(backend: Backend, file: FileRecord) -> None:
+    """Marks a dropped file as read: tags it, or moves it to `rejected/` if it is unreadable and no row was accepted."""
+    current = bucket.find(backend, file.source.key)
+    if current != file.source:  # it was moved before, or replaced by another file
         return
     if file.file.error is not None and file.file.rows == file.file.rejected:
-        _move(backend, there, file.file.error)
+        _move(backend, current, file.file.error)
     else:
         bucket.tag(backend, file.source, {"tidemark": "read", "upload": file.upload})
 
@@ -77,32 +78,32 @@ def put_away(backend: Backend, file: FileRecord) -> None:
 def list_rejected(
     backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
 ) -> Page[RejectedFile]:
-    """Files that belonged to no dataset, newest first: all, or those in the folders of the projects in `only`."""
+    """Returns a page of the rejected files, newest first: all of them, or those of the projects in `only`."""
     scope = "rejected"
     before = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
-    found, last = rejected_files.newest(backend, before, limit)
-    shown = [file for file in found if only is None or file.key.split("/")[1] in only]
-    return Page(items=shown, cursor=encode_cursor(scope, last) if last else None)
+    files, following = rejected_files.newest(backend, before, limit)
+    visible = [file for file in files if only is None or file.key.split("/")[1] in only]
+    return Page(items=visible, cursor=encode_cursor(scope, following) if following else None)
 
 
 def _reject(backend: Backend, source: Object, reason: str) -> None:
-    """Put a file on record, then away; one that is gone from its place has been."""
-    there = bucket.find(backend, source.key)
-    if there == source:
-        at = backend.clock()
-        rejected_files.record(backend, RejectedFile(key=source.key, moved_to=_aside(source), reason=reason, at=at))
-        _move(backend, there, reason)
-
-
-def _aside(source: Object) -> str:
-    """Where a file is put away to: under its name, or a part of it where that would be too long for S3."""
-    key = REJECTED + source.key.removeprefix(FOLDER)
-    if len(key.encode()) <= MAX_KEY_BYTES:
-        return key
-    mark = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return f"{key.encode()[: MAX_KEY_BYTES - len(mark) - 1].decode(errors='ignore')}-{mark}"
+    """Records a rejected file and moves it to `rejected/`. A file that is no longer there was rejected before."""
+    current = bucket.find(backend, source.key)
+    if current == source:
+        rejected = RejectedFile(key=source.key, moved_to=_rejected_key(source), reason=reason, at=backend.clock())
+        rejected_files.record(backend, rejected)
+        _move(backend, current, reason)
 
 
 def _move(backend: Backend, source: Object, reason: str) -> None:
     printable = reason.encode("ascii", "replace").decode()
-    bucket.move(backend, source, _aside(source), {"reason": printable})
+    bucket.move(backend, source, _rejected_key(source), {"reason": printable})
+
+
+def _rejected_key(source: Object) -> str:
+    """Returns the key that a rejected file is moved to. A key that is too long for S3 is cut and made unique."""
+    key = REJECTED_PREFIX + source.key.removeprefix(DROP_PREFIX)
+    if len(key.encode()) <= MAX_KEY_BYTES:
+        return key
+    suffix = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{key.encode()[: MAX_KEY_BYTES - len(suffix) - 1].decode(errors='ignore')}-{suffix}"

@@ -1,9 +1,10 @@
-"""Reading files of mutations into chunks, and chunks into windows on their way (R31).
+"""Reading files: turns their rows into chunks, cuts these into windows and sends them (R31).
 
-A file is read in stretches. Each becomes a chunk: its pack is written; then, in one transaction, the chunk, the totals of
-its upload and how far the file was read; then its windows are sent. An invocation that goes on with a file first sends
-the windows of the last chunk again, in case the one before it died after the transaction. Of two that read a file at the
-same time, one finds that the file was read on, and stops. Of a BATCH upload nothing is sent before all files are read.
+A file is read in batches of lines, and each batch becomes a chunk. First its pack is written; then one transaction
+records the chunk, its upload's totals and the file's progress; then its windows are sent. An invocation that resumes a
+file first sends the windows of the last chunk again, because the one before it may have died after the transaction. If
+two invocations read a file at once, one of them finds that the file was read on, and stops. No window of a BATCH upload
+is sent before all its files are read.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,27 +26,29 @@ from tidemark.domain.rows.json_lines import START, Cursor, FileRow, RowFileReade
 from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import CheckUpload
 from tidemark.ingest import backpressure, chunk_writer, drop_folder
-from tidemark.ingest.chunk_writer import Checked, Row
+from tidemark.ingest.chunk_writer import CheckedRows, Row
 from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
 MAX_CHUNK_ROWS = 1000
+"""Most rows of a chunk."""
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
-"""Text of the rows of a chunk, as far as it goes beyond one row: what a chunk takes in memory grows with it."""
-PAUSE = timedelta(seconds=30)
-"""How long a file waits whose dataset has too much in flight. In this time 16 shards apply most of what may be."""
-EARLY = timedelta(seconds=10)
-"""By how much an order may seem to come too early, by clocks that are apart."""
-MAX_ERRORS_TOLD = 1000
-"""Errors of a file's rows that are kept; beyond that, they are counted."""
+"""A chunk ends with the row that exceeds these bytes of text. The memory that a chunk takes grows with its text."""
+READ_PAUSE = timedelta(seconds=30)
+"""How long a file waits if its dataset has too much in flight. Meanwhile 16 shards apply most of what may be in
+flight."""
+CLOCK_SKEW = timedelta(seconds=10)
+"""How much earlier than planned a delayed task may arrive, because clocks differ."""
+MAX_LISTED_ERRORS = 1000
+"""Most errors that are stored for a file. Errors beyond that are only counted."""
 
 
 def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
-    """Read a file from where it was read last, for as long as there is time and its dataset has not too much in flight;
-    answers how long it is to wait until it is read further.
+    """Reads a file from where it was last read, while there is time and its dataset has not too much in flight.
 
-    None where it was read to its end, and where another invocation, or another order, goes on with it.
+    Returns how long to wait before reading on. None if the file was read to its end, or another invocation or task
+    reads on.
     """
     upload = chunked_uploads.find(backend, task.uid, task.upload)
     file = file_records.find(backend, task.uid, task.upload, task.file)
@@ -56,8 +59,8 @@ def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) ->
     try:
         if not file.is_read and _must_wait(backend, upload, file):
             return _wait(backend, file)
-        for stretch in [] if file.is_read else _stretches(backend, file):
-            file = _take(backend, upload, file, stretch)
+        for batch in [] if file.is_read else _batches(backend, file):
+            file = _write_batch(backend, upload, file, batch)
             if file.is_read:
                 break
             if _must_wait(backend, upload):
@@ -69,43 +72,53 @@ def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) ->
     except ObjectGone:
         give_up(backend, upload, file, "The file was removed before it was read to its end.")
         return None
-    _end(backend, upload, file)
+    _finish(backend, upload, file)
     return None
 
 
-def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | None = None) -> bool:
-    """Whether a file is not read further at this moment. What is not sent before it is read whole fills no queue, and
-    would wait for itself.
+def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
+    """Ends a file where it was last read, although more may follow. Nothing happens if another invocation reads on."""
+    error = _error(file.cursor.line, "unreadable", reason)
+    with suppress(ConditionFailed):
+        after = _write_batch(backend, upload, file, _Batch(errors=[error], end=file.cursor, is_last=True, error=reason))
+        _finish(backend, upload, after)
 
-    One that has waited is read a stretch further unless its dataset is full, so that senders who fill what others leave
-    do not hold it up for ever.
+
+def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
+    """Sends the windows that the invocation before this one may not have sent."""
+    if file.chunks == 0:
+        return
+    chunk = chunks.get(backend, file.uid, file.upload, file.chunk_name(file.chunks - 1))
+    if not chunk.is_settled:
+        queues.send_windows(backend, chunks.unsettled_windows(backend, chunk))
+
+
+def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | None = None) -> bool:
+    """Returns whether a file has to wait because its dataset has too much in flight.
+
+    A file whose windows are not sent before it is read whole never waits: it fills no queue. A file that has waited
+    reads one more batch unless the dataset is full, so that other senders cannot hold it up forever.
     """
-    if not upload.may_send or backpressure.may_read_on(backend, upload.uid):
+    if not upload.may_send or backpressure.may_read_files(backend, upload.uid):
         return False
-    has_waited = waiting is not None and waiting.waits_until is not None and waiting.waits_until <= backend.clock()
+    has_waited = waiting is not None and waiting.paused_until is not None and waiting.paused_until <= backend.clock()
     return not has_waited or backpressure.is_full(backend, upload.uid)
 
 
 def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
-    """Have a file wait by one order: others for it that come meanwhile end. Raises ConditionFailed where another
-    invocation has read on, or waits."""
+    """Pauses a file and returns how long. None if it is already paused, so that only one task resumes it.
+
+    Raises ConditionFailed if another invocation reads on, or has just paused the file.
+    """
     now = backend.clock()
-    if file.waits_until is not None and now < file.waits_until:
+    if file.paused_until is not None and now < file.paused_until:
         return None
-    file_records.update(backend, file, replace(file, waits_until=now + PAUSE - EARLY))
-    return PAUSE
+    file_records.update(backend, file, replace(file, paused_until=now + READ_PAUSE - CLOCK_SKEW))
+    return READ_PAUSE
 
 
-def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
-    """End a file where it was read to, though there may be more. Nothing happens where others read on meanwhile."""
-    error = _error(file.cursor.line, "unreadable", reason)
-    with suppress(ConditionFailed):
-        after = _take(backend, upload, file, _Stretch(errors=[error], end=file.cursor, is_last=True, error=reason))
-        _end(backend, upload, after)
-
-
-def _end(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
-    """Do what follows once a file is read to its end."""
+def _finish(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
+    """Does what follows the end of a file: checks the upload, and marks a dropped file as read."""
     if upload.upload.mode is Mode.BATCH:
         after = chunked_uploads.find(backend, file.uid, file.upload)
         if after is not None and after.is_read:
@@ -114,70 +127,67 @@ def _end(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
         message = CheckUpload(dataset=file.uid, upload=file.upload, since=f"file-{file.number}")
         queues.send_settled(backend, [message])
     if upload.upload.source is Source.DROP:
-        drop_folder.put_away(backend, file)
+        drop_folder.finish(backend, file)
 
 
 @dataclass
-class _Stretch:
-    """Some lines of a file."""
+class _Batch:
+    """Consecutive lines of a file."""
 
     rows: list[Row] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
-    """Of lines that cannot be read, and of the file."""
+    """Errors of unreadable lines, and of the file."""
     end: Cursor = START
     is_last: bool = False
     error: str | None = None
-    """Why the file is read no further."""
+    """Why the rest of the file is not read."""
 
 
-def _stretches(backend: Backend, file: FileRecord) -> Iterator[_Stretch]:
-    """What a file holds from its cursor on, in stretches of lines. The last one may hold none."""
-    reader = RowFileReader(bucket.chunks(backend, file.source, file.cursor.first_byte), file.cursor)
-    stretch = _Stretch()
+def _batches(backend: Backend, file: FileRecord) -> Iterator[_Batch]:
+    """Yields the lines of a file from its cursor on, in batches. The last batch may be empty."""
+    reader = RowFileReader(bucket.stream(backend, file.source, file.cursor.first_byte), file.cursor)
+    batch = _Batch()
     begin = file.cursor.offset
-    for found in reader:
-        if isinstance(found, FileRow):
-            stretch.rows.append((found.line, found.value))
+    for line in reader:
+        if isinstance(line, FileRow):
+            batch.rows.append((line.line, line.value))
         else:
-            stretch.errors.append(_error(found.line, found.code, found.message))
-        stretch.end = reader.cursor
-        if len(stretch.rows) + len(stretch.errors) == MAX_CHUNK_ROWS or stretch.end.offset - begin > MAX_CHUNK_BYTES:
-            yield stretch
-            stretch, begin = _Stretch(), stretch.end.offset
+            batch.errors.append(_error(line.line, line.code, line.message))
+        batch.end = reader.cursor
+        if len(batch.rows) + len(batch.errors) == MAX_CHUNK_ROWS or batch.end.offset - begin > MAX_CHUNK_BYTES:
+            yield batch
+            batch, begin = _Batch(), batch.end.offset
     if reader.error is not None:
-        stretch.errors.append(_error(reader.error.line, reader.error.code, reader.error.message))
-        stretch.error = reader.error.message
-    stretch.end, stretch.is_last = reader.cursor, True
-    yield stretch
+        batch.errors.append(_error(reader.error.line, reader.error.code, reader.error.message))
+        batch.error = reader.error.message
+    batch.end, batch.is_last = reader.cursor, True
+    yield batch
 
 
-def _error(line: int, code: str, message: str) -> RowError:
-    return RowError(row=line, frame_id=None, code=code, pointer="", message=message)
-
-
-def _take(backend: Backend, upload: ChunkedUpload, file: FileRecord, stretch: _Stretch) -> FileRecord:
-    """Make a chunk of a stretch and send its windows; answers the file as it is read now. Raises ConditionFailed."""
+def _write_batch(backend: Backend, upload: ChunkedUpload, file: FileRecord, batch: _Batch) -> FileRecord:
+    """Writes a batch as a chunk and sends its windows. Returns the file with its progress. Raises ConditionFailed."""
     progress = {
-        "status": FileStatus.READ if stretch.is_last else FileStatus.READING,
-        "lines": stretch.end.line - 1,
-        "bytes": stretch.end.offset,
-        "error": stretch.error,
+        "status": FileStatus.READ if batch.is_last else FileStatus.READING,
+        "lines": batch.end.line - 1,
+        "bytes": batch.end.offset,
+        "error": batch.error,
     }
-    if not stretch.rows and not stretch.errors:
-        after = _progressed(file, stretch.end, progress)
-        chunked_uploads.advance(backend, file, after, None)
+    if not batch.rows and not batch.errors:
+        after = _progressed(file, batch.end, progress)
+        chunked_uploads.advance_file(backend, file, after, None)
         return replace(after, revision=file.revision + 1)
     dataset = dataset_records.get(backend, upload.upload.project, upload.upload.dataset)
     staged = "" if upload.upload.mode is not Mode.BATCH else file.upload
 
     for fresh in chunk_writer.attempts():
-        checked, told = _told(_checked(backend, dataset, stretch, fresh, staged), file)
-        counted = _counted(upload.upload, checked)
-        written = chunk_writer.write(backend, dataset, checked, counted, name=file.chunk_name(file.chunks))
-        read = {"rows": file.file.rows + counted.rows, "rejected": file.file.rejected + counted.rejected}
-        after = replace(_progressed(file, stretch.end, progress | read), chunks=file.chunks + 1, told=told)
+        checked, listed_errors = _limit_errors(_checked(backend, dataset, batch, fresh, staged), file)
+        counts = _chunk_counts(upload.upload, checked)
+        written = chunk_writer.write(backend, dataset, checked, counts, name=file.chunk_name(file.chunks))
+        totals = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
+        progressed = _progressed(file, batch.end, progress | totals)
+        after = replace(progressed, chunks=file.chunks + 1, listed_errors=listed_errors)
         with suppress(SchemaConflict):
-            chunked_uploads.advance(backend, file, after, written.chunk, checked.schema_update, staged)
+            chunked_uploads.advance_file(backend, file, after, written.chunk, checked.schema_update, staged)
             break
     if upload.may_send:
         queues.send_windows(backend, written.windows)
@@ -188,26 +198,29 @@ def _progressed(file: FileRecord, end: Cursor, progress: dict[str, Any]) -> File
     return replace(file, cursor=end, file=file.file.model_copy(update=progress))
 
 
-def _checked(backend: Backend, dataset: Dataset, stretch: _Stretch, fresh: bool, staged: str) -> Checked:
-    checked = chunk_writer.check(backend, dataset, stretch.rows, fresh=fresh, repeats=True, staged=staged)
-    errors = sorted([*checked.errors, *stretch.errors], key=lambda error: error.row)
-    return checked._replace(total=checked.total + len(stretch.errors), errors=errors)
+def _checked(backend: Backend, dataset: Dataset, batch: _Batch, fresh: bool, staged: str) -> CheckedRows:
+    checked = chunk_writer.check(backend, dataset, batch.rows, fresh=fresh, repeats=True, staged=staged)
+    errors = sorted([*checked.errors, *batch.errors], key=lambda error: error.row)
+    return checked._replace(total=checked.total + len(batch.errors), errors=errors)
 
 
-def _told(checked: Checked, file: FileRecord) -> tuple[Checked, int]:
-    """The rows with as many of their errors as are kept of a file, and how many of its errors are kept then."""
-    room = MAX_ERRORS_TOLD - file.told
+def _limit_errors(checked: CheckedRows, file: FileRecord) -> tuple[CheckedRows, int]:
+    """Returns the rows with as many errors as may still be stored for the file, and how many the file then has."""
+    room = MAX_LISTED_ERRORS - file.listed_errors
     if len(checked.errors) <= room:
-        return checked, file.told + len(checked.errors)
+        return checked, file.listed_errors + len(checked.errors)
     kept = checked.errors[: max(room, 0)]
     if room >= 0:
         line = checked.errors[room].row
-        message = f"The file has more than {MAX_ERRORS_TOLD:,} errors; those from this line on are counted, not listed."
+        message = (
+            f"The file has more than {MAX_LISTED_ERRORS:,} errors. Those from this line on are counted, not listed."
+        )
         kept.append(_error(line, "more_errors", message))
-    return checked._replace(errors=kept), MAX_ERRORS_TOLD + 1
+    return checked._replace(errors=kept), MAX_LISTED_ERRORS + 1
 
 
-def _counted(upload: Upload, checked: Checked) -> Upload:
+def _chunk_counts(upload: Upload, checked: CheckedRows) -> Upload:
+    """Returns the upload with the counts of one chunk."""
     return upload.model_copy(
         update={
             "rows": checked.total,
@@ -220,10 +233,5 @@ def _counted(upload: Upload, checked: Checked) -> Upload:
     )
 
 
-def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
-    """Send what the invocation that read on last may not have sent."""
-    if file.chunks == 0:
-        return
-    chunk = chunks.get(backend, file.uid, file.upload, file.chunk_name(file.chunks - 1))
-    if not chunk.is_settled:
-        queues.send_windows(backend, chunks.unsettled_windows(backend, chunk))
+def _error(line: int, code: str, message: str) -> RowError:
+    return RowError(row=line, frame_id=None, code=code, pointer="", message=message)

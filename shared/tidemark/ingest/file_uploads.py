@@ -1,9 +1,8 @@
-"""Uploads of files by signed URLs: announced, put to S3 by their sender, then completed, which starts their reading."""
+"""File uploads: a sender announces files, uploads them to signed URLs, and completes the upload, which is then read."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from tidemark.aws import bucket, multipart, queues
 from tidemark.aws.backend import Backend
@@ -14,8 +13,7 @@ from tidemark.domain.errors import Conflict, InvalidRequest
 from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.upload_files import FileUploadReceipt, NewFile, SignedFile, SignedPart, part_bytes
 from tidemark.domain.uploads import Source, Upload, UploadFile, UploadStatus, upload_id_of
-from tidemark.ingest import admission
-from tidemark.ingest.received_files import received
+from tidemark.ingest import admission, received_files
 from tidemark.uploads import chunked_uploads, file_records
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
@@ -25,110 +23,111 @@ from tidemark.uploads.file_records import FileRecord
 def create(
     backend: Backend, *, project: str, dataset: str, files: Sequence[NewFile], actor: str, request: str | None
 ) -> FileUploadReceipt:
-    """Announce files, and get URLs to put them to. A repeat of the same `request` gets new URLs of the same upload.
+    """Announces the files of a new upload. Returns signed URLs to upload them to.
 
-    Raises NotFound, InvalidRequest where two files have one name, and Conflict (`dataset_sealed`,
-    `dataset_archived`).
+    A repeat of the same `request` gets new URLs for the same upload. Raises NotFound, InvalidRequest if two files have
+    the same name, and Conflict (`dataset_sealed`, `dataset_archived`).
     """
-    found = dataset_records.get(backend, project, dataset)
+    target = dataset_records.get(backend, project, dataset)
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         raise InvalidRequest("Two of the files have the same name.", code="duplicate_file_name", pointer="/files")
-    upload_id = _upload_id(found.uid, request)
-    admission.admit(backend, found, upload_id)
+    upload_id = _upload_id(target.uid, request)
+    admission.admit(backend, target, upload_id)
     upload = Upload(
         id=upload_id,
         project=project,
         dataset=dataset,
-        mode=found.mode,
+        mode=target.mode,
         status=UploadStatus.WAITING,
         actor=actor,
         source=Source.FILES,
         accepted_at=backend.clock(),
         files=len(files),
     )
-    stored = [
+    records = [
         FileRecord(
-            uid=found.uid,
+            uid=target.uid,
             upload=upload_id,
             number=number,
-            source=Object(key=f"uploads/{found.uid}/{upload_id}/{number:04d}"),
+            source=Object(key=f"uploads/{target.uid}/{upload_id}/{number:04d}"),
             file=UploadFile(name=file.name),
         )
         for number, file in enumerate(files)
     ]
-    stored = _begun(backend, stored, files)
-    if not chunked_uploads.create(backend, ChunkedUpload(uid=found.uid, upload=upload), stored):
-        # The first request has its own parts on record, and those are the ones that will be put together.
-        stored = file_records.of_upload(backend, found.uid, upload_id)
+    records = _with_multipart(backend, records, files)
+    if not chunked_uploads.create(backend, ChunkedUpload(uid=target.uid, upload=upload), records):
+        # The multipart uploads recorded by the first request are the ones that will be completed.
+        records = file_records.of_upload(backend, target.uid, upload_id)
     return FileUploadReceipt(
         upload=upload_id,
-        files=[_signed(backend, kept, file) for kept, file in zip(stored, files, strict=True)],
+        files=[_signed(backend, record, file) for record, file in zip(records, files, strict=True)],
     )
 
 
 def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Start the reading of an upload whose files are all put; a repeat changes nothing.
+    """Starts reading the files of an upload, which must have arrived. A repeat changes nothing.
 
     Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`, `dataset_archived`) and
     TooLarge.
     """
-    found = dataset_records.get(backend, project, dataset)
-    record = chunked_uploads.find(backend, found.uid, upload)
+    target = dataset_records.get(backend, project, dataset)
+    record = chunked_uploads.find(backend, target.uid, upload)
     if record is None:
-        upload_records.get(backend, found.uid, upload)
-        raise Conflict("The upload came in a request and has no files to wait for.", code="no_files")
-    stored = file_records.of_upload(backend, found.uid, upload)
+        upload_records.get(backend, target.uid, upload)
+        raise Conflict("The upload came in a request, so it has no files to complete.", code="no_files")
+    files = file_records.of_upload(backend, target.uid, upload)
     if record.upload.status is UploadStatus.WAITING:
-        admission.admit(backend, found, upload)
-        chunked_uploads.start(backend, record, received(backend, stored))
-    after = upload_records.get(backend, found.uid, upload)
+        admission.admit(backend, target, upload)
+        chunked_uploads.start(backend, record, received_files.collect(backend, files))
+    after = upload_records.get(backend, target.uid, upload)
     if after.pending_since is None:
         raise Conflict(
-            f"The upload was not completed in time: {after.reason} Announce a new one.", code="upload_expired"
+            f"The upload was not completed in time: {after.reason} Announce the files again.", code="upload_expired"
         )
     if after.status is UploadStatus.PENDING:
-        unread = [file.number for file in stored if not file.is_read]
-        queues.send_tasks(backend, [ReadFile(uid=found.uid, upload=upload, file=number) for number in unread])
+        unread = [file.number for file in files if not file.is_read]
+        queues.send_tasks(backend, [ReadFile(uid=target.uid, upload=upload, file=number) for number in unread])
     return after
 
 
 def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> list[UploadFile]:
-    """The files of an upload with their progress, in the order in which they were announced. Raises NotFound."""
+    """Returns the files of an upload with their progress, in the order of their announcement. Raises NotFound."""
     uid = dataset_records.get(backend, project, dataset).uid
     upload_records.get(backend, uid, upload)
     return [file.file for file in file_records.of_upload(backend, uid, upload)]
 
 
-def _begun(backend: Backend, stored: Sequence[FileRecord], files: Sequence[NewFile]) -> list[FileRecord]:
-    """The files with those begun that are to be put in parts.
+def _with_multipart(backend: Backend, records: Sequence[FileRecord], files: Sequence[NewFile]) -> list[FileRecord]:
+    """Starts a multipart upload for each file that is sent in parts. Returns all files.
 
-    What is begun and then not recorded, as in a repeat, has no parts and ends by a rule of the bucket.
+    In a repeated request these uploads are not recorded. They stay empty until a lifecycle rule of the bucket ends
+    them.
     """
     largest = part_bytes(files)
 
-    def begun(kept: FileRecord, file: NewFile) -> FileRecord:
+    def with_multipart(record: FileRecord, file: NewFile) -> FileRecord:
         if file.bytes is None or not file.in_parts:
-            return kept
-        started = multipart.begin(backend, kept.source.key, size=file.bytes, part_bytes=largest)
-        return replace(kept, multipart=started)
+            return record
+        started = multipart.create(backend, record.source.key, size=file.bytes, part_bytes=largest)
+        return replace(record, multipart=started)
 
-    return backend.parallel(lambda pair: begun(*pair), zip(stored, files, strict=True))
+    return backend.parallel(lambda pair: with_multipart(*pair), zip(records, files, strict=True))
 
 
-def _signed(backend: Backend, stored: FileRecord, file: NewFile) -> SignedFile:
-    expires_at = backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS)
-    if stored.multipart is not None:
-        parts = _signed_parts(backend, stored.source.key, stored.multipart)
+def _signed(backend: Backend, record: FileRecord, file: NewFile) -> SignedFile:
+    expires_at = bucket.url_expiry(backend)
+    if record.multipart is not None:
+        parts = _signed_parts(backend, record.source.key, record.multipart)
         return SignedFile(name=file.name, url=None, headers={}, parts=parts, expires_at=expires_at)
-    url, headers = bucket.signed_put(backend, stored.source.key, size=file.bytes, sha256=file.sha256)
+    url, headers = bucket.sign_put(backend, record.source.key, size=file.bytes, sha256=file.sha256)
     return SignedFile(name=file.name, url=url, headers=headers, parts=[], expires_at=expires_at)
 
 
-def _signed_parts(backend: Backend, key: str, whole: Multipart) -> list[SignedPart]:
+def _signed_parts(backend: Backend, key: str, upload: Multipart) -> list[SignedPart]:
     parts = []
-    for number, size in whole.sizes.items():
-        url, headers = multipart.signed_part(backend, key, whole, number, size)
+    for number, size in upload.sizes.items():
+        url, headers = multipart.sign_part(backend, key, upload, number, size)
         parts.append(SignedPart(number=number, bytes=size, url=url, headers=headers))
     return parts
 

@@ -1,4 +1,4 @@
-"""What was put of an upload's files: all of each, at once or in parts, or the upload cannot begin."""
+"""The received files of an upload: checks that each has arrived in full, and completes those sent in parts."""
 
 from collections.abc import Sequence
 
@@ -9,67 +9,66 @@ from tidemark.domain.errors import Conflict, TooLarge
 from tidemark.domain.limits import MAX_FILE_BYTES
 from tidemark.uploads.file_records import FileRecord
 
-NAMED = 5
-"""Missing files that one refusal names."""
+MAX_FILES_NAMED = 5
+"""Most missing files that an error names."""
 
-Found = dict[int, Object]
-"""The objects of files that are whole, by the files' numbers."""
-Tags = dict[int, dict[int, str]]
-"""The parts that are there of files that are not put together, by the files' numbers and their own."""
+Objects = dict[int, Object]
+"""The objects of files that have arrived in full, by file number."""
+PartTags = dict[int, dict[int, str]]
+"""The entity tags of uploaded parts, by the number of the file and of the part."""
 
 
-def received(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
-    """The files as they lie in the bucket now, put together where they came in parts. What is put in their place later
-    is not read.
+def collect(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
+    """Returns the files with the object versions that have arrived; later uploads to their keys are not read.
 
-    Nothing is put together before all is there, so that until then each file can be put again. A repeat goes on where
-    another call ended: what that one has put together is found as it is. Raises Conflict (`files_missing`) and
-    TooLarge.
+    Completes the multipart uploads once every part of every file has arrived. Until then, each file can be uploaded
+    again. A repeated call resumes where another ended. Raises Conflict (`files_missing`) and TooLarge.
     """
-    found = _found(backend, files)
-    tags = _tags(backend, [file for file in files if file.number not in found])
-    # Where there is no part at all, another call may have put them together just now.
-    found |= _found(backend, [file for file in files if file.number in tags and not tags[file.number]])
-    apart = [file for file in files if file.number not in found]
-    _refuse([told for file in apart if (told := _missing(file, tags.get(file.number, {})))])
-    backend.parallel(lambda file: _finish(backend, file, tags[file.number]), apart)
-    found |= _found(backend, apart)
-    _refuse([file.file.name for file in apart if file.number not in found])
+    objects = _objects(backend, files)
+    tags = _part_tags(backend, [file for file in files if file.number not in objects])
+    # If a file has no parts, another call may have just completed its upload.
+    objects |= _objects(backend, [file for file in files if file.number in tags and not tags[file.number]])
+    incomplete = [file for file in files if file.number not in objects]
+    _refuse([missing for file in incomplete if (missing := _missing(file, tags.get(file.number, {})))])
+    backend.parallel(lambda file: _complete(backend, file, tags[file.number]), incomplete)
+    objects |= _objects(backend, incomplete)
+    _refuse([file.file.name for file in incomplete if file.number not in objects])
     for file in files:
-        size = found[file.number].size
+        size = objects[file.number].size
         if size > MAX_FILE_BYTES:
-            raise TooLarge(f"The file {file.file.name!r} has {size:,} bytes, of at most {MAX_FILE_BYTES:,}.")
-    return [file.at(found[file.number]) for file in files]
+            raise TooLarge(f"The file {file.file.name!r} has {size:,} bytes; a file may have {MAX_FILE_BYTES:,}.")
+    return [file.with_source(objects[file.number]) for file in files]
 
 
-def _found(backend: Backend, files: Sequence[FileRecord]) -> Found:
-    there = backend.parallel(lambda file: bucket.find(backend, file.source.key), files)
-    return {file.number: one for file, one in zip(files, there, strict=True) if one is not None}
+def _objects(backend: Backend, files: Sequence[FileRecord]) -> Objects:
+    sources = backend.parallel(lambda file: bucket.find(backend, file.source.key), files)
+    return {file.number: source for file, source in zip(files, sources, strict=True) if source is not None}
 
 
-def _tags(backend: Backend, files: Sequence[FileRecord]) -> Tags:
-    begun = [(file.number, file.source.key, file.multipart) for file in files if file.multipart is not None]
-    there = backend.parallel(lambda one: multipart.parts_put(backend, one[1], one[2]), begun)
-    return {number: tags for (number, _, _), tags in zip(begun, there, strict=True)}
+def _part_tags(backend: Backend, files: Sequence[FileRecord]) -> PartTags:
+    uploads = [(file.number, file.source.key, file.multipart) for file in files if file.multipart is not None]
+    tags = backend.parallel(lambda upload: multipart.uploaded_parts(backend, upload[1], upload[2]), uploads)
+    return {number: part_tags for (number, _, _), part_tags in zip(uploads, tags, strict=True)}
 
 
 def _missing(file: FileRecord, tags: dict[int, str]) -> str | None:
-    """What is missing of a file, for its sender; None if all its parts are there."""
+    """Describes what is missing of a file; None if all its parts have arrived."""
     if file.multipart is None:
         return file.file.name
     parts = len(file.multipart.sizes)
     return f"{file.file.name} ({parts - len(tags)} of {parts} parts)" if len(tags) < parts else None
 
 
-def _finish(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
+def _complete(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
     if file.multipart is not None:
-        multipart.finish(backend, file.source.key, file.multipart.id, tags)
+        multipart.complete(backend, file.source.key, file.multipart.id, tags)
 
 
 def _refuse(missing: Sequence[str]) -> None:
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        more = f" and {len(missing) - MAX_FILES_NAMED} more" if len(missing) > MAX_FILES_NAMED else ""
         raise Conflict(
-            f"These files have not been put yet: {', '.join(missing[:NAMED])}{more}. Put them and complete again.",
+            f"These files have not arrived yet: {', '.join(missing[:MAX_FILES_NAMED])}{more}. "
+            "Upload them, then complete the upload again.",
             code="files_missing",
         )

@@ -1,9 +1,8 @@
-"""Intake: from the body of a request to windows on their way.
+"""Intake of requests: turns the body of a request into windows and sends them.
 
-What is accepted is written in this order: the pack with the payloads, the errors and the windows; then the upload's
-record, which names the pack, together with what its rows teach the dataset; then the windows are sent. The record
-decides. Before it, nothing has happened; after it, a repeat sends the windows that were written, so it cannot come out
-different.
+The order of writes is: the pack, with payloads, errors and windows; the upload's record, which names the pack, together
+with the schema update of its rows; then the windows are sent. The record decides. Before it exists, nothing has
+happened. Once it exists, a repeat sends the windows that were written, so the result is always the same.
 """
 
 import uuid
@@ -25,67 +24,71 @@ from tidemark.domain.problems import pointer, shown
 from tidemark.domain.rows.strict_json import RepeatingObject, read_json
 from tidemark.domain.uploads import MAX_RECEIPT_ERRORS, Receipt, Upload, UploadStatus, upload_id_of
 from tidemark.ingest import admission, backpressure, batch_mode, chunk_writer
-from tidemark.ingest.chunk_writer import Checked, Row
+from tidemark.ingest.chunk_writer import CheckedRows, Row
 from tidemark.uploads import chunks
 from tidemark.uploads.chunks import Chunk
 
 ENVELOPE = '{"mutations": [...]}'
+"""The form of a body, as errors describe it."""
 
 
 def submit(
     backend: Backend, *, project: str, dataset: str, body: bytes, actor: str, idempotency_key: str | None
 ) -> Receipt:
-    """Take the mutations in `body`, `{"mutations": [row, …]}`, and send those that are valid on their way (R20, R21).
+    """Accepts the valid mutations in `body`, `{"mutations": [row, …]}`, and sends their windows (R20, R21).
 
-    With an idempotency key, a repeat of the same body gets the same receipt and nothing is done twice.
+    The receipt lists the invalid rows. With an idempotency key, a repeat of the same body gets the same receipt and
+    changes nothing.
+
     Raises NotFound, Conflict (`dataset_sealed`, `dataset_archived`), TooLarge, IdempotencyMismatch and InvalidRequest
-    (`malformed_json`, `duplicate_name`, `invalid_request`), and TooManyInFlight, but not for a repeat; a row that is
-    wrong is not raised but listed in the receipt.
+    (`malformed_json`, `duplicate_name`, `invalid_request`). Raises TooManyInFlight unless it is a repeat.
     """
-    found = dataset_records.get(backend, project, dataset)
+    target = dataset_records.get(backend, project, dataset)
     if len(body) > MAX_REQUEST_BYTES:
         raise TooLarge(
-            f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send the rows in several."
+            f"The body has {len(body):,} bytes; a request may have {MAX_REQUEST_BYTES:,}. Send several requests."
         )
-    upload_id = derived_upload_id(found.uid, actor, idempotency_key)
-    chunk = chunks.find(backend, found.uid, upload_id) if idempotency_key else None
+    upload_id = derived_upload_id(target.uid, actor, idempotency_key)
+    chunk = chunks.find(backend, target.uid, upload_id) if idempotency_key else None
     if chunk is None:
-        backpressure.refuse_if_full(backend, found)
+        backpressure.refuse_if_full(backend, target)
         rows = list(enumerate(_rows(body)))
         for fresh in chunk_writer.attempts():
             with suppress(SchemaConflict):
-                receipt = _accept(backend, found, rows, body, actor, upload_id, fresh=fresh)
+                receipt = _accept(backend, target, rows, body, actor, upload_id, fresh=fresh)
                 break
         if receipt is not None:
             return receipt
-        chunk = chunks.get(backend, found.uid, upload_id)
+        chunk = chunks.get(backend, target.uid, upload_id)
     return _repeat(backend, chunk, body)
 
 
 def _accept(
     backend: Backend, dataset: Dataset, rows: list[Row], body: bytes, actor: str, upload_id: str, *, fresh: bool
 ) -> Receipt | None:
-    """Record an upload and send its windows; None if it is on record already. Raises SchemaConflict, and Conflict for a
-    BATCH dataset that is filled."""
-    batch = dataset.mode is Mode.BATCH
+    """Records an upload and sends its windows. Returns None if the upload is already recorded.
+
+    Raises SchemaConflict, and Conflict if the dataset takes no mutations.
+    """
+    is_batch = dataset.mode is Mode.BATCH
     admission.admit(backend, dataset, upload_id)
     checked = chunk_writer.check(backend, dataset, rows, fresh=fresh)
-    if batch and checked.errors:
+    if is_batch and checked.errors:
         checked = checked._replace(accepted=[], schema_update=None)
     upload = _upload(dataset, checked, upload_id, actor, backend.clock())
     written = chunk_writer.write(backend, dataset, checked, upload, body_digest=digest(body))
-    fills = dataset_records.fill(backend, dataset.uid, upload_id) if batch and checked.accepted else None
+    fills = dataset_records.fill(backend, dataset.uid, upload_id) if is_batch and checked.accepted else None
     try:
         if not chunks.create(backend, written.chunk, checked.schema_update, fills):
             return None
     except ConditionFailed:
-        raise batch_mode.sealed(dataset.name, None) from None
+        raise batch_mode.sealed_error(dataset.name, None) from None
     queues.send_windows(backend, written.windows)
     return _receipt(written.chunk, checked.errors)
 
 
 def _repeat(backend: Backend, chunk: Chunk, body: bytes) -> Receipt:
-    """Answer for an upload that was recorded before, and send again what its first sender may not have sent."""
+    """Returns the receipt of a recorded upload, and sends again the windows that may not have been sent."""
     if chunk.body_digest != digest(body):
         raise IdempotencyMismatch(
             "This Idempotency-Key was used before with another body; use a new key for a new request.",
@@ -96,20 +99,22 @@ def _repeat(backend: Backend, chunk: Chunk, body: bytes) -> Receipt:
     return _receipt(chunk, chunks.rejected_rows(backend, chunk))
 
 
-def _upload(dataset: Dataset, checked: Checked, upload_id: str, actor: str, now: datetime) -> Upload:
-    nothing = not checked.accepted
-    wrong = len({error.row for error in checked.errors})
+def _upload(dataset: Dataset, checked: CheckedRows, upload_id: str, actor: str, now: datetime) -> Upload:
+    is_empty = not checked.accepted
+    rejected = len({error.row for error in checked.errors})
     return Upload(
         id=upload_id,
         project=dataset.project,
         dataset=dataset.name,
         mode=dataset.mode,
-        status=UploadStatus.FAILED if nothing else UploadStatus.PENDING,
-        reason=batch_mode.refusal(wrong, checked.total) if nothing and dataset.mode is Mode.BATCH else None,
+        status=UploadStatus.FAILED if is_empty else UploadStatus.PENDING,
+        reason=batch_mode.rejection_reason(rejected, checked.total)
+        if is_empty and dataset.mode is Mode.BATCH
+        else None,
         actor=actor,
         accepted_at=now,
-        pending_since=None if nothing else now,
-        settled_at=now if nothing else None,
+        pending_since=None if is_empty else now,
+        settled_at=now if is_empty else None,
         rows=checked.total,
         rejected=checked.total - len(checked.accepted),
         labels=sum(row.labels for row in checked.accepted),
@@ -117,7 +122,7 @@ def _upload(dataset: Dataset, checked: Checked, upload_id: str, actor: str, now:
 
 
 def derived_upload_id(uid: str, actor: str, idempotency_key: str | None) -> str:
-    """The id of the upload that a sender's idempotency key stands for in a dataset; without a key, a new one."""
+    """Returns the upload id that a sender's idempotency key stands for in a dataset; without a key, a new id."""
     if idempotency_key is None:
         return uuid.uuid4().hex
     return upload_id_of(uid, actor, idempotency_key)
@@ -130,10 +135,10 @@ def _rows(body: bytes) -> list[Any]:
     if isinstance(envelope, RepeatingObject):
         name = shown(envelope.repeated)
         raise InvalidRequest(f"The name '{name}' appears twice in one object.", code="duplicate_name")
-    other = next((name for name in envelope if name != "mutations"), None)
-    if other is not None:
-        message = f"'{shown(other)}' is not a field here; the body is {ENVELOPE} and nothing else."
-        raise _invalid("unknown_field", pointer(other), message)
+    unknown = next((name for name in envelope if name != "mutations"), None)
+    if unknown is not None:
+        message = f"'{shown(unknown)}' is not a field here; the body is {ENVELOPE} and nothing else."
+        raise _invalid("unknown_field", pointer(unknown), message)
     if "mutations" not in envelope:
         raise _invalid("missing_field", "/mutations", f"'mutations' is required: {ENVELOPE}.")
     rows = envelope["mutations"]
@@ -143,14 +148,14 @@ def _rows(body: bytes) -> list[Any]:
         raise _invalid("too_short", "/mutations", "'mutations' must not be empty.")
     if len(rows) > MAX_REQUEST_ROWS:
         raise TooLarge(
-            f"The request has {len(rows):,} mutations; it may have {MAX_REQUEST_ROWS:,}. Send them in several.",
+            f"The request has {len(rows):,} mutations; it may have {MAX_REQUEST_ROWS:,}. Send several requests.",
             pointer="/mutations",
         )
     return rows
 
 
-def _invalid(fault: str, place: str, message: str) -> InvalidRequest:
-    return InvalidRequest(message, pointer=place, fault=fault)
+def _invalid(fault: str, location: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, pointer=location, fault=fault)
 
 
 def _receipt(chunk: Chunk, errors: list[RowError]) -> Receipt:

@@ -82,7 +82,7 @@ def _reopen(backend: Backend, upload: ChunkedUpload, chunk: Chunk) -> None:
 def _retry_request(backend: Backend, uid: str, upload: str) -> None:
     chunk = chunks.get(backend, uid, upload)
     _check(chunk.upload)
-    reopened = chunks.reopen(backend, chunk).updated(_pending_again(backend, chunk.upload))
+    reopened = chunks.reopen(backend, chunk).with_upload(_pending_again(backend, chunk.upload))
     chunks.update(backend, reopened)
     queues.send_windows(backend, chunks.unsettled_windows(backend, reopened))
 

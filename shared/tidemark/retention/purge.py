@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tidemark.aws import workflows
-from tidemark.aws.backend import CATALOG_SECONDS, Backend
+from tidemark.aws.backend import DEFINITION_TTL_SECONDS, Backend
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.catalog import clone_references, dataset_records
@@ -14,7 +14,7 @@ from tidemark.domain.uploads import upload_id_of
 from tidemark.domain.workflows import ABANDONED_AFTER, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
-MIN_ARCHIVED_TIME = timedelta(seconds=2 * CATALOG_SECONDS)
+MIN_ARCHIVED_TIME = timedelta(seconds=2 * DEFINITION_TTL_SECONDS)
 """Shortest time from archiving a dataset to its purge. By then every process knows that it is archived, and all uploads
 that any process accepted before that are recorded."""
 

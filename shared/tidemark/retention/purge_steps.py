@@ -16,7 +16,7 @@ from dataclasses import replace
 from tidemark.aws import bucket, shard_progress, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import dataset_pk, shard_pk
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.aws.table import ConditionFailed
 from tidemark.catalog import clone_references, dataset_records
 from tidemark.catalog.dataset_records import Definition
@@ -98,7 +98,7 @@ def _protect_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime
                 return False
 
 
-def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardTask]]:
+def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardProgress]]:
     """Returns the shards of a clone that are still to be read.
 
     There are none for a clone that is being purged, which needs no packs. Nor are there any for a clone without all its
@@ -111,7 +111,7 @@ def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> l
     return [(clone, task) for task in tasks if not task.done]
 
 
-def _protect_page(backend: Backend, uid: str, clone: str, task: ShardTask) -> None:
+def _protect_page(backend: Backend, uid: str, clone: str, task: ShardProgress) -> None:
     packs, stopped_at = pack_use.next_used(backend, clone, task.shard, task.cursor)
     used = {pack for pack in packs if pack.startswith(f"{uid}/")}
     pack_use.protect(backend, task.uid, used)

@@ -1,1 +1,1 @@
-"""Each shard's log: frame versions, commits, and the transaction that appends a window."""
+"""Each shard's log: its frame versions and commits, and the transaction that appends a window."""

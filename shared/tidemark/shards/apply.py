@@ -1,8 +1,8 @@
 """Applying windows: the only writer of frame versions.
 
-A window is resolved against its frames as they are at the shard's head, then committed in one transaction that holds
-only if the head is still there and the window was never applied. Doing it twice, late, or at the same time as another
-invocation therefore changes nothing.
+A window's rows are resolved against their frames at the shard's head. One transaction then commits the result, on
+condition that the head has not moved and the window was never applied. Applying a window twice, late, or in two
+invocations at once therefore changes nothing.
 """
 
 from collections.abc import Sequence
@@ -22,75 +22,165 @@ from tidemark.domain.windows import FencingToken, Window, WindowRow, WindowSettl
 from tidemark.shards import frame_versions, log, packs, restore
 from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.log import Head, Marker
-from tidemark.shards.packs import PackWriter, Pointer
+from tidemark.shards.packs import PackWriter, PayloadPointer
 
-RACES = 5
-"""Times that a window starts over because another invocation moved the head under it."""
+MAX_ATTEMPTS = 5
+"""Most attempts at a window while other invocations keep moving the shard's head."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
-    """What a row writes: `pointer` None removes the frame."""
+class _FrameWrite:
+    """The new state of a row's frame."""
 
     row: WindowRow
-    pointer: Pointer | None
+    pointer: PayloadPointer | None
+    """None for a frame that is removed."""
     labels: int
     classes: dict[str, int]
 
 
 class StaleDelivery(Exception):
-    """A window was delivered to an invocation so slow that later windows of its shard have been applied meanwhile.
+    """Raised when an invocation is so slow that later windows of the shard have been applied meanwhile.
 
-    Its message has been given to another invocation, or to the dead letters; it is decided there.
+    The window's message went to another invocation or to the dead letters, where its outcome is decided.
     """
 
 
 def apply_window(backend: Backend, window: Window, token: FencingToken) -> WindowSettled:
-    """Apply a window to its shard, or find that this was done before; answers what became of its rows.
+    """Applies a window to its shard, unless that was done before. Returns the window's outcome.
 
-    `token` is that of the window's message. Raises StaleDelivery, and Unavailable where other invocations were faster again
-    and again; the window may then be applied later.
+    `token` is the fencing token of the window's message. Raises StaleDelivery, and Unavailable if other invocations
+    keep moving the shard's head, so that the window has to be applied later.
     """
-    for _ in range(RACES):
+    for _ in range(MAX_ATTEMPTS):
         head, marker = log.head_and_marker(backend, window)
         if marker is None and token.is_before(head.token):
-            raise StaleDelivery(f"window {window.id}, {token}, comes after {head.token}")
+            raise StaleDelivery(f"window {window.id} has token {token}, the shard has {head.token}")
         if marker is None:
             try:
                 marker = _commit(backend, window, token, head)
             except ConditionFailed:
                 continue
         return marker.settled(window)
-    raise Unavailable(f"The head of shard {window.plan.shard} kept moving under window {window.id}.")
+    raise Unavailable(f"Other windows kept moving the head of shard {window.plan.shard} before window {window.id}.")
 
 
 def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -> Marker:
-    """Commit a window: in one transaction if its rows are known, else in as many as what it finds takes. The marker is
-    written with the last one. Raises ConditionFailed."""
+    """Commits a window: in one transaction if its rows are given, otherwise in as many as the rows to restore need.
+
+    The last transaction writes the marker. Raises ConditionFailed.
+    """
     if window.plan.restore is None:
         current = _current_versions(backend, window, head)
         writes, outcomes = _resolve(backend, window, window.plan.rows, current)
         marker = _marker(len(writes), outcomes)
         _append(backend, window, token, head, writes, current, marker)
         return marker
-    left = restore.rows_left(backend, window, head)
-    applied = left.restored
-    for number, rows in enumerate(left.stretches, 1):
-        writes, _ = _resolve(backend, window, rows, left.current)
+    remaining = restore.remaining_rows(backend, window, head)
+    applied = remaining.restored
+    for number, rows in enumerate(remaining.batches, 1):
+        writes, _ = _resolve(backend, window, rows, remaining.current)
         applied += len(writes)
         marker = replace(_marker(applied, []), found=applied)
-        is_last = number == len(left.stretches)
-        head = _append(backend, window, token, head, writes, left.current, marker if is_last else None)
+        is_last = number == len(remaining.batches)
+        head = _append(backend, window, token, head, writes, remaining.current, marker if is_last else None)
     return marker
 
 
-def _marker(applied: int, outcomes: Sequence[RowOutcome]) -> Marker:
-    return Marker(
-        applied=applied,
-        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
-        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
-        outcomes=tuple(outcomes),
+def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
+    """Returns the newest versions of the window's frames, by frame id.
+
+    A frame id above the highest that the shard has ever held is new and costs no read.
+    """
+    known_ids = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
+    versions = backend.parallel(
+        lambda frame_id: frame_versions.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n),
+        known_ids,
     )
+    return {version.frame_id: version for version in versions if version}
+
+
+def _resolve(
+    backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
+) -> tuple[list[_FrameWrite], list[RowOutcome]]:
+    """Returns the new states of the rows' frames, and the outcomes of the rows that change nothing."""
+    writes: list[_FrameWrite] = []
+    outcomes: list[RowOutcome] = []
+    merges: list[WindowRow] = []
+    gives_way = rows is window.plan.rows and _gives_way(backend, window)
+    superseded = _superseded_frames(backend, window, current) if gives_way else frozenset()
+    for row in rows:
+        newest = current.get(row.frame_id)
+        if newest and row.frame_id in superseded:
+            outcomes.append(_superseded(row, newest))
+            continue
+        match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
+            case Effect.PUT:
+                writes.append(_FrameWrite(row, packs.payload_of(row, window.pack), row.labels, row.classes))
+            case Effect.MERGE:
+                merges.append(row)
+            case Effect.REMOVE:
+                writes.append(_FrameWrite(row, None, 0, {}))
+            case Effect.NOTHING:
+                outcomes.append(_unknown_frame(row))
+    if merges:
+        merged, refused = _merge(backend, window, merges, current)
+        writes.extend(merged)
+        outcomes.extend(refused)
+    return writes, outcomes
+
+
+def _gives_way(backend: Backend, window: Window) -> bool:
+    """Returns whether windows that belong after this one may have been applied before it."""
+    if window.again or not window.until:
+        return window.again
+    return log.markers(backend, window.dataset, [(window.plan.shard, window.until)]) != [None]
+
+
+def _superseded_frames(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
+    """Returns the frames that a later upload, or a later row of the same file, has changed meanwhile."""
+    superseded = {version.frame_id for version in current.values() if version.at > window.accepted_at}
+    same_upload = [version for version in current.values() if window.chunk and version.upload == window.upload]
+    positions: dict[int, tuple[str, int]] = {}
+    if same_upload:
+        commits = [version.n for version in same_upload]
+        positions = log.window_positions(backend, window.dataset, window.plan.shard, commits)
+    own_position = (window.chunk, window.plan.number)
+    source = chunk_source(window.chunk) if window.chunk else None
+    superseded |= {
+        version.frame_id
+        for version in same_upload
+        if positions[version.n] > own_position and chunk_source(positions[version.n][0]) == source
+    }
+    return frozenset(superseded)
+
+
+def _merge(
+    backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
+) -> tuple[list[_FrameWrite], list[RowOutcome]]:
+    """Merges MODIFY rows into their frames (R17, R19). The merged payloads go to a new pack."""
+    states = [current[row.frame_id].payload for row in rows]
+    payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
+    pack = PackWriter(window.dataset)
+    writes: list[_FrameWrite] = []
+    refused: list[RowOutcome] = []
+    for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
+        try:
+            merged = merge(parse_frame(state), parse_patch(patch))
+        except MergeRefused as refusal:
+            refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
+            continue
+        writes.append(_merged_frame(pack, row, merged))
+    if writes:
+        pack.write(backend)
+    return writes, refused
+
+
+def _merged_frame(pack: PackWriter, row: WindowRow, frame: Frame) -> _FrameWrite:
+    payload = frame.canonical
+    byte_range = pack.add(payload)
+    pointer = PayloadPointer(pack.name, byte_range.offset, byte_range.length, digest(payload))
+    return _FrameWrite(row, pointer, frame.label_count(), frame.class_counts())
 
 
 def _append(
@@ -98,11 +188,11 @@ def _append(
     window: Window,
     token: FencingToken,
     head: Head,
-    writes: Sequence[_Write],
+    writes: Sequence[_FrameWrite],
     current: dict[str, FrameVersion],
     marker: Marker | None,
 ) -> Head:
-    """Append writes to the shard's log in one transaction; answers its head after that."""
+    """Appends writes to the shard's log in one transaction. Returns the new head. Raises ConditionFailed."""
     after = _advanced(head, token, writes, current)
     versions = [
         FrameVersion(
@@ -122,96 +212,8 @@ def _append(
     return after
 
 
-def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
-    """The newest versions of the frames that a window touches. An id above all that the shard ever held has none: no
-    read."""
-    known = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
-    found = backend.parallel(
-        lambda frame_id: frame_versions.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n), known
-    )
-    return {version.frame_id: version for version in found if version}
-
-
-def _resolve(
-    backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
-) -> tuple[list[_Write], list[RowOutcome]]:
-    writes: list[_Write] = []
-    outcomes: list[RowOutcome] = []
-    merges: list[WindowRow] = []
-    gives_way = rows is window.plan.rows and _gives_way(backend, window)
-    overtaken = _overtaken(backend, window, current) if gives_way else frozenset()
-    for row in rows:
-        newest = current.get(row.frame_id)
-        if newest and row.frame_id in overtaken:
-            outcomes.append(_superseded(row, newest))
-            continue
-        match effect(row.op, exists=newest is not None and newest.op is not Op.DELETE):
-            case Effect.PUT:
-                writes.append(_Write(row, packs.payload_of(row, window.pack), row.labels, row.classes))
-            case Effect.MERGE:
-                merges.append(row)
-            case Effect.REMOVE:
-                writes.append(_Write(row, None, 0, {}))
-            case Effect.NOTHING:
-                outcomes.append(_unknown_frame(row))
-    if merges:
-        merged, refused = _merge(backend, window, merges, current)
-        writes.extend(merged)
-        outcomes.extend(refused)
-    return writes, outcomes
-
-
-def _gives_way(backend: Backend, window: Window) -> bool:
-    """Whether others may have come before a window that was to come before them."""
-    if window.again or not window.until:
-        return window.again
-    return log.markers(backend, window.dataset, [(window.plan.shard, window.until)]) != [None]
-
-
-def _overtaken(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
-    """The frames that were changed meanwhile by a later upload, or by a later row of the same file."""
-    later = {version.frame_id for version in current.values() if version.at > window.accepted_at}
-    same = [version for version in current.values() if window.chunk and version.upload == window.upload]
-    places = log.places(backend, window.dataset, window.plan.shard, [version.n for version in same]) if same else {}
-    mine = (window.chunk, window.plan.number)
-    source = chunk_source(window.chunk) if window.chunk else None
-    later |= {
-        version.frame_id
-        for version in same
-        if places[version.n] > mine and chunk_source(places[version.n][0]) == source
-    }
-    return frozenset(later)
-
-
-def _merge(
-    backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
-) -> tuple[list[_Write], list[RowOutcome]]:
-    """Merge MODIFY rows into their frames (R17, R19); the results go to a pack of their own."""
-    states = [current[row.frame_id].stored for row in rows]
-    payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
-    pack = PackWriter(window.dataset)
-    writes: list[_Write] = []
-    refused: list[RowOutcome] = []
-    for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
-        try:
-            merged = merge(parse_frame(state), parse_patch(patch))
-        except MergeRefused as refusal:
-            refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
-            continue
-        writes.append(_stored(pack, row, merged))
-    if writes:
-        pack.write(backend)
-    return writes, refused
-
-
-def _stored(pack: PackWriter, row: WindowRow, frame: Frame) -> _Write:
-    payload = frame.canonical
-    span = pack.add(payload)
-    pointer = Pointer(pack.name, span.offset, span.length, digest(payload))
-    return _Write(row, pointer, frame.label_count(), frame.class_counts())
-
-
-def _advanced(head: Head, token: FencingToken, writes: Sequence[_Write], current: dict[str, FrameVersion]) -> Head:
+def _advanced(head: Head, token: FencingToken, writes: Sequence[_FrameWrite], current: dict[str, FrameVersion]) -> Head:
+    """Returns the head after the writes, with its counts brought up to date."""
     frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
     for write in writes:
         replaced = current.get(write.row.frame_id)
@@ -231,12 +233,21 @@ def _advanced(head: Head, token: FencingToken, writes: Sequence[_Write], current
     )
 
 
+def _marker(applied: int, outcomes: Sequence[RowOutcome]) -> Marker:
+    return Marker(
+        applied=applied,
+        dropped=sum(outcome.outcome == "dropped" for outcome in outcomes),
+        failed=sum(outcome.outcome == "failed" for outcome in outcomes),
+        outcomes=tuple(outcomes),
+    )
+
+
 def _superseded(row: WindowRow, newest: FrameVersion) -> RowOutcome:
     return _outcome(
         row,
         "dropped",
         "superseded",
-        f"A later row, of upload {newest.upload}, has changed frame {row.frame_id!r} meanwhile; its change stands.",
+        f"Frame {row.frame_id!r} keeps the change of a later row, in upload {newest.upload}.",
     )
 
 

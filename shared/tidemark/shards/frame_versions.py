@@ -1,4 +1,4 @@
-"""Frame versions: what each commit made of a frame, and reads of them in a shard."""
+"""Frame versions: the state that a commit gave a frame, and reads of them in a shard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,28 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, padded, shard_pk
 from tidemark.aws.writes import Write
 from tidemark.domain.frames.operations import Op
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 
 ABOVE_ALL_IDS = "F$"
 """Sorts right after every key that starts with `F#`."""
+FIRST_QUERY_ITEMS = 100
+"""Items that the first query of a list reads, unless the list itself is longer. Most frames have few versions."""
+QUERY_GROWTH = (1, 4, 16)
+"""Sizes of a list's queries, as multiples of the first. After the last of them the list stops."""
+ITEMS_PER_QUERY_COST = 10
+"""Frame versions that a range query reads for the cost of one more query: each has some 350 bytes, a read unit 4 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameVersion:
-    """One change of one frame, as the log keeps it. `pointer` is None for a DELETE."""
+    """One change of one frame, as the log stores it."""
 
     frame_id: str
     n: int
+    """The number of the commit."""
     op: Op
-    pointer: Pointer | None
+    pointer: PayloadPointer | None
+    """None for a DELETE."""
     labels: int
     classes: dict[str, int]
     upload: str
@@ -31,133 +39,120 @@ class FrameVersion:
     at: datetime
 
     @property
-    def stored(self) -> Pointer:
-        """Where the frame's payload lies. Raises LookupError for a DELETE, which has none."""
+    def payload(self) -> PayloadPointer:
+        """Where the frame's payload is stored. Raises LookupError for a DELETE, which has none."""
         if self.pointer is None:
             raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
         return self.pointer
 
 
 def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -> FrameVersion | None:
-    """The newest version of a frame at or below `head`, DELETE included: one query of one item."""
-    found = revisions(backend, uid, shard, frame_id, head, limit=1)
-    return found[0] if found else None
+    """Returns the newest version of a frame at or below `head`, DELETE included, or None. One query of one item."""
+    versions = frame_history(backend, uid, shard, frame_id, head, limit=1)
+    return versions[0] if versions else None
 
 
-def revisions(backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int) -> list[FrameVersion]:
-    """The newest `limit` versions of a frame at or below `head`, newest first."""
-    found: list[FrameVersion] = []
+def frame_history(
+    backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int
+) -> list[FrameVersion]:
+    """Returns the newest `limit` versions of a frame at or below `head`, newest first."""
+    versions: list[FrameVersion] = []
     high: str | None = _frame_sk(frame_id, head)
-    while high is not None and len(found) < limit:
+    while high is not None and len(versions) < limit:
         items, stopped = table.query(
             backend,
             shard_pk(uid, shard),
             _frame_sk(frame_id, 0),
             high,
             forward=False,
-            limit=limit - len(found),
+            limit=limit - len(versions),
         )
-        found.extend(_frame_version(item) for item in items)
-        high = _frame_sk(frame_id, found[-1].n - 1) if stopped and found else None
-    return found
+        versions.extend(_frame_version(item) for item in items)
+        high = _frame_sk(frame_id, versions[-1].n - 1) if stopped and versions else None
+    return versions
 
 
 def get_many(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]) -> list[FrameVersion]:
-    """The frame versions of these shards, frame ids and commits, all of which exist: one request for each hundred."""
+    """Returns the frame versions for (shard, frame id, commit), all of which exist. One request per hundred."""
     keys = [Key(shard_pk(uid, shard), _frame_sk(frame_id, n)) for shard, frame_id, n in changes]
-    found = table.get_many(backend, keys)
-    return [_frame_version(found[key]) for key in keys]
+    items = table.get_many(backend, keys)
+    return [_frame_version(items[key]) for key in keys]
 
 
-def dense_run(
+def scan_histories(
     backend: Backend, uid: str, shard: int, frame_ids: Sequence[str], head: int
 ) -> dict[str, list[FrameVersion]]:
-    """All versions at or below `head`, oldest first, of the first of these frames, which are in order of their keys.
+    """Returns all versions at or below `head`, oldest first, of the first of `frame_ids`, which are in key order.
 
-    Goes on as long as what lies between them is so little that reading it along costs less than a read for each: for
-    all of them where most frames of the shard are asked for, for a few or none where they lie far apart.
+    Reads a range of keys while that costs less than a query per frame. It therefore covers all of the frames if they
+    are most of the shard, and few or none if they are far apart.
     """
-    found: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
+    histories: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
     low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
-    size = min(FIRST_READ, WORTH_A_READ * len(frame_ids))
-    complete = seen = 0
+    size = min(FIRST_QUERY_ITEMS, ITEMS_PER_QUERY_COST * len(frame_ids))
+    complete = read = 0
     while True:
         items, stopped = table.query(backend, shard_pk(uid, shard), low, high, limit=size)
         for version in map(_frame_version, items):
-            if version.n <= head and version.frame_id in found:
-                found[version.frame_id].append(version)
+            if version.n <= head and version.frame_id in histories:
+                histories[version.frame_id].append(version)
         if stopped is None:
-            return found
+            return histories
         while _frame_sk(frame_ids[complete], head) < stopped:
             complete += 1
-        seen += len(items)
-        if seen > complete * WORTH_A_READ:
-            return {frame_id: found[frame_id] for frame_id in frame_ids[:complete]}
+        read += len(items)
+        if read > complete * ITEMS_PER_QUERY_COST:
+            return {frame_id: histories[frame_id] for frame_id in frame_ids[:complete]}
         low, size = f"{stopped}!", size * 4
 
 
-WORTH_A_READ = 10
-"""Frame versions read in a row that cost what one read of its own does: they have some 350 bytes, a read unit 4 KB."""
-
-
-def frames_after(
+def live_frames(
     backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
-    """The live frames of a shard as of `head`, in order of their keys, that come after frame id `after`: up to `limit`.
+    """Returns up to `limit` live frames of a shard as of `head`, in key order, from the first after frame id `after`.
 
-    Reads what lies between, and what came after `head` lies there too. Where that is very much, it breaks off, and
-    answers also the frame id that it has come to.
+    The queries also read the frames' other versions, those after `head` included. If there are very many of them, the
+    list stops early, and the second value is the frame id that it reached; otherwise it is None.
     """
     alive: list[FrameVersion] = []
     newest: FrameVersion | None = None
     low = f"F#{after}$" if after else "F#"
-    come_to = after
-    for size in (max(limit + 1, FIRST_READ) * grown for grown in READS):
+    reached = after
+    for size in (max(limit + 1, FIRST_QUERY_ITEMS) * factor for factor in QUERY_GROWTH):
         items, stopped = table.query(backend, shard_pk(uid, shard), low, ABOVE_ALL_IDS, limit=size)
         versions = [_frame_version(item) for item in items]
         for version in versions:
             if newest is not None and version.frame_id != newest.frame_id:
-                alive.extend(_living(newest))
+                alive.extend(_if_alive(newest))
                 newest = None
                 if len(alive) == limit:
                     return alive, None
             if version.n <= head:
                 newest = version
         if stopped is None:
-            return [*alive, *_living(newest)], None
+            return [*alive, *_if_alive(newest)], None
         last = versions[-1]
         before = [version.frame_id for version in versions if version.frame_id != last.frame_id]
-        if last.n <= head and before:  # its next version may count as well
-            low, come_to = f"{stopped}!", before[-1]
+        if last.n <= head and before:  # the next version of the last frame may be below `head` too
+            low, reached = f"{stopped}!", before[-1]
             continue
-        if last.n <= head:  # nothing but versions of one frame: go straight to the one that counts
+        if last.n <= head:  # all items are versions of one frame, so query the newest one directly
             newest = frame_at(backend, uid, shard, last.frame_id, head)
-        low, come_to = f"F#{last.frame_id}$", last.frame_id
-        alive.extend(_living(newest))
+        low, reached = f"F#{last.frame_id}$", last.frame_id
+        alive.extend(_if_alive(newest))
         newest = None
         if len(alive) == limit:
             return alive, None
-    return alive, come_to
+    return alive, reached
 
 
-FIRST_READ = 100
-"""Items of the first query of a list, at least; most frames have but a few versions."""
-
-
-READS = (1, 4, 16)
-"""How the queries of a list grow before it breaks off."""
-
-
-def _living(newest: FrameVersion | None) -> list[FrameVersion]:
+def _if_alive(newest: FrameVersion | None) -> list[FrameVersion]:
     return [newest] if newest is not None and newest.op is not Op.DELETE else []
 
 
-def _frame_sk(frame_id: str, n: int) -> str:
-    return f"F#{frame_id}#{padded(n)}"
-
-
 def put(backend: Backend, pk: str, version: FrameVersion) -> Write:
-    # Written by hand, not through the general serializer: this is the hot path, one for every frame of an upload.
+    """The write that stores a frame version in the shard with the partition key `pk`."""
+    # Bypasses the general serializer: every frame of an upload goes through here.
     item: dict[str, Any] = {
         "PK": {"S": pk},
         "SK": {"S": _frame_sk(version.frame_id, version.n)},
@@ -179,11 +174,15 @@ def put(backend: Backend, pk: str, version: FrameVersion) -> Write:
     return {"Put": {"TableName": backend.table, "Item": item}}
 
 
+def _frame_sk(frame_id: str, n: int) -> str:
+    return f"F#{frame_id}#{padded(n)}"
+
+
 def _frame_version(item: Item) -> FrameVersion:
     _, frame_id, n = item["SK"].split("#")
     pointer = None
     if "pack" in item:
-        pointer = Pointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
+        pointer = PayloadPointer(item["pack"], int(item["offset"]), int(item["length"]), item["digest"])
     return FrameVersion(
         frame_id=frame_id,
         n=int(n),

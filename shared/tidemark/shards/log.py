@@ -1,6 +1,6 @@
-"""A shard's log: its head, its commits, the and markers of applied windows.
+"""A shard's log: its head, its commits, and the markers of windows that have an outcome.
 
-Only `commit` writes here, beside `mark_failed` for windows that are given up, and a commit is one transaction.
+Only two functions write it: `commit`, in one transaction, and `mark_failed`, for windows that are given up.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,49 +23,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a shard's log has come, and what is alive in it."""
+    """The state of a shard after its newest commit."""
 
     n: int = 0
+    """Number of the newest commit."""
     frames: int = 0
     labels: int = 0
     highest: str = ""
-    """The highest frame id that the shard ever held."""
+    """The highest frame id that the shard has ever held."""
     token: FencingToken = FIRST_TOKEN
-    """Of the window applied last; a window with an earlier one is stale."""
+    """Fencing token of the window applied last. A window with an earlier token is stale."""
     revisions: int = 0
-    """Frame versions that the shard has, DELETEs included."""
+    """Frame versions in the shard, DELETEs included."""
     live_bytes: int = 0
     """Bytes of the payloads of the live frames."""
     payload_bytes: int = 0
-    """Bytes of the payloads of all frame versions, each counted as often as a frame version has it."""
+    """Bytes of the payloads of all frame versions. A payload that several versions share is counted for each of
+    them."""
 
 
 class Commit(NamedTuple):
-    """One entry of a shard's log: the window behind it, by its place in its upload, and the frames it changed."""
+    """One entry of a shard's log: the window behind it and the frames that it changed."""
 
     n: int
     upload: str
     chunk: str
     number: int
+    """The window's number in its chunk."""
     frame_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What became of a window; it exists from the moment that this is decided."""
+    """A window's outcome. A window has no marker before it has an outcome."""
 
     applied: int
     dropped: int
     failed: int
     found: int = 0
-    """Rows that it came to by itself, at its turn."""
+    """Rows that were computed when the window was applied."""
     outcomes: tuple[RowOutcome, ...] = ()
-    """The rows that did not take effect."""
+    """Outcomes of the rows that did not take effect."""
     given_up: bool = False
-    """Whether it was never applied, so that it may be tried once more."""
+    """Whether the window was never applied, so that a retry may apply it."""
 
     def settled(self, window: Window) -> WindowSettled:
-        """The message that tells the dataset so."""
+        """Returns the message that reports the outcome to publish."""
         return WindowSettled(
             dataset=window.dataset,
             upload=window.upload,
@@ -81,42 +84,12 @@ class Marker:
 
 
 def head_and_marker(backend: Backend, window: Window) -> tuple[Head, Marker | None]:
-    """The head of a window's shard and the window's marker, if it has one: one request."""
+    """Reads the head of a window's shard and the window's marker, if it has one. One request."""
     pk = shard_pk(window.dataset, window.plan.shard)
     head_key, marker_key = Key(pk, "HEAD"), _marker_key(pk, window.id)
-    found = table.get_many(backend, [head_key, marker_key])
-    marker = found.get(marker_key)
-    return _head(found.get(head_key)), _marker(marker) if marker else None
-
-
-def heads(backend: Backend, uid: str, shards: int) -> list[Head]:
-    """The heads of all shards of a dataset: one request."""
-    keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
-    found = table.get_many(backend, keys)
-    return [_head(found.get(key)) for key in keys]
-
-
-def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
-    """The markers of windows given as (shard, window id), None for those not decided yet."""
-    keys = [_marker_key(shard_pk(uid, shard), window_id) for shard, window_id in windows]
-    found = table.get_many(backend, keys)
-    return [_marker(found[key]) if key in found else None for key in keys]
-
-
-def touched(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
-    """The ids of the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits,
-    in order of the frames' keys. A request for each MB of commits."""
-    found: dict[str, int] = {}
-    for commit in commits(backend, uid, shard, low, high):
-        found.update(dict.fromkeys(commit.frame_ids, commit.n))
-    return dict(sorted(found.items(), key=lambda change: f"{change[0]}#"))
-
-
-def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
-    """The commits `low` < n ≤ `high` of a shard, oldest first: a request for each MB."""
-    for item in table.query_all(backend, shard_pk(uid, shard), f"C#{padded(low + 1)}", f"C#{padded(high)}"):
-        frame_ids = [frame_id for frame_id, _ in item["frames"]]
-        yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
+    items = table.get_many(backend, [head_key, marker_key])
+    marker = items.get(marker_key)
+    return _head(items.get(head_key)), _marker(marker) if marker else None
 
 
 def commit(
@@ -128,11 +101,10 @@ def commit(
     marker: Marker | None,
     at: datetime,
 ) -> None:
-    """Append a window to its shard's log: frame versions, commit record, marker and head in one transaction.
+    """Appends a window to its shard's log: frame versions, commit record, marker and head, in one transaction.
 
-    Without a marker there is more of the window to come; one that was given up meanwhile takes no more.
-
-    Raises ConditionFailed when the head is no longer `head` or the window is marked already.
+    `marker` is None if more commits of the window follow. Raises ConditionFailed if the head is no longer `head`, or
+    the window has a marker, also one for being given up.
     """
     pk = shard_pk(window.dataset, window.plan.shard)
     commit_item = {
@@ -154,29 +126,61 @@ def commit(
     )
 
 
-def _mark(backend: Backend, key: Key, marker: Marker | None) -> Write:
-    """The write that marks a window, on condition that it has no marker. Without a marker it is only that condition."""
-    return (
-        writes.check(backend, key, writes.ABSENT) if marker is None else writes.new(backend, key, _marker_item(marker))
-    )
-
-
-def places(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
-    """The places in their uploads of the windows behind commits of a shard: by commit, the chunk and the number."""
-    keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
-    found = table.get_many(backend, keys)
-    return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in found.items()}
-
-
 def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
-    """Decide that a window failed, unless it has been decided already; tells whether this call decided it."""
+    """Marks a window as failed unless it has a marker. Returns whether this call marked it."""
     pk = shard_pk(window.dataset, window.plan.shard)
     return table.put_new(backend, _marker_key(pk, window.id), _marker_item(marker))
 
 
+def shard_heads(backend: Backend, uid: str, shards: int) -> list[Head]:
+    """Reads the heads of all shards of a dataset. One request per hundred shards."""
+    keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
+    items = table.get_many(backend, keys)
+    return [_head(items.get(key)) for key in keys]
+
+
+def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
+    """Reads the markers of windows, given as (shard, window id). None for a window without an outcome."""
+    keys = [_marker_key(shard_pk(uid, shard), window_id) for shard, window_id in windows]
+    items = table.get_many(backend, keys)
+    return [_marker(items[key]) if key in items else None for key in keys]
+
+
+def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
+    """Yields the commits `low` < n ≤ `high` of a shard, oldest first. One request per MB."""
+    for item in table.query_all(backend, shard_pk(uid, shard), f"C#{padded(low + 1)}", f"C#{padded(high)}"):
+        frame_ids = [frame_id for frame_id, _ in item["frames"]]
+        yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
+
+
+def changed_frames(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
+    """Returns the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits.
+
+    The frame ids are in key order. One request per MB of commits.
+    """
+    newest: dict[str, int] = {}
+    for commit in commits(backend, uid, shard, low, high):
+        newest.update(dict.fromkeys(commit.frame_ids, commit.n))
+    return dict(sorted(newest.items(), key=lambda change: f"{change[0]}#"))
+
+
+def window_positions(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Returns the window behind each of these commits of a shard: its chunk, and its number in the chunk."""
+    keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
+    items = table.get_many(backend, keys)
+    return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in items.items()}
+
+
 def _move_head(backend: Backend, pk: str, expected: Head, new: Head) -> Write:
-    """The write that moves a shard's head, on condition that it still is where it was read."""
+    """The write that moves a shard's head, on condition that it is still the `expected` one."""
     return writes.put(backend, Key(pk, "HEAD"), _head_item(new), writes.at_count("n", expected.n))
+
+
+def _mark(backend: Backend, key: Key, marker: Marker | None) -> Write:
+    """The write that marks a window, on condition that it has no marker. Without `marker`, only that condition."""
+    if marker is None:
+        return writes.check(backend, key, writes.ABSENT)
+    return writes.new(backend, key, _marker_item(marker))
 
 
 def _head_item(head: Head) -> dict[str, Any]:

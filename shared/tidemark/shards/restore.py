@@ -1,6 +1,6 @@
-"""Restoring frames: rows that bring frames back to a state that is in the log, their own or another dataset's.
+"""Restoring frames: rows that return frames to an earlier state in the log, their own or another dataset's.
 
-Such a row points at the payload of that state, which is shared and not written again.
+Such a row points to the payload of that state, which is shared and not written again.
 """
 
 from typing import NamedTuple
@@ -14,59 +14,61 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.shards.log import Head
 
 
-def row_to(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
-    """The row that brings a frame to a state; None is that it is not there."""
+class Remaining(NamedTuple):
+    """What a window has still to restore."""
+
+    batches: list[list[WindowRow]]
+    """Rows, in batches that fit one transaction. If nothing is left, one empty batch."""
+    current: dict[str, FrameVersion]
+    """The newest versions of the rows' frames, by frame id."""
+    restored: int
+    """Frames that earlier attempts, which were interrupted, have restored."""
+
+
+def restoring_row(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
+    """Returns the row that returns a frame to a state. None means that the frame did not exist."""
     if state is None or state.op is Op.DELETE:
         return WindowRow(number, Op.DELETE, frame_id, 0, 0, "", 0, {})
-    pack, offset, length, digest = state.stored
+    pack, offset, length, digest = state.payload
     return WindowRow(number, Op.ADD, frame_id, offset, length, digest, state.labels, state.classes, pack)
 
 
-class Left(NamedTuple):
-    """What a window has still to restore."""
+def remaining_rows(backend: Backend, window: Window, head: Head) -> Remaining:
+    """Returns rows for the frames that commits after `restore.since` have made differ from their state at `restore.to`.
 
-    stretches: list[list[WindowRow]]
-    """Rows, as many in each as one transaction takes; one stretch without rows if nothing is left."""
-    current: dict[str, FrameVersion]
-    """The newest versions of the frames of these rows, by their ids."""
-    restored: int
-    """Frames that it has restored before, in tries that did not come to their end."""
+    The rows are computed when the window is applied, so that it undoes what was applied before it and nothing that
+    comes after (R10). The log shows how far an earlier attempt got. A retry leaves alone what uploads accepted after
+    this one have changed.
 
-
-def rows_left(backend: Backend, window: Window, head: Head) -> Left:
-    """Rows for frames that commits after `restore.since` have made other than they were at `restore.to`.
-
-    They are found at the window's turn, so that what was applied before it is undone and what comes after stays (R10).
-    What the log holds tells how far an earlier try has come. A retry leaves alone what was changed by uploads accepted
-    after this one. It costs a request for each MB of commits, and for each frame that others have changed a query, and
-    a hundredth of a request.
+    Costs a request per MB of commits. Each frame that other uploads have changed costs a query, and a hundredth of a
+    request.
     """
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:
         raise LookupError(f"window {window.id} restores nothing")
-    place = window.chunk, window.plan.number
+    position = window.chunk, window.plan.number
     newest: dict[str, int] = {}
-    own: set[int] = set()
+    own_commits: set[int] = set()
     restored = 0
     for commit in log.commits(backend, window.dataset, shard, restore.since, head.n):
         newest.update(dict.fromkeys(commit.frame_ids, commit.n))
-        if commit.upload == window.upload:  # what the roll back itself has changed is as it is to be
-            own.add(commit.n)
-            restored += len(commit.frame_ids) if (commit.chunk, commit.number) == place else 0
-    others = [(frame_id, n) for frame_id, n in newest.items() if n not in own]
+        if commit.upload == window.upload:  # the roll back itself has already restored these frames
+            own_commits.add(commit.n)
+            restored += len(commit.frame_ids) if (commit.chunk, commit.number) == position else 0
+    others = [(frame_id, n) for frame_id, n in newest.items() if n not in own_commits]
     number = restore.row + restored
-    now = frame_versions.get_many(backend, window.dataset, [(shard, *change) for change in others])
-    then = backend.parallel(
+    current_versions = frame_versions.get_many(backend, window.dataset, [(shard, *change) for change in others])
+    wanted_versions = backend.parallel(
         lambda change: frame_versions.frame_at(backend, window.dataset, shard, change[0], restore.to), others
     )
     rows: list[WindowRow] = []
-    for current, wanted in zip(now, then, strict=True):
+    for current, wanted in zip(current_versions, wanted_versions, strict=True):
         is_later = window.attempt > 0 and current.at > window.accepted_at
         if _digest(current) != _digest(wanted) and not is_later:
-            rows.append(row_to(number + len(rows), current.frame_id, wanted))
+            rows.append(restoring_row(number + len(rows), current.frame_id, wanted))
     size = MAX_WINDOW_FRAMES
-    stretches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    return Left(stretches, {version.frame_id: version for version in now}, restored)
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+    return Remaining(batches, {version.frame_id: version for version in current_versions}, restored)
 
 
 def _digest(state: FrameVersion | None) -> str | None:

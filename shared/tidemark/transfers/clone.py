@@ -124,7 +124,7 @@ def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
 def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
     """Creates the clone, its upload, and the references between it and its source, all or nothing."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
-    others = [*clone_references.refer(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
+    others = [*clone_references.record_clone(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
     if source.mode is Mode.BATCH:
         pointer = Clone(project=target.project, dataset=target.name, uid=target.uid, upload=record.upload.id)
         others.append(dataset_records.point_to_clone(backend, source.uid, pointer))

@@ -55,7 +55,7 @@ def _refuse_unless_mutable(backend: Backend, dataset: Dataset) -> None:
 def _record(
     backend: Backend, dataset: Dataset, restored: Version, upload_id: str, message: str, actor: str
 ) -> ChunkedUpload:
-    heads = log.heads(backend, dataset.uid, dataset.shards)
+    heads = log.shard_heads(backend, dataset.uid, dataset.shards)
     return workflow.new_upload(
         dataset,
         Transfer(source=dataset.uid, heads=restored.heads, since=tuple(head.n for head in heads)),
@@ -78,7 +78,7 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
         dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
     ]
     if last is not None:  # a retry of it may start at this moment
-        writes.append(chunked_uploads.settlement(backend, dataset.uid, last))
+        writes.append(chunked_uploads.check_settled(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)
     except ConditionFailed as refused:

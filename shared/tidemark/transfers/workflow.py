@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 from tidemark.aws import queues, shard_progress, workflows
 from tidemark.aws.backend import Backend
-from tidemark.aws.shard_progress import ShardTask
+from tidemark.aws.shard_progress import ShardProgress
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.workflows import Workflow
 from tidemark.domain.datasets import Dataset, Origin
@@ -28,7 +28,7 @@ from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
 from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
-from tidemark.shards.restore import row_to
+from tidemark.shards.restore import restoring_row
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
@@ -174,7 +174,7 @@ class _Page(NamedTuple):
     """Where the next page begins; None at the end."""
 
 
-def _read_page(backend: Backend, record: ChunkedUpload, task: ShardTask) -> ShardTask:
+def _read_page(backend: Backend, record: ChunkedUpload, task: ShardProgress) -> ShardProgress:
     """Makes a chunk of the next page of a shard. Returns the shard's progress. Raises ConditionFailed."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - `find` checks it
@@ -203,7 +203,7 @@ def _read_page(backend: Backend, record: ChunkedUpload, task: ShardTask) -> Shar
     return after
 
 
-def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list[WindowPlan]) -> Chunk:
+def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: list[WindowPlan]) -> Chunk:
     """Returns a chunk whose rows point at payloads in other packs. Writes its pack, which holds only its windows."""
     rows = [row for plan in plans for row in plan.rows]
     pack = PackWriter(record.uid)
@@ -222,23 +222,23 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardTask, plans: list
     )
 
 
-def _page_of_version(backend: Backend, transfer: Transfer, task: ShardTask) -> _Page:
+def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) -> _Page:
     """Returns rows for the next frames of a shard as of the version being cloned."""
-    frames, stopped_at = frame_versions.frames_after(
+    frames, stopped_at = frame_versions.live_frames(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=MAX_CHUNK_ROWS
     )
-    rows = [row_to(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
+    rows = [restoring_row(task.counted + count, frame.frame_id, frame) for count, frame in enumerate(frames)]
     if stopped_at is None and len(frames) == MAX_CHUNK_ROWS:
         stopped_at = frames[-1].frame_id
     return _Page(rows, stopped_at)
 
 
-def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardTask) -> _Page:
+def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardProgress) -> _Page:
     """Returns rows for the next frames of a shard that have changed from the version to restore until the roll back."""
     pair = HeadPair(transfer.source, _heads_of(transfer.heads, task.shard), _heads_of(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
     changed, rest = changed_frames(backend, pair, start, MAX_CHUNK_ROWS)
-    rows = [row_to(task.counted + count, frame.frame_id, frame.before) for count, frame in enumerate(changed)]
+    rows = [restoring_row(task.counted + count, frame.frame_id, frame.before) for count, frame in enumerate(changed)]
     return _Page(rows, POSITION.dump_json(rest).decode() if rest else None)
 
 

@@ -1,1 +1,1 @@
-"""One submission of mutations, followed from its first row to its last outcome."""
+"""An upload of mutations, from its first row to the outcome of its last."""

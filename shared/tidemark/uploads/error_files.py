@@ -1,8 +1,7 @@
-"""The errors of an upload as a file that is fetched by a signed URL (R30)."""
+"""The errors of an upload as a file to download by a signed URL (R30)."""
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -12,20 +11,20 @@ from tidemark.catalog import dataset_records
 from tidemark.domain.error_files import ErrorFile, ErrorFormat, header, lines
 from tidemark.domain.limits import MAX_DOWNLOAD_ERRORS
 from tidemark.uploads import records as upload_records
-from tidemark.uploads.follow import chunks_of, outcomes_of
+from tidemark.uploads.follow import chunks_with_files, row_outcomes
 
 FOLDER = "downloads/"
 SPOOLED_BYTES = 8 * 1024 * 1024
-"""Bytes of a file that are kept in memory; a longer one is on the function's disk until it is put."""
+"""Largest file that is built in memory. A larger one is built on the function's disk."""
 
 
 def write_errors(
     backend: Backend, *, project: str, dataset: str, upload: str, form: ErrorFormat, has_time: Callable[[], bool]
 ) -> ErrorFile:
-    """Write the rows of an upload that did not take effect so far to a file, in the order of its files and rows.
+    """Writes the rows of an upload that have not taken effect so far to a file, in the order of its files and rows.
 
-    The file holds at most `MAX_DOWNLOAD_ERRORS`, and those that were read while there was time. It costs what listing
-    the errors costs, and a PUT. Each call writes an object of its own, which is deleted within days. Raises NotFound.
+    The file ends after `MAX_DOWNLOAD_ERRORS`, or when there is no more time. It costs as much as listing the errors,
+    and a PUT. Each call writes a new object, which a lifecycle rule deletes within days. Raises NotFound.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
@@ -35,8 +34,8 @@ def write_errors(
         name = f"{dataset}-{upload}-errors.{form}"
         bucket.put(backend, key, file, media_type=form.media_type, file_name=name)
     return ErrorFile(
-        url=bucket.signed_get(backend, key),
-        expires_at=backend.clock() + timedelta(seconds=bucket.SIGNED_SECONDS),
+        url=bucket.sign_get(backend, key),
+        expires_at=bucket.url_expiry(backend),
         format=form,
         errors=errors,
         truncated=truncated,
@@ -46,13 +45,13 @@ def write_errors(
 def _write(
     backend: Backend, uid: str, upload: str, form: ErrorFormat, file: IO[bytes], has_time: Callable[[], bool]
 ) -> tuple[int, bool]:
-    """Write the errors to a file; answers how many, and whether there may be more."""
+    """Writes the errors to a file. Returns how many it wrote, and whether there may be more."""
     file.write(header(form))
     written = 0
-    for chunk, name in chunks_of(backend, uid, upload_records.get(backend, uid, upload)):
+    for chunk, file_name in chunks_with_files(backend, uid, upload_records.get(backend, uid, upload)):
         if not has_time():
             return written, True
-        errors = outcomes_of(backend, chunk, name)
+        errors = row_outcomes(backend, chunk, file_name)
         room = MAX_DOWNLOAD_ERRORS - written
         file.write(lines(form, errors[:room]))
         if len(errors) > room:

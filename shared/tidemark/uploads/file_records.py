@@ -1,4 +1,4 @@
-"""The files of an upload, and how far each was read."""
+"""The files of an upload, with the progress of reading each."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -18,65 +18,66 @@ from tidemark.domain.windows import SOURCE_DIGITS, chunk_name
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """A file of an upload, and how far it was read."""
+    """A file of an upload, and how far it has been read."""
 
     uid: str
+    """The dataset's uid."""
     upload: str
     number: int
     source: Object
     """The object that holds it."""
     file: UploadFile
     multipart: Multipart | None = None
-    """How it is put, if in parts."""
+    """The multipart upload by which the file arrives, if it is sent in parts."""
     cursor: Cursor = START
-    """Where reading goes on."""
+    """Where reading resumes."""
     chunks: int = 0
-    """Parts that were made of it."""
-    told: int = 0
-    """Errors of its rows that were kept; there is a limit to them."""
-    waits_until: datetime | None = None
-    """Until when orders for it come too early, because one is on its way that has it read further after that."""
+    """Chunks made of the file so far."""
+    listed_errors: int = 0
+    """Errors of its rows that are stored; beyond a limit they are only counted."""
+    paused_until: datetime | None = None
+    """Tasks that arrive before this time do nothing, because a delayed task resumes the file after it."""
     revision: int = 1
 
     @property
     def is_read(self) -> bool:
-        """Whether there is no more to be read of it."""
+        """Whether the file has been read to its end."""
         return self.file.status is FileStatus.READ
 
-    def at(self, source: Object) -> "FileRecord":
-        """The file in the state in which its object is."""
+    def with_source(self, source: Object) -> "FileRecord":
+        """Returns the file with the object version that will be read."""
         return replace(self, source=source)
 
     def chunk_name(self, number: int) -> str:
-        """The name of a part of it."""
+        """Returns the name of the file's chunk with this number."""
         return chunk_name(self.number, number)
 
 
 def find(backend: Backend, uid: str, upload_id: str, number: int) -> FileRecord | None:
-    """A file of an upload, read consistently, or None."""
+    """Reads a file of an upload consistently. None if it is unknown."""
     item = table.get(backend, _file_key(uid, upload_id, number))
     return _file(uid, item) if item else None
 
 
 def of_upload(backend: Backend, uid: str, upload_id: str) -> list[FileRecord]:
-    """All files of an upload, in their order."""
+    """Reads all files of an upload consistently, in their order."""
     prefix = f"I#{upload_id}#"
     return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
-def write(backend: Backend, file: FileRecord) -> Write:
-    """The write that stores a file, in place of any earlier state."""
+def put(backend: Backend, file: FileRecord) -> Write:
+    """The write that stores a file, replacing any earlier state."""
     return writes.put(backend, _file_key(file.uid, file.upload, file.number), _file_item(file))
 
 
 def replacement(backend: Backend, before: FileRecord, after: FileRecord) -> Write:
-    """The write that replaces a file, on condition that nobody has read on from `before`."""
+    """The write that replaces a file, on condition that it is still as in `before`."""
     key = _file_key(after.uid, after.upload, after.number)
     return writes.revised(backend, key, _file_item(after), before.revision)
 
 
 def update(backend: Backend, before: FileRecord, after: FileRecord) -> None:
-    """Replaces a file. Raises ConditionFailed where it has changed since `before`."""
+    """Replaces a file. Raises ConditionFailed if it has changed since `before`."""
     table.write(backend, replacement(backend, before, after))
 
 
@@ -90,9 +91,9 @@ def _file_item(file: FileRecord) -> dict[str, Any]:
         "source": json.dumps([file.source.key, file.source.version]),
         "cursor": json.dumps(file.cursor),
         "parts": file.chunks,
-        "told": file.told,
+        "told": file.listed_errors,
         "revision": file.revision,
-        "waits_until": file.waits_until.isoformat() if file.waits_until else None,
+        "waits_until": file.paused_until.isoformat() if file.paused_until else None,
     }
     if file.multipart is not None:
         attributes["multipart"] = json.dumps(asdict(file.multipart))
@@ -110,9 +111,9 @@ def _file(uid: str, item: Item) -> FileRecord:
         cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
         chunks=int(item["parts"]),
-        told=int(item["told"]),
+        listed_errors=int(item["told"]),
         revision=int(item["revision"]),
-        waits_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
+        paused_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,
     )
 
 

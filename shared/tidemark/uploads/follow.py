@@ -1,4 +1,4 @@
-"""Following uploads: status, list, and what became of the rows that did not take effect (R29, R30)."""
+"""Following uploads: their status, lists of them, and the rows that did not take effect (R29, R30)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,20 +13,20 @@ from tidemark.shards.log import Marker
 from tidemark.uploads import chunks, file_records
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
-from tidemark.uploads.records import Listed, Place
+from tidemark.uploads.records import ListScope, Position
 
-WHOLE = "-"
-"""Stands in a cursor for the one chunk of an upload that came in a request, which has no name."""
+REQUEST_CHUNK = "-"
+"""Stands in a cursor for the only chunk of a request, which has no name."""
 MAX_PAGE_CHUNKS = 100
-"""Chunks that are read for one page: each takes some requests, one after another, and the API has 28 s in all."""
+"""Most chunks with errors that one page reads. Each takes a few requests in a row, and the API has 28 s in all."""
 MAX_CHUNKS_EXAMINED = 10_000
-"""Chunks whose records are looked at for a page of errors; most have none."""
-FILTERED_AT_ONCE = 100
-"""Uploads, at least, that a list with a filter reads at once: their records come a hundred to a request."""
+"""Most chunks whose records are read for one page of errors. Most chunks have no errors."""
+MIN_FILTERED_PAGE = 100
+"""Fewest uploads that a filtered list reads at a time, as their records come a hundred to a request."""
 
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """An upload as it stands. Raises NotFound."""
+    """Returns an upload with its current status. Raises NotFound."""
     return upload_records.get(backend, dataset_records.get(backend, project, dataset).uid, upload)
 
 
@@ -39,101 +39,90 @@ def list_uploads(
     cursor: str | None,
     wanted: UploadFilter = ANY_UPLOAD,
 ) -> Page[Upload]:
-    """The uploads of a dataset that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
+    """Returns a page of a dataset's uploads that pass the filter, newest first (R29). Raises NotFound.
+
+    A page may be short, or empty, although more follow; see `_page`.
+    """
     uid = dataset_records.get(backend, project, dataset).uid
-    return _listed(backend, "dataset", uid, wanted, limit, cursor)
+    return _page(backend, "dataset", uid, wanted, limit, cursor)
 
 
 def list_project_uploads(
     backend: Backend, *, project: str, limit: int, cursor: str | None, wanted: UploadFilter = ANY_UPLOAD
 ) -> Page[Upload]:
-    """The uploads of all datasets of a project that are wanted, newest first (R29); see `_listed`. Raises NotFound."""
-    return _listed(backend, "project", project_records.get(backend, project).name, wanted, limit, cursor)
+    """Returns a page of a project's uploads that pass the filter, newest first (R29). Raises NotFound.
 
-
-def _listed(
-    backend: Backend, of: Listed, name: str, wanted: UploadFilter, limit: int, cursor: str | None
-) -> Page[Upload]:
-    """A page of a list of uploads; one that was accepted a moment ago may not be listed yet.
-
-    No more than `MAX_UPLOADS_EXAMINED` are looked at for it, so that one on which few are wanted may be short, or
-    empty: the list goes on as long as there is a cursor. A page costs a query for each hundred uploads that are looked
-    at, and the records of these.
+    A page may be short, or empty, although more follow; see `_page`.
     """
-    scope = ":".join(("uploads", of, name, *(asked or "" for asked in wanted)))
-    after = Place(*map(str, decode_cursor(scope, cursor, str, str, str))) if cursor is not None else None
-    at_once = limit if wanted == ANY_UPLOAD else max(limit, FILTERED_AT_ONCE)
+    return _page(backend, "project", project_records.get(backend, project).name, wanted, limit, cursor)
+
+
+def _page(
+    backend: Backend, scope: ListScope, name: str, wanted: UploadFilter, limit: int, cursor: str | None
+) -> Page[Upload]:
+    """Returns a page of a list of uploads. An upload accepted a moment ago may be missing.
+
+    A page examines at most `MAX_UPLOADS_EXAMINED` uploads. If few of them pass the filter, it is short, or empty. The
+    list goes on while there is a cursor. Each hundred uploads examined cost a query, and reads of their records.
+    """
+    cursor_scope = ":".join(("uploads", scope, name, *(value or "" for value in wanted)))
+    after = Position(*map(str, decode_cursor(cursor_scope, cursor, str, str, str))) if cursor is not None else None
+    page_size = limit if wanted == ANY_UPLOAD else max(limit, MIN_FILTERED_PAGE)
+    uploads = upload_records.newest_first(backend, scope, name, after, page_size=page_size)
     items: list[Upload] = []
-    for examined, (place, upload) in enumerate(upload_records.newest(backend, of, name, after, at_once=at_once), 1):
+    for examined, (position, upload) in enumerate(uploads, 1):
         if wanted.takes(upload):
             items.append(upload)
         if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
-            return Page(items=items, cursor=encode_cursor(scope, *place))
+            return Page(items=items, cursor=encode_cursor(cursor_scope, *position))
     return Page(items=items, cursor=None)
 
 
 def list_errors(
     backend: Backend, *, project: str, dataset: str, upload: str, limit: int, cursor: str | None
 ) -> Page[RowOutcome]:
-    """The rows of an upload that did not take effect so far, in the order of its files and rows (R21, R30).
+    """Returns a page of the rows that have not taken effect so far, in the order of files and rows (R21, R30).
 
-    A page goes on after a row, so nothing is told twice; of rows that are decided between two pages, the second has
-    those that come after that row. A page costs the upload's record, and of its files if it came in some; for each chunk
-    with such rows a ranged GET of its rejected ones, if there are any; and if rows were dropped or have failed, a
-    ranged GET of its windows and the markers of those that hold later rows, a hundred a request. It ends early after
-    `MAX_PAGE_CHUNKS` of such chunks, or a look at `MAX_CHUNKS_EXAMINED` in all.
+    Raises NotFound. A page starts after the last row of the one before it, so nothing is listed twice. If rows settle
+    between two pages, the second page has only those after that row. A page ends early after `MAX_PAGE_CHUNKS` chunks
+    with errors, or `MAX_CHUNKS_EXAMINED` in all.
+
+    Costs reads of the upload's record and, if it came in files, of theirs. Each chunk with errors costs a ranged GET if
+    rows were rejected. If rows were dropped or failed, it costs another for its windows, and a request per hundred
+    windows with later rows for their markers.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
-    name, first, told = decode_cursor(scope, cursor, str, int, int) if cursor else (WHOLE, 0, 0)
+    name, first, listed = decode_cursor(scope, cursor, str, int, int) if cursor else (REQUEST_CHUNK, 0, 0)
     items: list[RowOutcome] = []
     record = upload_records.get(backend, uid, upload)
     if record.settled_at is not None and not record.has_errors:
         return Page(items=[], cursor=None)
-    placed = chunks_of(backend, uid, record, "" if name == WHOLE else str(name))
     read = 0
-    for examined, (chunk, file) in enumerate(placed):
-        if (chunk.name or WHOLE) != name:
-            first = told = 0
+    upload_chunks = chunks_with_files(backend, uid, record, "" if name == REQUEST_CHUNK else str(name))
+    for examined, (chunk, file) in enumerate(upload_chunks):
+        if cursor_name(chunk) != name:
+            first = listed = 0
         if read == MAX_PAGE_CHUNKS or examined == MAX_CHUNKS_EXAMINED:
-            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, 0, 0))
+            return Page(items=items, cursor=encode_cursor(scope, cursor_name(chunk), 0, 0))
         if not chunk.upload.has_errors:
             continue
         read += 1
-        outcomes = outcomes_of(backend, chunk, file, int(first))
-        room = limit - len(items)
-        end = int(told) + room
-        items.extend(outcomes[int(told) : end])
+        outcomes = row_outcomes(backend, chunk, file, int(first))
+        end = int(listed) + limit - len(items)
+        items.extend(outcomes[int(listed) : end])
         if end < len(outcomes):
             last = outcomes[end - 1].row if end else 0
-            passed = sum(outcome.row == last for outcome in outcomes[:end])
-            return Page(items=items, cursor=encode_cursor(scope, chunk.name or WHOLE, last, passed))
+            listed_of_last = sum(outcome.row == last for outcome in outcomes[:end])
+            return Page(items=items, cursor=encode_cursor(scope, cursor_name(chunk), last, listed_of_last))
     return Page(items=items, cursor=None)
 
 
-def chunks_of(
-    backend: Backend, uid: str, upload: Upload, first: str = "", *, at_once: int | None = None
-) -> Iterator[tuple[Chunk, str | None]]:
-    """The chunks of an upload in their order, from the one named `first` on, each with the name of its file; the records
-    of `at_once` are read by a request."""
-    if not upload.is_chunked:
-        yield chunks.get(backend, uid, upload.id), None
-        return
-    files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
-    names = {file.number: file.file.name for file in files}
-    for chunk in chunks.of_upload(backend, uid, upload.id, first, at_once=at_once):
-        yield chunk, names.get(chunk_source(chunk.name))
+def row_outcomes(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
+    """Returns the outcomes of a chunk's rows that did not take effect, from row `first` on, each with the file's name.
 
-
-def decided(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
-    """What became of windows of a chunk; None for those that are not decided yet."""
-    windows = [chunks.window(chunk, plan) for plan in plans]
-    return log.markers(backend, chunk.uid, [(window.plan.shard, window.id) for window in windows])
-
-
-def outcomes_of(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
-    """Why rows of a chunk did not take effect, from row `first` on, each with the file given. The errors of one row are
-    there all at once, and never change or move."""
+    The outcomes of one row appear together, and never change or move.
+    """
     outcomes = [
         RowOutcome(**error.model_dump(), outcome="rejected", file=file)
         for error in chunks.rejected_rows(backend, chunk)
@@ -141,7 +130,34 @@ def outcomes_of(backend: Backend, chunk: Chunk, file: str | None, first: int = 0
     ]
     if chunk.upload.has_errors:
         plans = [plan for plan in chunks.plans(backend, chunk) if plan.has_rows_from(first)]
-        markers = decided(backend, chunk, plans)
-        told = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
-        outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in told)
+        markers = window_markers(backend, chunk, plans)
+        marked = (outcome for marker in markers if marker for outcome in marker.outcomes if outcome.row >= first)
+        outcomes.extend(outcome.model_copy(update={"file": file}) for outcome in marked)
     return sorted(outcomes, key=lambda outcome: outcome.row)
+
+
+def chunks_with_files(
+    backend: Backend, uid: str, upload: Upload, first: str = "", *, page_size: int | None = None
+) -> Iterator[tuple[Chunk, str | None]]:
+    """Yields the chunks of an upload in order, from the one named `first` on, each with the name of its file.
+
+    One request for each `page_size` chunks; without it, for each megabyte.
+    """
+    if not upload.is_chunked:
+        yield chunks.get(backend, uid, upload.id), None
+        return
+    files = file_records.of_upload(backend, uid, upload.id) if upload.files else []
+    names = {file.number: file.file.name for file in files}
+    for chunk in chunks.of_upload(backend, uid, upload.id, first, page_size=page_size):
+        yield chunk, names.get(chunk_source(chunk.name))
+
+
+def window_markers(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
+    """Reads the markers of windows of a chunk. None for a window without an outcome."""
+    windows = [chunks.window(chunk, plan) for plan in plans]
+    return log.markers(backend, chunk.uid, [(window.plan.shard, window.id) for window in windows])
+
+
+def cursor_name(chunk: Chunk) -> str:
+    """Returns the name that a cursor has for a chunk."""
+    return chunk.name or REQUEST_CHUNK

@@ -1,4 +1,4 @@
-"""The rows of an upload, with the labels that they carry and what became of each (R30)."""
+"""The rows of an upload, with their labels and outcomes (R30)."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -19,34 +19,40 @@ from tidemark.domain.uploads import Upload
 from tidemark.domain.windows import WindowPlan, WindowRow
 from tidemark.shards import packs
 from tidemark.shards.log import Marker
-from tidemark.shards.packs import Pointer
+from tidemark.shards.packs import PayloadPointer
 from tidemark.uploads import chunks
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunks import Chunk
-from tidemark.uploads.follow import MAX_PAGE_CHUNKS, WHOLE, chunks_of, decided
+from tidemark.uploads.follow import (
+    MAX_PAGE_CHUNKS,
+    REQUEST_CHUNK,
+    chunks_with_files,
+    cursor_name,
+    window_markers,
+)
 
-CHUNKS_AT_ONCE = 10
-"""Records of chunks that are read at once: the pages of most uploads are full after one chunk or two."""
+CHUNKS_PER_QUERY = 10
+"""Records of chunks read at a time. Most pages are full after one or two chunks."""
 
-Place = tuple[str, int]
-"""Where a page goes on: the name of a chunk, and the row in it."""
+Position = tuple[str, int]
+"""Where a page begins: the name of a chunk, and a row in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row as it is known before its payload is read."""
+    """A row, without its payload."""
 
     chunk: Chunk
     file: str | None
     number: int
     accepted: tuple[WindowPlan, WindowRow] | None = None
-    """The row and the window that it is in; None if it was refused on arrival."""
+    """The row and its window; None for a row that was rejected on arrival."""
     outcome: Outcome = "rejected"
     errors: Sequence[RowError] = ()
 
     @property
-    def payload(self) -> Pointer | None:
-        """Where its payload lies; a row that was refused on arrival and a DELETE have none."""
+    def payload(self) -> PayloadPointer | None:
+        """Where its payload is stored. A rejected row and a DELETE have none."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None
         return packs.payload_of(self.accepted[1], self.chunk.pack)
@@ -60,66 +66,65 @@ class _Row:
 def list_rows(
     backend: Backend, *, project: str, dataset: str, upload: str, limit: int, cursor: str | None
 ) -> Page[UploadRow]:
-    """Every row of an upload as it stands, in the order of files and rows (R30). Raises NotFound.
+    """Returns a page of all rows of an upload with their outcomes, in the order of files and rows (R30).
 
-    A page ends early at `MAX_PAGE_BYTES`, of payloads or of what is told of them, and after `MAX_PAGE_CHUNKS` chunks. It
-    costs the upload's record, and of its files if it came in some; for each chunk a ranged GET of its windows, one of
-    its rejected rows if there are any, and unless all of it was applied, the markers of the windows that hold rows of
-    the page, a hundred a request; and the ranged GETs of the payloads, which those that lie close share.
+    Raises NotFound. A page ends early at `MAX_PAGE_BYTES` of payloads or of the response, and after `MAX_PAGE_CHUNKS`
+    chunks. Beyond the errors that are stored for a file, its rejected rows are counted and not listed.
 
-    Rows that were rejected when as many errors of their file were kept as are kept of one are counted, not listed.
+    Costs reads of the upload's record and, if it came in files, of theirs. Each chunk costs a ranged GET for its
+    windows, and another if rows were rejected. Unless all of a chunk was applied, the markers of the page's windows
+    cost a request per hundred. Payloads close to each other share a ranged GET.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
-    name, first = decode_cursor(scope, cursor, str, int) if cursor else (WHOLE, 0)
+    name, first = decode_cursor(scope, cursor, str, int) if cursor else (REQUEST_CHUNK, 0)
     record = upload_records.get(backend, uid, upload)
-    rows, following = _gathered(backend, uid, record, (str(name), int(first)), limit)
-    items = _told(backend, rows)
+    rows, following = _collect(backend, uid, record, (str(name), int(first)), limit)
+    items = _with_labels(backend, rows)
     sizes = [len(to_json(item)) for item in items]
     kept = _fitting(sizes, MAX_PAGE_BYTES) or min(len(items), 1)
     if kept < len(items):
-        following = _name(rows[kept].chunk), rows[kept].number
+        following = cursor_name(rows[kept].chunk), rows[kept].number
     return Page(items=items[:kept], cursor=encode_cursor(scope, *following) if following else None)
 
 
-def _gathered(backend: Backend, uid: str, upload: Upload, place: Place, limit: int) -> tuple[list[_Row], Place | None]:
-    """The rows of a page that begins at `place`, and where the next one begins if there may be more."""
-    name, first = place
-    found: list[_Row] = []
+def _collect(
+    backend: Backend, uid: str, upload: Upload, start: Position, limit: int
+) -> tuple[list[_Row], Position | None]:
+    """Returns the rows of the page that begins at `start`, and where the next page begins if there may be more."""
+    name, first = start
+    page: list[_Row] = []
     room = MAX_PAGE_BYTES
     is_refused = upload.settled_at is not None and upload.windows_settled < upload.windows
-    placed = chunks_of(backend, uid, upload, "" if name == WHOLE else name, at_once=CHUNKS_AT_ONCE)
-    for count, (chunk, file) in enumerate(placed):
-        begin = first if _name(chunk) == name else 0
-        if count == MAX_PAGE_CHUNKS or len(found) == limit:
-            return found, (_name(chunk), begin)
+    first_chunk = "" if name == REQUEST_CHUNK else name
+    upload_chunks = chunks_with_files(backend, uid, upload, first_chunk, page_size=CHUNKS_PER_QUERY)
+    for count, (chunk, file) in enumerate(upload_chunks):
+        begin = first if cursor_name(chunk) == name else 0
+        if count == MAX_PAGE_CHUNKS or len(page) == limit:
+            return page, (cursor_name(chunk), begin)
         rows = _rows(backend, chunk, file, begin)
         fitting = _fitting([row.size for row in rows], room)
-        taken = min(fitting if found else max(fitting, 1), limit - len(found))
-        found += _refused(rows[:taken], upload) if is_refused else _judged(backend, chunk, rows[:taken])
+        taken = min(fitting if page else max(fitting, 1), limit - len(page))
+        page += _refused(rows[:taken], upload) if is_refused else _with_outcomes(backend, chunk, rows[:taken])
         if taken < len(rows):
-            return found, (_name(chunk), rows[taken].number)
+            return page, (cursor_name(chunk), rows[taken].number)
         room -= sum(row.size for row in rows)
-    return found, None
-
-
-def _name(chunk: Chunk) -> str:
-    return chunk.name or WHOLE
+    return page, None
 
 
 def _fitting(sizes: Sequence[int], room: int) -> int:
-    """How many of the first of these sizes fit together."""
+    """Returns how many of the first of these sizes fit into `room`."""
     return bisect_right(list(accumulate(sizes)), room)
 
 
 def _rows(backend: Backend, chunk: Chunk, file: str | None, begin: int) -> list[_Row]:
-    """The rows of a chunk from row `begin` on, without what became of those that were accepted."""
-    errors: dict[int, list[RowError]] = defaultdict(list)
+    """Returns the rows of a chunk from row `begin` on, without the outcomes of accepted rows."""
+    errors_by_row: dict[int, list[RowError]] = defaultdict(list)
     for error in chunks.rejected_rows(backend, chunk):
         if error.row >= begin:
-            errors[error.row].append(error)
+            errors_by_row[error.row].append(error)
     plans = chunks.plans(backend, chunk) if chunk.upload.windows else []
-    rows = [_Row(chunk=chunk, file=file, number=number, errors=why) for number, why in errors.items()]
+    rows = [_Row(chunk=chunk, file=file, number=number, errors=errors) for number, errors in errors_by_row.items()]
     rows += [
         _Row(chunk=chunk, file=file, number=row.row, accepted=(plan, row))
         for plan in plans
@@ -130,11 +135,11 @@ def _rows(backend: Backend, chunk: Chunk, file: str | None, begin: int) -> list[
 
 
 def _refused(rows: list[_Row], upload: Upload) -> list[_Row]:
-    """Rows of an upload that a BATCH dataset has refused as a whole, so that the sound ones were not taken either."""
-    return [replace(row, errors=[_of_the_whole(row, upload)]) if row.accepted else row for row in rows]
+    """Returns the rows of an upload that a BATCH dataset refused as a whole, valid rows included."""
+    return [replace(row, errors=[_refusal(row, upload)]) if row.accepted else row for row in rows]
 
 
-def _of_the_whole(row: _Row, upload: Upload) -> RowError:
+def _refusal(row: _Row, upload: Upload) -> RowError:
     return RowError(
         row=row.number,
         frame_id=row.accepted[1].frame_id if row.accepted else None,
@@ -144,26 +149,26 @@ def _of_the_whole(row: _Row, upload: Upload) -> RowError:
     )
 
 
-def _judged(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Row]:
-    """Rows of a chunk with what became of them."""
+def _with_outcomes(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Row]:
+    """Returns the rows of a chunk with their outcomes."""
     counts = chunk.upload
     if counts.windows_settled == counts.windows and not counts.dropped + counts.failed:
         return [replace(row, outcome="applied") if row.accepted else row for row in rows]
     plans = {row.accepted[0].number: row.accepted[0] for row in rows if row.accepted}
-    markers = dict(zip(plans, decided(backend, chunk, list(plans.values())), strict=True))
-    return [_after(row, markers[row.accepted[0].number]) if row.accepted else row for row in rows]
+    markers = dict(zip(plans, window_markers(backend, chunk, list(plans.values())), strict=True))
+    return [_with_outcome(row, markers[row.accepted[0].number]) if row.accepted else row for row in rows]
 
 
-def _after(row: _Row, marker: Marker | None) -> _Row:
-    """An accepted row with what its window's marker says of it."""
+def _with_outcome(row: _Row, marker: Marker | None) -> _Row:
+    """Returns an accepted row with the outcome from its window's marker."""
     if marker is None:
         return replace(row, outcome="pending")
-    told = [outcome for outcome in marker.outcomes if outcome.row == row.number]
-    return replace(row, outcome=told[0].outcome, errors=told) if told else replace(row, outcome="applied")
+    outcomes = [outcome for outcome in marker.outcomes if outcome.row == row.number]
+    return replace(row, outcome=outcomes[0].outcome, errors=outcomes) if outcomes else replace(row, outcome="applied")
 
 
-def _told(backend: Backend, rows: list[_Row]) -> list[UploadRow]:
-    """Rows as their sender is told of them, with the labels that are in their payloads."""
+def _with_labels(backend: Backend, rows: list[_Row]) -> list[UploadRow]:
+    """Returns the rows as their sender sees them, with the labels in their payloads."""
     pointers = [row.payload for row in rows if row.payload]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
     return [_item(row, payloads[row.payload] if row.payload else b"") for row in rows]
@@ -180,5 +185,5 @@ def _item(row: _Row, payload: bytes) -> UploadRow:
         outcome=row.outcome,
         labels=labels.labels if labels else None,
         remove_labels=labels.remove_labels if labels else None,
-        errors=tuple(RowFault(code=why.code, pointer=why.pointer, message=why.message) for why in row.errors),
+        errors=tuple(RowFault(code=error.code, pointer=error.pointer, message=error.message) for error in row.errors),
     )

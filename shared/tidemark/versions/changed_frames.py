@@ -133,7 +133,7 @@ def _candidates(backend: Backend, pair: HeadPair, ranges: Sequence[_CommitRange]
     """Returns the frames after `start` that these ranges changed."""
 
     def read(commit_range: _CommitRange) -> list[_Candidate]:
-        newest = log.touched(backend, pair.uid, commit_range.shard, commit_range.low, commit_range.high)
+        newest = log.changed_frames(backend, pair.uid, commit_range.shard, commit_range.low, commit_range.high)
         candidates = [_Candidate(commit_range, frame_id, n) for frame_id, n in newest.items()]
         if start.after and (commit_range.shard, commit_range.low) == (start.shard, start.low):
             return [candidate for candidate in candidates if f"{candidate.frame_id}#" > f"{start.after}#"]
@@ -145,7 +145,7 @@ def _candidates(backend: Backend, pair: HeadPair, ranges: Sequence[_CommitRange]
 def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Candidate]) -> Iterator[ChangedFrame]:
     for candidate, endpoints in _endpoints(backend, pair.uid, batch):
         older, newer = (version if version and version.op is not Op.DELETE else None for version in endpoints)
-        if (older and older.stored.digest) != (newer and newer.stored.digest):
+        if (older and older.payload.digest) != (newer and newer.payload.digest):
             shard = candidate.commit_range.shard
             before, after = (older, newer) if pair.before[shard] < pair.after[shard] else (newer, older)
             yield ChangedFrame(candidate.frame_id, before, after, candidate.position)
@@ -170,7 +170,7 @@ def _endpoints_by_scan(backend: Backend, uid: str, batch: Sequence[_Candidate]) 
 
     def read(commit_range: _CommitRange) -> dict[str, list[FrameVersion]]:
         frame_ids = list(by_range[commit_range])
-        return frame_versions.dense_run(backend, uid, commit_range.shard, frame_ids, commit_range.newer)
+        return frame_versions.scan_histories(backend, uid, commit_range.shard, frame_ids, commit_range.newer)
 
     return {
         by_range[commit_range][frame_id]: _Endpoints(

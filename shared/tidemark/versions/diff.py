@@ -173,7 +173,7 @@ def _versions(frame: ChangedFrame) -> list[FrameVersion]:
 
 
 def _payload_bytes(frame: ChangedFrame) -> int:
-    return sum(version.stored.length for version in _versions(frame))
+    return sum(version.payload.length for version in _versions(frame))
 
 
 def _compared_bytes(frame: ChangedFrame) -> int:
@@ -182,11 +182,11 @@ def _compared_bytes(frame: ChangedFrame) -> int:
 
 def _changes(backend: Backend, changed: Sequence[ChangedFrame]) -> Iterator[FrameChange]:
     """Returns what differs in each of these frames. Reads all their payloads at once."""
-    pointers = [version.stored for frame in changed for version in _versions(frame)]
+    pointers = [version.payload for frame in changed for version in _versions(frame)]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
 
     def state(version: FrameVersion | None) -> Json | None:
-        return json.loads(payloads[version.stored]) if version else None
+        return json.loads(payloads[version.payload]) if version else None
 
     return (changes(state(frame.before), state(frame.after)) for frame in changed)
 
@@ -202,5 +202,5 @@ def _totals(backend: Backend, changed: Sequence[ChangedFrame]) -> Iterator[DiffT
 
 
 def _digests(frame: ChangedFrame) -> Digests:
-    before, after = (version.stored.digest if version else None for version in (frame.before, frame.after))
+    before, after = (version.payload.digest if version else None for version in (frame.before, frame.after))
     return Digests(before=before, after=after)

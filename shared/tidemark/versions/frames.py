@@ -178,7 +178,7 @@ def _live_frames(
     def read(shard: int) -> tuple[list[FrameVersion], str | None]:
         after = start.after if shard == first else ""
         wanted = min(limit, unlisted[shard])
-        return frame_versions.frames_after(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
+        return frame_versions.live_frames(backend, dataset.uid, shard, at.shards[shard].head, after, limit=wanted)
 
     first = shard_of(start.after, dataset.shards) if start.after else 0
     unlisted = {shard: at.shards[shard].frames for shard in range(first, dataset.shards)}
@@ -204,15 +204,15 @@ def _frame_version(backend: Backend, dataset: Dataset, at: Version, frame_id: st
 
 
 def _payload_bytes(frame: FrameVersion) -> int:
-    return frame.stored.length
+    return frame.payload.length
 
 
 def _read_frames(backend: Backend, at: Version, frames: Sequence[FrameVersion]) -> list[FrameAt]:
-    payloads = packs.read_payloads(backend, [frame.stored for frame in frames])
+    payloads = packs.read_payloads(backend, [frame.payload for frame in frames])
     return [
         FrameAt(
             version=at.number,
-            digest=frame.stored.digest,
+            digest=frame.payload.digest,
             upload=frame.upload,
             actor=frame.actor,
             at=frame.at,

@@ -92,7 +92,7 @@ def _page(
     head = latest_version(backend, record).shards[shard].head
     if cursor is not None:
         head = min(head, int(decode_cursor(scope, cursor, int)[0]))  # a forged cursor shows nothing unpublished
-    versions = frame_versions.revisions(backend, record.uid, shard, frame_id, head, limit=limit + 1)
+    versions = frame_versions.frame_history(backend, record.uid, shard, frame_id, head, limit=limit + 1)
     if not versions and cursor is None:
         raise NotFound(f"Dataset {dataset!r} never held a frame {frame_id!r}.", code="unknown_frame")
     count = min(limit, _count_fitting(versions))
@@ -118,7 +118,7 @@ def _count_fitting(versions: list[FrameVersion]) -> int:
 def _states(backend: Backend, versions: list[FrameVersion]) -> list[Json | None]:
     """Returns the state of the frame after each version; None after a DELETE."""
     stored = [version for version in versions if version.pointer]
-    payloads = packs.read_payloads(backend, [version.stored for version in stored])
+    payloads = packs.read_payloads(backend, [version.payload for version in stored])
     frames: dict[int, Json] = {
         version.n: json.loads(payload) for version, payload in zip(stored, payloads, strict=True)
     }

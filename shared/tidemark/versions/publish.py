@@ -114,7 +114,7 @@ def _settle_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) ->
         chunk_messages = by_chunk[chunk.upload.id, chunk.name]
         updated = chunks.settle(chunk, chunk_messages)
         updated_chunks.append(updated)
-        if not all(chunks.is_new(chunk, message) for message in chunk_messages):
+        if not all(chunks.is_unsettled(chunk, message) for message in chunk_messages):
             redelivered.add(chunk.upload.id)
         if updated is chunk:
             continue
@@ -139,7 +139,7 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
             table.write(backend, settlement.write(backend))
     changing = [settlement for settlement in settlements if settlement.upload.version is not None]
     if changing:
-        heads = log.heads(backend, uid, state.shards)
+        heads = log.shard_heads(backend, uid, state.shards)
         version = Version(
             number=number,
             created_at=at,

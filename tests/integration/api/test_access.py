@@ -12,7 +12,7 @@ from tests.simulation.gateway import Client
 from tests.simulation.world import World
 from tidemark.domain.api_keys import Grant, Role, Scope
 from tidemark.domain.upload_files import DroppedObject
-from tidemark.ingest.drop_folder import take
+from tidemark.ingest.drop_folder import start_upload
 
 
 def test_someone_elses_project_is_said_to_be_so(api: Client) -> None:  # noqa: ARG001 - the project exists
@@ -58,7 +58,7 @@ def test_files_rejected_from_folders_of_projects_that_a_token_only_reads_are_not
     for project in ("birds", "cars"):
         key = f"drop/{project}/nothing/a.jsonl"
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=b"{}")
-        take(backend, DroppedObject(key=key, version=None, bytes=2))
+        start_upload(backend, DroppedObject(key=key, version=None, bytes=2))
     assert [file["key"] for file in person.get("/rejected-files").json()["items"]] == ["drop/cars/nothing/a.jsonl"]
 
 

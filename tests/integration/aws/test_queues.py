@@ -59,7 +59,7 @@ def test_nothing_is_sent_for_nothing(world: World) -> None:
     assert sqs.batches == []
 
 
-@pytest.mark.parametrize("refusals", [1, queues.ATTEMPTS - 1])
+@pytest.mark.parametrize("refusals", [1, queues.MAX_ATTEMPTS - 1])
 def test_messages_that_were_refused_are_sent_again_and_no_others(world: World, refusals: int) -> None:
     sqs = Sqs(refusals)
     queues.send_settled(connected(world, sqs), [settled(number) for number in range(10)])
@@ -69,7 +69,7 @@ def test_messages_that_were_refused_are_sent_again_and_no_others(world: World, r
 
 def test_messages_that_are_refused_again_and_again_are_an_error(world: World) -> None:
     with pytest.raises(queues.SendFailed):
-        queues.send_settled(connected(world, Sqs(queues.ATTEMPTS)), [settled(number) for number in range(2)])
+        queues.send_settled(connected(world, Sqs(queues.MAX_ATTEMPTS)), [settled(number) for number in range(2)])
 
 
 def test_an_order_waits_as_long_as_it_is_to_and_a_fifo_queue_is_asked_for_no_delay(world: World) -> None:

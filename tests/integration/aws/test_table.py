@@ -73,7 +73,7 @@ def test_a_table_that_stays_busy_is_unavailable(full: World) -> None:
     backend, client = busy(full, 1000)
     with pytest.raises(Unavailable):
         table.get_many(backend, KEYS)
-    assert client.calls == table.ATTEMPTS
+    assert client.calls == table.MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_transaction_that_has_to_wait_too_long_is_unavailable(world: World) ->
     backend, client = busy(world, 1000, "TransactionConflict")
     with pytest.raises(Unavailable):
         table.transact(backend, [WRITE])
-    assert client.calls == table.ATTEMPTS
+    assert client.calls == table.MAX_ATTEMPTS
 
 
 def test_a_transaction_whose_conditions_do_not_hold_is_refused_at_once_though_it_met_a_conflict_too(
@@ -139,4 +139,4 @@ def test_a_write_that_a_transaction_keeps_in_the_way_of_is_unavailable(world: Wo
     backend, tried = in_a_transaction(world, 1000)
     with pytest.raises(Unavailable):
         table.put_new(backend, KEYS[0], {"n": 1})
-    assert len(tried) == table.ATTEMPTS
+    assert len(tried) == table.MAX_ATTEMPTS

@@ -9,7 +9,7 @@ from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
 from tests.support.pages import pages
 from tests.support.uploads import DATASET, PROJECT
-from tidemark.aws.backend import CATALOG_SECONDS, Memory
+from tidemark.aws.backend import DEFINITION_TTL_SECONDS, Memory
 from tidemark.datasets import datasets, projects
 from tidemark.domain.datasets import Dataset
 from tidemark.domain.errors import Conflict, NotFound
@@ -168,5 +168,5 @@ def test_definitions_are_remembered_by_the_time_of_day_for_a_process_may_be_froz
         memory = Memory()
         memory.projects[PROJECT] = projects.get_project(world.process(), PROJECT)
         assert PROJECT in memory.projects
-        now[0] += CATALOG_SECONDS
+        now[0] += DEFINITION_TTL_SECONDS
         assert PROJECT not in memory.projects

@@ -16,7 +16,7 @@ def made(world: World, name: str, source: Dataset | None = None) -> Dataset:
     backend = world.process()
     dataset = datasets.create_dataset(backend, project=PROJECT, name=name, description="", shards=1, actor="ann")
     if source is not None:
-        table.transact(backend, clone_references.refer(backend, source.uid, dataset.uid))
+        table.transact(backend, clone_references.record_clone(backend, source.uid, dataset.uid))
     return dataset
 
 
@@ -52,7 +52,7 @@ def test_a_dataset_that_is_gone_is_not_referred_to(world: World) -> None:
     clone = made(world, "clone")
     backend = world.process()
     with pytest.raises(ConditionFailed):
-        table.transact(backend, clone_references.refer(backend, "0000", clone.uid))
+        table.transact(backend, clone_references.record_clone(backend, "0000", clone.uid))
 
 
 def test_clones_of_clones_come_to_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,4 +61,4 @@ def test_clones_of_clones_come_to_an_end(world: World, monkeypatch: pytest.Monke
     for number in range(4):
         last = made(world, f"d-{number + 1}", last)
     with pytest.raises(Conflict, match="4 times"):
-        clone_references.refer(world.process(), last.uid, "0000")
+        clone_references.record_clone(world.process(), last.uid, "0000")

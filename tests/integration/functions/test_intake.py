@@ -54,7 +54,7 @@ class Services:
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     services = Services()
     monkeypatch.setattr(file_reader, "read_file", services.read_file)
-    monkeypatch.setattr(drop_folder, "take", services.take)
+    monkeypatch.setattr(drop_folder, "start_upload", services.take)
     monkeypatch.setattr(queues, "send_tasks", services.send)
     return services
 

@@ -33,7 +33,7 @@ def test_shards_are_deleted_and_then_all_else(world: World, steps: dict[str, Any
 
 
 def test_a_shard_is_not_done_where_time_runs_out(steps: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "DELETED_AT_ONCE", 1)
+    monkeypatch.setattr(table, "DELETE_PAGE_ITEMS", 1)
     assert purge.handler({"step": "shard", "shard": 0, **steps}, Context(59_000)) == {"done": False}
 
 

@@ -127,7 +127,7 @@ def test_a_request_is_refused_while_a_dataset_has_its_quota_in_flight(
 ) -> None:
     quota(monkeypatch, "QUOTA", **limit)
     send(world, *ROWS)
-    with pytest.raises(TooManyInFlight, match="12 rows or more on their way") as refused:
+    with pytest.raises(TooManyInFlight, match=r"at least 12 rows and .* in flight") as refused:
         send(world, add("late"))
     assert refused.value.code == "too_many_rows_in_flight"
     world.drain()
@@ -152,7 +152,7 @@ def test_a_repeat_of_what_is_on_record_is_answered_as_before(world: World, monke
 def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota(monkeypatch, "READING_QUOTA", rows=12)
+    quota(monkeypatch, "FILE_QUOTA", rows=12)
     send(world, *ROWS)
     upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
@@ -165,9 +165,9 @@ def test_a_file_waits_while_its_dataset_has_too_much_in_flight_and_is_read_on_la
 def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota(monkeypatch, "READING_QUOTA", rows=5)
+    quota(monkeypatch, "FILE_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
-    monkeypatch.setattr(backpressure, "REMEMBERED", timedelta())
+    monkeypatch.setattr(backpressure, "COUNT_TTL", timedelta())
     upload = start_files(world, lines(*ROWS))
     run_tasks(world)
     assert get_upload(world, upload).rows == 5
@@ -176,7 +176,7 @@ def test_a_file_that_fills_its_dataset_itself_is_read_as_that_is_applied(
 
 
 def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    quota(monkeypatch, "READING_QUOTA", rows=12)
+    quota(monkeypatch, "FILE_QUOTA", rows=12)
     send(world, *ROWS)
     upload = start_files(world, lines(add("from-file")))
     run_tasks(world)
@@ -192,7 +192,7 @@ def test_a_file_waits_by_one_order_however_often_it_is_asked_for(world: World, m
 def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota(monkeypatch, "READING_QUOTA", rows=1)
+    quota(monkeypatch, "FILE_QUOTA", rows=1)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     send(world, *ROWS)
     upload = start_files(world, lines(*(add(f"g{number}") for number in range(12))))
@@ -206,7 +206,7 @@ def test_a_file_comes_to_its_turn_beside_senders_who_fill_what_others_leave(
 def test_what_was_recorded_of_a_file_and_not_sent_is_sent_though_the_file_waits(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota(monkeypatch, "READING_QUOTA", rows=5)
+    quota(monkeypatch, "FILE_QUOTA", rows=5)
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
     upload = start_files(world, lines(*ROWS))
     reading = world.start_task(world.tasks[0])
@@ -235,7 +235,7 @@ def test_a_file_for_a_batch_dataset_does_not_wait_for_itself(world: World, monke
     datasets.create_dataset(
         world.process(), project=PROJECT, name="golden", description="", shards=2, actor="ann", mode=Mode.BATCH
     )
-    quota(monkeypatch, "READING_QUOTA", rows=5)
+    quota(monkeypatch, "FILE_QUOTA", rows=5)
     upload = upload_files(world, lines(*ROWS), lines(*(add(f"g{number}") for number in range(12))), dataset="golden")
     assert (upload.status, upload.applied) == (UploadStatus.SETTLED, 24)
 
@@ -251,10 +251,10 @@ def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkey
     monkeypatch.setattr(upload_records, "in_flight", counted)
     process = world.process()
     uid = dataset_records.get(process, PROJECT, DATASET).uid
-    backpressure.may_read_on(process, uid)
-    backpressure.may_read_on(process, uid)  # a second later, by the clock of this world
+    backpressure.may_read_files(process, uid)
+    backpressure.may_read_files(process, uid)  # a second later, by the clock of this world
     assert reads == [uid]
-    backpressure.may_read_on(process, uid)
+    backpressure.may_read_files(process, uid)
     assert reads == [uid, uid]
 
 

@@ -55,7 +55,7 @@ def test_nothing_is_read_before_an_upload_is_completed(world: World) -> None:
 def test_files_that_were_not_put_are_named(world: World) -> None:
     receipt = announce(world, "a", "b", "c")
     store_files(world, receipt, lines(add("f1")))
-    with pytest.raises(Conflict, match="not been put yet: b, c") as refusal:
+    with pytest.raises(Conflict, match="not arrived yet: b, c") as refusal:
         complete(world, receipt)
     assert refusal.value.code == "files_missing"
     assert get_upload(world, receipt.upload).status is UploadStatus.WAITING
@@ -225,12 +225,12 @@ def test_a_dropped_file_starts_an_upload_once(world: World) -> None:
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("drop/a.jsonl", "with a name of its own"),
-        ("drop/birds/a.jsonl", "with a name of its own"),
+        ("drop/a.jsonl", "drop/{project}/{dataset}/{name}"),
+        ("drop/birds/a.jsonl", "drop/{project}/{dataset}/{name}"),
         ("drop/nobody/train/a.jsonl", "no project 'nobody'"),
         ("drop/birds/none/a.jsonl", "no dataset 'none'"),
-        ("drop//train/a.jsonl", "of its own"),
-        ("drop/birds//a.jsonl", "of its own"),
+        ("drop//train/a.jsonl", "drop/{project}/{dataset}/{name}"),
+        ("drop/birds//a.jsonl", "drop/{project}/{dataset}/{name}"),
     ],
 )
 def test_a_file_that_belongs_to_no_dataset_is_moved_aside_and_listed(world: World, key: str, reason: str) -> None:
@@ -259,7 +259,7 @@ def test_a_dropped_file_that_holds_no_rows_is_moved_aside(world: World) -> None:
 
 def test_a_file_that_belongs_to_no_dataset_and_is_told_of_twice_is_listed_once(world: World) -> None:
     drop_file(world, "drop/birds/none/a.jsonl", lines(add("f1")))
-    drop_folder.take(world.process(), DroppedObject(key="drop/birds/none/a.jsonl", version=None, bytes=1))
+    drop_folder.start_upload(world.process(), DroppedObject(key="drop/birds/none/a.jsonl", version=None, bytes=1))
     assert len(drop_folder.list_rejected(world.process(), only=None, limit=10, cursor=None).items) == 1
 
 
@@ -273,11 +273,11 @@ def test_a_file_that_was_mended_under_its_key_stays_when_the_old_one_is_told_of_
         return DroppedObject(key=key, version=version, bytes=len(text))
 
     bad = put_version(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
-    drop_folder.take(world.process(), bad)
+    drop_folder.start_upload(world.process(), bad)
     world.drain()
     mended = put_version(lines(add("f1")))
     for reported in (mended, bad):
-        drop_folder.take(world.process(), reported)
+        drop_folder.start_upload(world.process(), reported)
         world.drain()
     assert content(world) == {"f1": {}}
     assert key in keys(world)

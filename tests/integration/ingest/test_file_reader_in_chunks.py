@@ -144,13 +144,13 @@ def test_a_part_that_is_put_again_while_the_file_is_put_together_is_no_fault(
 ) -> None:
     receipt = announce(world, LARGE)
     put(world, receipt.files[0])
-    tags = multipart.parts_put
+    tags = multipart.uploaded_parts
 
     def outdated(*arguments: Any) -> dict[int, str]:
         return dict.fromkeys(tags(*arguments), '"0123456789abcdef0123456789abcdef"')
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(multipart, "parts_put", outdated)
+        meanwhile.setattr(multipart, "uploaded_parts", outdated)
         with pytest.raises(Conflict, match="yet: large"):
             complete(world, receipt)
     assert complete(world, receipt).status is UploadStatus.PENDING

@@ -33,10 +33,10 @@ def test_the_parts_of_very_many_files_are_larger_and_not_more(size: int) -> None
 
 
 def test_the_largest_upload_fits_an_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed_part = multipart.signed_part
+    sign_part = multipart.sign_part
     # A function signs with a session token, which makes each URL longer.
     monkeypatch.setattr(
-        multipart, "signed_part", lambda *given: (signed_part(*given)[0] + "x" * 2500, {"Content-Length": "531502202"})
+        multipart, "sign_part", lambda *given: (sign_part(*given)[0] + "x" * 2500, {"Content-Length": "531502202"})
     )
     wanted = [NewFile(name=f"{number:0512d}", bytes=MAX_FILE_BYTES) for number in range(MAX_UPLOAD_FILES)]
     receipt = file_uploads.create(

@@ -58,7 +58,7 @@ def test_nothing_is_left_of_a_purged_dataset(world: World) -> None:
 
 @pytest.mark.parametrize("pages", [1, 2])
 def test_it_goes_in_pages(world: World, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    monkeypatch.setattr(table, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(table, "DELETE_PAGE_ITEMS", 2)
     filled(world)
     uid = archive_and_purge(world, pages=pages)
     assert items(world, uid) == []

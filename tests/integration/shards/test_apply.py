@@ -231,8 +231,8 @@ def test_a_window_that_is_outrun_starts_over_from_the_new_head(world: World) -> 
 
 
 def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World) -> None:
-    others = [sent(world, add("f1", n=number)) for number in range(apply.RACES)]
-    last = sent(world, add("f1", n=apply.RACES))
+    others = [sent(world, add("f1", n=number)) for number in range(apply.MAX_ATTEMPTS)]
+    last = sent(world, add("f1", n=apply.MAX_ATTEMPTS))
     outrun = world.redeliver(last.message)
     for other in others:
         outrun.run_to("dynamodb.TransactWriteItems")
@@ -240,4 +240,4 @@ def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World)
         outrun.step()
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
-    assert frame(world).metadata == {"n": apply.RACES}
+    assert frame(world).metadata == {"n": apply.MAX_ATTEMPTS}

@@ -35,7 +35,7 @@ def uid_of(backend: Backend) -> str:
 
 def run(world: World, frame_ids: list[str], head: int) -> dict[str, list[int]]:
     backend = world.process()
-    frames_read = frame_versions.dense_run(backend, uid_of(backend), 0, frame_ids, head)
+    frames_read = frame_versions.scan_histories(backend, uid_of(backend), 0, frame_ids, head)
     return {frame_id: [version.n for version in versions] for frame_id, versions in frames_read.items()}
 
 
@@ -59,7 +59,7 @@ def test_commits_tell_which_frames_they_changed_and_when_last(
     log: World, low: int, high: int, expected: dict[str, int]
 ) -> None:
     backend = log.process()
-    frames_read = shard_log.touched(backend, uid_of(backend), 0, low, high)
+    frames_read = shard_log.changed_frames(backend, uid_of(backend), 0, low, high)
     assert frames_read == expected
     assert list(frames_read) == sorted(frames_read)
 
@@ -67,7 +67,7 @@ def test_commits_tell_which_frames_they_changed_and_when_last(
 def test_commits_are_read_on_where_a_request_stopped(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "query", partial(table.query, limit=1))
     backend = log.process()
-    assert shard_log.touched(backend, uid_of(backend), 0, 0, 5) == {"a": 5, "b": 2, "c": 3, "d": 1}
+    assert shard_log.changed_frames(backend, uid_of(backend), 0, 0, 5) == {"a": 5, "b": 2, "c": 3, "d": 1}
 
 
 def test_frame_versions_are_read_by_their_commits(log: World) -> None:
@@ -98,8 +98,8 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
     head: int,
     expected: dict[str, list[int]],
 ) -> None:
-    monkeypatch.setattr(frame_versions, "FIRST_READ", first_read)
-    monkeypatch.setattr(frame_versions, "WORTH_A_READ", worth)
+    monkeypatch.setattr(frame_versions, "FIRST_QUERY_ITEMS", first_read)
+    monkeypatch.setattr(frame_versions, "ITEMS_PER_QUERY_COST", worth)
     frames_read = run(log, frame_ids, head)
     assert frames_read == {frame_id: expected[frame_id] for frame_id in frames_read}
     if first_read == 100:
@@ -107,7 +107,7 @@ def test_a_run_holds_all_versions_of_its_frames_up_to_a_head(
 
 
 def test_a_run_ends_where_frames_lie_far_apart(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_versions, "WORTH_A_READ", 1)
+    monkeypatch.setattr(frame_versions, "ITEMS_PER_QUERY_COST", 1)
     upload(log, *(add(f"b{number}") for number in range(50)), dataset=ONE)
     frame_ids = ["a", "b", "d"]
     assert "d" not in run(log, frame_ids, 6)

@@ -14,16 +14,16 @@ from tidemark.aws.backend import Backend
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
 from tidemark.shards import packs
-from tidemark.shards.packs import PackCorrupt, PackWriter, Pointer
+from tidemark.shards.packs import PackCorrupt, PackWriter, PayloadPointer
 
 LINES = st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=6)
 
 
-def written(backend: Backend, lines: list[bytes]) -> list[Pointer]:
+def written(backend: Backend, lines: list[bytes]) -> list[PayloadPointer]:
     pack = PackWriter("uid")
     spans = [pack.add(line) for line in lines]
     pack.write(backend)
-    return [Pointer(pack.name, *span, digest(line)) for span, line in zip(spans, lines, strict=True)]
+    return [PayloadPointer(pack.name, *span, digest(line)) for span, line in zip(spans, lines, strict=True)]
 
 
 @given(LINES, LINES, st.randoms())
@@ -80,19 +80,19 @@ BREAKS = [
 def test_an_answer_that_breaks_off_is_asked_for_again(world: World, error: Exception) -> None:
     backend = world.process()
     pointers = written(backend, [b"good"])
-    s3: Any = Flaky(backend.s3, error, packs.ATTEMPTS - 1)
+    s3: Any = Flaky(backend.s3, error, packs.MAX_ATTEMPTS - 1)
     assert packs.read_payloads(replace(backend, s3=s3), pointers) == [b"good"]
-    assert s3.reads == packs.ATTEMPTS
+    assert s3.reads == packs.MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=lambda error: type(error).__name__)
 def test_answers_that_break_off_again_and_again_are_unavailability(world: World, error: Exception) -> None:
     backend = world.process()
     pointers = written(backend, [b"good"])
-    s3: Any = Flaky(backend.s3, error, packs.ATTEMPTS)
+    s3: Any = Flaky(backend.s3, error, packs.MAX_ATTEMPTS)
     with pytest.raises(Unavailable):
         packs.read_payloads(replace(backend, s3=s3), pointers)
-    assert s3.reads == packs.ATTEMPTS
+    assert s3.reads == packs.MAX_ATTEMPTS
 
 
 def test_no_two_packs_have_one_name() -> None:

@@ -92,7 +92,7 @@ def test_a_file_can_be_fetched_for_an_hour(world: World) -> None:
     before = world.tick()
     file = written(world, send(world, BAD).upload)
     (seconds,) = parse_qs(urlsplit(file.url).query)["X-Amz-Expires"]
-    assert int(seconds) == bucket.SIGNED_SECONDS == 3600
+    assert int(seconds) == bucket.SIGNED_URL_SECONDS == 3600
     assert timedelta(0) < file.expires_at - before - timedelta(seconds=3600) < timedelta(minutes=1)
 
 

@@ -140,7 +140,7 @@ def test_rows_of_files_are_listed_in_the_order_of_files_and_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 2)
-    monkeypatch.setattr(upload_rows, "CHUNKS_AT_ONCE", 2)
+    monkeypatch.setattr(upload_rows, "CHUNKS_PER_QUERY", 2)
     settled = upload_files(
         world, lines(add("f1"), delete("no"), 7, modify("f1", metadata={"n": 1}), 8), lines(9, add("f2"))
     )
@@ -168,7 +168,7 @@ def test_a_page_reads_no_more_parts_than_it_has_time_for(world: World, monkeypat
 def test_rows_that_are_rejected_beyond_the_errors_that_are_kept_are_not_listed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_reader, "MAX_ERRORS_TOLD", 2)
+    monkeypatch.setattr(file_reader, "MAX_LISTED_ERRORS", 2)
     settled = upload_files(world, lines(6, 7, 8, 9, add("f1")))
     listed = [(row.row, row.outcome, [error.code for error in row.errors]) for row in rows(world, settled.id)]
     assert listed == [
@@ -204,14 +204,14 @@ def test_a_page_of_applied_rows_reads_windows_and_payloads_and_no_markers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent_upload = upload(world, *(add(f"f{number}", "l1") for number in range(16))).upload
-    spans: list[packs.Span] = []
-    read = packs.read_span
+    spans: list[packs.ByteRange] = []
+    read = packs.read_range
 
-    def counting(backend: Backend, pack: str, span: packs.Span) -> bytes:
+    def counting(backend: Backend, pack: str, span: packs.ByteRange) -> bytes:
         spans.append(span)
         return read(backend, pack, span)
 
-    monkeypatch.setattr(packs, "read_span", counting)
+    monkeypatch.setattr(packs, "read_range", counting)
     monkeypatch.setattr(log, "markers", lambda *_: pytest.fail("markers were read"))
     assert len(listing(world, sent_upload)(None).items) == 16
     assert len(spans) == 2

@@ -117,7 +117,7 @@ def test_an_upload_is_found_where_all_filters_take_it(world: World) -> None:
 def test_pages_of_a_filtered_list_hold_all_that_it_takes_each_once(
     world: World, monkeypatch: pytest.MonkeyPatch, limit: int, at_once: int
 ) -> None:
-    monkeypatch.setattr(follow, "FILTERED_AT_ONCE", at_once)
+    monkeypatch.setattr(follow, "MIN_FILTERED_PAGE", at_once)
     sent = [send(world, BAD if number % 3 else add("f")).upload for number in range(10)]
     results = pages(of_dataset(world, UploadFilter(UploadStatus.FAILED), limit=limit))
     assert [listed.id for page in results for listed in page] == [name for n, name in enumerate(sent) if n % 3][::-1]

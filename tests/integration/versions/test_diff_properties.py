@@ -30,8 +30,8 @@ READING = st.fixed_dictionaries(
         "MIN_BATCH_FRAMES": st.sampled_from([1, 32]),
         "MAX_DIFF_EXAMINED": st.sampled_from([1, 3, 1000]),
         "MAX_DIFF_COMMITS": st.sampled_from([1, 10_000]),
-        "FIRST_READ": st.sampled_from([1, 2, 100]),
-        "WORTH_A_READ": st.sampled_from([1, 10]),
+        "FIRST_QUERY_ITEMS": st.sampled_from([1, 2, 100]),
+        "ITEMS_PER_QUERY_COST": st.sampled_from([1, 10]),
     }
 )
 """Limits of what is read at once. Small, so that a small dataset reaches them."""

@@ -95,7 +95,7 @@ def _counted(operation: Callable[[], R]) -> tuple[R, int]:
 def test_pages_hold_every_frame_once_however_they_are_read(
     world: World, monkeypatch: pytest.MonkeyPatch, first_read: int, limit: int
 ) -> None:
-    monkeypatch.setattr(frame_versions, "FIRST_READ", first_read)
+    monkeypatch.setattr(frame_versions, "FIRST_QUERY_ITEMS", first_read)
     names = [f"f{number}" for number in range(12)]
     upload(world, *map(add, names[:6]))
     upload(world, *map(delete, names[:3]), *map(add, names[4:9]))
@@ -121,13 +121,13 @@ def _is_there(world: World, frame_id: str, version: str) -> bool:
 def test_a_page_of_an_old_version_costs_no_more_than_a_few_queries_whatever_came_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame_versions, "FIRST_READ", 1)
+    monkeypatch.setattr(frame_versions, "FIRST_QUERY_ITEMS", 1)
     upload(world, add("zzz"))
     upload(world, *(add(f"frame {number}") for number in range(500)))
     page, queries = _counted(partial(_list, world, limit=1, version="1"))
     items = page.items
     while page.cursor is not None:
-        assert queries <= len(frame_versions.READS)
+        assert queries <= len(frame_versions.QUERY_GROWTH)
         page, queries = _counted(partial(_list, world, limit=1, cursor=page.cursor))
         items += page.items
     assert [_content(item)["frame_id"] for item in items] == ["zzz"]
@@ -136,7 +136,7 @@ def test_a_page_of_an_old_version_costs_no_more_than_a_few_queries_whatever_came
 def test_a_frame_of_very_many_versions_is_listed_by_a_few_queries(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame_versions, "FIRST_READ", 1)
+    monkeypatch.setattr(frame_versions, "FIRST_QUERY_ITEMS", 1)
     for _ in range(12):
         upload(world, add("f1"))
     _, queries = _counted(partial(_list, world, limit=1))

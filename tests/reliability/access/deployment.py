@@ -28,7 +28,7 @@ from tidemark.access.key_records import KeysTable
 from tidemark.aws.backend import Backend
 from tidemark.domain.api_keys import Role
 from tidemark.domain.upload_files import DroppedObject
-from tidemark.ingest.drop_folder import take
+from tidemark.ingest.drop_folder import start_upload
 
 OWN, OTHER, MISSING = "own", "secret", "ghost"
 DATASET, OTHER_DATASET = "train", "secret-train"
@@ -84,7 +84,7 @@ class Deployment:
         """Drops a file for an unknown dataset, so that it is listed as rejected."""
         backend = self.world.process()
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=b"{}")
-        take(backend, DroppedObject(key=key, version=None, bytes=2))
+        start_upload(backend, DroppedObject(key=key, version=None, bytes=2))
 
     @staticmethod
     def position(cursor: str) -> list[Any]:

@@ -156,7 +156,7 @@ def _is_later(window: Window, other: Window) -> bool:
 
 def _storage(backend: Backend, model: DatasetModel, log: Log) -> None:
     """Checks the counts in the shard heads (7) against the commits and the stored frame versions."""
-    for shard, head in enumerate(shard_log.heads(backend, model.uid, model.shards)):
+    for shard, head in enumerate(shard_log.shard_heads(backend, model.uid, model.shards)):
         assert head.n == len(log[shard]), f"the log of shard {shard} is longer or shorter than its head says (2)"
         items, stopped = table.query(backend, shard_pk(model.uid, shard), "F#", ABOVE_ALL_IDS)
         assert stopped is None

@@ -13,7 +13,7 @@ from tidemark.aws import queues, table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Key
 from tidemark.ingest import chunk_writer
-from tidemark.ingest.chunk_writer import Written
+from tidemark.ingest.chunk_writer import WrittenChunk
 from tidemark.shards import log
 from tidemark.versions import records as version_records
 
@@ -43,7 +43,7 @@ def sent_first(stack: ExitStack, _: Deployment) -> None:
     """Sends the windows of a request before its upload is stored."""
     write = chunk_writer.write
 
-    def write_and_send(backend: Backend, *arguments: Any, **named: Any) -> Written:
+    def write_and_send(backend: Backend, *arguments: Any, **named: Any) -> WrittenChunk:
         written = write(backend, *arguments, **named)
         if not written.chunk.name:
             queues.send_windows(backend, written.windows)

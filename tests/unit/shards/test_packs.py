@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.shards.packs import MAX_GAP_BYTES, MAX_SPAN_BYTES, Pointer, coalesce
+from tidemark.shards.packs import MAX_GAP_BYTES, MAX_RANGE_BYTES, PayloadPointer, coalesce
 
 POINTERS = st.lists(
     st.builds(
-        Pointer,
+        PayloadPointer,
         st.sampled_from(["d/p1", "d/p2"]),
         st.integers(min_value=0, max_value=20_000_000),
         st.integers(min_value=1, max_value=1_000_000),
@@ -18,7 +18,7 @@ POINTERS = st.lists(
 
 
 @given(POINTERS)
-def test_every_payload_lies_in_one_range_of_its_pack(pointers: list[Pointer]) -> None:
+def test_every_payload_lies_in_one_range_of_its_pack(pointers: list[PayloadPointer]) -> None:
     payloads = [pointer for members in coalesce(pointers).values() for pointer in members]
     assert sorted(payloads) == sorted(set(pointers))
     for (pack, span), members in coalesce(pointers).items():
@@ -29,12 +29,12 @@ def test_every_payload_lies_in_one_range_of_its_pack(pointers: list[Pointer]) ->
 
 
 @given(POINTERS)
-def test_a_range_of_several_payloads_stays_within_the_limit(pointers: list[Pointer]) -> None:
+def test_a_range_of_several_payloads_stays_within_the_limit(pointers: list[PayloadPointer]) -> None:
     for (_, span), members in coalesce(pointers).items():
-        assert span.length <= MAX_SPAN_BYTES or len(members) == 1
+        assert span.length <= MAX_RANGE_BYTES or len(members) == 1
 
 
 def test_neighbours_share_a_range_and_distant_payloads_do_not() -> None:
-    near, next_to_it = Pointer("p", 0, 100, "a"), Pointer("p", 101, 100, "b")
-    far = Pointer("p", 201 + MAX_GAP_BYTES + 1, 100, "c")
+    near, next_to_it = PayloadPointer("p", 0, 100, "a"), PayloadPointer("p", 101, 100, "b")
+    far = PayloadPointer("p", 201 + MAX_GAP_BYTES + 1, 100, "c")
     assert list(coalesce([far, next_to_it, near]).values()) == [[near, next_to_it], [far]]
