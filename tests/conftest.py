@@ -1,14 +1,9 @@
-"""Settings for all tests: Hypothesis profiles, AWS credentials for moto, and how tests are spread over processes."""
+"""Settings for all tests: Hypothesis profiles and how tests are spread over processes."""
 
-import os
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
-
-os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
-os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
 # Schedules and large models are slow to generate on a busy machine.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -14,11 +14,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-# Powertools and the functions read these when the handler modules are imported.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
-os.environ.setdefault("TIDEMARK_TABLE", "none")
-
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from aws_lambda_powertools.utilities.batch import BasePartialBatchProcessor

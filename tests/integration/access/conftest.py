@@ -1,6 +1,5 @@
 """A table of API keys in moto."""
 
-import os
 import uuid
 from collections.abc import Iterator
 
@@ -9,10 +8,6 @@ import pytest
 from moto import mock_aws
 
 from tidemark.access.key_records import KeysTable
-
-# Powertools reads these when a handler's module is imported.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
 
 @pytest.fixture

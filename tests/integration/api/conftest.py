@@ -2,16 +2,11 @@
 
 import io
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-# Powertools reads these when the handler module is loaded.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
 from functions.api import handler
 from functions.api.http import deployment, idempotency, throttle

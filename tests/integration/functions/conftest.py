@@ -1,16 +1,10 @@
 """Functions on moto, with a dataset of two shards, and the means to call them as SQS and Step Functions do."""
 
-import os
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
-
-# Powertools and `Backend.from_environment` read these when a handler is imported.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tidemark")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
-os.environ.setdefault("TIDEMARK_TABLE", "none")
 
 from functions.apply import handler as apply
 from functions.dead_letter import handler as dead_letter

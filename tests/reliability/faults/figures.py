@@ -35,7 +35,6 @@ class _Single(NamedTuple):
 
 def find() -> Findings:
     """Runs everything, within the times above."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         singles = list(
             pool.map(_single, *zip(*[(name, fault) for name in OPERATIONS for fault in SINGLE], strict=True))
