@@ -53,12 +53,8 @@ def revised(backend: Backend, key: Key, item: Mapping[str, Any], revision: int) 
 
 def replaced(backend: Backend, key: Key, attribute: str, before: Item, text: str) -> Write:
     """The write that replaces the text in an attribute, on condition that it is still as in `before`."""
-    values = {"text": text}
-    expression = f"SET #{attribute} = :text"
-    if "revision" in before:
-        expression += ", #revision = :revision"
-        values["revision"] = before["revision"] + 1
-    return update(backend, key, expression, values, unchanged(attribute, before[attribute]))
+    revision = {"revision": before["revision"] + 1} if "revision" in before else {}
+    return put(backend, key, {**before, attribute: text, **revision}, unchanged(attribute, before[attribute]))
 
 
 def unchanged(attribute: str, text: str) -> Condition:
