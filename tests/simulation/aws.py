@@ -9,6 +9,7 @@ only the items that it touches.
 import copy
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -32,6 +33,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 from tests.simulation.invocation import current
 from tests.simulation.resources import REGION
+from tests.simulation.roles import denied_action
 from tidemark.aws.backend import CLIENT_CONFIG, S3_CONFIG
 
 READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetObject"})
@@ -102,6 +104,10 @@ class Clients:
         if service != "dynamodb" or operation not in DATA:
             return _send_to_moto(request)
         body = body_of(request)
+        if denied := denied_action(operation, body):
+            return json_response(
+                request, {"__type": "AccessDeniedException", "message": denied}, HTTPStatus.BAD_REQUEST
+            )
         return world.perform(operation, body, lambda: _call_dynamodb(operation, request, body))
 
 

@@ -37,13 +37,29 @@ with patch.object(Backend, "from_environment", lambda: None):  # each invocation
 from tests.simulation.gateway import Answer, Client, answer_of
 from tests.simulation.invocation import Invocation, Trouble, current
 from tests.simulation.queues import Message, Queue
+from tests.simulation.roles import acting_as
 from tests.simulation.world import Execution, World, world_of
 from tidemark.domain.intake_tasks import IntakeTask
 
 WORKERS = (apply, publish, dead_letter, intake, transfer, purge)
 SECONDS = {apply: 90, publish: 30, dead_letter: 30, intake: 300, transfer: 300, purge: 300, api: 28}
 """The timeout of each function, as set in `infra`."""
+ROLES = {
+    apply: "Apply",
+    publish: "Publish",
+    dead_letter: "DeadLetter",
+    intake: "Intake",
+    transfer: "Transfer",
+    purge: "Purge",
+    api: "Api",
+}
 WRITER = Client()
+
+
+def _call(function: ModuleType, event: Any, context: "Context") -> Any:
+    """Calls a handler under its function's role."""
+    with acting_as(ROLES[function]):
+        return function.handler(event, context)
 
 
 class CurrentBackend:
@@ -93,7 +109,7 @@ class Deployment(World):
 
         return Invocation(
             name,
-            lambda: done(function.handler(event, Context(remaining))),
+            lambda: done(_call(function, event, Context(remaining))),
             backend=backend,
             trouble=self.trouble,
         )
@@ -222,7 +238,7 @@ class Caller:
         invocation.backend = self.process()
         named_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         event = WRITER.event(method, path, body, {"content-type": "application/json"} | named_headers)
-        return answer_of(api.handler(event, Context(lambda: SECONDS[api] * 1000)))
+        return answer_of(_call(api, event, Context(lambda: SECONDS[api] * 1000)))
 
     def put(self, key: str, body: bytes) -> None:
         """Uploads a file to the URL that the API signed for it."""

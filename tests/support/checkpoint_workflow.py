@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from tests.simulation.roles import acting_as
 from tests.simulation.world import Execution, World
 from tidemark.aws.workflows import Workflow
 from tidemark.checkpoints.model import CheckpointStep
@@ -42,8 +43,9 @@ def repeat(world: World, event: dict[str, Any], has_time: Callable[[], bool] = l
 
 
 def take(world: World, event: dict[str, Any], has_time: Callable[[], bool] = lambda: True) -> bool:
-    """Calls a step once, in a process of its own. Returns whether it is done."""
-    return take_step(world.process(), STEP.validate_python(event), has_time)
+    """Calls a step once, in a process of its own and under its role. Returns whether it is done."""
+    with acting_as("Checkpoint"):
+        return take_step(world.process(), STEP.validate_python(event), has_time)
 
 
 def fail(world: World, execution: Execution, error: str = "Lambda.Timeout", cause: str = "") -> None:
