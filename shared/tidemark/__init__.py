@@ -1,5 +1,4 @@
 """Tidemark: a versioned store for machine-learning datasets that keep changing.
 
-`domain` says what things mean and touches no network; `store` says how they are kept in DynamoDB, S3 and SQS;
-`services` are the operations that functions call. Imports point downhill only: services → store → domain.
+Each folder is a room with one subject. CONTRIBUTING.md has the map.
 """
