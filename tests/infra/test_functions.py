@@ -4,7 +4,7 @@ import pytest
 
 from tests.infra.template import Template
 from tidemark.checkpoints.coco import Numbering
-from tidemark.checkpoints.pages import MAX_PAGE_PAYLOAD_BYTES
+from tidemark.checkpoints.frame_pages import MAX_PAGE_PAYLOAD_BYTES
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.limits import MAX_CLASS_KEYPOINTS, MAX_LABELS_PER_FRAME
 

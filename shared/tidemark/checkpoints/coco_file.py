@@ -16,9 +16,9 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import categories
+from tidemark.checkpoints.frame_pages import checkpoint_version
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
-from tidemark.checkpoints.pages import checkpoint_version
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.exports import ExportFormat, WrittenFile
 from tidemark.versions import checkpoint_names

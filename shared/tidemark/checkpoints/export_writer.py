@@ -12,9 +12,9 @@ from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import export_records, objects
 from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.coco_file import ANNOTATIONS, IMAGES, fragment_key
+from tidemark.checkpoints.frame_pages import FramePayload, read_batches
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage, WrittenFiles
 from tidemark.checkpoints.objects import export_key, page_name
-from tidemark.checkpoints.pages import FramePayload, read_batches
 from tidemark.checkpoints.parquet import RowWriter, export_row, export_schema, manifest_frames
 from tidemark.domain.canonical import canonical_json
 from tidemark.domain.exports import ExportFormat, WrittenFile

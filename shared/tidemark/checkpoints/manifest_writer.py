@@ -9,8 +9,8 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.shard_progress import ShardProgress
 from tidemark.checkpoints import objects
 from tidemark.checkpoints.coco import CocoCounts, CocoTally
+from tidemark.checkpoints.frame_pages import checkpoint_version, next_page, read_batches
 from tidemark.checkpoints.model import CheckpointWork, Manifest, ManifestPage
-from tidemark.checkpoints.pages import checkpoint_version, next_page, read_batches
 from tidemark.checkpoints.parquet import RowWriter, manifest_row, manifest_schema
 from tidemark.domain.frames.schema import Schema
 from tidemark.domain.statistics import Statistics, Tally

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import ValidationError
 
 from tidemark.client.models import Continued, Json, JsonPage, Problem, ProblemDetail, UnexpectedResponse, parse
-from tidemark.client.retry import MAX_ATTEMPTS, MAX_PAUSE, Transient, with_retries
+from tidemark.client.retrying import MAX_ATTEMPTS, MAX_PAUSE, Transient, with_retries
 from tidemark.domain.limits import MAX_PAGE_ITEMS
 
 BUSY = frozenset({429, 500, 502, 503, 504})

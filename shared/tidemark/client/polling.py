@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tidemark.client import retry
+from tidemark.client import retrying
 from tidemark.client.api import Api
 from tidemark.client.models import Json
 
@@ -18,7 +18,7 @@ def polls(first: float, longest: float) -> Iterator[None]:
     seconds = first
     while True:
         yield
-        retry.pause(seconds)
+        retrying.pause(seconds)
         seconds = min(GROWTH * seconds, longest)
 
 

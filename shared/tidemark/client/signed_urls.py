@@ -10,7 +10,7 @@ import httpx2
 from tidemark.client import api
 from tidemark.client.api import AGENT, BUSY, Refused, Unreachable
 from tidemark.client.models import Problem
-from tidemark.client.retry import Transient, with_retries
+from tidemark.client.retrying import Transient, with_retries
 
 TIMEOUT_SECONDS = 60.0
 """Time without a byte in either direction after which an attempt is given up."""

@@ -21,7 +21,7 @@ from tests.support.exports import GOLDEN, coco, export, freeze, jsonl, parquet, 
 from tests.support.frames import frames_at
 from tests.support.strategies import CLASSES, Json, frames
 from tidemark.checkpoints import checkpoints
-from tidemark.checkpoints import pages as checkpoint_pages
+from tidemark.checkpoints import frame_pages as checkpoint_pages
 from tidemark.datasets import datasets, projects
 from tidemark.domain.canonical import digest
 from tidemark.domain.exports import ExportFormat

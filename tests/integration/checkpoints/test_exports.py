@@ -31,7 +31,7 @@ from tests.support.exports import (
 from tests.support.frames import frames_at
 from tests.support.uploads import PROJECT, add, delete, modify, upload
 from tidemark.checkpoints import checkpoints, exports
-from tidemark.checkpoints import pages as checkpoint_pages
+from tidemark.checkpoints import frame_pages as checkpoint_pages
 from tidemark.datasets import datasets
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Conflict, NotFound

@@ -17,7 +17,7 @@ from tests.support.frames import frames_at
 from tests.support.purges import archive_for_purge, begin_purge, objects, purges, uid_of
 from tests.support.uploads import PROJECT, add, delete, upload
 from tidemark.aws import shard_progress
-from tidemark.checkpoints import checkpoints, coco_file, exports, pages
+from tidemark.checkpoints import checkpoints, coco_file, exports, frame_pages
 from tidemark.checkpoints.model import CheckpointWork
 from tidemark.datasets import projects
 from tidemark.domain.exports import ExportFormat
@@ -31,7 +31,7 @@ BOX = {"type": "BBOX_2D", "class": "heron", "top": 1, "left": 2, "width": 3, "he
 @pytest.fixture
 def started(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A checkpoint with two frames per page, whose manifest is not written yet."""
-    monkeypatch.setattr(pages, "MAX_PAGE_FRAMES", 2)
+    monkeypatch.setattr(frame_pages, "MAX_PAGE_FRAMES", 2)
     frames = [
         {"frame_id": f"f{n}", "metadata": {"turn": n}, "labels": [{"id": "l1", **BOX}] * (n % 2)} for n in range(9)
     ]

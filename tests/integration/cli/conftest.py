@@ -21,7 +21,7 @@ from tests.support.checkpoint_workflow import fail, run_all
 from tidemark.aws import bucket as s3
 from tidemark.cli import app, output
 from tidemark.client import api as client_api
-from tidemark.client import retry
+from tidemark.client import retrying
 from tidemark.domain.api_keys import Grant, Role
 
 ADDRESS = "https://tidemark.test/api/v2"
@@ -169,7 +169,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.delenv("TIDEMARK_API", raising=False)
     monkeypatch.delenv("TIDEMARK_KEY", raising=False)
-    monkeypatch.setattr(retry, "pause", lambda _: None)
+    monkeypatch.setattr(retrying, "pause", lambda _: None)
     return folder
 
 

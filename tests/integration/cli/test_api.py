@@ -4,12 +4,12 @@ import httpx2
 import pytest
 
 from tests.integration.cli.conftest import Program, Service, problem
-from tidemark.client import retry
+from tidemark.client import retrying
 
 
 def test_it_waits_as_long_as_the_api_asks(tidemark: Program, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(retry, "pause", waited.append)
+    monkeypatch.setattr(retrying, "pause", waited.append)
     busy = httpx2.Response(503, headers={"retry-after": "7"}, json={"code": "unavailable"})
     service.faults = [busy, busy]
     assert tidemark("projects").status == 0
@@ -21,7 +21,7 @@ def test_it_waits_longer_from_try_to_try_and_gives_up(
     tidemark: Program, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(retry, "pause", waited.append)
+    monkeypatch.setattr(retrying, "pause", waited.append)
     service.faults = [httpx2.Response(429, json={"message": "Too Many Requests"})] * 20
     result = tidemark("projects")
     assert (result.status, result.err) == (3, "tidemark: Too Many Requests\n")

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.cli.conftest import TRAIN, Program, Service, problem, s3_error
 from tests.integration.cli.rows import add, delete, lines, modify
 from tests.integration.cli.test_push import changes, frames
-from tidemark.client import retry
+from tidemark.client import retrying
 from tidemark.client.push import by_files, local_files
 
 UPLOADS = "/projects/birds/datasets/train/uploads"
@@ -192,7 +192,7 @@ def test_a_put_that_fails_is_tried_again(
 def test_a_put_that_fails_again_and_again_ends_the_push_and_names_the_file(
     run: Program, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(retrying, "MAX_ATTEMPTS", 2)
     file = tmp_path / "rows.jsonl"
     file.write_bytes(lines(add("f1")))
     service.storage.faults = [httpx2.ConnectError("refused")] * 2

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.cli.conftest import TRAIN, Program, Service, problem
 from tests.support.purges import purges
-from tidemark.client import retry
+from tidemark.client import retrying
 from tidemark.domain.api_keys import Role
 from tidemark.domain.workflows import Failure, PurgeWork
 from tidemark.retention import purge
@@ -48,7 +48,7 @@ def working(archived: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     def pause(_: float) -> None:
         archived.world.run_purge(purges(archived.world)[-1])
 
-    monkeypatch.setattr(retry, "pause", pause)
+    monkeypatch.setattr(retrying, "pause", pause)
     return archived
 
 
@@ -70,7 +70,7 @@ def test_a_purge_that_fails_says_why(tidemark: Program, archived: Service, monke
         failure = Failure.model_validate({"Error": "Throttled"})
         purge.record_failure(archived.world.process(), work, failure)
 
-    monkeypatch.setattr(retry, "pause", pause)
+    monkeypatch.setattr(retrying, "pause", pause)
     result = tidemark("purge", TRAIN, "--confirm", "train")
     assert (result.status, result.err[:19]) == (1, "tidemark: Throttled")
 

@@ -10,7 +10,7 @@ from functions.checkpoint import handler as checkpoint
 from functions.workflow_step import MIN_MILLISECONDS
 from tests.integration.functions.conftest import Context
 from tests.simulation.world import World
-from tidemark.checkpoints import checkpoints, pages
+from tidemark.checkpoints import checkpoints, frame_pages
 from tidemark.domain.checkpoints import Checkpoint
 from tidemark.domain.workflows import ArtifactStatus
 from tidemark.ingest.requests import submit
@@ -25,7 +25,7 @@ LONG, SHORT = Context(MIN_MILLISECONDS + 1), Context(MIN_MILLISECONDS)
 def work(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The `work` of a checkpoint of five frames, one a page, whose workflow has started."""
     monkeypatch.setattr(checkpoint, "backend", world.process())
-    monkeypatch.setattr(pages, "MAX_PAGE_FRAMES", 1)
+    monkeypatch.setattr(frame_pages, "MAX_PAGE_FRAMES", 1)
     rows = [{"op": "ADD", "frame": {"frame_id": f"f{number}"}} for number in range(5)]
     body = json.dumps({"mutations": rows}).encode()
     submit(world.process(), **WHERE, body=body, actor="ann", idempotency_key=None)

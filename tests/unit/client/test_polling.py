@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidemark.client import retry
+from tidemark.client import retrying
 from tidemark.client.polling import polls, responses
 
 
@@ -14,7 +14,7 @@ from tidemark.client.polling import polls, responses
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, which take no time."""
     seconds: list[float] = []
-    monkeypatch.setattr(retry, "pause", seconds.append)
+    monkeypatch.setattr(retrying, "pause", seconds.append)
     return seconds
 
 
