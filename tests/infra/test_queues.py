@@ -3,6 +3,7 @@
 import pytest
 
 from tests.infra.template import Template
+from tidemark.recovery.resume import SWEPT_EVERY
 
 ORDERED = ["IngestWindows", "IngestWindowsDead", "IngestSettled", "IngestSettledDead"]
 QUEUES = [*ORDERED, "IngestFiles", "IngestFilesDead"]
@@ -78,3 +79,12 @@ def test_one_message_a_call_so_that_none_is_set_aside_for_anothers_failure(templ
     mappings = [each["Properties"] for each in template.of_type("Lambda::EventSourceMapping").values()]
     (mapping,) = [each for each in mappings if each["EventSourceArn"] == {"Fn::GetAtt": [source, "Arn"]}]
     assert mapping["BatchSize"] == 1
+
+
+def test_uploads_are_swept_as_often_as_resuming_them_assumes(template: Template) -> None:
+    (rule,) = [
+        rule["Properties"]
+        for rule in template.of_type("Events::Rule").values()
+        if "ScheduleExpression" in rule["Properties"]
+    ]
+    assert rule["ScheduleExpression"] == f"rate({SWEPT_EVERY.seconds // 60} minutes)"

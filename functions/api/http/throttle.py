@@ -21,8 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api.http.deployment import backend
 from functions.api.http.problem import HttpError, retry_after
-from tidemark.access.throttling import WINDOW_SECONDS, Meter
-from tidemark.domain.limits import MAX_KEY_REQUESTS
+from tidemark.access.throttling import MAX_KEY_REQUESTS, WINDOW_SECONDS, Meter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

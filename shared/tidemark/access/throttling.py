@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidemark.domain.limits import MAX_KEY_REQUESTS
-
+MAX_KEY_REQUESTS = 1000
+"""Requests of an API key in ten seconds, a hundred per second on average. A sender with a thousand rows per request
+sends two or three per second. A program that reads single frames, a dozen at a time, sends up to a hundred."""
 WINDOW_SECONDS = 10
 """Length of a window in which a key's requests are counted. It is short so that a refused key is soon accepted again.
 """

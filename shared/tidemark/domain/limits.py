@@ -35,9 +35,6 @@ MAX_DIFF_COMMITS = 10_000
 """Commits read for a page of a diff. If they changed few frames, the page has few items."""
 MAX_DOWNLOAD_ERRORS = 100_000
 """Errors in a downloaded file. They are all read within one request, which has time for about this many."""
-MAX_KEY_REQUESTS = 1000
-"""Requests of an API key in ten seconds, a hundred per second on average. A sender with a thousand rows per request
-sends two or three per second. A program that reads single frames, a dozen at a time, sends up to a hundred."""
 
 # One row file
 MAX_FILE_BYTES = 5 * 1024**3

@@ -32,6 +32,11 @@ def sealed_error(dataset: str, filled_by: str | None) -> Conflict:
     )
 
 
+def accepts(mode: Mode, rejected: int) -> bool:
+    """Returns whether an upload with `rejected` rows is accepted: a BATCH dataset accepts all rows or none (R22)."""
+    return rejected == 0 or mode is not Mode.BATCH
+
+
 def rejection_reason(rejected: int, rows: int) -> str:
     """Returns why a BATCH dataset refused an upload with rejected rows."""
     return f"{rejected:,} of its {rows:,} rows cannot be taken, and a BATCH dataset takes all rows or none."
@@ -45,7 +50,7 @@ def decide(backend: Backend, upload: ChunkedUpload) -> ChunkedUpload:
     if upload.is_decided:
         return upload
     counts = upload.upload
-    if counts.rejected:
+    if not accepts(counts.mode, counts.rejected):
         return chunked_uploads.refuse(backend, upload, rejection_reason(counts.rejected, counts.rows))
     staged, seen = schema_records.schema(backend, upload.uid, staged=counts.id, fresh=True)
     schema_update = schema_records.SchemaUpdate(staged, 1) if seen else None

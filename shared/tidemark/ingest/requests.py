@@ -73,7 +73,7 @@ def _accept(
     is_batch = dataset.mode is Mode.BATCH
     admission.admit(backend, dataset, upload_id)
     checked = chunk_writer.check(backend, dataset, rows, fresh=fresh)
-    if is_batch and checked.errors:
+    if not batch_mode.accepts(dataset.mode, len(checked.errors)):
         checked = checked._replace(accepted=[], schema_update=None)
     upload = _upload(dataset, checked, upload_id, actor, backend.clock())
     written = chunk_writer.write(backend, dataset, checked, upload, body_digest=digest(body))

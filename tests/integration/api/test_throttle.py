@@ -12,9 +12,8 @@ from functions.api.http.throttle import Throttle
 from tests.integration.api.conftest import Logs
 from tests.simulation.gateway import Client
 from tests.simulation.world import World
-from tidemark.access.throttling import REPORT_EVERY, WINDOW_SECONDS
+from tidemark.access.throttling import MAX_KEY_REQUESTS, REPORT_EVERY, WINDOW_SECONDS
 from tidemark.domain.api_keys import Grant, Role
-from tidemark.domain.limits import MAX_KEY_REQUESTS
 from tidemark.domain.uploads import InFlight
 from tidemark.ingest import backpressure
 

@@ -15,9 +15,8 @@ from tests.reliability.soak.readers import Memory, digest, read_whole
 from tests.reliability.soak.stage import Place, Stage
 from tests.support.deployed.client import path
 from tests.support.deployed.inside import table_of_counts
-from tidemark.access.throttling import WINDOW_SECONDS
+from tidemark.access.throttling import MAX_KEY_REQUESTS, WINDOW_SECONDS
 from tidemark.domain.api_keys import Role
-from tidemark.domain.limits import MAX_KEY_REQUESTS
 
 REFUSED = "429 to the flooding key"
 READY_TIMEOUT = 180.0

@@ -6,8 +6,7 @@ from itertools import cycle, islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemark.access.throttling import REPORT_EVERY, Meter
-from tidemark.domain.limits import MAX_KEY_REQUESTS
+from tidemark.access.throttling import MAX_KEY_REQUESTS, REPORT_EVERY, Meter
 
 
 class Shared:

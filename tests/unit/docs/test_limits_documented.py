@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tidemark.access import throttling
 from tidemark.domain import limits
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "limits.md"
-LIMITS: dict[str, int] = {name: value for name, value in vars(limits).items() if name.isupper()}
+LIMITS: dict[str, int] = {name: value for name, value in vars(limits).items() if name.isupper()} | {
+    "MAX_KEY_REQUESTS": throttling.MAX_KEY_REQUESTS
+}
 
 
 @pytest.mark.parametrize(("name", "value"), LIMITS.items())
