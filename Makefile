@@ -30,7 +30,7 @@ demo: $(READY) ## run the demo, handwritten digits that change, on a local stack
 	@env -u TIDEMARK_API -u TIDEMARK_BUCKET python -m examples.digits
 
 check: lint ## before each commit: lint, then the unit and integration tests
-	@python -m pytest tests/unit tests/integration $(SPREAD)
+	@python -m pytest tests/unit tests/integration --hypothesis-profile quick $(SPREAD)
 
 test: $(READY) ## all tests: unit, integration, template, faults, and the deployed stack on this machine
 	@python -m pytest $(SPREAD)

@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Schedules and large models are slow to generate on a busy machine.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
+settings.register_profile("quick", max_examples=10, derandomize=True, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("fast", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("nightly", max_examples=500, print_blob=True, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("fast")
