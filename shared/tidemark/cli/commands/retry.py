@@ -56,7 +56,7 @@ def _follow(api: Api, dataset: DatasetRef, upload: Upload) -> None:
     report = Report()
     follower = Follower(api, dataset)
     with Bars((), settling=True) as bars:
-        for event in follower.follow([Delivery(upload.id)]):
+        for event in follower.follow(delivery for delivery in [Delivery(upload.id)]):
             if isinstance(event, Followed):
                 report.add_settled(event.delivery, event.upload)
             bars.show((), report, follower.underway)

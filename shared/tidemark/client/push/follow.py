@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 from tidemark.client.api import Api
@@ -41,21 +42,23 @@ class Follower:
         """The oldest upload that had not settled at the last poll."""
 
     def follow(
-        self, sent: Iterable[Delivery | Unsent | None]
+        self, sent: Generator[Delivery | Unsent | None, None, None]
     ) -> Generator[Delivery | Unsent | Followed | None, None, None]:
         """Yields what a transport sends, and each delivery again once its upload has settled. Ends when all have.
 
-        Yields None after each poll while it waits, so that progress can be shown.
+        Yields None after each poll while it waits, so that progress can be shown. Closes `sent`, even when a poll
+        fails, so that the transport's threads end then and not later.
         """
-        for item in sent:
-            yield item
-            if isinstance(item, Unsent):
-                continue
-            if item is not None:
-                self._pending.append(item)
-            if time.monotonic() - self._last_poll >= POLL_SECONDS:
-                yield from self._poll()
-            yield from self._wait_for(MAX_PENDING)
+        with closing(sent):
+            for item in sent:
+                yield item
+                if isinstance(item, Unsent):
+                    continue
+                if item is not None:
+                    self._pending.append(item)
+                if time.monotonic() - self._last_poll >= POLL_SECONDS:
+                    yield from self._poll()
+                yield from self._wait_for(MAX_PENDING)
         yield from self._wait_for(0)
 
     def _wait_for(self, most: int) -> Iterator[Followed | None]:
