@@ -3,8 +3,8 @@
 A file is read in batches of lines, and each batch becomes a chunk. First the chunk's pack is written. Then one
 transaction stores the chunk, the upload's totals and the file's progress. Then the chunk's windows are sent. An
 invocation that resumes a file first sends the last chunk's windows again, because the previous invocation may have died
-after the transaction. If two invocations read a file at once, the slower one's transaction fails its condition, and the
-slower one stops. A BATCH upload's windows are sent only after all its files are read.
+after the transaction. If two invocations read a file at once, the transaction of the slower invocation fails, and that
+invocation stops. A BATCH upload's windows are sent only after all its files are read.
 """
 
 from collections.abc import Callable, Iterator

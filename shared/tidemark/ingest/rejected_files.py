@@ -8,7 +8,7 @@ from tidemark.aws.keys import Key
 from tidemark.domain.upload_files import RejectedFile
 
 REJECTED = "REJECTED"
-"""Partition key of all rejected files' records. They are sorted by time of rejection."""
+"""Partition key of all rejected files' records, which are sorted by time of rejection."""
 
 
 def record(backend: Backend, rejected: RejectedFile) -> None:

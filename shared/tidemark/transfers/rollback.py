@@ -1,7 +1,7 @@
 """Roll backs: restore a dataset to the state of an earlier version, as a new version (R10).
 
-A roll back is an upload whose rows a workflow makes (see `workflow`). In each shard, the roll back's last window draws the
-line for other uploads: changes applied before that window are undone, changes applied after it stay.
+A roll back is an upload whose rows a workflow makes (see `workflow`). In each shard, the roll back's last window draws
+the line for other uploads: changes applied before that window are undone, changes applied after it stay.
 """
 
 import uuid

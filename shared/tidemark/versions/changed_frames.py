@@ -16,7 +16,7 @@ from tidemark.shards import frame_versions, log
 from tidemark.shards.frame_versions import FrameVersion
 
 MAX_RANGE_COMMITS = 500
-"""Most commits in a range. Every page within a range reads all its commits again: 1.5 MB for 500 of a bulk load."""
+"""Most commits in a range. Every page within a range reads the whole range again: 1.5 MB in a bulk load."""
 MIN_BATCH_FRAMES = 32
 """Fewest frames to compare at once. If most frames turn out equal, smaller batches would take many round trips."""
 

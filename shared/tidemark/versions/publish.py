@@ -43,7 +43,7 @@ TAKES_ALL = ("a BATCH dataset takes", "a clone takes")
 
 
 def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> list[VersionPublished]:
-    """Processes messages about one dataset's settled windows and finished files. Returns the versions to announce.
+    """Processes messages about one dataset's settled windows and finished files. Returns the announced versions.
 
     Uploads that become complete settle, and share one new version. Announces the settled uploads and their versions as
     events. If a message is redelivered, its upload may have settled earlier and is announced again, so every upload is
