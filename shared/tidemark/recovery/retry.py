@@ -26,7 +26,7 @@ from tidemark.uploads.chunks import Chunk
 
 
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Sends an upload's given-up windows again. If the upload's workflow failed, restarts it where it stopped instead.
+    """Sends an upload's given-up windows again. If a transfer's workflow failed, resumes the workflow instead.
 
     Returns the upload, which is pending again. Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`,
     `dataset_archived`).

@@ -76,8 +76,8 @@ def new_upload(
 def start(backend: Backend, record: ChunkedUpload, *, force: bool = False) -> None:
     """Starts a transfer's workflow, unless the upload has been released or is not pending.
 
-    Does nothing if the workflow was started before. With `force`, starts another execution even then, in case the first
-    execution is lost.
+    Does nothing if the workflow was already started in the upload's current retry. With `force`, starts another
+    execution even then, in case the first execution is lost.
     """
     if record.released or record.upload.status is not UploadStatus.PENDING:
         return
