@@ -1,1 +1,1 @@
-"""The ways in: rows from requests, files and the drop folder, written as chunks and cut into windows."""
+"""Intake of rows from requests, files and the drop folder: stores rows as chunks and cuts them into windows."""

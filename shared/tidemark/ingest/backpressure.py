@@ -1,9 +1,9 @@
-"""Backpressure: limits on how much of a dataset may be in flight at once.
+"""Backpressure: limits on how many rows and windows of a dataset may be in flight, which means accepted but undecided.
 
-All datasets share a queue, and SQS searches only part of a queue for work. While a dataset's quota is in flight, its
-requests are refused. Its files are not refused; reading them waits, from half of the quota on, so that a load of files
-does not cause requests to be refused. Counts come from an index and are remembered for a moment, so they are late: what
-arrives within some two seconds may exceed the quota.
+All datasets share a queue, and SQS searches only part of a queue for work, so no dataset may fill that part. A dataset
+that has reached its quota refuses requests. It never refuses files: their reading pauses once half of the quota is in
+flight, so that bulk loads from files leave room for requests. Counts come from an index that lags, and a process
+remembers them for two seconds. Within that time, a dataset may accept more than its quota.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,16 +16,16 @@ from tidemark.domain.uploads import InFlight
 from tidemark.uploads import records as upload_records
 
 QUOTA = InFlight(MAX_ROWS_IN_FLIGHT, MAX_WINDOWS_IN_FLIGHT)
-"""From this much in flight on, requests are refused."""
+"""The rows and windows in flight at which a dataset refuses requests. Reaching either number is enough."""
 FILE_QUOTA = InFlight(MAX_ROWS_IN_FLIGHT // 2, MAX_WINDOWS_IN_FLIGHT // 2)
-"""From this much in flight on, files are not read further."""
+"""The rows and windows in flight at which reading of files pauses: half of `QUOTA`, to leave room for requests."""
 
 COUNT_TTL = timedelta(seconds=2)
-"""How long a process remembers a count, so that counting costs a busy dataset little."""
+"""How long a process remembers what a dataset has in flight, so that counting costs a busy dataset little."""
 
 
 def refuse_if_full(backend: Backend, dataset: Dataset) -> None:
-    """Raises TooManyInFlight (`too_many_rows_in_flight`) if a dataset has its quota in flight."""
+    """Raises TooManyInFlight (`too_many_rows_in_flight`) if a dataset has reached its quota."""
     count = _in_flight(backend, dataset.uid)
     if _reaches(count, QUOTA):
         raise TooManyInFlight(
@@ -35,12 +35,12 @@ def refuse_if_full(backend: Backend, dataset: Dataset) -> None:
 
 
 def may_read_files(backend: Backend, uid: str) -> bool:
-    """Returns whether a dataset has so little in flight that its files may be read further."""
+    """Returns whether a dataset has less in flight than `FILE_QUOTA`, so that its files may be read further."""
     return not _reaches(_in_flight(backend, uid), FILE_QUOTA)
 
 
 def is_full(backend: Backend, uid: str) -> bool:
-    """Returns whether a dataset has its quota in flight."""
+    """Returns whether a dataset has reached `QUOTA`."""
     return _reaches(_in_flight(backend, uid), QUOTA)
 
 

@@ -1,7 +1,7 @@
-"""Turns rows into a chunk: validates them, writes the accepted ones to a pack and cuts them into windows.
+"""Turns rows into a chunk: validates rows, writes the accepted rows to a pack and cuts them into windows.
 
-Nothing refers to the pack until the caller records the chunk; before that, nothing has happened. The schema update of
-the rows is recorded with the chunk in one transaction, so a chunk that is not recorded adds no fields to the dataset.
+The caller stores the chunk and the rows' schema update in one transaction. Until then nothing refers to the pack, so a
+chunk that is never stored has no effect and adds no fields to the dataset.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from tidemark.uploads import chunks
 from tidemark.uploads.chunks import Chunk
 
 MAX_ATTEMPTS = 8
-"""Most attempts at the same rows while other requests keep adding fields to the dataset's schema."""
+"""Most times that the same rows are validated and written while other requests keep extending the dataset's schema."""
 
 Row = tuple[int, Any]
 """A row's number, and its value as parsed JSON."""
@@ -34,25 +34,24 @@ class CheckedRows(NamedTuple):
     """The result of validating rows."""
 
     total: int
-    """Number of rows."""
+    """Number of rows, rejected rows included."""
     accepted: list[AcceptedRow]
     errors: list[RowError]
     schema_update: SchemaUpdate | None = None
-    """The fields that accepted rows add to the schema, to be recorded with the chunk."""
+    """The schema as the accepted rows extend it, to be stored with the chunk; None if they add no field."""
 
 
 class WrittenChunk(NamedTuple):
-    """A chunk whose pack is written, and its windows."""
+    """A chunk whose pack is written, but which is not stored yet, and the chunk's windows."""
 
     chunk: Chunk
     windows: list[Window]
 
 
 def attempts() -> Iterator[bool]:
-    """Yields once for each attempt at rows. The caller stops at the first attempt without a SchemaConflict.
+    """Yields, for each attempt at storing rows, whether to read definitions afresh: False at first, then True.
 
-    The value is whether to read definitions afresh: True for all attempts but the first. Raises Unavailable after
-    `MAX_ATTEMPTS`.
+    The caller stops iterating after an attempt without a SchemaConflict. Raises Unavailable after `MAX_ATTEMPTS`.
     """
     for number in range(MAX_ATTEMPTS):
         yield number > 0
@@ -62,10 +61,11 @@ def attempts() -> Iterator[bool]:
 def check(
     backend: Backend, dataset: Dataset, rows: Sequence[Row], *, fresh: bool, repeats: bool = False, staged: str = ""
 ) -> CheckedRows:
-    """Validates rows against the class map and the schema (R1, R3, R4).
+    """Validates rows against the project's class map and the dataset's schema (R1, R3, R4).
 
-    These may be remembered, unless `fresh` is set or a class is unknown. `staged` names the upload whose staged schema
-    is used; without it, the dataset's schema is. With `repeats`, rows may repeat a frame id.
+    `staged` names an upload whose staged schema is used instead of the dataset's. With `repeats`, several rows may have
+    the same frame id. Unless `fresh` is set, the class map and the schema may come from this process's memory. If a row
+    then has an unknown class, both are read afresh and the rows are validated again.
     """
     class_map, _revision = project_records.class_map(backend, dataset.project, fresh=fresh)
     schema, revision = schema_records.schema(backend, dataset.uid, staged=staged, fresh=fresh)
@@ -87,9 +87,9 @@ def write(
     name: str = "",
     body_digest: str = "",
 ) -> WrittenChunk:
-    """Writes accepted rows, the plans of their windows and the errors to a pack. Returns the chunk and its windows.
+    """Writes accepted rows, window plans and errors to a pack. Returns the chunk, not stored yet, and its windows.
 
-    `upload` holds the counts of the chunk's rows; the number of windows is set here.
+    `upload` carries the chunk's row counts. This function sets the number of windows.
     """
     pack = PackWriter(dataset.uid)
     plans = [

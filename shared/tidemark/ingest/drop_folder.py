@@ -20,14 +20,14 @@ from tidemark.uploads.file_records import FileRecord
 DROP_PREFIX, REJECTED_PREFIX = "drop/", "rejected/"
 ACTOR = "drop folder"
 MAX_KEY_BYTES = 1024
-"""Longest key of an object: S3's limit."""
+"""Longest S3 key, in bytes: S3's limit."""
 
 
 def start_upload(backend: Backend, dropped: DroppedObject) -> Upload | None:
-    """Starts the upload of a dropped file, and returns it. A version of an object starts one upload.
+    """Starts an upload for a dropped file and returns the upload. Each version of the S3 object has one upload.
 
-    If the dataset does not exist or does not take the file, moves the file to `rejected/` and returns None. Keys that
-    end in "/" are ignored.
+    If the S3 key names no dataset, or the dataset does not accept the upload, moves the file to `rejected/` and returns
+    None. Ignores S3 keys that end in "/".
     """
     if dropped.key.endswith("/"):
         return None
@@ -39,7 +39,7 @@ def start_upload(backend: Backend, dropped: DroppedObject) -> Upload | None:
     upload_id = upload_id_of("drop", dropped.key, dropped.version)
     try:
         target = dataset_records.get(backend, project, dataset)
-        # An upload that started before its dataset was archived goes on.
+        # An upload that started before its dataset was archived continues.
         if target.archived_at is None or upload_records.find(backend, target.uid, upload_id) is None:
             admission.admit(backend, target, upload_id)
     except (NotFound, Conflict) as refusal:
@@ -65,9 +65,12 @@ def start_upload(backend: Backend, dropped: DroppedObject) -> Upload | None:
 
 
 def finish(backend: Backend, file: FileRecord) -> None:
-    """Marks a dropped file as read: tags it, or moves it to `rejected/` if it is unreadable and no row was accepted."""
+    """Tags a dropped file as read. If it could not be read to its end and no row was accepted, moves it to `rejected/`.
+
+    Does nothing if the file has been moved or replaced.
+    """
     current = bucket.find(backend, file.source.key)
-    if current != file.source:  # it was moved before, or replaced by another file
+    if current != file.source:  # the file was moved before, or replaced by another file
         return
     if file.file.error is not None and file.file.rows == file.file.rejected:
         _move(backend, current, file.file.error)
@@ -78,7 +81,10 @@ def finish(backend: Backend, file: FileRecord) -> None:
 def list_rejected(
     backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None
 ) -> Page[RejectedFile]:
-    """Returns a page of the rejected files, newest first: all of them, or those of the projects in `only`."""
+    """Returns a page of rejected files, newest first. `only` limits the list to these projects; None means all.
+
+    With `only`, a page may hold fewer than `limit` files, or none, although more pages follow.
+    """
     scope = "rejected"
     before = str(decode_cursor(scope, cursor, str)[0]) if cursor else None
     files, following = rejected_files.newest(backend, before, limit)
@@ -87,7 +93,7 @@ def list_rejected(
 
 
 def _reject(backend: Backend, source: Object, reason: str) -> None:
-    """Records a rejected file and moves it to `rejected/`. A file that is no longer there was rejected before."""
+    """Records a rejected file and moves it to `rejected/`. Does nothing if the file has been moved or replaced."""
     current = bucket.find(backend, source.key)
     if current == source:
         rejected = RejectedFile(key=source.key, moved_to=_rejected_key(source), reason=reason, at=backend.clock())
@@ -101,7 +107,7 @@ def _move(backend: Backend, source: Object, reason: str) -> None:
 
 
 def _rejected_key(source: Object) -> str:
-    """Returns the key that a rejected file is moved to. A key that is too long for S3 is cut and made unique."""
+    """Returns the S3 key to move a rejected file to. A key over S3's limit is cut, and a hash keeps it unique."""
     key = REJECTED_PREFIX + source.key.removeprefix(DROP_PREFIX)
     if len(key.encode()) <= MAX_KEY_BYTES:
         return key

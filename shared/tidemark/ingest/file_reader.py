@@ -1,10 +1,10 @@
-"""Reading files: turns their rows into chunks, cuts these into windows and sends them (R31).
+"""Reads files: turns their rows into chunks, cuts the chunks into windows and sends the windows (R31).
 
-A file is read in batches of lines, and each batch becomes a chunk. First its pack is written; then one transaction
-records the chunk, its upload's totals and the file's progress; then its windows are sent. An invocation that resumes a
-file first sends the windows of the last chunk again, because the one before it may have died after the transaction. If
-two invocations read a file at once, one of them finds that the file was read on, and stops. No window of a BATCH upload
-is sent before all its files are read.
+A file is read in batches of lines, and each batch becomes a chunk. First the chunk's pack is written. Then one
+transaction stores the chunk, the upload's totals and the file's progress. Then the chunk's windows are sent. An
+invocation that resumes a file first sends the last chunk's windows again, because the previous invocation may have died
+after the transaction. If two invocations read a file at once, the transaction of the slower invocation fails, and that
+invocation stops. A BATCH upload's windows are sent only after all its files are read.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,23 +32,23 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
 MAX_CHUNK_ROWS = 1000
-"""Most rows of a chunk."""
+"""Most rows in a chunk, unreadable lines included."""
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
-"""A chunk ends with the row that exceeds these bytes of text. The memory that a chunk takes grows with its text."""
+"""Bytes of text in a chunk, exceeded at most by the chunk's last row. This bounds the memory that a chunk takes."""
 READ_PAUSE = timedelta(seconds=30)
-"""How long a file waits if its dataset has too much in flight. Meanwhile 16 shards apply most of what may be in
-flight."""
+"""How long reading of a file pauses if its dataset has too much in flight. In this time, 16 shards apply most of what
+may be in flight."""
 CLOCK_SKEW = timedelta(seconds=10)
-"""How much earlier than planned a delayed task may arrive, because clocks differ."""
+"""How much earlier than planned a delayed task may seem to arrive, because the clocks of two machines differ."""
 MAX_LISTED_ERRORS = 1000
-"""Most errors that are stored for a file. Errors beyond that are only counted."""
+"""Most errors stored for a file. Further errors are only counted."""
 
 
 def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
-    """Reads a file from where it was last read, while there is time and its dataset has not too much in flight.
+    """Resumes reading a file, while `has_time` returns True and the dataset does not have too much in flight.
 
-    Returns how long to wait before reading on. None if the file was read to its end, or another invocation or task
-    reads on.
+    Returns how long to wait before reading on. Returns None if the file is read to its end, or if another invocation or
+    a delayed task continues. Gives the file up if its S3 object is gone. Raises LookupError for an unknown file.
     """
     upload = chunked_uploads.find(backend, task.uid, task.upload)
     file = file_records.find(backend, task.uid, task.upload, task.file)
@@ -77,7 +77,7 @@ def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) ->
 
 
 def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: str) -> None:
-    """Ends a file where it was last read, although more may follow. Nothing happens if another invocation reads on."""
+    """Marks a file as read where reading stopped, with `reason` as its error, unless another invocation has read on."""
     error = _error(file.cursor.line, "unreadable", reason)
     with suppress(ConditionFailed):
         after = _write_batch(backend, upload, file, _Batch(errors=[error], end=file.cursor, is_last=True, error=reason))
@@ -85,7 +85,7 @@ def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: s
 
 
 def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
-    """Sends the windows that the invocation before this one may not have sent."""
+    """Sends the last chunk's unsettled windows again, because the previous invocation may not have sent them."""
     if file.chunks == 0:
         return
     chunk = chunks.get(backend, file.uid, file.upload, file.chunk_name(file.chunks - 1))
@@ -94,10 +94,11 @@ def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
 
 
 def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | None = None) -> bool:
-    """Returns whether a file has to wait because its dataset has too much in flight.
+    """Returns whether reading must pause because the dataset has too much in flight.
 
-    A file whose windows are not sent before it is read whole never waits: it fills no queue. A file that has waited
-    reads one more batch unless the dataset is full, so that other senders cannot hold it up forever.
+    Reading never pauses while the upload's windows may not be sent (BATCH), because it fills no queue. `waiting` is a
+    file whose pause may be over. After a pause, one more batch is read unless the dataset is full, so that other
+    clients cannot hold the file up forever.
     """
     if not upload.may_send or backpressure.may_read_files(backend, upload.uid):
         return False
@@ -106,9 +107,9 @@ def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | No
 
 
 def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
-    """Pauses a file and returns how long. None if it is already paused, so that only one task resumes it.
+    """Pauses a file. Returns how long; None if the file is already paused, so that only one task resumes it.
 
-    Raises ConditionFailed if another invocation reads on, or has just paused the file.
+    Raises ConditionFailed if another invocation has read on, or has just paused the file.
     """
     now = backend.clock()
     if file.paused_until is not None and now < file.paused_until:
@@ -118,7 +119,7 @@ def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
 
 
 def _finish(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
-    """Does what follows the end of a file: checks the upload, and marks a dropped file as read."""
+    """Sends the message that may complete the upload after a file's end, and marks a dropped file as read."""
     if upload.upload.mode is Mode.BATCH:
         after = chunked_uploads.find(backend, file.uid, file.upload)
         if after is not None and after.is_read:
@@ -132,19 +133,19 @@ def _finish(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> None:
 
 @dataclass
 class _Batch:
-    """Consecutive lines of a file."""
+    """Consecutive lines of a file, which become one chunk."""
 
     rows: list[Row] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
-    """Errors of unreadable lines, and of the file."""
+    """An error for each unreadable line, and one more if the rest of the file cannot be read."""
     end: Cursor = START
     is_last: bool = False
     error: str | None = None
-    """Why the rest of the file is not read."""
+    """Why the rest of the file is not read; None if nothing prevents that."""
 
 
 def _batches(backend: Backend, file: FileRecord) -> Iterator[_Batch]:
-    """Yields the lines of a file from its cursor on, in batches. The last batch may be empty."""
+    """Yields batches of a file's lines, starting at the file's cursor. The last batch may be empty."""
     reader = RowFileReader(bucket.stream(backend, file.source, file.cursor.first_byte), file.cursor)
     batch = _Batch()
     begin = file.cursor.offset
@@ -165,7 +166,10 @@ def _batches(backend: Backend, file: FileRecord) -> Iterator[_Batch]:
 
 
 def _write_batch(backend: Backend, upload: ChunkedUpload, file: FileRecord, batch: _Batch) -> FileRecord:
-    """Writes a batch as a chunk and sends its windows. Returns the file with its progress. Raises ConditionFailed."""
+    """Stores a batch as a chunk and sends the chunk's windows if the upload may send. Returns the file's new record.
+
+    A batch without lines makes no chunk. Raises ConditionFailed if another invocation has read on.
+    """
     progress = {
         "status": FileStatus.READ if batch.is_last else FileStatus.READING,
         "lines": batch.end.line - 1,
@@ -205,7 +209,7 @@ def _checked(backend: Backend, dataset: Dataset, batch: _Batch, fresh: bool, sta
 
 
 def _limit_errors(checked: CheckedRows, file: FileRecord) -> tuple[CheckedRows, int]:
-    """Returns the rows with as many errors as may still be stored for the file, and how many the file then has."""
+    """Returns the rows with only the errors that may still be listed, and the file's new number of listed errors."""
     room = MAX_LISTED_ERRORS - file.listed_errors
     if len(checked.errors) <= room:
         return checked, file.listed_errors + len(checked.errors)
@@ -220,7 +224,7 @@ def _limit_errors(checked: CheckedRows, file: FileRecord) -> tuple[CheckedRows, 
 
 
 def _chunk_counts(upload: Upload, checked: CheckedRows) -> Upload:
-    """Returns the upload with the counts of one chunk."""
+    """Returns the upload with its counts replaced by those of one new chunk."""
     return upload.model_copy(
         update={
             "rows": checked.total,

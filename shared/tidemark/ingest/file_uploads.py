@@ -1,4 +1,4 @@
-"""File uploads: a sender announces files, uploads them to signed URLs, and completes the upload, which is then read."""
+"""File uploads: a client announces files, uploads them to signed URLs and completes the upload, to have them read."""
 
 import uuid
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ from tidemark.uploads.file_records import FileRecord
 def create(
     backend: Backend, *, project: str, dataset: str, files: Sequence[NewFile], actor: str, request: str | None
 ) -> FileUploadReceipt:
-    """Announces the files of a new upload. Returns signed URLs to upload them to.
+    """Creates an upload for announced files. Returns signed URLs for uploading the files.
 
-    A repeat of the same `request` gets new URLs for the same upload. Raises NotFound, InvalidRequest if two files have
-    the same name, and Conflict (`dataset_sealed`, `dataset_archived`).
+    `request` identifies a request with an idempotency key: its repeat returns new URLs for the same upload. Raises
+    NotFound, InvalidRequest if two files have the same name, and Conflict (`dataset_sealed`, `dataset_archived`,
+    `dataset_cloning`).
     """
     target = dataset_records.get(backend, project, dataset)
     names = [file.name for file in files]
@@ -57,7 +58,7 @@ def create(
     ]
     records = _with_multipart(backend, records, files)
     if not chunked_uploads.create(backend, ChunkedUpload(uid=target.uid, upload=upload), records):
-        # The multipart uploads recorded by the first request are the ones that will be completed.
+        # Only the multipart uploads that the first request recorded will be completed.
         records = file_records.of_upload(backend, target.uid, upload_id)
     return FileUploadReceipt(
         upload=upload_id,
@@ -66,10 +67,10 @@ def create(
 
 
 def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Starts reading the files of an upload, which must have arrived. A repeat changes nothing.
+    """Starts reading an upload's files, which must all have arrived. Returns the upload. A repeat changes nothing.
 
-    Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`, `dataset_archived`) and
-    TooLarge.
+    Raises NotFound, Conflict (`files_missing`, `no_files`, `upload_expired`, `dataset_sealed`, `dataset_archived`,
+    `dataset_cloning`) and TooLarge.
     """
     target = dataset_records.get(backend, project, dataset)
     record = chunked_uploads.find(backend, target.uid, upload)
@@ -92,17 +93,17 @@ def complete(backend: Backend, *, project: str, dataset: str, upload: str) -> Up
 
 
 def list_files(backend: Backend, *, project: str, dataset: str, upload: str) -> list[UploadFile]:
-    """Returns the files of an upload with their progress, in the order of their announcement. Raises NotFound."""
+    """Returns an upload's files with their progress, in the order in which they were announced. Raises NotFound."""
     uid = dataset_records.get(backend, project, dataset).uid
     upload_records.get(backend, uid, upload)
     return [file.file for file in file_records.of_upload(backend, uid, upload)]
 
 
 def _with_multipart(backend: Backend, records: Sequence[FileRecord], files: Sequence[NewFile]) -> list[FileRecord]:
-    """Starts a multipart upload for each file that is sent in parts. Returns all files.
+    """Starts an S3 multipart upload for each file that is sent in parts. Returns the records of all files.
 
-    In a repeated request these uploads are not recorded. They stay empty until a lifecycle rule of the bucket ends
-    them.
+    A repeated request starts multipart uploads that are never recorded. They stay empty until a lifecycle rule of the
+    bucket aborts them.
     """
     largest = part_bytes(files)
 

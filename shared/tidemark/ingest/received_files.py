@@ -1,4 +1,4 @@
-"""The received files of an upload: checks that each has arrived in full, and completes those sent in parts."""
+"""Checks that every file of an upload has arrived in full, and completes the S3 multipart uploads."""
 
 from collections.abc import Sequence
 
@@ -10,23 +10,24 @@ from tidemark.domain.limits import MAX_FILE_BYTES
 from tidemark.uploads.file_records import FileRecord
 
 MAX_FILES_NAMED = 5
-"""Most missing files that an error names."""
+"""Most missing files that an error message names."""
 
 Objects = dict[int, Object]
-"""The objects of files that have arrived in full, by file number."""
+"""The S3 objects of the files that have arrived in full, by file number."""
 PartTags = dict[int, dict[int, str]]
-"""The entity tags of uploaded parts, by the number of the file and of the part."""
+"""The S3 entity tags of uploaded parts, by file number, then by part number."""
 
 
 def collect(backend: Backend, files: Sequence[FileRecord]) -> list[FileRecord]:
-    """Returns the files with the object versions that have arrived; later uploads to their keys are not read.
+    """Returns the files, each with the S3 object version that has arrived. Later PUTs to the same keys are not read.
 
     Completes the multipart uploads once every part of every file has arrived. Until then, each file can be uploaded
-    again. A repeated call resumes where another ended. Raises Conflict (`files_missing`) and TooLarge.
+    again. A repeated call resumes where an earlier call stopped. Raises Conflict (`files_missing`), and TooLarge for a
+    file over `MAX_FILE_BYTES`.
     """
     objects = _objects(backend, files)
     tags = _part_tags(backend, [file for file in files if file.number not in objects])
-    # If a file has no parts, another call may have just completed its upload.
+    # If S3 has no parts of a file, another call may have just completed its multipart upload.
     objects |= _objects(backend, [file for file in files if file.number in tags and not tags[file.number]])
     incomplete = [file for file in files if file.number not in objects]
     _refuse([missing for file in incomplete if (missing := _missing(file, tags.get(file.number, {})))])
@@ -52,7 +53,7 @@ def _part_tags(backend: Backend, files: Sequence[FileRecord]) -> PartTags:
 
 
 def _missing(file: FileRecord, tags: dict[int, str]) -> str | None:
-    """Describes what is missing of a file; None if all its parts have arrived."""
+    """Returns a description of a file that has not fully arrived; None if all its parts have."""
     if file.multipart is None:
         return file.file.name
     parts = len(file.multipart.sizes)

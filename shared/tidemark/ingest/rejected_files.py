@@ -1,4 +1,4 @@
-"""Records of files in the drop folder that no dataset could take, for the operator."""
+"""Records of rejected files, for the operator: files in the drop folder that no dataset accepted."""
 
 import uuid
 
@@ -8,20 +8,21 @@ from tidemark.aws.keys import Key
 from tidemark.domain.upload_files import RejectedFile
 
 REJECTED = "REJECTED"
-"""The partition of all rejected files, by the time of their rejection."""
+"""Partition key of all rejected files' records, which are sorted by time of rejection."""
 
 
 def record(backend: Backend, rejected: RejectedFile) -> None:
     """Stores the record of a rejected file."""
-    # The key holds nothing of the file's name, because cursors expose it to users who may not see the file.
+    # The sort key contains no file name, because cursors expose sort keys to users who may not see the file.
     key = Key(REJECTED, f"{rejected.at.isoformat()}-{uuid.uuid4().hex[:16]}")
     table.put_new(backend, key, {"rejected": rejected.model_dump_json()})
 
 
 def newest(backend: Backend, before: str | None, limit: int) -> tuple[list[RejectedFile], str | None]:
-    """Returns up to `limit` rejected files, newest first, from the first before `before`.
+    """Returns a page of up to `limit` rejected files, newest first, and the `before` of the next page.
 
-    Also returns the `before` of the next page, or None at the end of the list.
+    `before` is the exclusive upper bound of the page's sort keys. It is None for the first page, and the returned value
+    is None after the last page.
     """
     high = "~" if before is None else before
     items, stopped = table.query(backend, REJECTED, " ", high, forward=False, limit=limit + 1)

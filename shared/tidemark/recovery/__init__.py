@@ -1,1 +1,1 @@
-"""Resuming after a crash, retrying, and giving up."""
+"""Recovery of uploads: resuming after a crash, retrying, and giving up."""

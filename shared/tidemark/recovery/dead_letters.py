@@ -1,4 +1,4 @@
-"""Dead letters: windows that could not be applied after all their retries are marked failed (R21)."""
+"""Dead letters: marks windows as failed that could not be applied in any delivery of their messages (R21)."""
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.uploads import RowOutcome
@@ -8,10 +8,10 @@ from tidemark.shards.log import Marker
 
 
 def give_up(backend: Backend, window: Window) -> WindowSettled:
-    """Marks a window and all its rows as failed, so that its upload can settle, and returns its outcome.
+    """Marks a window and all its rows as failed, so that the upload can settle. Returns the window's outcome.
 
-    A slow invocation may have applied the window after all. Then its marker exists, and the window stays applied.
-    Otherwise the marker written here keeps such an invocation from applying it later.
+    A slow invocation may have applied the window after all. Then the window has a marker, stays applied, and has the
+    outcome in that marker. Otherwise the marker written here keeps such an invocation from applying the window later.
     """
     failure = Marker(
         applied=0,
@@ -42,7 +42,7 @@ def give_up(backend: Backend, window: Window) -> WindowSettled:
 
 
 def _nothing_restored(window: Window, restore: Restore) -> RowOutcome:
-    """Returns the outcome of a roll back's last window, whose rows would have been found when it was applied."""
+    """Returns one outcome for a roll back's last window. Its rows are unknown: they are computed when it is applied."""
     return RowOutcome(
         row=restore.row,
         frame_id=None,

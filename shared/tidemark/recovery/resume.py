@@ -1,7 +1,7 @@
-"""Resuming uploads that stopped because an invocation died between two steps.
+"""Resumes uploads that stopped because an invocation died between two steps.
 
-Every step of an upload is recorded before its message is sent, so the record shows what may not have been sent. A sweep
-looks at all uploads that have not settled, and resumes those that take long.
+Every step of an upload is stored before the step's message is sent, so the upload's record shows which messages may not
+have been sent. A sweep examines all unsettled uploads and resumes those that take long.
 """
 
 import uuid
@@ -24,21 +24,22 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 
 SWEPT_EVERY = timedelta(minutes=15)
-"""The time between sweeps, which `infra` schedules."""
+"""The time between two sweeps, as `infra` schedules them."""
 RESUMED_AFTER = timedelta(minutes=30)
-"""How long an upload may be pending before it is resumed; the queues retry a message for 15 minutes. It is resumed
-again after twice that time, and so on, so that an upload that takes a day is not sent many times."""
+"""How long an upload is pending when it is first resumed: longer than the 15 minutes for which queues retry a message.
+The upload is resumed again when that time has doubled, and so on, so that an upload that takes a day is not sent many
+times."""
 FILES_TIMEOUT = timedelta(days=7)
-"""How long an upload may wait for its files, whose signed URLs expire after an hour."""
+"""How long an upload may wait for its files before it fails. The signed URLs for the files expire after an hour."""
 PENDING_TIMEOUT = timedelta(days=5)
-"""How long an upload may be pending at all. What is not decided by then fails, so that its sender gets an outcome; a
-retry can send it again."""
+"""How long an upload may be pending. Windows undecided by then fail, and unread files end where reading stopped, so
+that the client gets an outcome. A retry can send the failed windows again."""
 INDEX_PARTITIONS = "0123456789abcdef"
-"""First digits of dataset uids: the partitions of the index of unsettled uploads."""
+"""Partitions of the index of unsettled uploads: one for each first digit of a dataset's uid."""
 
 
 def sweep(backend: Backend, at: datetime) -> list[ResumeUpload]:
-    """Sends a task to intake for each upload that is due, and returns the tasks. At least sixteen queries."""
+    """Sends intake a task for each upload that is due at the time `at`. Returns the tasks. At least sixteen queries."""
     due = [
         task for tasks in backend.parallel(lambda digit: _due(backend, digit, at), INDEX_PARTITIONS) for task in tasks
     ]
@@ -55,7 +56,7 @@ def _due(backend: Backend, digit: str, at: datetime) -> list[ResumeUpload]:
 
 
 def is_due(status: UploadStatus, age: timedelta) -> bool:
-    """Whether a sweep resumes an upload that has been waiting for files, or pending, for `age`."""
+    """Returns whether a sweep resumes an upload that has been in this status, WAITING or PENDING, for `age`."""
     if status is UploadStatus.WAITING:
         return age >= FILES_TIMEOUT
     due = RESUMED_AFTER
@@ -67,9 +68,10 @@ def is_due(status: UploadStatus, age: timedelta) -> bool:
 
 
 def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -> ResumeUpload | None:
-    """Sends what an upload's record shows as never sent. Sending twice does no harm.
+    """Sends the messages that, by the upload's record, may not have been sent. Sending a message twice does no harm.
 
-    Returns the task that goes on where time ran out; None when done. Raises LookupError for an unknown upload.
+    Fails what has exceeded its timeout. Returns the task that continues where time ran out; None when done. Raises
+    LookupError for an unknown upload.
     """
     upload = upload_records.find(backend, task.uid, task.upload)
     if upload is None and dataset_records.find_state(backend, task.uid) is None:  # the dataset was purged meanwhile
@@ -88,7 +90,7 @@ def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -
         )
         return None
     try:
-        # A chunk reached in an earlier retry says nothing about this one.
+        # The chunk that an earlier retry reached says nothing about this retry.
         chunk = _resume_chunks(backend, record, task.chunk if task.retries == upload.retries else "", has_time)
     except ConditionFailed:  # another invocation is working on it
         return None
@@ -96,7 +98,11 @@ def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -
 
 
 def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
-    """Returns the name of the chunk to go on with where time ran out. Raises ConditionFailed."""
+    """Resumes an upload of several chunks, from the chunk named `first` on.
+
+    Returns the name of the chunk at which time ran out; None when done. Raises ConditionFailed if another invocation is
+    working on the upload.
+    """
     if not record.is_read and not first:
         _read_on(backend, record)
     if record.is_read and record.transfer is not None:
@@ -114,7 +120,7 @@ def _resume_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time
 
 
 def _read_on(backend: Backend, record: ChunkedUpload) -> None:
-    """Sends tasks to read what is unread; gives it up after `PENDING_TIMEOUT`."""
+    """Has unread files or shards read on. After `PENDING_TIMEOUT`, gives them up instead."""
     is_given_up = _is_given_up(backend, record.upload)
     if record.transfer is not None and is_given_up:
         workflow.fail(backend, record, f"it took more than {PENDING_TIMEOUT.days} days")
@@ -146,9 +152,9 @@ def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: 
 
 
 def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> None:
-    """Sends the undecided windows of a chunk; after `PENDING_TIMEOUT`, marks them failed.
+    """Sends a chunk's undecided windows. After `PENDING_TIMEOUT`, marks them as failed instead.
 
-    `until` is the last window of a roll back in the chunk's shard.
+    `until` is the id of a roll back's last window in the chunk's shard; empty for other uploads.
     """
     if chunk.is_settled:
         return

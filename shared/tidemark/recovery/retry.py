@@ -1,7 +1,8 @@
-"""Retrying uploads: windows that were given up are sent again, as a new attempt (R30).
+"""Retries uploads: sends windows that were given up again, as new attempts (R30).
 
-What was applied stays. An attempt has a marker of its own, and starts only where the attempt before it was given up.
-Rows that failed for reasons of their own are not retried; their sender corrects them and sends them again.
+Applied windows stay applied. Each attempt at a window has a marker of its own, and starts only if the previous attempt
+was given up. Rows that failed because of their own errors are not retried: the client corrects them and sends them in a
+new upload.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from tidemark.uploads.chunks import Chunk
 
 
 def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
-    """Sends the given-up windows of an upload again, or restarts its workflow where it failed.
+    """Sends an upload's given-up windows again. If a transfer's workflow failed, resumes the workflow instead.
 
     Returns the upload, which is pending again. Raises NotFound and Conflict (`upload_pending`, `nothing_to_retry`,
     `dataset_archived`).
@@ -44,7 +45,7 @@ def retry(backend: Backend, *, project: str, dataset: str, upload: str) -> Uploa
 
 
 def _check(upload: Upload) -> None:
-    """Raises Conflict where nothing can be sent again, or not yet."""
+    """Raises Conflict if an upload has not settled yet, or has no given-up window to send again."""
     if upload.settled_at is None:
         raise Conflict("The upload has not settled; retry it once it has.", code="upload_pending")
     if upload.windows_failed == 0:
@@ -58,8 +59,8 @@ def _check(upload: Upload) -> None:
 def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     """Sends the given-up windows of an upload that is being retried, from the chunk named `first` on.
 
-    Returns the name of the chunk to go on with where time ran out; None when done. Raises ConditionFailed where the
-    retry is over, or another invocation works on it.
+    Returns the name of the chunk at which time ran out; None when done. Raises ConditionFailed if the retry is over, or
+    another invocation is working on it.
     """
     for chunk in chunks.of_upload(backend, upload.uid, upload.upload.id, first):
         if not has_time():
@@ -70,7 +71,7 @@ def reopen_chunks(backend: Backend, upload: ChunkedUpload, first: str, has_time:
 
 
 def _reopen(backend: Backend, upload: ChunkedUpload, chunk: Chunk) -> None:
-    """Sends the given-up windows of a chunk, or those that an invocation reopened before it died."""
+    """Reopens and sends a chunk's given-up windows, or sends those that an invocation reopened before it died."""
     undecided = chunk
     if chunk.is_settled and chunk.given_up:
         undecided = chunks.reopen(backend, chunk)
@@ -107,9 +108,10 @@ def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
 
 
 def _check_rollback(backend: Backend, record: ChunkedUpload, was_stopped: bool) -> list[Write]:
-    """Returns the write that fails unless a roll back is the last of its dataset; its rest would undo a later one.
+    """Returns a write that fails unless a roll back is still the newest of its dataset.
 
-    Raises Conflict where it is not the last, or where nothing of it was applied.
+    A retry of an older roll back would undo the newer one. Raises Conflict if the roll back is not the newest, or if
+    nothing of it was applied.
     """
     if was_stopped:
         raise Conflict(

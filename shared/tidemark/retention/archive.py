@@ -7,18 +7,19 @@ from tidemark.domain.errors import Conflict
 
 
 def archive_dataset(backend: Backend, *, project: str, dataset: str, actor: str) -> Dataset:
-    """Archives a dataset. Repeating it changes nothing.
+    """Archives a dataset. A repeat changes nothing.
 
-    Other processes notice within a minute. Uploads accepted before that are processed to their end. Raises NotFound.
+    Other processes may accept uploads for up to a minute more. All accepted uploads are processed to their end. Raises
+    NotFound.
     """
     now = backend.clock()
     return dataset_records.edit(backend, project, dataset, lambda before: before.archived(now, actor))
 
 
 def unarchive_dataset(backend: Backend, *, project: str, dataset: str) -> Dataset:
-    """Restores an archived dataset to the list, and permits writes to it. Repeating it changes nothing.
+    """Unarchives a dataset: lists include it again, and it accepts writes. A repeat changes nothing.
 
-    Raises NotFound, and Conflict (`dataset_purged`) if it is being purged.
+    Raises NotFound, and Conflict (`dataset_purged`) if the dataset is being purged.
     """
 
     def unarchived(before: Dataset) -> Dataset:

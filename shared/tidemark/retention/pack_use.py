@@ -1,4 +1,4 @@
-"""Packs that a dataset's frame versions use, and packs that the purge of another dataset must not delete."""
+"""Finds the packs that a dataset's frame versions use, and records the packs that a purge must not delete."""
 
 from collections.abc import Iterable
 
@@ -14,8 +14,8 @@ MAX_QUERY_FRAME_VERSIONS = 5000
 def next_used(backend: Backend, uid: str, shard: int, after: str) -> tuple[set[str], str | None]:
     """Returns the packs that the next frame versions of a shard use, and the sort key at which reading stopped.
 
-    Reads from the frame version after the sort key `after`; empty for the first. At the end, the sort key is None.
-    One query.
+    Starts after the frame version with the sort key `after`, or at the first if that is empty. The returned sort key is
+    None at the end. One query.
     """
     low = f"{after}!" if after else "F#"
     items, stopped = table.query(
@@ -25,7 +25,7 @@ def next_used(backend: Backend, uid: str, shard: int, after: str) -> tuple[set[s
 
 
 def protect(backend: Backend, purged: str, packs: Iterable[str]) -> None:
-    """Records packs that the purge of dataset `purged` must not delete. Repeating it changes nothing."""
+    """Records packs that the purge of dataset `purged` must not delete. A repeat changes nothing."""
     table.write_many(
         backend, [{"PutRequest": {"Item": Key(dataset_pk(purged), f"K#{pack}").attributes()}} for pack in packs]
     )

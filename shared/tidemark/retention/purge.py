@@ -1,4 +1,4 @@
-"""Purging archived datasets: the request for it. A workflow deletes everything (see `purge_steps`)."""
+"""Starts purges of archived datasets, and records why they fail. A workflow deletes the data (see `purge_steps`)."""
 
 from datetime import datetime, timedelta
 
@@ -15,15 +15,15 @@ from tidemark.domain.workflows import ABANDONED_AFTER, Failure, PurgeWork
 from tidemark.uploads import records as upload_records
 
 MIN_ARCHIVED_TIME = timedelta(seconds=2 * DEFINITION_TTL_SECONDS)
-"""Shortest time from archiving a dataset to its purge. By then every process knows that it is archived, and all uploads
-that any process accepted before that are recorded."""
+"""Shortest time from archiving a dataset to its purge. By then every process knows that the dataset is archived, and
+all uploads that any process accepted before are stored."""
 
 
 def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: str, actor: str) -> Dataset:
     """Starts the purge of an archived dataset. Nothing of the dataset can be read once this returns.
 
-    `confirmation` must be the dataset's name. A repeat starts another attempt if the last one failed or is lost, and
-    changes nothing otherwise.
+    `confirmation` must be the dataset's name. A repeat starts another attempt if the last attempt failed or was
+    abandoned. Otherwise a repeat changes nothing.
 
     Raises NotFound and InvalidRequest (`not_confirmed`). Raises Conflict (`dataset_not_archived`, `just_archived`,
     `uploads_pending`, `clone_pending`, `dataset_changed`).
@@ -47,7 +47,7 @@ def begin_purge(backend: Backend, *, project: str, dataset: str, confirmation: s
 
 
 def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
-    """Records why an attempt at a purge failed, unless another one has started since or the purge is complete."""
+    """Records why an attempt at a purge failed, unless another attempt has started since or the purge is complete."""
 
     def with_failure(now: Dataset) -> Dataset:
         if now.uid != work.uid or now.purge is None or now.purge.attempt != work.attempt:
@@ -62,7 +62,7 @@ def record_failure(backend: Backend, work: PurgeWork, failure: Failure) -> None:
 
 
 def _next_attempt(purge: Purge | None, now: datetime, actor: str) -> Purge:
-    """Returns the attempt that a request makes: the current one if it is in progress, otherwise a new one."""
+    """Returns the attempt for a purge request: the current attempt if it is in progress, otherwise a new attempt."""
     if purge is None:
         return Purge(requested_at=now, requested_by=actor)
     if purge.failure is None and now - purge.requested_at < ABANDONED_AFTER:
@@ -107,7 +107,7 @@ def _refuse_unless_purgeable(backend: Backend, dataset: Dataset) -> None:
 
 
 def _refuse_while_clone_fills(backend: Backend, dataset: Dataset, uid: str) -> None:
-    """Raises Conflict while a clone still lacks frames that it takes from the dataset."""
+    """Raises Conflict while the clone with this uid still lacks frames that it takes from `dataset`."""
     clone = dataset_records.find_state(backend, uid)
     if clone is None:
         return

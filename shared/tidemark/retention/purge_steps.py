@@ -1,13 +1,13 @@
-"""The steps of a purge. Each may be repeated, or run twice at once, because it only deletes what still exists.
+"""The steps of a purge. Each step may be repeated, or run twice at once, because it deletes only what still exists.
 
-1. The shards are deleted in parallel, with the frame versions of the dataset.
-2. The packs are deleted: those of the dataset, and those of purged datasets that it was a clone of. Packs that other
-   clones use stay. All frame versions of those clones are read to find them, and each pack in use is recorded before
-   the first pack is deleted.
-3. The records are deleted. The name comes last, so that it is free only once nothing is left.
+1. The logs of all shards are deleted in parallel, including the frame versions.
+2. The packs are deleted: the dataset's own packs, and the packs of purged datasets that the dataset was cloned from.
+   Packs that other clones use stay. To find them, all frame versions of those clones are read. Each pack in use is
+   recorded before the first pack is deleted.
+3. The records are deleted. The dataset's definition comes last, so that its name is free only once nothing is left.
 
-A clone keeps what it uses of a purged dataset, however many clones lie between them: its creation records all datasets
-before it, and clones created during a purge are read as well.
+A clone keeps the packs that it uses of a purged dataset, even if it was cloned from a clone of that dataset: creating a
+clone records all datasets that it descends from. Clones created during a purge are read as well.
 """
 
 from collections.abc import Callable
@@ -27,20 +27,20 @@ from tidemark.retention import pack_use
 HasTime = Callable[[], bool]
 
 LOWEST_SK, HIGHEST_SK = "!", "~"
-"""Sort before and after all sort keys."""
+"""Bounds of a sort key range that covers a whole partition."""
 OBJECT_KINDS = ("checkpoints", "exports", "uploads")
-"""A dataset's objects in S3, other than packs: those under `{kind}/{uid}/`."""
+"""Kinds of S3 objects, other than packs, that belong to a dataset. Their S3 keys begin with `{kind}/{uid}/`."""
 
 
 def delete_shard(backend: Backend, work: PurgeWork, shard: int, has_time: HasTime) -> bool:
-    """Deletes the log of a shard, as long as there is time. Returns whether nothing of it is left."""
+    """Deletes a shard's log while `has_time` returns True. Returns whether nothing of the log is left."""
     if _definition(backend, work) is None:
         return True
     return table.delete_range(backend, shard_pk(work.uid, shard), LOWEST_SK, HIGHEST_SK, has_time)
 
 
 def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Deletes everything but the shards, as long as there is time. Returns whether nothing is left."""
+    """Deletes all of a dataset except its shards while `has_time` returns True. Returns whether nothing is left."""
     definition = _definition(backend, work)
     if definition is None:
         return True
@@ -51,7 +51,7 @@ def finish(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
 
 
 def _definition(backend: Backend, work: PurgeWork) -> Definition | None:
-    """Returns the dataset being purged, or None if it is gone. Another dataset may have its name by then."""
+    """Returns the definition of the dataset being purged. None if it is gone, even if a new dataset has its name."""
     try:
         definition = dataset_records.definition(backend, work.project, work.dataset)
     except NotFound:
@@ -64,11 +64,11 @@ def _packs_are_deleted(definition: Definition) -> bool:
 
 
 def _delete_packs(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Deletes the packs that no dataset uses any more. Returns False, because records remain to be deleted."""
+    """Deletes the packs that no dataset uses any more. Returns False, because the records are deleted after that."""
     sources = clone_references.sources(backend, work.uid)
     for source in sources:
         clone_references.release(backend, work.uid, source)
-    # A source whose purge starts after this looks up its remaining clones itself.
+    # If a source is purged later, that purge looks up the clones that the source then has.
     purged = [work.uid, *(source for source in sources if dataset_records.find_state(backend, source) is None)]
     if all(_protect_used(backend, work, uid, has_time) for uid in purged) and all(
         _delete_unused(backend, work, uid, has_time) for uid in purged
@@ -78,12 +78,12 @@ def _delete_packs(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
 
 
 def _protect_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
-    """Records which packs of a purged dataset its clones use. Returns whether all are recorded.
+    """Records which packs of a purged dataset its clones use. Returns False if time ran out before all are recorded.
 
-    Ends once it has found the same clones twice in a row, each of them read, being purged, or without frames so far. A
-    clone without all its frames takes them from a dataset that was read, or from one that can be purged only once the
-    clone has them. So at the second lookup either that dataset was there at the first one, or the clone has all its
-    frames and is read itself.
+    Looks up the clones until two lookups in a row return the same clones, each of which is read, is being purged, or is
+    incomplete (at version 0). An incomplete clone takes its frames from a dataset that was read, or from a dataset that
+    can be purged only once the clone is complete. So at the second lookup, either that dataset was among the clones of
+    the first lookup, or the clone is complete and is read itself.
     """
     read_clones: list[str] | None = None
     while True:
@@ -99,10 +99,10 @@ def _protect_used(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime
 
 
 def _unread_shards(backend: Backend, work: PurgeWork, uid: str, clone: str) -> list[tuple[str, ShardProgress]]:
-    """Returns the shards of a clone that are still to be read.
+    """Returns the shards of a clone that are still to be read, as pairs of the clone's uid and the shard's progress.
 
-    There are none for a clone that is being purged, which needs no packs. Nor are there any for a clone without all its
-    frames: the frames it still takes are read elsewhere, and those it has would be incomplete.
+    A clone that is being purged has none, because it needs no packs. An incomplete clone has none either: the frames
+    that it still takes are read in another dataset, and reading the clone now would miss them.
     """
     state = dataset_records.find_state(backend, clone)
     if state is None or state.latest == 0:
@@ -124,12 +124,12 @@ def _protect_page(backend: Backend, uid: str, clone: str, task: ShardProgress) -
     )
     try:
         shard_progress.advance(backend, task, after)
-    except ConditionFailed:  # another invocation was faster; the next lookup finds its progress
+    except ConditionFailed:  # another invocation was faster; the next lookup reads the new progress
         return
 
 
 def _delete_unused(backend: Backend, work: PurgeWork, uid: str, has_time: HasTime) -> bool:
-    """Deletes the packs of a purged dataset that are not protected. Returns whether none of them is left."""
+    """Deletes the unprotected packs of a purged dataset. Returns whether no unprotected pack is left."""
     protected = pack_use.protected(backend, work.uid, uid)
     definition = _definition(backend, work)
     if definition is None or _packs_are_deleted(definition):
@@ -148,7 +148,7 @@ def _record_packs_deleted(backend: Backend, work: PurgeWork) -> None:
 
 
 def _delete_records(backend: Backend, work: PurgeWork, has_time: HasTime) -> bool:
-    """Deletes the dataset's records, except those of its clones, which may still use its packs."""
+    """Deletes the dataset's records except the references to its clones, which may still use its packs."""
     pk = dataset_pk(work.uid)
     return table.delete_range(backend, pk, LOWEST_SK, "R#", has_time) and table.delete_range(
         backend, pk, "R$", HIGHEST_SK, has_time

@@ -1,4 +1,4 @@
-"""Clones: datasets that start with the frames of another dataset's version, and share its payloads (R32, R33)."""
+"""Clones: new datasets that start with the frames of another dataset's version and share their payloads (R32, R33)."""
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,7 +16,7 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.versions.resolve import resolve
 
 MUTABLE_PREFIX = "MUTABLE_"
-"""Put before a BATCH dataset's name to name its mutable clone (R32)."""
+"""Prefix of the name that a BATCH dataset's mutable clone has by default (R32)."""
 NAME: TypeAdapter[str] = TypeAdapter(DatasetName)
 MAX_LISTED_CLASSES = 10
 """Most missing classes that an error message names."""
@@ -34,12 +34,13 @@ def clone(
     actor: str,
     request: str | None,
 ) -> tuple[Dataset, Upload]:
-    """Creates a STREAMING dataset and starts filling it with the frames of a version.
+    """Clones a version: creates a STREAMING dataset and starts filling it with the version's frames.
 
-    Returns the dataset and the upload that fills it. The dataset is created in the project `into`, by default that of
-    its source. A clone of a BATCH dataset is by default named `MUTABLE_<name>`. A repeat of the same `request` returns
-    the first result. Raises what `resolve` raises, NotFound, InvalidRequest (the name) and Conflict
-    (`nothing_to_clone`, `class_map_does_not_fit`, `dataset_exists`, `too_many_clones`).
+    Returns the new dataset and the upload that fills it. The new dataset is created in the project `into`, by default
+    the source dataset's project. Only the clone of a BATCH dataset has a default `name`: `MUTABLE_<source name>`.
+    `request` identifies a request with an idempotency key: its repeat returns the same dataset and upload. Raises
+    NotFound, InvalidRequest (the version or the name) and Conflict (`nothing_to_clone`, `class_map_does_not_fit`,
+    `dataset_exists`, `too_many_clones`).
     """
     source = dataset_records.get(backend, project, dataset)
     at = _cloned_version(backend, source, version)
@@ -100,7 +101,7 @@ def _clone_name(source: Dataset, name: str | None) -> str:
 
 
 def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
-    """Returns the project of a clone. Raises Conflict if its class map lacks classes of the source's (R1)."""
+    """Returns the clone's project. Raises NotFound, and Conflict if its class map lacks classes of the source (R1)."""
     if into in (None, source.project):
         return source.project
     try:
@@ -122,7 +123,7 @@ def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
 
 
 def _create(backend: Backend, source: Dataset, target: Dataset, record: ChunkedUpload, request: str | None) -> Dataset:
-    """Creates the clone, its upload, and the references between it and its source, all or nothing."""
+    """Stores the clone, the clone's upload, and the references between clone and source, in one transaction."""
     schema, _ = schema_records.schema(backend, source.uid, fresh=True)
     others = [*clone_references.record_clone(backend, source.uid, target.uid), chunked_uploads.new(backend, record)]
     if source.mode is Mode.BATCH:

@@ -1,7 +1,7 @@
 """Roll backs: restore a dataset to the state of an earlier version, as a new version (R10).
 
-A roll back is an upload whose rows a workflow makes (see `workflow`). Its last window in a shard separates other
-uploads: what was applied before that window is undone, what is applied after it stays.
+A roll back is an upload whose rows a workflow makes (see `workflow`). In each shard, the roll back's last window draws
+the line for other uploads: changes applied before that window are undone, changes applied after it stay.
 """
 
 import uuid
@@ -26,10 +26,11 @@ from tidemark.versions.resolve import resolve
 def roll_back(
     backend: Backend, *, project: str, dataset: str, version: str, message: str, actor: str, request: str | None
 ) -> Upload:
-    """Starts a roll back of a dataset to a version, and returns its upload.
+    """Starts to roll a dataset back to a version. Returns the roll back's upload.
 
-    A repeat of the same `request` returns the same upload, whatever `version` names by then. Raises what `resolve`
-    raises, and Conflict (`dataset_archived`, `dataset_sealed`, `dataset_cloning`, `rollback_pending`).
+    `request` identifies a request with an idempotency key: its repeat returns the same upload, whatever `version` names
+    by then. Raises NotFound, InvalidRequest (the version), and Conflict (`dataset_archived`, `dataset_sealed`,
+    `dataset_cloning`, `rollback_pending`).
     """
     target = dataset_records.get(backend, project, dataset)
     upload_id = uuid.uuid4().hex if request is None else upload_id_of("rollback", target.uid, request)
@@ -69,7 +70,10 @@ def _record(
 
 
 def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> ChunkedUpload:
-    """Stores a roll back, unless another one is pending: two at once would undo each other, shard by shard."""
+    """Stores a roll back and returns its record; for a repeat, returns the existing record.
+
+    Raises Conflict (`rollback_pending`) if another roll back is pending: two at once would undo each other's changes.
+    """
     last = dataset_records.state(backend, dataset.uid).rolled_back_by
     if last is not None and upload_records.get(backend, dataset.uid, last).settled_at is None:
         raise _rollback_pending(dataset, last)
@@ -77,7 +81,7 @@ def _create(backend: Backend, dataset: Dataset, record: ChunkedUpload) -> Chunke
         chunked_uploads.new(backend, record),
         dataset_records.roll_back(backend, dataset.uid, record.upload.id, last),
     ]
-    if last is not None:  # a retry of it may start at this moment
+    if last is not None:  # a retry of the last roll back may start at this moment
         writes.append(chunked_uploads.check_settled(backend, dataset.uid, last))
     try:
         table.transact(backend, writes)

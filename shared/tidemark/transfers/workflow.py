@@ -1,9 +1,9 @@
-"""Transfers: roll backs and clones, which a workflow makes from the log (R10, R32, R33).
+"""Transfers: roll backs and clones, whose rows a workflow makes from the log (R10, R32, R33).
 
-A transfer is an upload of several chunks. Its workflow reads the shards of a version in parallel and makes chunks of
-rows that point at existing payloads. It sends no window until all shards are read, so a failed workflow changes no
-frame, and a retry continues where it stopped. Once the upload is released, its windows are sent, settled and retried
-like those of any other upload, without the workflow.
+A transfer is an upload of several chunks. Its workflow reads the shards of a version in parallel and makes chunks whose
+rows point at existing payloads. No window is sent until all shards are read, so a failed workflow changes no frame, and
+a retry continues where the failed workflow stopped. After that the upload is released: its windows are sent, settled
+and retried like those of any other upload, without the workflow.
 """
 
 import uuid
@@ -35,12 +35,12 @@ from tidemark.uploads.chunks import Chunk
 from tidemark.versions.changed_frames import HeadPair, Position, changed_frames
 
 MAX_CHUNK_ROWS = 1000
-"""Most rows in a chunk: as many as in a chunk that is read from a file."""
+"""Most rows that a page of a shard puts in a chunk: as many as in a chunk that is read from a file."""
 REMEDIES = {
     Source.ROLLBACK: "Nothing was changed; roll back once more.",
     Source.CLONE: "A retry of the upload goes on where it stopped.",
 }
-"""What to do about a transfer that failed, for its `reason`."""
+"""What users should know or do about a failed transfer, by the transfer's source. Ends the upload's `reason`."""
 POSITION = TypeAdapter(Position)
 
 
@@ -55,7 +55,7 @@ def new_upload(
     at: datetime,
     message: str = "",
 ) -> ChunkedUpload:
-    """Returns the pending upload by which `dataset` takes the frames of a transfer. It is not stored yet."""
+    """Returns a pending upload that brings a transfer's frames into `dataset`. The upload is not stored yet."""
     upload = Upload(
         id=upload_id,
         project=dataset.project,
@@ -74,10 +74,10 @@ def new_upload(
 
 
 def start(backend: Backend, record: ChunkedUpload, *, force: bool = False) -> None:
-    """Starts the workflow of a transfer, unless it has finished or failed.
+    """Starts a transfer's workflow, unless the upload has been released or is not pending.
 
-    Does nothing if the workflow was started before, unless `force` is set: it starts another execution in case the
-    first is lost.
+    Does nothing if the workflow was already started in the upload's current retry. With `force`, starts another
+    execution even then, in case the first execution is lost.
     """
     if record.released or record.upload.status is not UploadStatus.PENDING:
         return
@@ -92,9 +92,9 @@ def start(backend: Backend, record: ChunkedUpload, *, force: bool = False) -> No
 
 
 def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Callable[[], bool]) -> bool:
-    """Makes chunks of a shard, page by page, as long as there is time. Returns whether the shard is read.
+    """Makes chunks of a shard, page by page, while `has_time` returns True. Returns whether the whole shard is read.
 
-    Also returns True if the upload needs no more chunks.
+    Also returns True if the upload needs no more chunks, because it is released or settled. Raises LookupError.
     """
     record = find(backend, work)
     task = shard_progress.find(backend, work.uid, work.upload, shard)
@@ -112,7 +112,7 @@ def read_shard(backend: Backend, work: TransferWork, shard: int, has_time: Calla
 
 
 def finish(backend: Backend, work: TransferWork) -> None:
-    """Releases a transfer whose shards are read, and has intake send it, chunk by chunk."""
+    """Releases a transfer whose shards are all read, and sends intake the task to send its windows, chunk by chunk."""
     record = find(backend, work)
     if record.upload.settled_at is None:
         record = release(backend, record)
@@ -120,7 +120,7 @@ def finish(backend: Backend, work: TransferWork) -> None:
 
 
 def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
-    """Permits sending the windows of a transfer. Raises ConditionFailed if it has been stopped meanwhile."""
+    """Releases a transfer, so that its windows may be sent. Raises ConditionFailed if it has been stopped meanwhile."""
     if record.released:
         return record
     if not record.is_read:
@@ -135,23 +135,24 @@ def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
 
 
 def record_failure(backend: Backend, work: TransferWork, why: str) -> None:
-    """Fails the transfer of a failed workflow, unless the upload has been retried since that workflow started."""
+    """Fails a transfer whose workflow failed, unless the upload has been retried since that workflow started."""
     record = find(backend, work)
     if record.upload.retries == work.retries:
         fail(backend, record, why)
 
 
 def fail(backend: Backend, record: ChunkedUpload, why: str) -> None:
-    """Fails a transfer whose rows could not be made. Does nothing if it has been released: its rows are sent."""
+    """Fails a transfer whose rows could not be made. Does nothing after the release: its windows are sent."""
     chunked_uploads.stop(
         backend, record, f"Its rows could not be made: {why.rstrip('.')}. {REMEDIES[record.upload.source]}"
     )
 
 
 def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
-    """Returns the ids of the windows by which a roll back restores its shards, by shard; none for a clone.
+    """Returns the id of a roll back's last window in each shard, by shard number; empty for a clone.
 
-    These are the last windows of the shards. The roll back must be read. Two requests.
+    A shard's last window restores the frames that other uploads have changed since the roll back started. All shards
+    must be read. Two requests.
     """
     if record.transfer is None or record.transfer.since is None:
         return {}
@@ -161,7 +162,7 @@ def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
 
 
 def find(backend: Backend, work: TransferWork) -> ChunkedUpload:
-    """Returns the upload that a workflow makes. Raises LookupError."""
+    """Returns the record of the upload whose rows a workflow makes. Raises LookupError if there is no such transfer."""
     record = chunked_uploads.find(backend, work.uid, work.upload)
     if record is None or record.transfer is None:
         raise LookupError(f"there is no roll back and no clone {work.upload} of {work.uid}")
@@ -171,11 +172,11 @@ def find(backend: Backend, work: TransferWork) -> ChunkedUpload:
 class _Page(NamedTuple):
     rows: list[WindowRow]
     cursor: str | None
-    """Where the next page begins; None at the end."""
+    """Where the next page begins, as stored in the shard's progress; None after the last page."""
 
 
 def _read_page(backend: Backend, record: ChunkedUpload, task: ShardProgress) -> ShardProgress:
-    """Makes a chunk of the next page of a shard. Returns the shard's progress. Raises ConditionFailed."""
+    """Stores a chunk made of a shard's next page. Returns the shard's new progress. Raises ConditionFailed."""
     transfer = record.transfer
     assert transfer is not None  # noqa: S101 - `find` checks it
     if transfer.since is None:
@@ -204,7 +205,7 @@ def _read_page(backend: Backend, record: ChunkedUpload, task: ShardProgress) -> 
 
 
 def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: list[WindowPlan]) -> Chunk:
-    """Returns a chunk whose rows point at payloads in other packs. Writes its pack, which holds only its windows."""
+    """Writes a pack with only the window plans. Returns the chunk, whose rows point at payloads in other packs."""
     rows = [row for plan in plans for row in plan.rows]
     pack = PackWriter(record.uid)
     index = pack.add(to_json(plans))
@@ -223,7 +224,7 @@ def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: 
 
 
 def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) -> _Page:
-    """Returns rows for the next frames of a shard as of the version being cloned."""
+    """Returns rows that add a shard's next frames, as of the version to clone."""
     frames, stopped_at = frame_versions.live_frames(
         backend, transfer.source, task.shard, transfer.heads[task.shard], task.cursor, limit=MAX_CHUNK_ROWS
     )
@@ -234,7 +235,7 @@ def _page_of_version(backend: Backend, transfer: Transfer, task: ShardProgress) 
 
 
 def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...], task: ShardProgress) -> _Page:
-    """Returns rows for the next frames of a shard that have changed from the version to restore until the roll back."""
+    """Returns rows that restore a shard's next frames that changed between the version to restore and the roll back."""
     pair = HeadPair(transfer.source, _heads_of(transfer.heads, task.shard), _heads_of(since, task.shard))
     start = POSITION.validate_json(task.cursor) if task.cursor else Position(shard=task.shard)
     changed, rest = changed_frames(backend, pair, start, MAX_CHUNK_ROWS)
@@ -243,5 +244,5 @@ def _page_of_changes(backend: Backend, transfer: Transfer, since: tuple[int, ...
 
 
 def _heads_of(heads: tuple[int, ...], shard: int) -> tuple[int, ...]:
-    """Returns `heads` with those of other shards at 0, so that a comparison covers only this shard."""
+    """Returns `heads` with 0 in place of all other shards' heads, so that a comparison covers only `shard`."""
     return tuple(head if number == shard else 0 for number, head in enumerate(heads))

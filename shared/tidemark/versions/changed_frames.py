@@ -1,8 +1,8 @@
 """Frames that differ between two states of a dataset (R11). Untouched frames are never looked up.
 
-The commits between the two heads of a shard name the frames that may differ. Comparing each frame's version at both
-heads then shows whether it does. Payloads are not read. Commits are read in ranges, which bounds the reads for a page.
-A frame is reported in the first range that changes it.
+A shard's commits between its two heads name the frames that may differ. Comparing a frame's versions at both heads, by
+their digests, shows whether the frame does differ. Payloads are not read. Commits are read in ranges, which bounds the
+reads for a page. A frame is reported in the first range that changes the frame.
 """
 
 from collections import defaultdict
@@ -16,15 +16,15 @@ from tidemark.shards import frame_versions, log
 from tidemark.shards.frame_versions import FrameVersion
 
 MAX_RANGE_COMMITS = 500
-"""Commits in a range. Every page within a range reads its commits again; 500 commits of a bulk load take 1.5 MB."""
+"""Most commits in a range. Every page within a range reads the whole range again: 1.5 MB in a bulk load."""
 MIN_BATCH_FRAMES = 32
-"""Fewest frames to compare at once. Where most turn out equal, smaller batches would take many round trips."""
+"""Fewest frames to compare at once. If most frames turn out equal, smaller batches would take many round trips."""
 
 
 class HeadPair(NamedTuple):
-    """Two states of a dataset to compare, as the heads of its shards.
+    """Two states of a dataset to compare, each given by the heads of all shards.
 
-    `before` may be the newer one, but one of them must be at or behind the other in every shard.
+    `before` may be the newer state. In every shard, the same state must be at or behind the other.
     """
 
     uid: str
@@ -33,17 +33,17 @@ class HeadPair(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A position between two changed frames of a diff."""
+    """A position in a diff, between two changed frames."""
 
     shard: int = 0
     low: int = 0
-    """Commit of the shard after which a range begins."""
+    """The range's exclusive lower bound, as a commit number of the shard."""
     after: str = ""
-    """Id of the last frame reported from that range; empty at its beginning."""
+    """Id of the last frame reported from the range; empty at the beginning of the range."""
 
 
 class ChangedFrame(NamedTuple):
-    """A frame that differs between two states. A state in which it does not exist is None."""
+    """A frame that differs between two states. If a state lacks the frame, `before` or `after` is None."""
 
     frame_id: str
     before: FrameVersion | None
@@ -57,8 +57,8 @@ def changed_frames(
 ) -> tuple[list[ChangedFrame], Position | None]:
     """Returns up to `limit` frames that differ, from `start` on, and the position to continue at; None at the end.
 
-    They are in order of shard, commit range and key. Before the end there may be fewer than `limit`, or none, if most
-    of the changed frames have returned to their earlier state.
+    Frames are sorted by shard, then by commit range, then by sort key. Before the end there may be fewer than `limit`,
+    or none, if most of the frames that commits changed are back in their earlier state.
     """
     changed: list[ChangedFrame] = []
     commits = examined = 0
@@ -80,7 +80,7 @@ def changed_frames(
 
 
 class _CommitRange(NamedTuple):
-    """Commits `low` < n ≤ `high` of a shard, which lie between the heads `older` and `newer`."""
+    """Commits `low` < n ≤ `high` of a shard, within the range between the shard's heads `older` and `newer`."""
 
     shard: int
     low: int
@@ -90,12 +90,12 @@ class _CommitRange(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A frame that a range of commits changed."""
+    """A frame that may differ, because a commit range changed it."""
 
     commit_range: _CommitRange
     frame_id: str
     newest: int
-    """The newest commit of the range that changed it."""
+    """Number of the newest commit in the range that changed the frame."""
 
     @property
     def position(self) -> Position:
@@ -103,7 +103,7 @@ class _Candidate(NamedTuple):
 
 
 class _Endpoints(NamedTuple):
-    """A frame's version before its range of commits, and its version at the newer head."""
+    """A frame's version before the candidate's commit range, and the frame's version at the newer head."""
 
     older: FrameVersion | None
     newer: FrameVersion | None
@@ -118,7 +118,10 @@ def _ranges(pair: HeadPair, start: Position) -> Iterator[_CommitRange]:
 
 
 def _batches(ranges: Iterable[_CommitRange], commits: int) -> Iterator[list[_CommitRange]]:
-    """Groups ranges to read in parallel, each group with at least so many `commits`: most commits change a frame."""
+    """Groups ranges to read in parallel. Each group but the last has at least `commits` commits.
+
+    Most commits change a frame, so a group with as many commits as a page has frames usually fills the page.
+    """
     batch: list[_CommitRange] = []
     for commit_range in ranges:
         batch.append(commit_range)
@@ -130,7 +133,7 @@ def _batches(ranges: Iterable[_CommitRange], commits: int) -> Iterator[list[_Com
 
 
 def _candidates(backend: Backend, pair: HeadPair, ranges: Sequence[_CommitRange], start: Position) -> list[_Candidate]:
-    """Returns the frames after `start` that these ranges changed."""
+    """Returns the frames after position `start` that commits in these ranges changed."""
 
     def read(commit_range: _CommitRange) -> list[_Candidate]:
         newest = log.changed_frames(backend, pair.uid, commit_range.shard, commit_range.low, commit_range.high)
@@ -152,7 +155,7 @@ def _differing(backend: Backend, pair: HeadPair, batch: Sequence[_Candidate]) ->
 
 
 def _endpoints(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> Iterator[tuple[_Candidate, _Endpoints]]:
-    """Yields the endpoints of the frames that no earlier range has changed."""
+    """Yields each candidate with its endpoints, except for frames that an earlier range has changed."""
     endpoints_of = _endpoints_by_scan(backend, uid, batch)
     scattered = [candidate for candidate in batch if candidate not in endpoints_of]
     endpoints_of.update(zip(scattered, _endpoints_by_lookup(backend, uid, scattered), strict=True))
@@ -163,7 +166,7 @@ def _endpoints(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> Itera
 
 
 def _endpoints_by_scan(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> dict[_Candidate, _Endpoints]:
-    """Returns the endpoints of frames whose keys lie close together: a few queries for each range."""
+    """Returns the endpoints of frames whose sort keys are close together. A few queries per commit range."""
     by_range: dict[_CommitRange, dict[str, _Candidate]] = defaultdict(dict)
     for candidate in batch:
         by_range[candidate.commit_range][candidate.frame_id] = candidate
@@ -182,10 +185,12 @@ def _endpoints_by_scan(backend: Backend, uid: str, batch: Sequence[_Candidate]) 
 
 
 def _endpoints_by_lookup(backend: Backend, uid: str, batch: Sequence[_Candidate]) -> list[_Endpoints]:
-    """Returns the endpoints of scattered frames: a query for each, and a hundredth of a BatchGetItem.
+    """Returns the endpoints of frames whose sort keys are far apart.
 
-    A frame's version before its range also shows whether an earlier range has changed it. In the last range of a
-    shard, the version at the newer head is known by its key. In other ranges it takes one more query.
+    Costs a query and a hundredth of a BatchGetItem per frame. The query finds the frame's version before its
+    commit range, which also shows whether an earlier range has changed the frame. In a shard's last range, the sort key
+    of the version at the newer head is known. In other ranges, finding that version takes a second query instead of the
+    BatchGetItem.
     """
 
     def version_at(candidate: _Candidate, head: int) -> FrameVersion | None:

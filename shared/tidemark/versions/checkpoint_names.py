@@ -1,7 +1,7 @@
-"""Checkpoints in the table: an item for the name, which never changes, and a record, which can be edited.
+"""Checkpoints in the table, two items each: a reference, which never changes, and a record, which can be edited.
 
-A reader who names a checkpoint therefore reads one small item, which a process may remember for good. The records sort
-by time, so that a query lists them.
+The reference is stored under the checkpoint's name and holds its version. Resolving a name therefore reads one small
+item, which a process remembers for good. The records are sorted by creation time, so that a query lists them.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,9 +21,9 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | None) -> Checkpoint | None:
-    """Stores a new checkpoint. `request` identifies a request that may be repeated.
+    """Stores a new checkpoint and returns it. Returns None if the name is taken.
 
-    Returns the checkpoint, or the existing one if the same request created it; None if the name is taken.
+    `request` identifies a request with an idempotency key: its repeat returns the checkpoint that the first created.
     """
     ref_key = _ref_key(uid, checkpoint.name)
     reference = {"version": checkpoint.version, "place": sort_key(checkpoint), "request": request}
@@ -44,7 +44,7 @@ def create(backend: Backend, uid: str, checkpoint: Checkpoint, request: str | No
 
 
 def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
-    """Returns the reference behind a checkpoint's name, or None. No request if this process remembers it."""
+    """Returns the reference of the checkpoint with this name, or None. No read if this process remembers it."""
     known = backend.memory.checkpoint_refs.get((uid, name))
     if known is None:
         item = table.get(backend, _ref_key(uid, name))
@@ -56,16 +56,17 @@ def ref(backend: Backend, uid: str, name: str) -> CheckpointRef | None:
 
 
 def find(backend: Backend, uid: str, name: str) -> Checkpoint | None:
-    """Returns a checkpoint as it is now, or None."""
+    """Returns the current record of the checkpoint with this name, or None."""
     known = ref(backend, uid, name)
     item = table.get(backend, _record_key(uid, known.sort_key)) if known else None
     return _checkpoint(item) if item else None
 
 
 def edit(backend: Backend, uid: str, name: str, change: Callable[[Checkpoint], Checkpoint]) -> Checkpoint | None:
-    """Replaces a checkpoint by what `change` returns for it, and returns that; None if there is no such checkpoint.
+    """Replaces a checkpoint's record with the result of `change`, and returns the result. None for an unknown name.
 
-    Calls `change` again if another writer was faster. Raises what `change` raises, and Unavailable.
+    This is a compare-and-set: if another writer is faster, `change` is called again with the new record. Raises
+    Unavailable, and any error of `change`.
     """
     known = ref(backend, uid, name)
     if known is None:
@@ -80,9 +81,9 @@ def edit(backend: Backend, uid: str, name: str, change: Callable[[Checkpoint], C
 
 
 def schema(backend: Backend, uid: str, name: str) -> Schema:
-    """Returns the schema for a checkpoint's files: the dataset's schema at the first call for this checkpoint.
+    """Returns the schema for a checkpoint's files: a copy of the dataset's schema, stored at the first call.
 
-    It has all fields of the frozen frames and never changes, so that writing a file again writes the same bytes.
+    The copy has all fields of the checkpoint's frames and never changes, so writing a file again writes the same bytes.
     """
 
     def current() -> Schema:
@@ -92,7 +93,7 @@ def schema(backend: Backend, uid: str, name: str) -> Schema:
 
 
 def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
-    """Returns the class map for a checkpoint's files: the project's class map at the first call for this checkpoint."""
+    """Returns the class map for a checkpoint's files: a copy of the project's class map, stored at the first call."""
 
     def current() -> ClassMap:
         return project_records.class_map(backend, project, fresh=True)[0]
@@ -101,7 +102,7 @@ def class_map(backend: Backend, uid: str, name: str, project: str) -> ClassMap:
 
 
 def _frozen_model(backend: Backend, key: Key, model: type[M], current: Callable[[], M]) -> M:
-    """Returns the model stored under a key. Stores the `current` one first if there is none."""
+    """Returns the model stored under a table key. If there is none, stores the result of `current` there first."""
     item = table.get(backend, key)
     if item is None:
         table.put_new(backend, key, {"kept": current().model_dump_json()})
@@ -112,20 +113,20 @@ def _frozen_model(backend: Backend, key: Key, model: type[M], current: Callable[
 
 
 def newest(backend: Backend, uid: str, after: str | None, *, at_once: int) -> Iterator[Checkpoint]:
-    """Yields a dataset's checkpoints, newest first, from the one after the sort key `after`.
+    """Yields a dataset's checkpoints, newest first, from the first that follows the sort key `after`; None for all.
 
-    Each query reads `at_once` checkpoints.
+    Each query reads about `at_once` checkpoints.
     """
     pk, low = dataset_pk(uid), _record_key(uid, "").sk
     high: str | None = _record_key(uid, after or "~").sk
     while high is not None:
         items, stopped = table.query(backend, pk, low, high, forward=False, limit=at_once + 1)
-        yield from (_checkpoint(item) for item in items if item["SK"] != high)  # `high` itself came before
+        yield from (_checkpoint(item) for item in items if item["SK"] != high)  # the item at `high` was yielded before
         high = stopped
 
 
 def sort_key(checkpoint: Checkpoint) -> str:
-    """Returns a checkpoint's position among those of its dataset: by creation time, then by name."""
+    """Returns a checkpoint's sort key, which sorts a dataset's checkpoints by creation time, then by name."""
     return f"{checkpoint.created_at.isoformat(timespec='microseconds')}#{checkpoint.name}"
 
 

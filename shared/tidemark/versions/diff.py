@@ -1,4 +1,4 @@
-"""Diffs between two versions of a dataset, in pages and in total (R11, R14)."""
+"""Diffs between two versions of a dataset: pages of changed frames, and totals (R11, R14)."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -31,13 +31,13 @@ from tidemark.versions.changed_frames import ChangedFrame, HeadPair, Position, c
 from tidemark.versions.resolve import LATEST, resolve
 
 PAGE_SCOPE, SUMMARY_SCOPE = "diff", "diff summary"
-"""What a cursor continues. A cursor of one is refused for the other."""
+"""Cursor scopes of a diff's pages and of its summary. A cursor of one scope is refused for the other."""
 NO_FRAME = "#"
-"""Stands for the start of a commit range in a cursor, in place of a frame id, which never contains `#`."""
+"""Replaces the frame id in a cursor that points to the start of a commit range. No frame id contains `#`."""
 
 
 class VersionPair(NamedTuple):
-    """Two versions of a dataset to compare. `before` may be the newer one."""
+    """Two versions of a dataset to compare. `before` may be the newer version."""
 
     dataset: Dataset
     before: Version
@@ -63,10 +63,10 @@ class DiffPage(BaseModel):
 def diff_versions(
     backend: Backend, *, project: str, dataset: str, from_version: str, to_version: str, limit: int, cursor: str | None
 ) -> DiffPage:
-    """Returns up to `limit` frames that differ between two versions and their changes, in order of shards.
+    """Returns a page of up to `limit` frames that differ between two versions, with their changes, sorted by shard.
 
-    A page may hold fewer frames, or none, although its cursor continues. A cursor stays with the versions that its
-    first page compared, even if that page named LATEST. Raises NotFound and InvalidRequest.
+    A page may hold fewer frames, or none, although more pages follow. All pages compare the two versions that the first
+    page compared, even if the requests name LATEST. Raises NotFound and InvalidRequest.
     """
     pair, start = _pair_and_start(backend, PAGE_SCOPE, project, dataset, (from_version, to_version), cursor)
     changed, rest = _changed_frames_for_page(backend, pair, start, limit, _payload_bytes)
@@ -96,11 +96,11 @@ def summarize_diff(
     cursor: str | None,
     has_time: Callable[[], bool],
 ) -> DiffSummary:
-    """Returns the totals of a diff from its beginning, or from `cursor` on, as far as there is time.
+    """Returns the totals of as much of a diff as time allows, from its beginning or from `cursor` on.
 
-    Counts `MAX_DIFF_EXAMINED` frames at once, for as long as `has_time` returns True. The totals of a whole diff are
-    the sums of those of all its responses, up to the one without a cursor. Reads payloads only of frames that exist
-    in both versions. Raises NotFound and InvalidRequest.
+    Counts up to `MAX_DIFF_EXAMINED` frames at a time while `has_time` returns True. A response with a cursor is
+    partial: the totals of the whole diff are the sums over all responses, the last of which has no cursor. Reads
+    payloads only of frames that exist in both versions. Raises NotFound and InvalidRequest.
     """
     pair, start = _pair_and_start(backend, SUMMARY_SCOPE, project, dataset, (from_version, to_version), cursor)
     partial_totals: list[DiffTotals] = []
@@ -122,7 +122,7 @@ def summarize_diff(
 def _pair_and_start(
     backend: Backend, kind: str, project: str, dataset_name: str, versions: tuple[str, str], cursor: str | None
 ) -> tuple[VersionPair, Position]:
-    """Returns the versions to compare, and the position to start from."""
+    """Returns the versions to compare, and the position to start from. Raises NotFound and InvalidRequest."""
     dataset = dataset_records.get(backend, project, dataset_name)
     requested = dict(zip(("from", "to"), versions, strict=True))
     if cursor is None:
@@ -159,9 +159,10 @@ def _scope(kind: str, dataset: Dataset) -> str:
 def _changed_frames_for_page(
     backend: Backend, pair: VersionPair, start: Position, limit: int, size: Callable[[ChangedFrame], int]
 ) -> tuple[list[ChangedFrame], Position | None]:
-    """Returns up to `limit` frames that differ, at least one if any does, and the position to continue at.
+    """Returns up to `limit` frames that differ, as many as fit a page, and the position to continue at.
 
-    `size` is the number of payload bytes to read for a frame; those of all frames fit a page.
+    The position is None at the end. `size` returns the number of payload bytes to read for a frame. A frame too large
+    for any page gets a page of its own.
     """
     changed, rest = changed_frames(backend, pair.heads, start, limit)
     page = page_size.fitting(changed, size)
@@ -181,7 +182,7 @@ def _compared_bytes(frame: ChangedFrame) -> int:
 
 
 def _changes(backend: Backend, changed: Sequence[ChangedFrame]) -> Iterator[FrameChange]:
-    """Returns what differs in each of these frames. Reads all their payloads at once."""
+    """Returns the changes in each of these frames, in the same order. Reads the payloads of all frames at once."""
     pointers = [version.payload for frame in changed for version in _versions(frame)]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
 

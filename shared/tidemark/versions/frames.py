@@ -1,4 +1,4 @@
-"""Frames as of a version: one, a batch, or a list (R6, R7)."""
+"""Reads frames as of a version: a single frame, a batch by ids, or all frames in pages (R6, R7)."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -26,10 +26,11 @@ from tidemark.versions.resolve import LATEST, resolve
 
 
 class _StoredFrame:
-    """Marks a field as a frame's stored JSON, byte for byte, described like a `Frame`.
+    """Annotates a field that holds a frame's stored JSON as bytes, and that the API describes as a `Frame`.
 
-    The JSON was validated when it was written, and its digest shows that it is unchanged. The response for a version
-    therefore depends on no rule introduced later (R7), and is no larger than what is stored.
+    The JSON was validated when it was written, and its digest shows that it is unchanged, so it is not validated again.
+    Rules introduced later therefore cannot change the response for a version (R7). The response is no larger than what
+    is stored.
     """
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -40,14 +41,14 @@ class _StoredFrame:
 
 
 class FrameAt(BaseModel):
-    """A frame as of a version of its dataset, and the change that led to that state."""
+    """A frame as of a version of its dataset. `upload`, `actor` and `at` are those of the frame's last change."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
-    """The version that was read."""
+    """Number of the version that was read."""
     digest: str
-    """SHA-256 of the frame's canonical JSON. Frames are equal if their digests are."""
+    """SHA-256 of the frame's canonical JSON. Two frames are equal if their digests are equal."""
     upload: str
     actor: str
     at: datetime
@@ -78,9 +79,9 @@ class FrameBatch(BaseModel):
 
 
 def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, version: str) -> FrameAt:
-    """Returns a frame as of a version. Raises NotFound.
+    """Returns a frame as of a version. Raises NotFound and InvalidRequest.
 
-    Makes one query and one ranged GET, however long the frame's history is.
+    Once the version is known, makes one query and one ranged GET, however long the frame's history is.
     """
     record = dataset_records.get(backend, project, dataset)
     at = resolve(backend, record, version)
@@ -91,7 +92,10 @@ def get_frame(backend: Backend, *, project: str, dataset: str, frame_id: str, ve
 
 
 def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequence[str], version: str) -> FrameBatch:
-    """Returns frames as of a version, in the order of `frame_ids`, as many as fit a response."""
+    """Returns frames as of a version, in the order of `frame_ids`, as many as fit a response.
+
+    Also returns the ids without a frame, and the ids whose frames did not fit. Raises NotFound and InvalidRequest.
+    """
     record = dataset_records.get(backend, project, dataset)
     at = resolve(backend, record, version)
     unique_ids = list(dict.fromkeys(frame_ids))
@@ -109,11 +113,11 @@ def batch_get(backend: Backend, *, project: str, dataset: str, frame_ids: Sequen
 def list_frames(
     backend: Backend, *, project: str, dataset: str, version: str, limit: int, cursor: str | None
 ) -> FramePage:
-    """Returns a page of the frames of a version, shard by shard, in order of ids within a shard.
+    """Returns a page of a version's frames, sorted by shard, then by id.
 
-    A page may hold fewer than `limit` frames, or none, although its cursor continues: if frames are large, or if very
-    much has changed since the version. A cursor stays with the version that its first page read, even if that page
-    named LATEST. Raises InvalidRequest for a cursor of another list, and for a version other than the cursor's.
+    A page may hold fewer than `limit` frames, or none, although more pages follow: if frames are large, or if very many
+    changes were made since the version. All pages read the version that the first page read, even if the requests name
+    LATEST. Raises NotFound and InvalidRequest, the latter also for a cursor of another list or of another version.
     """
     record = dataset_records.get(backend, project, dataset)
     at, start = _version_and_start(backend, record, version, cursor)
@@ -133,13 +137,13 @@ class _PageStart(NamedTuple):
     after: str = ""
     """Id of the frame before the page; empty for the first page."""
     listed: int = 0
-    """Live frames of that frame's shard on earlier pages. It shows how many the shard still holds."""
+    """Number of frames that earlier pages listed of that frame's shard. The rest of the shard is still to be listed."""
 
 
 def _version_and_start(
     backend: Backend, dataset: Dataset, version: str, cursor: str | None
 ) -> tuple[Version, _PageStart]:
-    """Returns the version to read, and where the page begins."""
+    """Returns the version to read, and where the page begins. Raises NotFound and InvalidRequest."""
     if cursor is None:
         return resolve(backend, dataset, version), _PageStart()
     number, after, listed = decode_cursor(_scope(dataset), cursor, int, str, int)
@@ -154,7 +158,7 @@ def _version_and_start(
 
 
 def _cursor(dataset: Dataset, at: Version, start: _PageStart, page: Sequence[FrameVersion], last: str) -> str:
-    """Returns the cursor for continuing after frame id `last`, given the `page` that began at `start`."""
+    """Returns the cursor that continues after frame id `last`. `page` holds the frames listed from `start` on."""
     shard = shard_of(last, dataset.shards)
     listed = sum(shard_of(frame.frame_id, dataset.shards) == shard for frame in page)
     if start.after and shard_of(start.after, dataset.shards) == shard:
@@ -169,10 +173,11 @@ def _scope(dataset: Dataset) -> str:
 def _live_frames(
     backend: Backend, dataset: Dataset, at: Version, start: _PageStart, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
-    """Returns live frames from `start` on, at least `limit` unless the version ends before.
+    """Returns the version's live frames from `start` on: at least `limit` frames, or all that are left.
 
-    If a shard has too many other frame versions between them, returns fewer, and the frame id at which reading stopped.
-    A version records how many frames each shard holds, so this reads just enough shards, in parallel.
+    If too many other frame versions lie between a shard's live frames, returns fewer frames, and the frame id at which
+    reading stopped; otherwise None in place of the id. A version records how many frames each shard holds, so only as
+    many shards as needed are read, in parallel.
     """
 
     def read(shard: int) -> tuple[list[FrameVersion], str | None]:

@@ -1,4 +1,4 @@
-"""Histories of a frame and of one of its labels (R9)."""
+"""The history of a frame, and of a single label in a frame (R9)."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,10 @@ T = TypeVar("T", bound=BaseModel)
 def frame_history(
     backend: Backend, *, project: str, dataset: str, frame_id: str, limit: int, cursor: str | None
 ) -> Page[FrameRevision]:
-    """Returns the changes of a frame up to the latest version, newest first. Raises NotFound if it never existed."""
+    """Returns a page of a frame's changes up to the latest version, newest first.
+
+    Raises NotFound if the frame never existed.
+    """
 
     def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[FrameRevision]:
         yield FrameRevision(
@@ -51,9 +54,9 @@ def label_history(
     limit: int,
     cursor: str | None,
 ) -> Page[LabelRevision]:
-    """Returns the changes of one label, newest first, among the next `limit` changes of its frame.
+    """Returns a page of one label's changes, newest first: those among the next `limit` changes of the label's frame.
 
-    A page may be empty although its cursor continues. Raises NotFound if the frame never existed.
+    A page may be empty although more pages follow. Raises NotFound if the frame never existed.
     """
 
     def to_revisions(version: FrameVersion, change: FrameChange) -> Iterator[LabelRevision]:
@@ -82,9 +85,10 @@ def _page(
     kind: str,
     to_revisions: Callable[[FrameVersion, FrameChange], Iterable[T]],
 ) -> Page[T]:
-    """Returns a page of the revisions in up to `limit` versions of a frame, newest first, as many as fit the page.
+    """Returns a page of the revisions that `to_revisions` makes of up to `limit` frame versions, newest first.
 
-    Makes one query, and ranged GETs in parallel: one for each version, or fewer if payloads lie close together.
+    A page also ends at `MAX_PAGE_BYTES`. Costs one query, and ranged GETs in parallel: one per frame version, or fewer
+    if payloads are close together in a pack.
     """
     record = dataset_records.get(backend, project, dataset)
     scope = f"{record.uid}#{kind}#{frame_id}"  # "#" separates the parts: ids may contain ":", but never "#"
@@ -101,7 +105,7 @@ def _page(
     size = 0
     for version, before, after in zip(versions[:count], [*states[1:], None], states, strict=False):
         revisions = list(to_revisions(version, changes(before, after)))
-        # Changes may be several times as large as the states: that of a number has its field, "before" and "after".
+        # Changes may be several times as large as the states: a number's change has its field, "before" and "after".
         size += sum(len(revision.model_dump_json().encode()) for revision in revisions)
         if size > MAX_PAGE_BYTES and items:
             return Page(items=items, cursor=encode_cursor(scope, version.n))
@@ -110,13 +114,13 @@ def _page(
 
 
 def _count_fitting(versions: list[FrameVersion]) -> int:
-    """Returns how many of `versions` to read for a page, at least one, given the sizes of the states around each."""
+    """Returns how many of `versions` fit a page, at least one. Each takes the payloads before and after its change."""
     lengths = [version.pointer.length if version.pointer else 0 for version in versions]
     return len(page_size.fitting(pairwise([*lengths, 0]), sum))
 
 
 def _states(backend: Backend, versions: list[FrameVersion]) -> list[Json | None]:
-    """Returns the state of the frame after each version; None after a DELETE."""
+    """Returns the frame's state after each of these frame versions; None after a DELETE."""
     stored = [version for version in versions if version.pointer]
     payloads = packs.read_payloads(backend, [version.payload for version in stored])
     frames: dict[int, Json] = {

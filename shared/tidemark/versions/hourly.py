@@ -1,7 +1,7 @@
-"""The version list reduced to one version an hour, to pick a time from: a busy dataset has hundreds an hour.
+"""The version list reduced to one version an hour, for picking a time: a busy dataset has hundreds of versions an hour.
 
-Times grow with version numbers. A galloping search, then a bisection, therefore find the newest version before a given
-hour. Only the versions that the search compares are read.
+Times grow with version numbers. Therefore a galloping search, and then a bisection, finds the newest version before a
+given hour. Only the versions that the search compares are read.
 """
 
 from bisect import bisect_left
@@ -19,10 +19,10 @@ from tidemark.versions.resolve import existing_version
 def list_hourly_versions(
     backend: Backend, *, project: str, dataset: str, limit: int, cursor: str | None
 ) -> Page[Version]:
-    """Returns the newest version of each hour (UTC) that has any, newest first (R8).
+    """Returns a page with the newest version of each hour (UTC) in which any version was published, newest first (R8).
 
-    An hour of n versions takes about 2 log2(n) reads. A page ends after about `MAX_VERSIONS_EXAMINED` reads, so it may
-    be short although its cursor continues. Raises NotFound and InvalidRequest.
+    An hour with n versions takes about 2 log2(n) reads. A page ends after about `MAX_VERSIONS_EXAMINED` reads, so it
+    may hold fewer than `limit` versions although more pages follow. Raises NotFound and InvalidRequest.
     """
     record = dataset_records.get(backend, project, dataset)
     scope = f"versions by hour:{record.uid}"
@@ -43,9 +43,9 @@ def list_hourly_versions(
 
 
 def _newest_before(moment: datetime, number: int, created_at: Callable[[int], datetime]) -> int:
-    """Returns the newest version created before `moment`, or 0 if there is none.
+    """Returns the number of the newest version created before `moment`, or 0 if there is none.
 
-    `number` is a version created at `moment` or later.
+    `number` is the number of a version created at `moment` or later.
     """
     step = 1
     while number > step and created_at(number - step) >= moment:

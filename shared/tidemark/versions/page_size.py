@@ -1,4 +1,4 @@
-"""How much fits one page of a response."""
+"""Limits what a page of a response holds to `MAX_PAGE_BYTES`."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 def fitting(items: Iterable[T], size: Callable[[T], int]) -> list[T]:
     """Returns the first items whose sizes in bytes add up to at most `MAX_PAGE_BYTES`; at least one, if there is any.
 
-    Takes no further item from the iterable once one does not fit.
+    Stops reading the iterable at the first item that does not fit.
     """
     page: list[T] = []
     total = 0

@@ -1,7 +1,8 @@
-"""Publishing: settled windows complete their uploads, and completed uploads become a version.
+"""Publishing: records windows' outcomes in their uploads, and publishes a version once uploads are complete.
 
-Serial for each dataset, because its messages form one group of the queue. A late or repeated invocation fails the
-conditions on the upload records and on the version number, and starts again from the stored state.
+Publishing is serial for each dataset, because a dataset's messages form one message group of the FIFO queue. A late or
+repeated invocation fails the conditions on the upload records or on the version number, and starts again from the
+stored state.
 """
 
 from collections import defaultdict
@@ -28,23 +29,25 @@ from tidemark.uploads.chunks import Chunk
 from tidemark.versions import records as version_records
 
 MAX_ATTEMPTS = 5
-"""Attempts at one publication, if other invocations keep being faster."""
+"""Most attempts at one publication while other invocations keep being faster."""
 MIN_TIME_STEP = timedelta(microseconds=1)
 """Least difference between the times of two versions: the resolution of a stored time."""
 INCOMPLETE = (
     "{:,} of its rows could not be applied, but {} all rows or none: it stays empty until a retry of the upload has "
     "applied them."
 )
-"""Why an upload failed that must be applied whole: the failed rows, and `TAKES_ALL` by whether it fills a clone."""
+"""Template of the reason why an upload failed that had to be applied whole: the number of failed rows, and a phrase of
+`TAKES_ALL`."""
 TAKES_ALL = ("a BATCH dataset takes", "a clone takes")
+"""Phrases for `INCOMPLETE`: for an upload of a BATCH dataset, and for an upload that fills a clone."""
 
 
 def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> list[VersionPublished]:
-    """Records settled windows and finished files of one dataset. Uploads that this completes share one new version.
+    """Processes messages about one dataset's settled windows and finished files. Returns the announced versions.
 
-    Announces and returns the versions of the uploads named in the messages. Uploads that settled in an earlier attempt
-    are announced too, so each is announced at least once. Raises Unavailable if other invocations were faster in every
-    attempt.
+    Uploads that become complete settle, and share one new version. Announces the settled uploads and their versions as
+    events. If a message is redelivered, its upload may have settled earlier and is announced again, so every upload is
+    announced at least once. Raises Unavailable if other invocations were faster in every attempt.
     """
     pending = list(messages)
     for _ in range(MAX_ATTEMPTS):
@@ -68,14 +71,14 @@ class _SettledUpload(NamedTuple):
 
     upload: Upload
     versions: tuple[int, ...] = ()
-    """The versions to announce that it settled into."""
+    """Numbers of the versions to announce, into which the upload settled."""
 
 
 def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[_SettledUpload]:
-    """Updates chunks and uploads, and publishes a version if uploads are complete.
+    """Applies messages to chunks and uploads, and publishes a version if uploads are complete.
 
-    Returns the uploads that settle now, and those whose messages are redelivered: an earlier attempt may have stopped
-    before it announced them.
+    Returns the uploads that settle now. Also returns the uploads of redelivered messages, because an earlier attempt
+    may have stopped before it announced these uploads.
     """
     window_messages = [message for message in messages if isinstance(message, WindowSettled)]
     checked = {message.upload for message in messages if not isinstance(message, WindowSettled)}
@@ -101,9 +104,9 @@ def _is_complete(record: Chunk | ChunkedUpload) -> bool:
 
 
 def _settle_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -> tuple[list[Chunk], set[str]]:
-    """Applies messages to their chunks. Returns the chunks, and the uploads for which a message was not new.
+    """Applies messages to their chunks. Returns the updated chunks, and the ids of uploads with a redelivered message.
 
-    A complete chunk that is an upload of its own is not written here, but with the version that it settles into.
+    The only chunk of a request, once complete, is not stored here: the write that settles its upload stores it.
     """
     by_chunk: dict[tuple[str, str], list[WindowSettled]] = defaultdict(list)
     for message in messages:
@@ -126,7 +129,7 @@ def _settle_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) ->
 
 
 def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_SettledUpload]:
-    """Settles uploads, and returns them. Those that may have changed a frame share a new version."""
+    """Settles complete uploads and returns them. Uploads that may have changed a frame share one new version."""
     state = dataset_records.state(backend, uid)
     now = backend.clock()
     # Readers find a version by its time, so times must grow, whatever this machine's clock says. If two versions had
@@ -162,16 +165,17 @@ class _Settlement(NamedTuple):
     """The upload after it has settled."""
 
     def write(self, backend: Backend) -> Write:
-        """Returns the write that settles it."""
+        """Returns the write that settles the upload."""
         if isinstance(self.record, Chunk):
             return chunks.replacement(backend, replace(self.record, upload=self.upload))
         return chunked_uploads.finish(backend, replace(self.record, upload=self.upload))
 
 
 def _settlement(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Settlement:
-    """Returns the settlement of a complete upload.
+    """Returns the settlement of a complete upload at time `at`.
 
-    It settles into `version`, unless it had nothing to apply, or had to be applied whole and was not (R22, R32).
+    The upload settles into `version`, unless it was refused, had nothing to apply, or had to be applied whole and was
+    not (R22, R32).
     """
     upload = record.upload
     is_clone = upload.source is Source.CLONE
@@ -213,9 +217,9 @@ def _published_versions(backend: Backend, uid: str, settled_uploads: list[_Settl
 
 
 def _all_uploads(backend: Backend, uid: str, number: int) -> list[str]:
-    """Returns the ids of all uploads of a version.
+    """Returns the ids of all uploads in a version, from the version's record.
 
-    The messages of this attempt may name only some of them, but a repeated event must not differ from the first.
+    This attempt's messages may name only some of the uploads, but a repeated event must equal the first event.
     """
     version = version_records.find_published(backend, uid, number)
     if version is None:

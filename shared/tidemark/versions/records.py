@@ -12,14 +12,14 @@ from tidemark.domain.versions import Version, empty_version
 
 
 def find(backend: Backend, dataset: Dataset, number: int) -> Version | None:
-    """Returns a version of a dataset, or None. No request if this process has read or published it before."""
+    """Returns a version, or None. Version 0 is the empty dataset. No read if this process has read or published it."""
     if number == 0:
         return empty_version(dataset.created_at, dataset.shards)
     return find_published(backend, dataset.uid, number)
 
 
 def find_published(backend: Backend, uid: str, number: int) -> Version | None:
-    """Returns a published version, or None. No request if this process has read or published it before."""
+    """Returns a version from 1 on, or None. No read if this process has read or published the version before."""
     known = backend.memory.versions.get((uid, number))
     if known is not None:
         return known
@@ -50,7 +50,7 @@ def newest(backend: Backend, uid: str, below: int, limit: int) -> list[Version]:
 
 
 def publish(backend: Backend, uid: str, version: Version, settled: Sequence[Write]) -> None:
-    """Stores the next version, makes it the latest, and makes `settled`, the writes of its uploads: all or nothing.
+    """Stores the next version, makes it the latest, and makes the writes that settle its uploads, in one transaction.
 
     Raises ConditionFailed if another invocation published first.
     """

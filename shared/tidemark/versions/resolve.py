@@ -1,4 +1,4 @@
-"""The version list, and the version that a reader names by number, checkpoint, time or LATEST."""
+"""Lists versions, and finds the version that a client names by number, checkpoint, time or LATEST."""
 
 import re
 from bisect import bisect_right
@@ -16,10 +16,10 @@ from tidemark.versions import records as version_records
 
 LATEST = "LATEST"
 VERSION_FORMS = "a number, the name of a checkpoint, an ISO 8601 time such as 2026-01-31T12:00:00Z, or LATEST"
-"""What may name a version, for error messages."""
+"""The ways to name a version, as text for error messages."""
 MAX_NUMBER_DIGITS = 12
 MAX_PUBLICATION_TIME = timedelta(seconds=60)
-"""Longest time from when a publication reads its clock to its commit, plus the difference between two clocks."""
+"""Longest time from reading the clock for a new version to storing it, plus the difference between two clocks."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
@@ -42,12 +42,13 @@ def list_versions(backend: Backend, *, project: str, dataset: str, limit: int, c
 
 
 def resolve(backend: Backend, dataset: Dataset, version: str, *, named_by: str = "version") -> Version:
-    """Returns the version that a reader names (R7, R14).
+    """Returns the version that a client names (R7, R14).
 
     A version is named by its number, by a checkpoint, by an ISO 8601 time (the version current then), or by LATEST.
 
     Raises NotFound for an unknown number or checkpoint. Raises InvalidRequest for other text, and for a time that is
-    not over yet. Both point to `named_by`: the parameter that names the version, or its field's JSON pointer.
+    not over yet. Both errors point to `named_by`: the parameter that names the version, or the JSON pointer of its
+    field.
     """
     try:
         return _resolve(backend, dataset, version)
@@ -107,8 +108,8 @@ def _checkpoint_version(backend: Backend, dataset: Dataset, name: str) -> Versio
 
 
 def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version:
-    # Times grow with version numbers, so bisection finds the version, and needs one more read whenever their
-    # number doubles. An index by time would cost every publication a write, for few readers.
+    # Times grow with version numbers, so bisection finds the version, with one more read whenever the number of
+    # versions doubles. An index by time would cost every publication a write, for few readers.
     state = dataset_records.state(backend, dataset.uid)
     if state.latest_at is None or state.latest_at < moment:
         _refuse_unless_past(backend, moment)
@@ -122,7 +123,7 @@ def _version_at(backend: Backend, dataset: Dataset, moment: datetime) -> Version
 
 
 def _refuse_unless_past(backend: Backend, moment: datetime) -> None:
-    """Raises InvalidRequest if a version up to `moment` may still be published: the answer could change (R7)."""
+    """Raises InvalidRequest if a version up to `moment` may still be published, which would change the result (R7)."""
     if moment > backend.clock() - MAX_PUBLICATION_TIME:
         raise InvalidRequest(
             f"The time {moment.isoformat()} is not {MAX_PUBLICATION_TIME.seconds} s past, and a version up to it may "
