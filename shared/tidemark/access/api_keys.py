@@ -12,14 +12,14 @@ from tidemark.domain.api_keys import SECRET_BYTES, ApiKey, Grant, Role, Token, p
 from tidemark.domain.errors import Conflict, NotFound
 
 NO_DIGEST = "0" * 64
-"""Compared in place of the digest of an unknown key."""
+"""Digest that a token is compared with if no API key has its name. It matches no secret."""
 
 
 def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[str] | None) -> tuple[ApiKey, Token]:
-    """Creates a key for `projects` (None: all projects, including future ones). Returns the key and its token.
+    """Creates an API key for `projects` (None: all projects, including future ones). Returns the key and its token.
 
-    The token is returned only here and is not stored. Raises Conflict if the name has been used before, even by a
-    revoked key, and pydantic's ValidationError for an invalid name or project.
+    The token is not stored, so it cannot be read later. Raises Conflict if any key has had the name before, even a
+    revoked one, and pydantic's ValidationError for an invalid name or project.
     """
     token = Token(name, secrets.token_urlsafe(SECRET_BYTES))
     key = ApiKey(
@@ -35,10 +35,10 @@ def create_key(table: KeysTable, *, name: str, role: Role, projects: Sequence[st
 
 
 def authenticate(table: KeysTable, text: str) -> Grant | None:
-    """Returns the grant of the token `text`, or None if it belongs to no key or to a revoked one. At most one read.
+    """Returns the grant of an API key's token, or None if the token is invalid or its key is revoked.
 
-    For every well-formed token, whether its key is valid, revoked or unknown, this does the same: one read, one digest
-    and one comparison in constant time.
+    To reveal nothing by its timing, does the same work for every well-formed token, whether its key is valid, revoked
+    or unknown: one read, one digest and one constant-time comparison. Reads nothing for a malformed token.
     """
     token = parse_token(text)
     if token is None:
@@ -51,9 +51,9 @@ def authenticate(table: KeysTable, text: str) -> Grant | None:
 
 
 def revoke_key(table: KeysTable, name: str) -> ApiKey:
-    """Revokes a key for good. A function that remembers the key accepts it for at most another minute.
+    """Revokes an API key for good. Functions that have cached the key accept it for at most another minute.
 
-    Revoking it again changes nothing. Raises NotFound.
+    Revoking a revoked key changes nothing. Raises NotFound.
     """
     key = key_records.revoke(table, name, datetime.now(UTC))
     if key is None:
@@ -62,7 +62,7 @@ def revoke_key(table: KeysTable, name: str) -> ApiKey:
 
 
 def list_keys(table: KeysTable) -> list[ApiKey]:
-    """Returns all keys by name, including revoked ones."""
+    """Returns all API keys, sorted by name, including revoked ones."""
     return key_records.list_all(table)
 
 

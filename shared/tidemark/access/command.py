@@ -1,8 +1,8 @@
-"""`tidemark-keys`: creates, lists and revokes API keys, with the AWS credentials of its user.
+"""The command `tidemark-keys`: creates, lists and revokes API keys, with the user's AWS credentials.
 
-The table is named by `--table`, else by TIDEMARK_KEYS_TABLE, else by an output of the CloudFormation stack (`--stack`,
-`Tidemark` by default). The region is that of AWS_REGION, else of AWS_DEFAULT_REGION, else of the AWS profile. A
-deployment looks for it in the same order.
+The keys table is named by `--table`, else by TIDEMARK_KEYS_TABLE, else by an output of the CloudFormation stack
+(`--stack`, by default `Tidemark`). The region is AWS_REGION, else AWS_DEFAULT_REGION, else the AWS profile's region. A
+deployment determines its region in the same order.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from tidemark.domain.errors import TidemarkError
 
 DEFAULT_STACK = "Tidemark"
 TABLE_OUTPUT = "KeysTableName"
-"""The stack output that names the keys table."""
+"""Name of the stack output whose value is the name of the keys table."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, and returns its exit status: 0, 1 for an error, 2 for wrong usage."""
+    """Runs the command and returns its exit status: 0 for success, 1 for an error. Wrong usage exits with status 2."""
     options = _parser().parse_args(arguments)
     try:
         # boto3 reads only AWS_DEFAULT_REGION on its own.

@@ -1,6 +1,6 @@
-"""An OpenID Connect issuer's signing keys, read over HTTPS and remembered for a while.
+"""Fetches an OpenID Connect issuer's signing keys over HTTPS, and caches them.
 
-Only the authorizer of a deployment with an issuer loads this, because PyJWT is in a layer of its own.
+Only the authorizer of a deployment with an issuer imports this module: PyJWT is installed in a Lambda layer of its own.
 """
 
 import time
@@ -14,20 +14,21 @@ from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWTError
 
 FETCH_TIMEOUT_SECONDS = 3.5
-"""Longest time for both requests to the issuer together. It leaves the authorizer, which times out after five seconds,
-time to respond."""
+"""Longest time for a fetch, which makes two requests to the issuer. The authorizer times out after five seconds, and
+needs the rest to respond."""
 MAX_KEY_AGE_SECONDS = 600
-"""Age at which keys are read again. A key that the issuer withdraws is accepted until then."""
+"""Age at which cached signing keys are fetched again. A key that the issuer withdraws is accepted until then."""
 MIN_FETCH_INTERVAL_SECONDS = 30
-"""Shortest time between two fetches, even if many tokens name unknown keys or the issuer is down."""
+"""Shortest time between two fetches. It limits the load on the issuer when tokens name unknown signing keys, or when
+the issuer is down."""
 
 
 class IssuerUnreachable(Exception):
-    """Raised when the issuer's keys are unknown, because it does not respond or its response is invalid."""
+    """Raised when the signing keys cannot be fetched: the issuer does not respond, or its response is invalid."""
 
 
 class IssuerKeys:
-    """The signing keys of one issuer, as one process remembers them."""
+    """The signing keys of one issuer, cached in one process."""
 
     # Not the monotonic clock: it may stop while a function's environment is frozen.
     def __init__(self, issuer: str, clock: Callable[[], float] = time.time) -> None:
@@ -37,10 +38,10 @@ class IssuerKeys:
         self._fetched_at = self._tried_at = float("-inf")
 
     def find(self, kid: str) -> PyJWK | None:
-        """Returns the key with an id, or None. Raises IssuerUnreachable.
+        """Returns the signing key with id `kid`, or None if the issuer has no such key. Raises IssuerUnreachable.
 
-        Makes two requests to the issuer if its keys are too old or the id is unknown, but none within
-        `MIN_FETCH_INTERVAL_SECONDS` of the last fetch.
+        Fetches the keys, by two requests to the issuer, if the cached keys are too old or `kid` is not among them.
+        Never fetches within `MIN_FETCH_INTERVAL_SECONDS` of the last attempt.
         """
         may_fetch = self._clock() - self._tried_at >= MIN_FETCH_INTERVAL_SECONDS
         if self._clock() - self._fetched_at >= MAX_KEY_AGE_SECONDS:
@@ -53,7 +54,7 @@ class IssuerKeys:
 
     def _fetch(self) -> None:
         self._tried_at = self._clock()
-        # The client's own timeout is for each read of a socket, so a response that trickles in would never time out.
+        # The HTTP client's timeout applies to each socket read, so a response that trickles in would never time out.
         reader = ThreadPoolExecutor(1)
         try:
             keys = reader.submit(self._published).result(timeout=FETCH_TIMEOUT_SECONDS)
@@ -72,12 +73,12 @@ class IssuerKeys:
 
 
 def _document(url: str) -> PyJWKClient:
-    """Returns a reader of a document. It follows no redirect and caches nothing."""
+    """Returns a PyJWT client for the JSON document at a URL. The client neither follows redirects nor caches."""
     return PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_TIMEOUT_SECONDS)
 
 
 def _checked_url(issuer: str, url: Any) -> str:
-    """Returns the URL of the keys. Raises ValueError unless it is at least as safe to read as the issuer's own."""
+    """Returns the URL of the signing keys. Raises ValueError unless the URL uses HTTPS or the issuer URL's scheme."""
     if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
         raise ValueError(f"the issuer's jwks_uri is not an HTTPS URL: {url!r}")
     return url

@@ -1,6 +1,7 @@
-"""API keys in a table of their own, so that the authorizer may read nothing but keys.
+"""Stores API keys in a DynamoDB table of their own, so that the authorizer can be allowed to read nothing else.
 
-It has one partition, `PK` = "KEY". `SK` is the key's name. Access does not depend on `aws`, so requests are made here.
+All items are in one partition, `PK` = "KEY". An item's `SK` is the name of the API key. This module calls DynamoDB
+itself, because `access` does not depend on `aws`.
 """
 
 import os
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 PARTITION = "KEY"
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=1)
-"""Retries a read after a second, because every API request waits for the authorizer."""
+"""Short timeouts, because every API request waits for the authorizer: a read that takes longer than a second is
+retried."""
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -27,19 +29,19 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class KeysTable:
-    """The keys table of one deployment."""
+    """The DynamoDB table that holds the API keys of a deployment, and a client for it."""
 
     dynamodb: "DynamoDBClient"
     name: str
 
     @classmethod
     def from_environment(cls) -> "KeysTable":
-        """Returns the table named by TIDEMARK_KEYS_TABLE."""
+        """Returns the table that the environment variable TIDEMARK_KEYS_TABLE names."""
         return cls(boto3.client("dynamodb", config=CLIENT_CONFIG), os.environ["TIDEMARK_KEYS_TABLE"])
 
 
 def create(table: KeysTable, key: ApiKey) -> bool:
-    """Stores a new key. Returns False if its name has been used before."""
+    """Stores a new API key. Returns False, and stores nothing, if a key has had the name before."""
     try:
         table.dynamodb.put_item(TableName=table.name, Item=_item(key), ConditionExpression="attribute_not_exists(PK)")
     except table.dynamodb.exceptions.ConditionalCheckFailedException:
@@ -48,13 +50,14 @@ def create(table: KeysTable, key: ApiKey) -> bool:
 
 
 def find(table: KeysTable, name: str) -> ApiKey | None:
-    """Returns a key, revoked or not, or None. One strongly consistent read."""
+    """Returns the API key with a name, even if it is revoked; None if there is none. One strongly consistent
+    read."""
     response = table.dynamodb.get_item(TableName=table.name, Key=_key(name), ConsistentRead=True)
     return _api_key(response["Item"]) if "Item" in response else None
 
 
 def revoke(table: KeysTable, name: str, at: datetime) -> ApiKey | None:
-    """Marks a key as revoked and returns it; None if there is no such key. A repeat keeps the first time."""
+    """Marks an API key as revoked and returns it; None if there is no such key. A revoked key keeps its first time."""
     try:
         response = table.dynamodb.update_item(
             TableName=table.name,
@@ -70,7 +73,7 @@ def revoke(table: KeysTable, name: str, at: datetime) -> ApiKey | None:
 
 
 def list_all(table: KeysTable) -> list[ApiKey]:
-    """Returns all keys, by name."""
+    """Returns all API keys, sorted by name, including revoked ones."""
     pages = table.dynamodb.get_paginator("query").paginate(
         TableName=table.name,
         KeyConditionExpression="PK = :partition",

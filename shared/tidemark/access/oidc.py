@@ -1,7 +1,8 @@
-"""OpenID Connect tokens: what a token of the deployment's issuer permits its bearer.
+"""OpenID Connect tokens: what a token from the deployment's issuer permits its bearer.
 
-A claim of the token holds values such as `tidemark:write:street` or `tidemark:read:*`: a role, and the project it
-applies to, or `*` for all. Other values of the claim belong to other services and are ignored.
+One of the token's claims holds values such as `tidemark:write:street` or `tidemark:read:*`. Each consists of a role and
+the project that the role applies to, or `*` for all projects. Other values of the claim belong to other services and
+are ignored.
 """
 
 import re
@@ -15,7 +16,7 @@ from tidemark.domain.ids import ProjectName
 
 VALUE_PREFIX, ALL_PROJECTS = "tidemark", "*"
 MAX_TOKEN_CHARACTERS = 10_240
-"""Most characters of a token: API Gateway's limit for headers."""
+"""Most characters of a token: API Gateway's limit for the headers of a request."""
 
 _PROJECT: TypeAdapter[str] = TypeAdapter(ProjectName)
 _SEGMENT = "[A-Za-z0-9_-]+"
@@ -23,19 +24,21 @@ _SIGNED = re.compile(rf"{_SEGMENT}\.{_SEGMENT}\.{_SEGMENT}")
 
 
 class Issuer(BaseModel):
-    """The issuer whose tokens are accepted, and the claim that holds their roles."""
+    """The OpenID Connect issuer whose tokens a deployment accepts."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
-    """URL of the issuer, as in a token's `iss`."""
+    """URL of the issuer, equal to the `iss` claim of its tokens."""
     audience: str
+    """Audience that a token's `aud` claim must contain."""
     claim: str
+    """Name of the claim that holds a token's roles."""
 
 
 class TokenRefused(Exception):
-    """Raised when a token is invalid or permits nothing here. `reason` is for the operator's log and is not shown to
-    the bearer."""
+    """Raised when a token is invalid or permits nothing here. `reason` is logged for the operator, and not sent to the
+    bearer."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,16 +46,16 @@ class TokenRefused(Exception):
 
 
 def is_signed_token(text: str) -> bool:
-    """Returns whether a text has the form of a signed JSON Web Token. No API key's token has it."""
+    """Returns whether a text has the form of a signed JSON Web Token. Tokens of API keys never do."""
     return len(text) <= MAX_TOKEN_CHARACTERS and _SIGNED.fullmatch(text) is not None
 
 
 def grant_of(claims: Mapping[str, Any], claim: str) -> Grant:
-    """Returns the grant for a valid token's claims. `claim` names the one that holds roles: a list of texts, or a text
-    with spaces.
+    """Returns the grant for the claims of a valid token.
 
-    A role applies only to the projects of its own values. The caller's name is derived from `sub`. Raises TokenRefused
-    if the token permits nothing, has an invalid `sub`, or lists too many projects to travel with a request.
+    `claim` is the name of the claim that holds roles, as a list or as a text with spaces between the roles.
+    Each role applies only to the projects listed with it. The caller's name is derived from `sub`. Raises TokenRefused
+    if the token permits nothing, has an invalid `sub`, or lists more than `MAX_KEY_PROJECTS` projects for a role.
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not re.fullmatch(SUBJECT, subject):
@@ -66,7 +69,7 @@ def grant_of(claims: Mapping[str, Any], claim: str) -> Grant:
 
 
 def _scopes(values: object) -> Iterator[Scope]:
-    """Yields the roles in the claim's values, each with its projects."""
+    """Yields a scope for each role in the claim's values. Raises TokenRefused if a role has too many projects."""
     texts = values.split() if isinstance(values, str) else values if isinstance(values, list) else []
     roles = [pair for pair in map(_parse, texts) if pair]
     for role in Role:
@@ -80,7 +83,7 @@ def _scopes(values: object) -> Iterator[Scope]:
 
 
 def _parse(value: object) -> tuple[Role, str] | None:
-    """Returns the role and the project of a value; None for a value that grants nothing."""
+    """Parses a value of the claim. Returns its role, and its project or `*`; None for a value that grants nothing."""
     parts = value.split(":") if isinstance(value, str) else []
     if len(parts) != 3 or parts[0] != VALUE_PREFIX or parts[1] not in set(Role):  # noqa: PLR2004 - see the module's docstring
         return None

@@ -1,6 +1,6 @@
-"""Verification of tokens signed by an OpenID Connect issuer.
+"""Verifies tokens signed by an OpenID Connect issuer.
 
-Only the authorizer of a deployment with an issuer loads this, because PyJWT is in a layer of its own.
+Only the authorizer of a deployment with an issuer imports this module: PyJWT is installed in a Lambda layer of its own.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,11 @@ from tidemark.access.oidc import Issuer, TokenRefused, grant_of
 from tidemark.domain.api_keys import Grant
 
 ALGORITHMS = ("RS256", "ES256")
-"""Accepted signature algorithms. All are asymmetric, so that the published keys cannot sign."""
+"""Accepted signature algorithms. All are asymmetric, so the issuer's published keys cannot be used to sign tokens."""
 LEEWAY_SECONDS = 30
-"""Largest accepted difference between the issuer's clock and ours."""
+"""Largest difference accepted between the issuer's clock and the authorizer's."""
 REQUIRED_CLAIMS = ("exp", "iat", "iss", "aud", "sub")
+"""Claims without which a token is refused."""
 
 
 class Verified(NamedTuple):
@@ -27,10 +28,10 @@ class Verified(NamedTuple):
 
 
 def verify(issuer: Issuer, keys: IssuerKeys, text: str) -> Verified:
-    """Verifies the token `text`, which must be well-formed. Reads the issuer's keys unless they are remembered.
+    """Verifies a token and returns its grant. Fetches the issuer's signing keys unless they are cached.
 
-    Raises TokenRefused if the issuer has not signed the token, if it is for another audience, not valid now, or grants
-    nothing. Raises IssuerUnreachable.
+    `text` must satisfy `is_signed_token`. Raises TokenRefused if the issuer did not sign the token, or if the token is
+    for another audience, has expired, is not valid yet, or grants nothing. Raises IssuerUnreachable.
     """
     try:
         header = jwt.get_unverified_header(text)

@@ -1,1 +1,1 @@
-"""Named versions, their manifests and statistics, and their exports."""
+"""Checkpoints, which are named versions, with their manifests, statistics and exports."""

@@ -37,13 +37,14 @@ def create_checkpoint(
     actor: str,
     request: str | None = None,
 ) -> Checkpoint:
-    """Freezes the version that `version` names now under a name (R12), and starts writing its manifest (R15).
+    """Freezes a version under a name (R12), and starts writing the checkpoint's manifest (R15).
 
-    The checkpoint can be read before its manifest is ready. A repeat of the same `request` returns the first result,
-    whatever was published meanwhile. If this stops before the writing starts, a repeat or `retry_checkpoint` starts it.
+    `version` is resolved once, now, so that the checkpoint stays on that version. The checkpoint can be read before its
+    manifest is ready. A repeat with the same `request` id returns the checkpoint first created, whatever has been
+    published since. If a failure prevents the writing from starting, a repeat or `retry_checkpoint` starts it.
 
     Raises what `resolve` raises. Raises Conflict if the name is taken or the dataset has no version to freeze, and
-    TooLarge for the metadata.
+    TooLarge for metadata beyond the limit.
     """
     check_size(metadata)
     record = dataset_records.get(backend, project, dataset)
@@ -71,7 +72,7 @@ def create_checkpoint(
 
 
 def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
-    """Starts writing the manifest of a checkpoint again, if the last attempt failed, is lost, or never started.
+    """Starts writing a checkpoint's manifest again, if the last attempt failed, was abandoned, or never started.
 
     Changes nothing if an attempt is in progress or the manifest is ready. Raises NotFound.
     """
@@ -87,9 +88,10 @@ def retry_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint
 def start_writing(
     backend: Backend, dataset: Dataset, checkpoint: str, artifact: Artifact, form: ExportFormat | None = None
 ) -> None:
-    """Starts the workflow for the current attempt at a checkpoint's manifest, or at its export in a format.
+    """Starts the workflow for the current attempt at writing an artifact: the checkpoint's manifest, or with `form` its
+    export in that format.
 
-    Does nothing if that attempt has been started, or if the artifact is not being written.
+    Does nothing if the attempt's workflow has already started, or if the artifact's status is not WRITING.
     """
     if artifact.status is ArtifactStatus.WRITING:
         work = CheckpointWork(
@@ -134,10 +136,10 @@ def find_checkpoint(backend: Backend, dataset: Dataset, name: str) -> Checkpoint
 def list_checkpoints(
     backend: Backend, *, project: str, dataset: str, archived: Archived, limit: int, cursor: str | None
 ) -> Page[Checkpoint]:
-    """Returns a page of a dataset's checkpoints, newest first. `archived` selects archived or active ones.
+    """Returns a page of a dataset's checkpoints, newest first. `archived` selects active checkpoints, archived or both.
 
-    Examines at most `MAX_CHECKPOINTS_EXAMINED` checkpoints, so a page may be short, or empty, although its cursor
-    continues. Raises NotFound.
+    Examines at most `MAX_CHECKPOINTS_EXAMINED` checkpoints, so a page may be short or empty although more pages follow.
+    Raises NotFound.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"checkpoints:{uid}:{archived}"
@@ -156,23 +158,26 @@ def list_checkpoints(
 def edit_checkpoint(
     backend: Backend, *, project: str, dataset: str, checkpoint: str, patch: CheckpointPatch
 ) -> Checkpoint:
-    """Changes a checkpoint's description and metadata (R13). Raises NotFound, and TooLarge for the metadata."""
+    """Changes a checkpoint's description and metadata (R13).
+
+    Raises NotFound, and TooLarge for metadata beyond the limit.
+    """
     return _edit(backend, project, dataset, checkpoint, patch.apply)
 
 
 def archive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str, actor: str) -> Checkpoint:
-    """Removes a checkpoint from the list. It can be read as before (R13). Raises NotFound."""
+    """Archives a checkpoint: it is no longer listed, but can still be read by name (R13). Raises NotFound."""
     now = backend.clock()
     return _edit(backend, project, dataset, checkpoint, lambda before: before.archived(now, actor))
 
 
 def unarchive_checkpoint(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Checkpoint:
-    """Restores an archived checkpoint to the list. Raises NotFound."""
+    """Restores an archived checkpoint, so that it is listed again. Raises NotFound."""
     return _edit(backend, project, dataset, checkpoint, Checkpoint.unarchived)
 
 
 def _version_to_freeze(backend: Backend, dataset: Dataset, version: str) -> Version:
-    """Returns the version to freeze. Raises Conflict for version 0: no list shows it, so nobody means it."""
+    """Resolves the version to freeze. Raises Conflict for version 0, the empty one, which nobody freezes on purpose."""
     at = resolve(backend, dataset, version, named_by="/version")
     if at.number == 0:
         raise Conflict(

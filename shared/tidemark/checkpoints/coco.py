@@ -1,7 +1,8 @@
-"""COCO: frames as images and their labels as annotations, as far as COCO can express them (R15).
+"""Converts frames to COCO images, and labels to COCO annotations, as far as COCO can express them (R15).
 
-Each image sensor of a frame becomes an image. A frame without sensors becomes one image, or one for each sensor that
-its labels name, because those sensors are stored elsewhere. Coordinates are unchanged: pixels from the top left corner.
+Each image sensor of a frame becomes an image. A frame without sensors becomes one image, or if its labels name sensors,
+one image for each sensor named, since their data is stored elsewhere. Coordinates are unchanged: pixels from the top
+left corner.
 """
 
 from collections import Counter
@@ -17,38 +18,40 @@ Json = dict[str, Any]
 EXPORTED_TYPES = frozenset({"BBOX_2D", "POLYGON_LIST_2D", "KEYPOINTS_2D"})
 """Label types that COCO can express."""
 NO_IMAGE = "no_image"
-"""Reason for leaving out a label that belongs to no image, or that names none of several."""
+"""Reason for leaving out a label whose image is unknown: its sensor is no image, or it names no sensor although the
+frame does not have exactly one image."""
 VISIBLE = 2
-"""COCO's visibility flag for a labelled and visible keypoint. Ours never say that a keypoint is hidden."""
+"""COCO's visibility flag for a labelled and visible keypoint. All keypoints get it: our labels do not record hidden
+keypoints."""
 
 
 class CocoFrame(NamedTuple):
-    """The COCO images and labels of a frame, and what is left out."""
+    """A frame's COCO images, the labels that become annotations, and counts of the labels left out."""
 
     images: list[Json]
-    """The images, still without ids."""
+    """The COCO images, before ids are assigned."""
     labels: list[tuple[int, Json]]
-    """The labels that become annotations, each with the position of its image."""
+    """The labels that become annotations, as stored, each after the index of its image in `images`."""
     left_out: Counter[str]
-    """Number of other labels, by type or `NO_IMAGE`."""
+    """Numbers of labels left out, by reason: the label's type, or `NO_IMAGE`."""
 
 
 class CocoCounts(BaseModel):
-    """Number of COCO images and annotations in some frames, and the keypoints of their labels."""
+    """Numbers of COCO images and annotations in a set of frames, and the keypoint names in their labels."""
 
     model_config = ConfigDict(frozen=True)
 
     images: int
     annotations: int
     left_out: dict[str, int]
-    """Labels that are left out, by reason."""
+    """Numbers of labels left out, by reason: the label's type, or `NO_IMAGE`."""
     keypoints: dict[str, list[str] | None] | None
-    """Keypoint names of each class, in order of appearance; None for a class with too many, or if all classes together
-    have too many."""
+    """Keypoint names by class, in order of appearance. None for a class with more than `MAX_CLASS_KEYPOINTS` names, and
+    None altogether if the classes together have more than `MAX_KEYPOINT_NAMES`."""
 
 
 class CocoTally:
-    """Counts frames. Tallies of consecutive sets of frames must be merged in order."""
+    """Counts what frames contain in terms of COCO. Counts of consecutive sets of frames must be merged in order."""
 
     def __init__(self) -> None:
         self._images = self._annotations = 0
@@ -56,7 +59,7 @@ class CocoTally:
         self._keypoints: dict[str, dict[str, None] | None] | None = {}
 
     def add(self, frame: Json) -> None:
-        """Counts a frame, given its stored JSON."""
+        """Counts one frame, given as its stored JSON object."""
         coco = coco_frame(frame)
         self._images += len(coco.images)
         self._annotations += len(coco.labels)
@@ -66,7 +69,7 @@ class CocoTally:
                 self._add_keypoints(label["class"], [keypoint["name"] for keypoint in label["keypoints"]])
 
     def merge(self, counts: CocoCounts) -> None:
-        """Adds the counts of the frames that follow."""
+        """Adds the counts of the set of frames that follows those counted so far."""
         self._images += counts.images
         self._annotations += counts.annotations
         self._left_out.update(counts.left_out)
@@ -102,7 +105,7 @@ class CocoTally:
 
 
 def coco_frame(frame: Json) -> CocoFrame:
-    """Returns the COCO images and labels of a frame, given its stored JSON."""
+    """Returns the COCO images and labels of a frame, given as its stored JSON object."""
     sensors, labels = frame.get("sensors", []), frame.get("labels", [])
     if sensors:
         images = {sensor["id"]: _image(frame, sensor) for sensor in sensors if sensor["type"] == "IMAGE"}
@@ -124,19 +127,20 @@ def coco_frame(frame: Json) -> CocoFrame:
 
 
 class Numbering:
-    """Assigns ids to images and annotations, dense and from 1."""
+    """Assigns consecutive ids, from 1, to the images and annotations of frames, in order."""
 
     def __init__(
         self, images: int, annotations: int, categories: Mapping[str, int], keypoints: Mapping[str, list[str] | None]
     ) -> None:
-        """`images` and `annotations` are the numbers of ids already assigned. `categories` are class ids by name."""
+        """`images` and `annotations` are the numbers of ids assigned before. `categories` are class ids by class name.
+        `keypoints` are keypoint names by class name."""
         self._images = images
         self._annotations = annotations
         self._categories = categories
         self._keypoints = keypoints
 
     def number(self, frame: Json) -> tuple[list[Json], list[Json]]:
-        """Returns the images and annotations of the next frame, with their ids."""
+        """Returns the COCO images and annotations of the next frame, with ids assigned."""
         coco = coco_frame(frame)
         images = [{"id": self._images + position + 1, **image} for position, image in enumerate(coco.images)]
         annotations = [
@@ -154,7 +158,8 @@ class Numbering:
 
 
 def categories(classes: Iterable[tuple[int, str]], keypoints: Mapping[str, list[str] | None]) -> list[Json]:
-    """Returns the COCO categories, one for each class given by id and name, with the keypoints of its labels."""
+    """Returns the COCO categories of `classes`, given as pairs of id and name. `keypoints` are keypoint names by class
+    name."""
     return [_category(number, name, keypoints.get(name)) for number, name in classes]
 
 
@@ -201,7 +206,7 @@ def _annotation(label: Json, names: list[str] | None) -> Json:
 
 
 def _flat(keypoints: Iterable[Json], names: Iterable[str]) -> Iterator[float]:
-    """Yields x, y and visibility of each keypoint of the class, or 0, 0, 0 if the label lacks it."""
+    """Yields x, y and visibility for each of a class's keypoint `names`; 0, 0, 0 if the label lacks that keypoint."""
     by_name = {keypoint["name"]: keypoint for keypoint in keypoints}
     for name in names:
         keypoint = by_name.get(name)

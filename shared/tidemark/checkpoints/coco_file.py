@@ -1,7 +1,7 @@
-"""The COCO file of a checkpoint: one file, joined from the fragments written for each page (R15).
+"""Writes a checkpoint's COCO file: one file, joined from the fragments of all pages (R15).
 
-The file is uploaded to S3 in parts. Its progress is recorded after each part, so that the next call continues after one
-that ran out of time or failed.
+The file is written to S3 by a multipart upload. Progress is stored after each part, so that if a call runs out of time
+or fails, the next call continues after the last part.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,34 +26,37 @@ from tidemark.versions import checkpoint_names
 FILE_NAME = "coco.json"
 IMAGES, ANNOTATIONS = "images", "annotations"
 END = b"\n]}\n"
-"""The last bytes of the file."""
+"""Last bytes of the COCO file."""
 MAX_DELETED_PAGES = 500
-"""Most pages whose fragments one request deletes: two fragments each, and S3 deletes at most a thousand objects."""
+"""Most pages whose fragments one request deletes. A page has two fragments, and S3 deletes at most a thousand objects
+per request."""
 PART_BYTES = 32 * 1024 * 1024
-"""Size of a part, which is in memory while it is uploaded. S3's limit of 10,000 parts allows files of 320 GB."""
+"""Bytes of each part but the last. A part is held in memory while it is uploaded. With S3's limit of 10,000 parts, the
+file can have 320 GB."""
 
 
 class Progress(BaseModel):
-    """The progress of the file's upload."""
+    """Progress of the COCO file's multipart upload, stored as the cursor of a ShardProgress."""
 
     model_config = ConfigDict(frozen=True)
 
     upload: str
     """S3's id of the multipart upload."""
     parts: list[str] = []
-    """Entity tags of the uploaded parts."""
+    """Entity tags of the uploaded parts, in order."""
     piece: int = 0
-    """Number of the section in which the next part begins."""
+    """Index of the section in which the next part begins."""
     offset: int = 0
-    """Bytes of that section that are in earlier parts."""
+    """Offset in bytes in that section at which the next part begins."""
     size: int = 0
-    """Bytes of all uploaded parts."""
+    """Total size of the uploaded parts in bytes."""
 
 
 def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], bool]) -> WrittenFiles | None:
-    """Uploads as much of the file as there is time for, at least one part. Returns the file once it is complete."""
+    """Uploads parts of the COCO file while `has_time` returns True, at least one. Returns the export's files once the
+    COCO file is complete; None if another call must continue."""
     manifest = objects.manifest(backend, work)
-    # The progress of the whole file is recorded like that of a shard, under the number after the last shard.
+    # The file's progress is stored as if the file were one more shard, numbered after the last.
     file_task = len(checkpoint_version(backend, work).shards)
     file = _File(backend, work, manifest)
     while True:
@@ -62,7 +65,7 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
             images = sum(page.images for page in manifest.pages)
             written = WrittenFile(name=FILE_NAME, rows=images, bytes=task.counted)
             return WrittenFiles(files=[written], left_out=manifest.left_out)
-        # If another invocation was faster, it has uploaded the same part, and this one continues from there.
+        # If another invocation was faster, it has uploaded the same part, and this invocation continues after that.
         with suppress(table.ConditionFailed):
             shard_progress.advance(backend, task, file.advance(task))
         if not has_time():
@@ -70,13 +73,13 @@ def finish_coco(backend: Backend, work: CheckpointWork, has_time: Callable[[], b
 
 
 def fragment_key(work: CheckpointWork, kind: str, page: ManifestPage) -> str:
-    """Returns the key of a page's share of the images or annotations."""
+    """Returns the S3 key of a page's fragment of the COCO file. `kind` is `IMAGES` or `ANNOTATIONS`."""
     name = f"fragments/{page_name(page.shard, page.page)}.{kind}.json"
     return export_key(work.uid, work.checkpoint, ExportFormat.COCO, name)
 
 
 def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
-    """Deletes the fragments of all pages. The file must be complete."""
+    """Deletes the fragments of all pages. Call this only after the COCO file is complete."""
     manifest = objects.manifest(backend, work)
     for start in range(0, len(manifest.pages), MAX_DELETED_PAGES):
         pages = manifest.pages[start : start + MAX_DELETED_PAGES]
@@ -84,7 +87,7 @@ def remove_fragments(backend: Backend, work: CheckpointWork) -> None:
 
 
 class _Literal(NamedTuple):
-    """A section of the file that is not stored as an object."""
+    """A section of the file whose bytes are in memory, not in an S3 object."""
 
     data: bytes
 
@@ -93,7 +96,7 @@ class _Literal(NamedTuple):
 
 
 class _Fragment(NamedTuple):
-    """A section of the file that is the content of an object."""
+    """A section of the file whose bytes are the content of an S3 object: a page's fragment."""
 
     key: str
 
@@ -105,7 +108,7 @@ _Section = _Literal | _Fragment
 
 
 class _File:
-    """The file during its upload."""
+    """The COCO file while it is being uploaded."""
 
     def __init__(self, backend: Backend, work: CheckpointWork, manifest: Manifest) -> None:
         self._backend = backend
@@ -113,7 +116,8 @@ class _File:
         self._sections = list(_sections(backend, work, manifest))
 
     def advance(self, task: ShardProgress) -> ShardProgress:
-        """Starts the upload, uploads the next part, or completes the upload. Returns the progress after that."""
+        """Takes the next step: starts the multipart upload, uploads a part, or completes the upload. Returns the new
+        progress."""
         if not task.cursor:
             return self._restarted(task)
         progress = Progress.model_validate_json(task.cursor)
@@ -145,7 +149,7 @@ class _File:
         return replace(task, cursor=after.model_dump_json(), pages=task.pages + 1)
 
     def _next_part(self, progress: Progress) -> tuple[bytes, int, int]:
-        """Returns the next part, and the section and offset at which the part after it begins."""
+        """Returns the bytes of the next part, and the section index and offset at which the following part begins."""
         data = bytearray()
         section, offset = progress.piece, progress.offset
         while section < len(self._sections):
@@ -162,7 +166,7 @@ class _File:
 
 
 def _sections(backend: Backend, work: CheckpointWork, manifest: Manifest) -> Iterator[_Section]:
-    """Yields the sections of the file, in order."""
+    """Yields the sections of the COCO file, in order."""
     images = [page for page in manifest.pages if page.images]
     annotations = [page for page in manifest.pages if page.annotations]
     yield _Literal(_head(backend, work, manifest) + b',"images":[\n')
@@ -180,7 +184,10 @@ def _comma_separated(keys: Iterable[str]) -> Iterator[_Section]:
 
 
 def _head(backend: Backend, work: CheckpointWork, manifest: Manifest) -> bytes:
-    """Returns the start of the file, up to its images and without the closing brace. It is the same in every call."""
+    """Returns the start of the file: a JSON object with all fields before `images`, without its closing brace.
+
+    Every call returns the same bytes.
+    """
     checkpoint = checkpoint_names.find(backend, work.uid, work.checkpoint)
     if checkpoint is None:
         raise LookupError(f"checkpoint {work.checkpoint!r} of {work.uid} does not exist")

@@ -1,4 +1,4 @@
-"""Exports of checkpoints in the table: one record for each format."""
+"""Stores the status of exports in the table: one record for each checkpoint and format."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from tidemark.domain.exports import Export, ExportFormat
 
 
 def find(backend: Backend, uid: str, checkpoint: str, form: ExportFormat) -> Export | None:
-    """Returns an export as it is now, or None."""
+    """Reads an export's record consistently; None if there is none."""
     item = table.get(backend, _key(uid, checkpoint, form))
     return Export.model_validate_json(item["export"]) if item else None
 
 
 def find_all(backend: Backend, uid: str, checkpoint: str) -> list[Export]:
-    """Returns all exports of a checkpoint, in the order of `ExportFormat`. One request."""
+    """Returns all exports of a checkpoint, in the order of `ExportFormat`. Makes one request."""
     keys = [_key(uid, checkpoint, form) for form in ExportFormat]
     items = table.get_many(backend, keys)
     return [Export.model_validate_json(items[key]["export"]) for key in keys if key in items]
@@ -24,9 +24,10 @@ def find_all(backend: Backend, uid: str, checkpoint: str) -> list[Export]:
 def edit(
     backend: Backend, uid: str, checkpoint: str, form: ExportFormat, change: Callable[[Export | None], Export]
 ) -> Export:
-    """Replaces the record of an export by what `change` returns for it, or for None if there is none.
+    """Replaces an export's record by compare-and-set, and returns the new export.
 
-    Calls `change` again if another writer was faster. Raises what `change` raises, and Unavailable.
+    `change` receives the current export, or None if there is no record, and returns the new one. It is called again if
+    another writer was faster. Raises what `change` raises, and Unavailable.
     """
     return table.edit(backend, _key(uid, checkpoint, form), "export", Export, change)
 
@@ -34,7 +35,7 @@ def edit(
 def edit_existing(
     backend: Backend, uid: str, checkpoint: str, form: ExportFormat, change: Callable[[Export], Export]
 ) -> Export:
-    """Replaces the record of an export as `edit` does. Raises LookupError if there is none."""
+    """Replaces an export's record like `edit`. Raises LookupError if there is no record."""
 
     def change_existing(before: Export | None) -> Export:
         if before is None:

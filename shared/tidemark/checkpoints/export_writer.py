@@ -1,4 +1,4 @@
-"""Writes an export of a checkpoint, page by page, from its manifest (R15)."""
+"""Writes an export of a checkpoint, page by page, from the checkpoint's manifest (R15)."""
 
 import gzip
 import zlib
@@ -25,12 +25,12 @@ GZIP_LEVEL = 6
 GZIP_WINDOW = 31
 """zlib's `wbits` for the largest window, with a gzip header and trailer."""
 MAX_COMPRESSION_RATIO = MAX_INFLATION_RATIO // 2
-"""Highest compression ratio of a text: half of what an upload accepts at any point of a file, so that an exported file
-can be uploaded. Text that compresses better is compressed again with a weaker method."""
+"""Highest compression ratio of exported text. It is half of the ratio that uploads accept, so that an exported file can
+be uploaded again. Text that compresses better is compressed by a weaker method instead."""
 
 
 class ExportWriter:
-    """Writes the pages of one shard of an export. They are those of the manifest, which must be ready."""
+    """Writes one shard's pages of an export. The export has the same pages as the manifest, which must be ready."""
 
     def __init__(self, backend: Backend, work: CheckpointWork, form: ExportFormat, shard: int) -> None:
         self._backend = backend
@@ -40,7 +40,7 @@ class ExportWriter:
         self._pages = self._manifest.pages_of(shard)
 
     def write(self, task: ShardProgress) -> ShardProgress:
-        """Writes the next page, and returns the shard's progress. Writing a page again writes the same bytes."""
+        """Writes the shard's next page, and returns the new progress. Writing a page again writes the same bytes."""
         if task.pages == len(self._pages):
             return replace(task, done=True)
         page = self._pages[task.pages]
@@ -60,7 +60,7 @@ class ExportWriter:
             objects.write_file(self._backend, key, file, self._form.media_type)
 
     def _write_coco(self, page: ManifestPage) -> None:
-        """Writes a page's fragments of the COCO file: its images and its annotations, each separated by commas."""
+        """Writes a page's two fragments of the COCO file: a comma-separated list of images, and one of annotations."""
         work = self._work
         class_map = checkpoint_names.class_map(self._backend, work.uid, work.checkpoint, work.project)
         categories = {entry.name: entry.id for entry in class_map.classes}
@@ -81,12 +81,12 @@ class ExportWriter:
 
 
 def file_name(form: ExportFormat, page: ManifestPage) -> str:
-    """Returns the name of the export file of a page."""
+    """Returns the name of the file that holds a page of an export."""
     return f"frames-{page_name(page.shard, page.page)}.{form.suffix}"
 
 
 def finish_page_files(backend: Backend, work: CheckpointWork, form: ExportFormat) -> None:
-    """Records the files of an export that has a file for each page, and that it is ready."""
+    """Stores the file list of an export that has one file per page, and marks the export as ready."""
     manifest = objects.manifest(backend, work)
 
     def written(page: ManifestPage) -> WrittenFile:
@@ -100,7 +100,7 @@ def finish_page_files(backend: Backend, work: CheckpointWork, form: ExportFormat
 
 
 def record_files(backend: Backend, work: CheckpointWork, form: ExportFormat, files: WrittenFiles) -> None:
-    """Records the files of an export, and that it is ready."""
+    """Stores an export's file list, and marks the export as ready."""
     objects.write_file_list(backend, work, form, files)
     now = backend.clock()
     totals = {
@@ -132,9 +132,9 @@ def _write_jsonl(file: IO[bytes], _: Manifest, batches: Iterator[list[FramePaylo
 
 
 def _gzipped(text: bytes) -> bytes:
-    """Returns a text as a gzip member, one of several in a file. An upload accepts it, however repetitive the text is.
+    """Compresses a text to a gzip member; a file has several. Uploads accept it, however repetitive the text is.
 
-    Its header has no time, so that writing a page again writes the same bytes.
+    The gzip header has no time, so that writing a page again writes the same bytes.
     """
     compressed = gzip.compress(text, GZIP_LEVEL, mtime=0)
     if len(text) <= len(compressed) * MAX_COMPRESSION_RATIO:

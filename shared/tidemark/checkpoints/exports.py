@@ -18,10 +18,10 @@ from tidemark.domain.workflows import ArtifactStatus
 def create_export(
     backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat, actor: str
 ) -> Export:
-    """Starts writing a checkpoint in a format. Starts again if the last attempt failed or is lost.
+    """Starts writing an export of a checkpoint. Starts another attempt if the last one failed or was abandoned.
 
-    Changes nothing if an attempt is in progress or the export is ready. If this stops before the writing starts, a
-    repeat starts it. Raises NotFound, and Conflict before the checkpoint's manifest is ready.
+    Changes nothing if an attempt is in progress or the export is ready. If a failure prevents the writing from
+    starting, a repeat starts it. Raises NotFound, and Conflict until the checkpoint's manifest is ready.
     """
     record = dataset_records.get(backend, project, dataset)
     check_is_ready(find_checkpoint(backend, record, checkpoint))
@@ -37,14 +37,14 @@ def create_export(
 
 
 def list_exports(backend: Backend, *, project: str, dataset: str, checkpoint: str) -> Page[Export]:
-    """Returns the exports of a checkpoint, at most one for each format. Raises NotFound."""
+    """Returns a checkpoint's exports, at most one for each format, in a single page. Raises NotFound."""
     record = dataset_records.get(backend, project, dataset)
     find_checkpoint(backend, record, checkpoint)
     return Page(items=export_records.find_all(backend, record.uid, checkpoint))
 
 
 def get_export(backend: Backend, *, project: str, dataset: str, checkpoint: str, form: ExportFormat) -> Export:
-    """Returns an export of a checkpoint. Raises NotFound."""
+    """Returns a checkpoint's export in one format, whatever its status. Raises NotFound."""
     return _existing(backend, dataset_records.get(backend, project, dataset), checkpoint, form)
 
 
@@ -58,9 +58,9 @@ def list_files(
     limit: int,
     cursor: str | None,
 ) -> Page[ExportFile]:
-    """Returns a page of the files of an export, in order, each with a signed URL.
+    """Returns a page of an export's files, in order, each with a signed URL to download it.
 
-    Raises NotFound, and Conflict before the export is ready.
+    Raises NotFound, and Conflict until the export is ready.
     """
     record = dataset_records.get(backend, project, dataset)
     export = _existing(backend, record, checkpoint, form)

@@ -1,4 +1,4 @@
-"""Pages: the frames of a checkpoint, cut into pages, and their payloads, read in batches that fit in memory."""
+"""Cuts a checkpoint's frames into pages, and reads the payloads of a page in batches that fit in memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,33 +14,35 @@ from tidemark.versions import checkpoint_names
 from tidemark.versions import records as version_records
 
 MAX_PAGE_FRAMES = 10_000
-"""Most frames on a page: a file of a size that tools handle well, and some seconds of work."""
+"""Most frames on a page. A page becomes a file of a size that tools handle well, and takes some seconds to write."""
 MAX_PAGE_PAYLOAD_BYTES = 64 * 1024 * 1024
-"""Most payload bytes on a page, unless a single frame has more."""
+"""Most payload bytes on a page. A larger frame has a page of its own."""
 MAX_BATCH_FRAMES = 1000
-"""Most frames in memory at once. Up to 32 KB between two payloads of a pack is read along with them."""
+"""Most frames in memory at once. It also limits the memory for gaps: payloads that are close together in a pack are
+read together with the up to 32 KB between them."""
 MAX_BATCH_BYTES = 8 * 1024 * 1024
-"""Most payload bytes in memory at once, unless a single frame has more. Parsed, they take up to 15 times that."""
+"""Most payload bytes in memory at once. A larger frame is read alone. Parsed payloads take up to 15 times as much
+memory."""
 MAX_QUERY_FRAMES = 1000
-"""Most frames requested by one call of `live_frames`."""
+"""Most frames that one call of `live_frames` asks for."""
 
 
 class FramePayload(NamedTuple):
-    """A frame of a page, with its payload."""
+    """A frame version and its payload."""
 
     version: FrameVersion
     text: bytes
-    """The stored frame: canonical JSON."""
+    """The stored frame, as canonical JSON."""
 
     @property
     def frame(self) -> dict[str, Any]:
-        """The frame as Python values."""
+        """The frame, parsed from its JSON."""
         frame: dict[str, Any] = from_json(self.text)
         return frame
 
 
 def checkpoint_version(backend: Backend, work: CheckpointWork) -> Version:
-    """Returns the version of a checkpoint. Raises LookupError."""
+    """Returns the version that the work's checkpoint names. Raises LookupError if either does not exist."""
     ref = checkpoint_names.ref(backend, work.uid, work.checkpoint)
     version = version_records.find_published(backend, work.uid, ref.version) if ref else None
     if version is None:
@@ -49,10 +51,11 @@ def checkpoint_version(backend: Backend, work: CheckpointWork) -> Version:
 
 
 def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: str, before: int) -> list[FrameVersion]:
-    """Returns the page of a shard's live frames that follows frame id `after`, which ends the first `before` frames.
+    """Returns the next page of a shard's live frames, as of a version whose state of the shard is `state`.
 
-    A page is the same whenever it is read, so that a page written again overwrites itself with the same content.
-    Raises LookupError if the shard has fewer frames than the version states.
+    `after` is the last frame id of the previous page, and `before` is the number of frames on all previous pages. The
+    same arguments always give the same page, so that writing a page again overwrites it with the same content. Raises
+    LookupError if the shard has fewer frames than the version states.
     """
     wanted = min(state.frames - before, MAX_PAGE_FRAMES)
     page: list[FrameVersion] = []
@@ -72,7 +75,7 @@ def next_page(backend: Backend, uid: str, shard: int, state: ShardState, after: 
 
 
 def read_batches(backend: Backend, frames: Sequence[FrameVersion]) -> Iterator[list[FramePayload]]:
-    """Yields the frames with their payloads, in order, in batches that fit in memory.
+    """Reads the payloads of frames. Yields the frames with their payloads, in order, in batches that fit in memory.
 
     Raises PackCorrupt and ReadInterrupted.
     """

@@ -1,4 +1,4 @@
-"""Writes the manifest of a checkpoint: the list of its frames and their payloads, and its statistics (R15)."""
+"""Writes a checkpoint's manifest, which lists its frames and where their payloads are, and its statistics (R15)."""
 
 from dataclasses import replace
 
@@ -19,11 +19,11 @@ from tidemark.shards.frame_versions import FrameVersion
 from tidemark.versions import checkpoint_names
 
 MAX_SUMMARIES_READ = 64
-"""Most page summaries in memory at once."""
+"""Most page summaries read at a time, in parallel, so that memory does not grow with the checkpoint."""
 
 
 class PageSummary(BaseModel):
-    """The counts of a page's frames."""
+    """Statistics and COCO counts of the frames on a page."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class PageSummary(BaseModel):
 
 
 class ManifestWriter:
-    """Writes the pages of one shard of a manifest."""
+    """Writes one shard's pages of a manifest."""
 
     def __init__(self, backend: Backend, work: CheckpointWork, shard: int) -> None:
         self._backend = backend
@@ -42,9 +42,9 @@ class ManifestWriter:
         self._schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
 
     def write(self, task: ShardProgress) -> ShardProgress:
-        """Writes the next page, and returns the shard's progress. Writing a page again writes the same bytes.
+        """Writes the shard's next page, and returns the new progress. Writing a page again writes the same bytes.
 
-        The first shard has a page even without frames, so that every checkpoint has one.
+        The first shard has a page even if it has no frames, so that every manifest has at least one page.
         """
         frames = next_page(self._backend, self._work.uid, self._shard, self._state, task.cursor, task.counted)
         has_page = bool(frames) or (self._shard == 0 and not task.pages)
@@ -77,7 +77,10 @@ class ManifestWriter:
 
 
 def finish_manifest(backend: Backend, work: CheckpointWork) -> None:
-    """Writes the manifest from the pages' counts, and records that the checkpoint is ready."""
+    """Adds up the page summaries, writes the manifest and the statistics, and marks the checkpoint as ready.
+
+    Raises LookupError if the frames or labels counted differ in number from the version's.
+    """
     version = checkpoint_version(backend, work)
     schema = checkpoint_names.schema(backend, work.uid, work.checkpoint)
     manifest, statistics = _add_up_pages(backend, work, version, schema)

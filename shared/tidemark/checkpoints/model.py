@@ -1,4 +1,4 @@
-"""The content of a checkpoint's manifest and exports, and the work that writes them."""
+"""Models of a checkpoint's manifest, of its exports' file lists, and of the events of the checkpoint workflow."""
 
 from typing import Annotated
 
@@ -11,79 +11,86 @@ from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 
 
 class ManifestPage(BaseModel):
-    """A page of a shard's live frames, listed by one file of the manifest."""
+    """Number and counts of a page: a file of the manifest that lists some of a shard's live frames."""
 
     model_config = ConfigDict(frozen=True)
 
     shard: int
     page: int
-    """Number of the page in its shard, from 0."""
+    """Number of the page within its shard, from 0."""
     frames: int
+    """Number of frames on the page."""
     images: int
-    """COCO images of these frames."""
+    """Number of COCO images that these frames have."""
     annotations: int
-    """COCO annotations of these frames."""
+    """Number of COCO annotations that these frames have."""
 
 
 class Manifest(BaseModel):
-    """The frames of a checkpoint, as pages, and what exports need to know of all of them."""
+    """The manifest of a checkpoint: its pages, and the facts about all frames that exports need."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
+    """Number of the version that the checkpoint names."""
     metadata_schema: Schema
-    """Metadata fields that the frames have or may have."""
+    """Schema with at least the metadata fields that occur in the frames."""
     pages: list[ManifestPage]
-    """Pages in order of shard, and within a shard in order of frame."""
+    """All pages, sorted by shard, then by page number."""
     keypoints: dict[str, list[str] | None] = Field(default_factory=dict)
-    """Ordered keypoint names of each class that has any; None for a class with too many."""
+    """Keypoint names by class, in order of appearance; None for a class with too many. Classes without keypoints are
+    absent."""
     left_out: dict[str, int] = Field(default_factory=dict)
-    """Labels that COCO cannot express, by reason."""
+    """Numbers of labels that COCO cannot express, by reason."""
 
     def pages_of(self, shard: int) -> list[ManifestPage]:
-        """Returns the pages of a shard."""
+        """Returns a shard's pages, in order."""
         return [page for page in self.pages if page.shard == shard]
 
     def counts_before(self, shard: int, number: int) -> tuple[int, int]:
-        """Returns the number of images and of annotations on all pages before a page."""
+        """Returns the numbers of COCO images and annotations on all pages before page `number` of a shard."""
         earlier = [page for page in self.pages if (page.shard, page.page) < (shard, number)]
         return sum(page.images for page in earlier), sum(page.annotations for page in earlier)
 
 
 class WrittenFiles(BaseModel):
-    """All files of an export, in order."""
+    """The file list of an export, in order."""
 
     model_config = ConfigDict(frozen=True)
 
     files: list[WrittenFile]
     left_out: dict[str, int] = {}
-    """Labels that are left out, by reason."""
+    """Numbers of labels left out of the export, by reason."""
 
 
 class CheckpointWork(BaseModel):
-    """Input of the checkpoint workflow: the manifest or the export to write."""
+    """Input of the checkpoint workflow: which manifest or export to write, and which attempt this is."""
 
     model_config = ConfigDict(frozen=True)
 
     uid: str
+    """Uid of the dataset."""
     project: str
     checkpoint: str
+    """Name of the checkpoint."""
     format: ExportFormat | None = None
-    """Format of the export; None for the manifest."""
+    """Format of the export to write; None to write the manifest."""
     attempt: int
+    """Number of the attempt, from 1."""
 
     @property
     def name(self) -> str:
-        """Unique name of the work in its dataset. It is the same for every attempt, so each resumes the one before."""
+        """Name of the work, unique in the dataset. All attempts have the same name, so that each resumes where the
+        last stopped."""
         return f"{self.checkpoint}/{self.format or 'manifest'}"
 
     @property
     def execution(self) -> str:
-        """Unique name of the attempt among all executions."""
+        """Name of the workflow execution, unique among all datasets, works and attempts."""
         return f"{self.format or 'manifest'}-{digest(f'{self.uid}/{self.name}/{self.attempt}'.encode())}"
 
 
 CheckpointStep = Annotated[
     ShardStep[CheckpointWork] | FinishStep[CheckpointWork] | FailStep[CheckpointWork], Field(discriminator="step")
 ]
-"""Event of the checkpoint function."""
+"""Event of the checkpoint function, as a discriminated union of the workflow's steps."""

@@ -1,7 +1,10 @@
-"""Parquet files of checkpoints: manifests and exports. Only the checkpoint function may import this: pyarrow is large.
+"""Parquet files of checkpoints: manifests and exports.
 
-An export has a frame's fields under their API names, and columns that state where the frame comes from. Metadata is a
-column of its own, with a field for each field of the dataset's schema, so that their names cannot collide with ours.
+Only the checkpoint function may import this module, because pyarrow is large.
+
+An export has a column for each field of a frame, with the field's name in the API, and columns for the frame's revision
+and last change. Metadata is one struct column with a member for each field of the dataset's metadata schema, so that
+users' field names cannot collide with column names.
 """
 
 from collections.abc import Iterable, Iterator
@@ -85,9 +88,9 @@ LIST_ITEM_TYPES = {FieldType.STRINGS: TEXT, FieldType.NUMBERS: FLOAT, FieldType.
 
 
 class RowWriter:
-    """Writes one Parquet file, a row group for each call, so that memory use does not grow with the file.
+    """Writes one Parquet file. Each call of `write` writes a row group, so that memory use does not grow with the file.
 
-    A context manager: the file is complete at the end of the context.
+    The writer is a context manager. The file is complete at the end of the context.
     """
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
@@ -96,7 +99,7 @@ class RowWriter:
         self._writer = pq.ParquetWriter(file, schema, compression=COMPRESSION)
 
     def write(self, rows: Iterable[Json]) -> None:
-        """Appends rows. A column that a row lacks is null. Fields without a column are left out."""
+        """Appends rows. Columns that a row lacks are null. A row's fields without a column are left out."""
         table = pa.Table.from_pylist([_without_empty_scalars(row, self._scalar) for row in rows], schema=self._schema)
         if len(table):
             self._writer.write_table(table)
@@ -109,7 +112,7 @@ class RowWriter:
 
 
 def export_schema(schema: Schema) -> pa.Schema:
-    """Returns the columns of an export, given the dataset's metadata schema."""
+    """Returns the Parquet schema of an export, given the dataset's metadata schema."""
     return pa.schema(
         [
             *ORIGIN,
@@ -125,7 +128,7 @@ def export_schema(schema: Schema) -> pa.Schema:
 
 
 def manifest_schema(schema: Schema) -> pa.Schema:
-    """Returns the columns of a manifest, given the dataset's metadata schema."""
+    """Returns the Parquet schema of a manifest, given the dataset's metadata schema."""
     return pa.schema(
         [
             *ORIGIN,
@@ -139,12 +142,12 @@ def manifest_schema(schema: Schema) -> pa.Schema:
 
 
 def export_row(version: FrameVersion, frame: Json) -> Json:
-    """Returns the row of a frame in an export."""
+    """Returns a frame's row in an export."""
     return {**_frame_row(frame), **_origin_fields(version)}
 
 
 def manifest_row(version: FrameVersion, frame: Json) -> Json:
-    """Returns the row of a frame in a manifest."""
+    """Returns a frame's row in a manifest."""
     return {
         **_origin_fields(version),
         "pack": version.payload.pack,
@@ -157,13 +160,13 @@ def manifest_row(version: FrameVersion, frame: Json) -> Json:
 
 
 def manifest_frames(data: bytes) -> list[FrameVersion]:
-    """Returns the frames of a manifest page, in its order."""
+    """Parses a page of a manifest, given the file's bytes. Returns the page's frames, in order."""
     columns = [name for name in manifest_schema(Schema()).names if name != "metadata"]
     return list(_frames(pq.read_table(BytesIO(data), columns=columns).to_pylist()))
 
 
 def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
-    """Returns the metadata column, or none if there are no fields: Parquet has no empty structs."""
+    """Returns a list with the metadata column. It is empty if the schema is: Parquet has no empty structs."""
     fields = [
         (name, SCALAR_TYPES[kind] if kind in SCALAR_TYPES else pa.list_(LIST_ITEM_TYPES[kind]))
         for name, kind in sorted(schema.fields.items())
@@ -172,16 +175,17 @@ def _metadata_column(schema: Schema) -> list[tuple[str, pa.DataType]]:
 
 
 def _scalar_fields(schema: pa.Schema) -> frozenset[str]:
-    """Returns the metadata fields whose values are not lists."""
+    """Returns the names of the metadata fields whose values are not lists."""
     if "metadata" not in schema.names:
         return frozenset()
     return frozenset(field.name for field in schema.field("metadata").type if not pa.types.is_list(field.type))
 
 
 def _without_empty_scalars(row: Json, scalar: frozenset[str]) -> Json:
-    """Returns the row without empty lists in `scalar` metadata fields.
+    """Returns a row without those metadata values that are empty lists in `scalar` fields.
 
-    An empty list does not determine the type of a field, so a field that first held one may be scalar by now.
+    An empty list does not determine the type of a metadata field, so a field that held only empty lists at first may be
+    scalar by now.
     """
     metadata = row.get("metadata")
     if not metadata or not any(value == [] and name in scalar for name, value in metadata.items()):
@@ -216,10 +220,10 @@ def _frames(rows: Iterable[Json]) -> Iterator[FrameVersion]:
 
 
 def _frame_row(frame: Json) -> Json:
-    """Returns the columns of a frame's own fields, given its stored JSON.
+    """Returns the values of the columns that hold a frame's own fields, given the frame's stored JSON object.
 
-    Times become timestamps. Fields without a schema become JSON text: the metadata of sensors, and the attributes and
-    secondary labels of labels.
+    Times become timestamps. Fields without a schema become JSON text: sensor metadata, label attributes and secondary
+    labels.
     """
     row = dict(frame)
     _parse_times(row)

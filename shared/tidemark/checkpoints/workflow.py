@@ -1,9 +1,10 @@
-"""The checkpoint workflow: writes a checkpoint's manifest, or an export of it (R15).
+"""The checkpoint workflow: writes a checkpoint's manifest, or an export of the checkpoint (R15).
 
-It writes each shard page by page, each page as an object of its own, and finishes when all shards are done. An attempt
-does not repeat what an earlier one has written.
+The workflow writes each shard page by page, each page as an S3 object of its own, and finishes when all shards are
+done. An attempt does not repeat what earlier attempts have written.
 
-A purge of the dataset does not wait for it: a step that finds the dataset gone deletes what was written, and ends.
+A purge of the dataset does not wait for the workflow. A step that finds the dataset gone deletes the objects that the
+workflow has written, and ends.
 """
 
 from collections.abc import Callable
@@ -25,13 +26,13 @@ from tidemark.versions import checkpoint_names
 
 
 def take_step(backend: Backend, step: CheckpointStep, has_time: Callable[[], bool]) -> bool:
-    """Runs a step of the workflow. Returns whether it is done; False if it must be run again to continue.
+    """Runs a step of the workflow. Returns whether the step is done; if not, the same step must be run again.
 
-    Calls `has_time` between two pages, or two parts of a file, to know whether there is time for another. The state
-    machine retries a step that raises, and at last runs a step that records the failure.
+    Stops between two pages, or two parts of a file, once `has_time` returns False. The state machine retries a step
+    that raises. When retries are exhausted, it runs a step that records the failure.
 
-    If the dataset is being purged, before the step or after it, deletes all objects of its checkpoints, since the purge
-    may have looked for them already. The step is done then.
+    If the dataset is being purged, before or after the step, deletes the S3 objects of all its checkpoints instead,
+    because the purge may already have listed the objects to delete. The step is done when they are deleted.
     """
     uid = step.work.uid
     if _dataset_exists(backend, uid):
@@ -73,7 +74,7 @@ def _write_shard(backend: Backend, work: CheckpointWork, shard: int, has_time: C
             return True
         writer = writer or _writer(backend, work, shard)
         after = writer.write(task)
-        # If another invocation was faster, it has written the same page, and this one continues from there.
+        # If another invocation was faster, it has written the same page, and this invocation continues after that.
         with suppress(table.ConditionFailed):
             shard_progress.advance(backend, task, after)
         if not (after.done or has_time()):

@@ -1,1 +1,1 @@
-"""The command line. It reaches the service only through `client`, and is not deployed."""
+"""The command line, which calls the service only through `client` and is not deployed."""

@@ -1,4 +1,4 @@
-"""The program: its commands, and its exit status (see `exit_status`)."""
+"""The program `tidemark`: registers the commands, and turns errors into messages and exit statuses."""
 
 import io
 import sys
@@ -71,11 +71,11 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Takes the options before the command."""
+    """Accepts the options that come before the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the program and returns its exit status. Without `arguments`, they are those of the process."""
+    """Runs the program and returns its exit status. `arguments` are by default those of the process."""
     given = None if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

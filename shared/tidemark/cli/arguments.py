@@ -1,4 +1,4 @@
-"""What commands share: the API of the settings, and common arguments and options."""
+"""Arguments and options that several commands have, and the API client that commands use."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from tidemark.domain.pages import Archived
 
 
 def dataset_ref(text: str) -> DatasetRef:
-    """Parses `PROJECT/DATASET`."""
+    """Parses `PROJECT/DATASET`. Raises typer.BadParameter for text of any other form."""
     project, slash, name = text.partition("/")
     if not (project and slash and name) or "/" in name:
         raise typer.BadParameter(f"{text!r} is not of the form PROJECT/DATASET.")
@@ -19,13 +19,13 @@ def dataset_ref(text: str) -> DatasetRef:
 
 
 def connect() -> Api:
-    """Returns the API of the settings in effect. Raises settings.Unusable."""
+    """Returns an API client for the settings in effect. Raises settings.Unusable."""
     used = settings.load()
     return Api(used.api, used.key)
 
 
 def archived_filter(archived: bool, both: bool) -> Archived:
-    """Returns which items a list has, by the options `--archived` and `--all`."""
+    """Returns which items to list, given the options `--archived` and `--all`. Raises typer.BadParameter for both."""
     if archived and both:
         raise typer.BadParameter("lists fewer than --all; give only one of them", param_hint="--archived")
     if both:

@@ -1,4 +1,4 @@
-"""Waits for what the service writes: manifests of checkpoints, and exports."""
+"""Waits for artifacts that the service writes: checkpoints' manifests, and exports."""
 
 import typer
 
@@ -10,13 +10,14 @@ from tidemark.client.polling import responses
 from tidemark.domain.workflows import Artifact, ArtifactStatus
 
 FIRST_PAUSE, MAX_PAUSE = 0.2, 5.0
-"""Seconds between two polls."""
+"""First and longest pause between two polls, in seconds."""
 
 
 def wait_until_written(api: Api, path: tuple[str, ...], model: type[Artifact], name: str, *, again: str) -> Json:
-    """Polls `path` until the artifact there is written, and returns the API's response.
+    """Polls the artifact at a URL path, given as segments, until it is written. Returns the API's last response.
 
-    If writing it failed, prints why and the command `again` that repeats it, and ends the program.
+    `name` is the artifact's name in messages. If writing fails, prints the reason and `again`, the command that tries
+    again, and exits with status 1.
     """
     for response in responses(api, path, first=FIRST_PAUSE, longest=MAX_PAUSE):
         artifact = parse(model, response)

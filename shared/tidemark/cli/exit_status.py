@@ -1,16 +1,17 @@
-"""The exit statuses of the program."""
+"""The exit statuses of `tidemark`."""
 
 from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """How a command ended. Ctrl-C makes it 130, as shells expect."""
+    """Exit status of a command. If Ctrl-C ends the command, the status is 130, as shells expect."""
 
     DONE = 0
-    """Everything was done."""
+    """The command did everything."""
     PARTIAL = 1
-    """Part of it was done: some rows had no effect, some frames that were named do not exist, something failed."""
+    """The command did part of its work: some rows had no effect, some requested frames do not exist, or a job in the
+    service failed."""
     USAGE = 2
-    """Wrong usage, or no settings to work with."""
+    """The arguments are wrong, or the settings are missing or unusable."""
     REFUSED = 3
-    """The API refused, or could not be reached."""
+    """The API refused the request, did not respond, or responded in an unknown form."""

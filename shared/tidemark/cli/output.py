@@ -1,4 +1,4 @@
-"""What a command prints: tables for a person, tab-separated lines where its output is piped, JSON for scripts."""
+"""Prints the results of commands: tables on a terminal, tab-separated lines into a pipe, and JSON for scripts."""
 
 import json
 import sys
@@ -20,45 +20,51 @@ M = TypeVar("M", bound=BaseModel)
 Cell = str | int | datetime | None
 
 TABLE_ITEMS = 50
-"""Items shown in a person's table unless more are asked for."""
+"""Most items in a table on a terminal, unless `--limit` is given."""
 MIN_FOLD_WIDTH = 32
-"""Characters of a line of free text in a table: an upload's id."""
+"""Narrowest width of a table column of free text, in characters. An upload id fits on one line."""
 GAP = 2
-"""Characters between two columns."""
+"""Characters between two columns of a table."""
 MAX_WIDTH = 10_000
+"""Width in characters at which a table is measured: wide enough for any table."""
 
 
 class Column(NamedTuple, Generic[T]):
-    """A column of a table: its heading, and what it shows of an item."""
+    """A column of a table. `cell` returns what the column shows for an item."""
 
     heading: str
     cell: Callable[[T], Cell]
     folds: bool = False
-    """Whether it is free text that may continue on the next line. Nothing else is ever cut: ids are there to copy."""
+    """Whether the column is free text, which may be wrapped. Other columns are kept on one line, so that users can copy
+    ids."""
 
 
 class View(NamedTuple, Generic[M]):
-    """How the items of a list are parsed, and shown as a table."""
+    """How a list is shown as a table: the model that parses the items, and the columns."""
 
     model: type[M]
     columns: Sequence[Column[M]]
 
 
 def is_for_people() -> bool:
-    """Whether the output goes to a terminal."""
+    """Returns whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def print_list(
     read: Callable[[int | None], Iterator[Json]], view: View[M], *, limit: int | None, as_json: bool, none: str
 ) -> None:
-    """Prints the items that `read` yields when called with a limit. For a person, an empty list prints `none`."""
+    """Prints a list: a table on a terminal, else tab-separated lines, or with `as_json` one line of JSON per item.
+
+    `read` is called with the most items to read (None for all), and yields them. On a terminal, an empty list prints
+    `none` to stderr.
+    """
     if as_json or not is_for_people():
         for item in read(limit):
             print_json(item) if as_json else _print_plain(parse(view.model, item), view.columns)
         return
     most = TABLE_ITEMS if limit is None else limit
-    # One more than is shown, to see whether there are more.
+    # Read one more item than is shown, to find out whether there are more.
     items = [parse(view.model, item) for item in read(most + 1)]
     if not items:
         print_note(none)
@@ -66,7 +72,7 @@ def print_list(
 
 
 def print_lines(lines: Sequence[T], columns: Sequence[Column[T]], *, limit: int | None = None) -> None:
-    """Prints lines that are in memory, at most `limit` of them."""
+    """Prints at most `limit` items as a table on a terminal, else as tab-separated lines."""
     shown = lines[:limit]
     if not is_for_people():
         for line in shown:
@@ -79,12 +85,12 @@ def print_lines(lines: Sequence[T], columns: Sequence[Column[T]], *, limit: int 
 
 
 def print_json(document: Any) -> None:
-    """Prints a document as one line of JSON."""
+    """Prints a JSON value on one line."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
 def print_result(response: Json, sentence: str, as_json: bool) -> None:
-    """Prints what a command has done: the API's response as JSON, or a sentence."""
+    """Prints a command's result: the API's response as JSON, or a sentence for people."""
     if as_json:
         print_json(response)
     else:
@@ -92,17 +98,17 @@ def print_result(response: Json, sentence: str, as_json: bool) -> None:
 
 
 def print_line(line: str) -> None:
-    """Prints a line of a command's result to stdout."""
+    """Prints a line of a command's result to stdout, without control characters."""
     sys.stdout.write(printable(line) + "\n")
 
 
 def print_note(line: str) -> None:
-    """Prints a remark or an error to stderr."""
+    """Prints a remark or an error message to stderr, without control characters."""
     sys.stderr.write(printable(line) + "\n")
 
 
 def progress_bars(*columns: str | ProgressColumn) -> Progress:
-    """Returns progress bars on stderr. They show only on a terminal, and disappear at the end."""
+    """Returns progress bars on stderr. The bars appear only on a terminal, and disappear at the end."""
     return Progress(
         *columns,
         console=Console(stderr=True, highlight=False),
@@ -112,22 +118,22 @@ def progress_bars(*columns: str | ProgressColumn) -> Progress:
 
 
 def printable(text: str) -> str:
-    """Returns text from elsewhere without the characters that a terminal would take for commands."""
+    """Returns untrusted text with each unprintable character replaced, so that the text cannot control the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def count(number: int, noun: str) -> str:
-    """Returns a number with its noun, in the plural unless it is 1."""
+    """Returns a number with its noun, such as `1 row` or `2,000 rows`. The noun must form its plural with -s."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def local(moment: datetime) -> str:
-    """Returns a time in the zone of this machine."""
+    """Returns a time as text, in this machine's time zone."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def home_path(path: object) -> str:
-    """Returns a path with `~` for the user's home."""
+    """Returns a file path as text, with `~` in place of the user's home folder."""
     home = str(Path.home())
     text = str(path)
     return "~" + text.removeprefix(home) if text.startswith(home + "/") else text
@@ -148,7 +154,7 @@ def _print_table(lines: Sequence[T], columns: Sequence[Column[T]]) -> None:
     for row in rows:
         table.add_row(*(Text(_for_people(cell)) for cell in row))
     console = Console(highlight=False)
-    # On a screen that is too narrow, lines that the terminal wraps are better than a table without its ids.
+    # If the terminal is too narrow, let it wrap the lines rather than cut off ids.
     needed = table.__rich_measure__(console, console.options.update(max_width=MAX_WIDTH)).minimum
     console.width = max(console.width, needed + GAP * len(columns))
     console.print(table)

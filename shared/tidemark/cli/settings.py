@@ -1,4 +1,4 @@
-"""Which API the command line uses, and with which key: from the environment, else from a file of the user."""
+"""Settings of the command line, the API's address and the API key: from the environment, else from the user's file."""
 
 import json
 import os
@@ -15,36 +15,42 @@ API, KEY = "TIDEMARK_API", "TIDEMARK_KEY"
 
 
 class Unusable(Exception):
-    """The settings are incomplete or unsafe."""
+    """Raised when settings are missing, unreadable or unsafe to use."""
 
 
 class Settings(NamedTuple):
-    """An address and a key for it, each with where it comes from. The key is never shown."""
+    """The API's address and an API key. `repr` does not show the key."""
 
     api: str
+    """Address of the API, without a slash at the end."""
     key: str
+    """Token of the API key."""
     api_from: str
+    """Where the address comes from: the name of an environment variable, or the path of the settings file."""
     key_from: str
+    """Where the key comes from: the name of an environment variable, or the path of the settings file."""
 
     def __repr__(self) -> str:
         return f"Settings(api={self.api!r})"
 
     @property
     def key_name(self) -> str:
-        """The name of the key, which is no secret; empty if the key is malformed."""
+        """Name of the API key, which is not secret; empty if the token is malformed."""
         parts = self.key.split(".")
         return parts[1] if len(parts) == 3 else ""  # noqa: PLR2004 - tdm, name, secret
 
 
 def path() -> Path:
-    """Returns the file of saved settings, in the platform's folder for such files."""
+    """Returns the path of the settings file, in the platform's folder for settings."""
     return Path(typer.get_app_dir("tidemark")) / "config.json"
 
 
 def load() -> Settings:
-    """Returns the settings in effect. Raises Unusable if there is no address, or no key for it.
+    """Returns the settings in effect. Raises Unusable if there is no address, no key for the address, or the address is
+    unsafe.
 
-    A saved key belongs to the address that it was saved with. It is never sent to another one from the environment.
+    A saved key belongs to the address that was saved with it. The key is never sent to another address, even if the
+    environment sets one.
     """
     saved = _saved()
     saved_api, saved_key = saved.get("api", ""), saved.get("key", "")
@@ -59,10 +65,13 @@ def load() -> Settings:
 
 
 def save(api: str, key: str) -> Path:
-    """Saves an address and its key in place of the old ones, readable by the user alone. Returns the file."""
+    """Saves an address and its key to the settings file, replacing the old ones. Only the user can read the file.
+
+    Returns the path of the file.
+    """
     file = path()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The temporary file is created with mode 0600 before it replaces the other one: nobody can read it in between.
+    # mkstemp creates the file with mode 0600, so nobody else can read the key at any time.
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
     with os.fdopen(handle, "w") as content:
         json.dump({"api": api, "key": key}, content)
@@ -71,12 +80,13 @@ def save(api: str, key: str) -> Path:
 
 
 def saved_address() -> str:
-    """Returns the saved address; empty if there is none."""
+    """Returns the saved address; empty if none is saved."""
     return _saved().get("api", "")
 
 
 def checked_address(address: str) -> str:
-    """Returns an address without a slash at its end. Raises Unusable if a key should not be sent to it."""
+    """Returns an address without slashes at its end. Raises Unusable if the address is not a URL, or is one that a key
+    must not be sent to: only https, and this machine, are safe."""
     try:
         parts = urlsplit(address)
         httpx2.URL(address)

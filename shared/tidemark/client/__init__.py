@@ -1,1 +1,1 @@
-"""Calls the HTTPS API, and transfers files by signed URLs."""
+"""The HTTPS client of the Tidemark service, and file transfers by signed URLs."""

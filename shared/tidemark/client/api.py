@@ -1,4 +1,4 @@
-"""The HTTPS API as the command line calls it: the key, problem documents, repeated attempts and pages."""
+"""The command line's client for the HTTPS API: authentication, retries, paging and error responses."""
 
 import json
 import uuid
@@ -18,20 +18,21 @@ from tidemark.client.retrying import MAX_ATTEMPTS, MAX_PAUSE, Transient, with_re
 from tidemark.domain.limits import MAX_PAGE_ITEMS
 
 BUSY = frozenset({429, 500, 502, 503, 504})
-"""Statuses after which the same request, with the same key, may succeed."""
+"""HTTP statuses after which the same request, with the same idempotency key, may succeed."""
 IN_USE = "idempotency_key_in_use"
-"""The one conflict that goes away: the first request with that key is still running."""
+"""Error code of the only 409 response worth retrying: the first request with the idempotency key is still running."""
 
 AGENT = f"tidemark/{version('tidemark')}"
 
 MAX_FIRST_ATTEMPTS = 3
-"""Attempts until the first response: a wrong address is reported soon."""
+"""Most attempts at a request if the server has responded to no earlier one. Few, so that a wrong address is reported
+soon."""
 TIMEOUT_SECONDS = 60.0
-"""The gateway responds within thirty seconds; the rest is for the network."""
+"""Longest wait for the network or the server. API Gateway responds within 30 seconds; the rest is for the network."""
 
 
 class Refused(Exception):
-    """The API refused a request. `problem` says why, for the user of the command."""
+    """Raised when the API refuses a request. `problem` is the reason, worded for the user."""
 
     def __init__(self, status: int, problem: Problem) -> None:
         super().__init__(problem.detail or problem.message or f"The API returned status {status}.")
@@ -40,7 +41,7 @@ class Refused(Exception):
 
     @property
     def lines(self) -> list[str]:
-        """The refusal as lines of text: the summary, then each error that adds to it, with its place."""
+        """Lines to print: a summary, each error that says more than the summary, and a server error's request id."""
         if self.status == HTTPStatus.FORBIDDEN and not self.problem.code:
             return ["The API rejects this key: it is unknown or revoked."]
         errors = [_error_line(error) for error in self.problem.errors if error.detail != str(self) or error.pointer]
@@ -53,19 +54,19 @@ class Refused(Exception):
 
 
 class Unreachable(Exception):
-    """There is no response, or the server does not respond as Tidemark's API does."""
+    """Raised when a server does not respond, or responds unlike Tidemark's API."""
 
 
 def new_transport() -> httpx2.BaseTransport | None:
-    """Returns what carries requests; None for the network. Tests replace it by the API itself."""
+    """Returns the HTTP transport; None for the real network. Tests replace this function to call the API in process."""
     return None
 
 
 class Api:
-    """The API at one address, with one key.
+    """A client for the API at one address, with one API key.
 
-    Every call raises Refused if the API refuses the request, and Unreachable if there is no response from it. Both come
-    after the last attempt, which may be minutes later.
+    Every call retries transient failures, which may take minutes. When it gives up, it raises Refused if the API
+    refused the request, and Unreachable if the API did not respond.
     """
 
     def __init__(self, address: str, key: str) -> None:
@@ -74,9 +75,9 @@ class Api:
         self._http = httpx2.Client(headers=headers, timeout=TIMEOUT_SECONDS, transport=new_transport())
         self._has_responded = False
         self._asks_to_wait = False
-        """Whether the latest response said when to try again, which a wrong address never does."""
+        """Whether the latest retriable error had a Retry-After header. Servers at wrong addresses send none."""
         self.time: datetime | None = None
-        """The service's clock at the latest response, to the second."""
+        """Time of the latest response by the server's clock, to the second; None if unknown."""
 
     def __enter__(self) -> Self:
         return self
@@ -85,34 +86,46 @@ class Api:
         self._http.close()
 
     def get(self, *path: str, **query: str | int | None) -> Json:
-        """Reads a path, given by its segments. Parameters that are None are left out."""
+        """Sends a GET request and returns the response. `path` is the segments of the URL path, as in all methods.
+
+        Query parameters that are None are left out.
+        """
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", path, params=given)
 
     def post(self, *path: str, body: Json | bytes, idempotency_key: str | None = None) -> Json:
-        """Sends `body`. It takes effect once, however often it is sent; without a key, a new one is made up."""
+        """Sends a POST request, which takes effect once even if it is retried. Returns the response.
+
+        Without an `idempotency_key`, generates one for this call.
+        """
         return self._write("POST", path, body, idempotency_key)
 
     def patch(self, *path: str, body: Json) -> Json:
-        """Changes a resource by `body`, once, however often it is sent."""
+        """Sends a PATCH request, which takes effect once even if it is retried. Returns the response."""
         return self._write("PATCH", path, body, None)
 
     def query(self, *path: str, body: Json) -> Json:
-        """Sends a query that is too long for a URL. It changes nothing."""
+        """Sends a read-only query by POST, because it is too long for a URL. Returns the response."""
         return self._call("POST", path, content=_encoded(body))
 
     def start(self, *path: str) -> Json:
-        """Starts an action of a resource. Starting it again has no effect."""
+        """Starts an action on a resource, by a POST request without a body, and returns the response.
+
+        Starting the same action again has no effect.
+        """
         return self._call("POST", path)
 
     def delete(self, *path: str) -> Json:
-        """Deletes a resource. Deleting it again has no effect."""
+        """Sends a DELETE request and returns the response. Deleting the same resource again has no effect."""
         return self._call("DELETE", path)
 
     def items(
         self, *path: str, most: int | None = None, page_size: int | None = None, **query: str | int | None
     ) -> Iterator[Json]:
-        """Yields the items of a list, page by page: all of them, or the first `most`."""
+        """Yields the items of a list, one request per page: all items, or the first `most`.
+
+        A page has `page_size` items, by default as many as the API allows.
+        """
         cursor: str | None = None
         count = 0
         while most is None or count < most:
@@ -126,7 +139,7 @@ class Api:
                 return
 
     def parts(self, *path: str, **query: str | int | None) -> Iterator[Json]:
-        """Yields the responses of a report that takes several requests, which their cursors link."""
+        """Yields the responses that together make up one report, following the cursor of each to the next."""
         cursor: str | None = None
         while True:
             response = self.get(*path, cursor=cursor, **query)

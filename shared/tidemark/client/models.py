@@ -1,4 +1,4 @@
-"""Responses of the API as models: how they are parsed, and the models that the domain does not have."""
+"""Parsing of API responses, and the response models that `domain` does not define."""
 
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -11,18 +11,18 @@ Json = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 MAX_FIELDS_SHOWN = 3
-"""Fields that the message of UnexpectedResponse names: enough to tell a wrong program from a wrong value."""
+"""Most invalid fields that an UnexpectedResponse names: enough to distinguish a wrong server from a wrong value."""
 
 
 class UnexpectedResponse(Exception):
-    """A response that does not have the fields that this version of the client reads."""
+    """Raised when a response lacks fields that this version of the client reads, or has invalid values in them."""
 
 
 def parse(model: type[M], response: object) -> M:
-    """Returns a response as a model. Raises UnexpectedResponse if it does not fit.
+    """Parses a response as a model. Raises UnexpectedResponse if a field is missing or invalid.
 
-    Fields that the model does not have are ignored, also by models that forbid them in requests: a newer API may return
-    more.
+    Ignores unknown fields, because a newer API may return more. This also holds for models that forbid unknown fields
+    in requests.
     """
     try:
         return model.model_validate(response, extra="ignore")
@@ -34,13 +34,13 @@ def parse(model: type[M], response: object) -> M:
 
 
 class ResponseModel(BaseModel):
-    """A response, or a part of one, that only the client has a model of."""
+    """Base of the models that only the client has: responses and parts of responses."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class ProblemDetail(ResponseModel):
-    """One error in a request."""
+    """One of the errors in a request, with its location in the body or the parameters."""
 
     detail: str = ""
     pointer: str | None = None
@@ -48,7 +48,7 @@ class ProblemDetail(ResponseModel):
 
 
 class Problem(ResponseModel):
-    """Why a request was refused: a problem document (RFC 9457), or the gateway's own `message`."""
+    """Why a request was refused: the API's problem document (RFC 9457), or API Gateway's own `message`."""
 
     code: str = ""
     detail: str = ""
@@ -56,23 +56,23 @@ class Problem(ResponseModel):
     request_id: str = ""
     errors: list[ProblemDetail] = []
     upload: str | None = None
-    """The upload that records the refused mutations, if every one of them was invalid."""
+    """Id of the upload that records the rejected mutations, if all mutations in the request were invalid."""
 
 
 class Continued(ResponseModel):
-    """A response that may continue in another one. `cursor` is always given; it is null in the last response."""
+    """A response that may continue in the next one. `cursor` is required, and null in the last response."""
 
     cursor: str | None
 
 
 class JsonPage(Continued):
-    """A page of a list whose items are not parsed yet, so that they can be printed as they came."""
+    """A page of a list whose items are plain JSON, so that they can be printed unchanged."""
 
     items: list[Json]
 
 
 class FrameAt(ResponseModel):
-    """A frame as of a version, and its last change. The service holds `frame` as bytes, so its model is another one."""
+    """A frame as of a version, and its last change. The service has a model of its own, with `frame` as bytes."""
 
     version: int
     upload: str
@@ -82,17 +82,17 @@ class FrameAt(ResponseModel):
 
 
 class FrameBatch(ResponseModel):
-    """Frames read by their ids, as they came."""
+    """The response to a request for frames by id. Its items are plain JSON."""
 
     version: int
     items: list[Json]
     missing: list[str]
-    """Ids that the version does not have."""
+    """Ids of requested frames that do not exist in the version."""
     unread: list[str]
-    """Ids that there was no room for in this response."""
+    """Ids of requested frames that did not fit in this response."""
 
 
 class ExportFile(exports.ExportFile):
-    """A file of an export whose name is safe to create: it has no separator, so it leads to no other folder."""
+    """A file of an export. Its name has no path separator, so a download cannot leave the target folder."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -1,4 +1,4 @@
-"""Polling: reading something again until it has changed."""
+"""Polling: requests repeated at growing intervals until the caller stops."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ from tidemark.client.api import Api
 from tidemark.client.models import Json
 
 GROWTH = 1.5
-"""How much longer each pause is than the one before it."""
+"""Factor by which each pause is longer than the previous one."""
 
 
 def polls(first: float, longest: float) -> Iterator[None]:
-    """Yields when it is time to poll: at once, then after pauses that grow from `first` to `longest` seconds.
+    """Yields each time a poll is due: at once, then after pauses that grow from `first` to `longest` seconds.
 
-    It never ends; the caller leaves the loop.
+    Never ends; the caller leaves the loop.
     """
     seconds = first
     while True:
@@ -25,9 +25,10 @@ def polls(first: float, longest: float) -> Iterator[None]:
 def responses(
     api: Api, path: tuple[str, ...], *, known: Json | None = None, first: float, longest: float
 ) -> Iterator[Json]:
-    """Reads a path again and again, with the pauses of `polls`, and yields each response.
+    """Polls a URL path, given as segments, and yields each response. Pauses like `polls`.
 
-    `known` is a response that the caller has already, to be yielded first. It never ends; the caller leaves the loop.
+    If the caller already has a response, it passes it as `known`, and `known` is yielded first, without a request.
+    Never ends; the caller leaves the loop.
     """
     for _ in polls(first, longest):
         yield api.get(*path) if known is None else known

@@ -1,17 +1,17 @@
-"""References to datasets, as a user writes them."""
+"""References to datasets: `PROJECT/DATASET`, as users write them."""
 
 from typing import NamedTuple
 
 
 class DatasetRef(NamedTuple):
-    """A dataset as the command line names it, `PROJECT/DATASET`."""
+    """Reference to a dataset by its project and name, written `PROJECT/DATASET`."""
 
     project: str
     name: str
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The segments of its path in the API."""
+        """Segments of the dataset's URL path in the API."""
         return ("projects", self.project, "datasets", self.name)
 
     def __str__(self) -> str:

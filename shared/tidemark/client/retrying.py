@@ -1,4 +1,4 @@
-"""Repeating a request that may succeed on the next attempt."""
+"""Retries with exponential backoff, for requests that may succeed on the next attempt."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 MAX_ATTEMPTS = 12
-"""Attempts at a request to a server that has responded before: they outlast an outage of two minutes."""
+"""Most attempts at a request, once the server has responded to an earlier one. Enough to outlast a two-minute
+outage."""
 MAX_PAUSE = 20.0
-"""Seconds between two attempts, at most."""
+"""Longest pause between two attempts, in seconds."""
 
 T = TypeVar("T")
 
@@ -17,13 +18,13 @@ pause = time.sleep
 
 
 class Transient(Exception):
-    """A failure that may be over on the next attempt: no response, or one that says so."""
+    """Raised by an attempt that may succeed if retried. `failure` is the error to raise when retries are exhausted."""
 
     def __init__(self, failure: Exception, seconds: float = 0) -> None:
         super().__init__(str(failure))
         self.failure = failure
         self.seconds = seconds
-        """How long the server asks to wait."""
+        """Seconds that the server asks to wait before the next attempt; 0 if it does not ask."""
 
 
 def with_retries(
@@ -34,8 +35,8 @@ def with_retries(
 ) -> T:
     """Calls `attempt` until it does not raise Transient, and returns its result.
 
-    `attempts` returns the limit, and is asked after each failure. `wait` pauses for some seconds between two attempts.
-    Raises the failure inside the last Transient when it gives up.
+    `attempts` returns the most attempts, and is called after each failure, so the limit may change. `wait` pauses for a
+    number of seconds between two attempts. When attempts run out, raises the failure that the last Transient holds.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Transient),
@@ -54,7 +55,7 @@ _exponential = wait_exponential_jitter(multiplier=0.25, max=MAX_PAUSE, jitter=0.
 
 
 def _seconds(state: RetryCallState) -> float:
-    """Returns the seconds to the next attempt: more after each one, and never fewer than the server asks for."""
+    """Returns the seconds to wait before the next attempt: exponential backoff, but at least what the server asks."""
     failure = state.outcome.exception() if state.outcome else None
     asked = failure.seconds if isinstance(failure, Transient) else 0
     return max(asked, _exponential(state))

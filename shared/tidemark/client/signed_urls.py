@@ -1,4 +1,4 @@
-"""Transfers files to and from S3 by the signed URLs that the API returns. The API key is never sent there."""
+"""Transfers files to and from S3 by the signed URLs that the API returns. The API key is never sent to S3."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,15 +13,15 @@ from tidemark.client.models import Problem
 from tidemark.client.retrying import Transient, with_retries
 
 TIMEOUT_SECONDS = 60.0
-"""Time without a byte in either direction after which an attempt is given up."""
+"""Longest time without a byte in either direction before an attempt fails."""
 CHUNK_BYTES = 256 * 1024
 TRANSIENT_CODES = frozenset({"RequestTimeout", "SlowDown"})
-"""S3's error codes, with whatever status, after which a request may be repeated."""
+"""S3 error codes after which a request is retried, whatever the HTTP status."""
 _CODE, _MESSAGE = (re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Code", "Message"))
 
 
 class SignedUrls:
-    """A connection for requests to signed URLs. Several threads may use it at the same time."""
+    """A client for requests to signed URLs. Threads may share it."""
 
     def __init__(self) -> None:
         transport = api.new_transport()
@@ -41,9 +41,9 @@ class SignedUrls:
         *,
         wait: Callable[[float], None] | None = None,
     ) -> None:
-        """Uploads the bytes that `body` yields; it is called once for each attempt.
+        """Uploads bytes to a URL, with retries. `body` is called for each attempt and returns the bytes, in chunks.
 
-        `wait` pauses for some seconds between two attempts. Raises Refused, Unreachable, and what `body` raises.
+        `wait` pauses for a number of seconds between two attempts. Raises Refused, Unreachable, and what `body` raises.
         """
 
         def attempt() -> None:
@@ -53,9 +53,9 @@ class SignedUrls:
         with_retries(attempt, wait=wait)
 
     def fetch(self, url: str, into: IO[bytes], *, fetched: Callable[[int], None] = lambda _: None) -> None:
-        """Downloads a URL into a file; each attempt starts over. Raises Refused and Unreachable.
+        """Downloads a URL into a file, with retries. Each attempt starts over with an empty file.
 
-        `fetched` is called with the bytes written so far, after each chunk.
+        After each chunk, calls `fetched` with the number of bytes written so far. Raises Refused and Unreachable.
         """
 
         def attempt() -> None:
@@ -70,9 +70,9 @@ class SignedUrls:
 
     @contextmanager
     def _success(self, method: str, url: str, **request: Any) -> Iterator[httpx2.Response]:
-        """Sends a request; the body of its successful response is still to be read.
+        """Sends a request and yields its successful response, whose body the caller reads inside the context.
 
-        Raises Refused. Raises Transient, also while the body is read.
+        Raises Refused, and Transient for what may be retried, including a connection lost while the body is read.
         """
         try:
             with self._http.stream(method, url, **request) as response:
@@ -88,7 +88,7 @@ class SignedUrls:
 
 
 def _refusal(response: httpx2.Response) -> Transient | Refused:
-    """Returns the error in a response, in S3's own words if it has any."""
+    """Returns the error of a failed response, with S3's own code and message if the response has them."""
     code, message = (match[1] if (match := pattern.search(response.text)) else "" for pattern in (_CODE, _MESSAGE))
     reason = ": ".join(filter(None, [code, message])) or f"status {response.status_code}"
     refusal = Refused(response.status_code, Problem(code=code or "storage", detail=f"S3 refuses: {reason}"))

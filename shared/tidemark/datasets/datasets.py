@@ -21,9 +21,9 @@ def create_dataset(
     mode: Mode = Mode.STREAMING,
     request: str | None = None,
 ) -> Dataset:
-    """Creates an empty dataset, at version 0. A repeat of the same `request` returns the first result.
+    """Creates an empty dataset, at version 0. A repeat with the same `request` id returns the dataset first created.
 
-    Raises NotFound (project) and Conflict (name taken).
+    Raises NotFound if the project does not exist, and Conflict if the name is taken.
     """
     project_records.get(backend, project)
     dataset = Dataset(
@@ -47,9 +47,9 @@ def create_dataset(
 
 
 def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
-    """Returns a dataset with its latest version, counts, current activity (R18) and schema. Raises NotFound.
+    """Returns a dataset with its latest version, counts, current activity (R18) and metadata schema. Raises NotFound.
 
-    A dataset that is being purged has no frames, and its `purge` reports the progress.
+    A dataset that is being purged is returned as empty, and its `purge` field reports the progress.
     """
     dataset = dataset_records.definition(backend, project, name).dataset
     if dataset.purge is not None:
@@ -78,7 +78,8 @@ def get_dataset(backend: Backend, project: str, name: str) -> DatasetDetails:
 
 
 def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
-    """Returns the mutable clone of a BATCH dataset, unless it has been purged (R32)."""
+    """Returns the mutable clone of a BATCH dataset (R32). Returns None if there is none, or it has been purged, and for
+    STREAMING datasets."""
     clone = dataset_records.mutable_clone(backend, dataset.uid) if dataset.mode is Mode.BATCH else None
     return clone if clone and dataset_records.find_state(backend, clone.uid) else None
 
@@ -86,9 +87,9 @@ def _mutable_clone(backend: Backend, dataset: Dataset) -> Clone | None:
 def list_datasets(
     backend: Backend, *, project: str, archived: Archived, limit: int, cursor: str | None
 ) -> Page[Dataset]:
-    """Returns a page of the datasets of a project, in order of their names. `archived` selects archived or active ones.
+    """Returns a page of a project's datasets, sorted by name. `archived` selects active datasets, archived or both.
 
-    Examines at most `limit` datasets, so a page may be short, or empty, although its cursor continues. Raises NotFound.
+    Examines at most `limit` datasets, so a page may be short or empty although more pages follow. Raises NotFound.
     """
     scope = f"datasets:{project}:{archived}"
     after = str(decode_cursor(scope, cursor, str)[0]) if cursor else ""

@@ -19,7 +19,7 @@ def create_project(
     actor: str,
     request: str | None = None,
 ) -> Project:
-    """Creates a project with its class map (R1). A repeat of the same `request` returns the first result.
+    """Creates a project with its class map (R1). A repeat with the same `request` id returns the project first created.
 
     Raises Conflict if the name is taken, and InvalidRequest and TooLarge for an invalid class map.
     """
@@ -37,7 +37,7 @@ def get_project(backend: Backend, name: str) -> Project:
 
 
 def list_projects(backend: Backend, *, only: frozenset[str] | None, limit: int, cursor: str | None) -> Page[Project]:
-    """Returns a page of projects in order of their names: all, or only those named in `only`."""
+    """Returns a page of projects, sorted by name: all projects, or only those named in `only`."""
     after = str(decode_cursor("projects", cursor, str)[0]) if cursor else ""
     if only is None:
         projects = project_records.list_all(backend, after, limit)
@@ -52,9 +52,10 @@ def get_class_map(backend: Backend, project: str) -> ClassMap:
 
 
 def put_class_map(backend: Backend, project: str, classes: Sequence[ClassInput]) -> ClassMap:
-    """Replaces a project's class map, to append classes or change colours (R2). `classes` is the whole new map.
+    """Replaces a project's class map, to append classes or change colours (R2). `classes` is the complete new map.
 
-    Raises Conflict if an existing class would change or disappear, or if another request changed the map meanwhile.
+    Raises Conflict if an existing class would change or disappear, or if another request changed the map at the same
+    time.
     """
     before, revision = project_records.class_map(backend, project, fresh=True)
     after = before.replace(classes)

@@ -1,4 +1,4 @@
-"""The storage that a dataset uses: the counts in its shard heads, and its objects in S3."""
+"""Reports the storage that a dataset uses: the totals in its shard heads, and its S3 objects."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,16 +10,17 @@ from tidemark.domain.storage import Objects, StorageReport
 from tidemark.shards import log
 
 OBJECT_KINDS = ("checkpoints", "exports", "packs")
-"""A dataset's objects in S3: those under `{kind}/{uid}/`."""
+"""Kinds of a dataset's S3 objects. The S3 keys of a kind begin with `{kind}/{uid}/`."""
 
 
 def report_storage(
     backend: Backend, *, project: str, dataset: str, cursor: str | None, has_time: Callable[[], bool]
 ) -> StorageReport:
-    """Returns the storage that a dataset uses now. Counts objects from `cursor` on, as long as there is time.
+    """Returns the storage that a dataset uses now. Counts S3 objects from `cursor` on, while `has_time` returns True.
 
-    The objects of a dataset are the sum of those in all responses, up to the one without a cursor. The other counts are
-    complete in each response. Two reads, and a request for each thousand objects. Raises NotFound and InvalidRequest.
+    Each report has only the S3 objects counted in its own call. Their total is the sum over all reports, up to the one
+    without a cursor. All other numbers are complete in every report. Makes two reads, and one request for each thousand
+    S3 objects. Raises NotFound, and InvalidRequest for an invalid cursor.
     """
     record = dataset_records.get(backend, project, dataset)
     heads = log.shard_heads(backend, record.uid, record.shards)
@@ -44,7 +45,10 @@ def report_storage(
 
 
 def _pages(backend: Backend, uid: str, first: int, after: str | None) -> Iterator[tuple[int, list[bucket.Object]]]:
-    """Yields pages of a thousand objects, each with the number of its kind, from `after` in kind `first` on."""
+    """Yields pages of up to a thousand S3 objects, each with the index of its kind in OBJECT_KINDS.
+
+    Starts in kind `first`, after the object whose S3 key ends in `after`.
+    """
     for number in range(first, len(OBJECT_KINDS)):
         prefix = _prefix(number, uid)
         start = f"{prefix}{after}" if after is not None and number == first else None

@@ -45,7 +45,7 @@ KINDS = {Archived.NO: "", Archived.YES: "archived ", Archived.ALL: ""}
 
 
 class Line(NamedTuple):
-    """A line of the statistics."""
+    """A line of a checkpoint's statistics."""
 
     subject: str
     name: str | None
@@ -62,7 +62,7 @@ STATISTICS: list[Column[Line]] = [
     Column("VALUES", lambda line: line.values, folds=True),
 ]
 MAX_VALUES_SHOWN = 8
-"""Values of a metadata field in a table."""
+"""Most values of a metadata field in the table of statistics."""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 DescriptionOption = Annotated[str | None, typer.Option("--description", help="For people.", show_default=False)]
@@ -220,7 +220,8 @@ def _lines(statistics: Statistics) -> Iterator[Line]:
 
 
 def _values_text(field: FieldStatistics) -> str:
-    """Returns the range of a field's numbers, or its most frequent values if there are few."""
+    """Returns a metadata field's values as text: the range of a numeric field, else the most frequent values with their
+    counts, or `many`."""
     if field.min is not None:
         return f"{field.min:g} to {field.max:g}"
     if field.values is None:
@@ -234,7 +235,7 @@ def _path(dataset: DatasetRef, name: str) -> tuple[str, ...]:
 
 
 def _fields(options: list[str] | None) -> Json:
-    """Parses metadata fields of the form `FIELD=VALUE`."""
+    """Parses the values of `--metadata`, each of the form `FIELD=VALUE`. Raises typer.BadParameter."""
     fields: Json = {}
     for text in options or ():
         name, equals, value = text.partition("=")
@@ -245,7 +246,7 @@ def _fields(options: list[str] | None) -> Json:
 
 
 def _value(text: str) -> Any:
-    """Parses a number, true, false or a quoted text as JSON; returns any other text as it is."""
+    """Parses a metadata value: a number, true, false or a quoted string as JSON. Returns other text unchanged."""
     try:
         value = json.loads(text, parse_constant=str)
     except (ValueError, RecursionError):

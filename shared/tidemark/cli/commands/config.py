@@ -1,4 +1,4 @@
-"""`tidemark config`: saves or shows which API is used, and with which key."""
+"""`tidemark config`: saves or shows the API's address and the API key."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`tidemark diff`: lists or counts what differs between two versions of a dataset."""
+"""`tidemark diff`: lists or counts the differences between two versions of a dataset."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
@@ -23,7 +23,7 @@ FRAMES = View(
 
 
 class Line(NamedTuple):
-    """A line of the summary."""
+    """A line of the summary: counts of changes to a subject, such as `labels`."""
 
     subject: str
     counts: ChangeCounts
@@ -68,7 +68,7 @@ def diff(
 
 
 def _total(parts: list[DiffSummary]) -> DiffSummary:
-    """Adds up the parts of a summary, each from one response."""
+    """Adds up the partial summaries of several responses."""
     totals = add_up(parts)
     return parts[-1].model_copy(update={"frames": totals.frames, "labels": totals.labels, "classes": totals.classes})
 
@@ -86,6 +86,6 @@ def _lines(total: DiffSummary) -> Iterator[Line]:
 
 
 def _label_counts(labels: ItemChanges) -> str:
-    """Returns how many labels were added, removed and modified: `+2 -1 ~3`."""
+    """Returns the numbers of labels added, removed and modified as text, such as `+2 -1 ~3`."""
     counts = {"+": len(labels.added), "-": len(labels.removed), "~": len(labels.modified)}
     return " ".join(f"{sign}{number:,}" for sign, number in counts.items() if number)

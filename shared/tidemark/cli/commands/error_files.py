@@ -1,4 +1,4 @@
-"""`tidemark errors --download`: writes the errors of an upload to a file, which the service puts into S3 for that."""
+"""`tidemark errors --download`: downloads an upload's errors as a file, which the service writes to S3 on request."""
 
 import shutil
 import sys
@@ -30,7 +30,11 @@ OutputOption = Annotated[
 def download(
     dataset: DatasetRef, upload: str, form: ErrorFormat | None, output: str | None, *, has_list_options: bool
 ) -> None:
-    """Writes the errors of an upload to `output`. `has_list_options`: --limit or --json is given, which is wrong."""
+    """Downloads an upload's errors to `output`. Raises typer.BadParameter if options are missing or do not go together.
+
+    `has_list_options` is whether `--limit` or `--json` is given, which `--download` does not accept. Exits with status
+    1 if the file does not hold all errors.
+    """
     if form is None or output is None:
         raise typer.BadParameter("--download csv|jsonl and -o FILE go together; -o - is stdout")
     if has_list_options:
@@ -48,7 +52,7 @@ def download(
 
 
 def _write(content: IO[bytes], output: str) -> None:
-    """Writes the errors only after all have arrived, so that an interrupted download leaves no partial file."""
+    """Copies a complete download to `output`, so that an interrupted download leaves no partial file."""
     if output == STDOUT:
         shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""`tidemark export`: has a checkpoint written to files for training jobs and other tools, and downloads them."""
+"""`tidemark export`: exports a checkpoint to files for training jobs and other tools, and downloads the files."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,9 +20,9 @@ from tidemark.domain.exports import Export, ExportFormat
 from tidemark.domain.workflows import ArtifactStatus
 
 FILES_PER_PAGE = 20
-"""Files whose URLs are signed at once: they are downloaded long before the URLs expire."""
+"""Number of files whose signed URLs are requested together. Few, so that all are downloaded before the URLs expire."""
 UNFINISHED = ".part"
-"""Suffix of a file that is being downloaded."""
+"""Suffix of a file name while the file is being downloaded."""
 
 FILES = View(
     ExportFile,
@@ -94,7 +94,10 @@ def _summary(export: Export) -> str:
 
 
 def _empty_folder(output: Path) -> Path:
-    """Creates a folder, or checks that it is empty: files of two exports side by side would be read as one."""
+    """Creates the output folder, or checks that it is empty, and returns it. Raises typer.BadParameter.
+
+    The files of two exports in one folder would be read as one export.
+    """
     try:
         output.mkdir(parents=True, exist_ok=True)
         is_empty = next(output.iterdir(), None) is None
@@ -106,7 +109,7 @@ def _empty_folder(output: Path) -> Path:
 
 
 def _download(api: Api, path: tuple[str, ...], export: Export, folder: Path) -> None:
-    """Downloads the files to a folder. A download that breaks off leaves nothing under the file's own name."""
+    """Downloads an export's files to a folder. A file gets its own name only once its download is complete."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with SignedUrls() as urls, progress_bars(*columns) as bars:
         task = bars.add_task("fetched", total=export.bytes)

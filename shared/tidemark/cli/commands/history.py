@@ -1,4 +1,4 @@
-"""`tidemark history`: lists the changes of a frame, or of one of its labels."""
+"""`tidemark history`: lists the changes to a frame, or to one of its labels."""
 
 import json
 from collections.abc import Iterator
@@ -44,14 +44,14 @@ def history(
 
 
 def frame_change(change: FrameChange) -> str:
-    """Returns what changed in a frame, in a few words."""
+    """Returns a description of a frame's change, on one line."""
     if change.change == "modified":
         return "; ".join(_differences(change))
     return "no difference" if change.change == "none" else change.change
 
 
 def label_change(revision: LabelRevision) -> str:
-    """Returns what changed in a label, in a few words."""
+    """Returns a description of a label's change, on one line."""
     if revision.before is None or revision.after is None:
         label = revision.after or revision.before or {}
         return f"{revision.change}: {label.get('class', label.get('type', ''))}"

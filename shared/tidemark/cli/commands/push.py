@@ -28,7 +28,7 @@ from tidemark.client.refs import DatasetRef
 from tidemark.domain.uploads import RowOutcome
 
 LARGE = 256 * 1024**2
-"""Bytes of a source from which on --files is pointed out: requests would take minutes."""
+"""Size of a source, in bytes, from which the command suggests `--files`, because requests would take minutes."""
 HOW_TO_CONTINUE = "Run the same command again to continue; nothing is sent twice."
 
 
@@ -75,7 +75,7 @@ def push(
 def _push(api: Api, dataset: DatasetRef, transport: Transport, report: Report, *, wait: bool) -> None:
     follower = Follower(api, dataset)
     events = follower.follow(transport.send()) if wait else transport.send()
-    # Closed explicitly: if the push is interrupted, the threads of a transport must end now.
+    # Close the generator explicitly: if the push is interrupted, the transport's threads must end at once.
     with Bars(transport.stages, settling=wait) as bars, closing(events):
         for event in events:
             if isinstance(event, Unsent):
@@ -140,7 +140,7 @@ def _opened(path: Path | None) -> Iterator[IO[str] | None]:
 
 @contextmanager
 def _interruptions(report: Report) -> Iterator[None]:
-    """If the push is interrupted, reports how far it got and how to continue."""
+    """If the push inside the context fails or is interrupted, reports how far it got and how to continue it."""
     try:
         yield
     except (Refused, Unreachable) as failure:

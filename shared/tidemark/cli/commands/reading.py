@@ -1,4 +1,4 @@
-"""`tidemark versions` and `frames`: lists the versions of a dataset, and reads its frames as of one of them."""
+"""`tidemark versions` and `frames`: lists a dataset's versions, and reads its frames as of a version."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tidemark.domain.versions import Spacing, VersionSummary
 
 LATEST = "LATEST"
 MAX_VALUE_SHOWN = 40
-"""Characters of a metadata value in a table."""
+"""Most characters of a metadata value in a table. Longer values are cut."""
 
 
 def _metadata(frame: FrameAt) -> str:
@@ -96,7 +96,7 @@ def frames(
             return
         wanted = frame_ids[:limit]
         missing: list[str] = []
-        # All named frames are shown; a table of them needs no limit of its own.
+        # All requested frames are shown, even if there are more than a table shows by default.
         print_list(
             lambda _: _named(api, dataset, wanted, version, missing),
             FRAMES,
@@ -111,7 +111,7 @@ def frames(
 
 
 def _named(api: Api, dataset: DatasetRef, wanted: list[str], version: str, missing: list[str]) -> Iterator[Json]:
-    """Yields the frames with these ids, all as of one version. Ids that it does not have are added to `missing`."""
+    """Yields the frames with the `wanted` ids, all as of one version. Appends ids that do not exist to `missing`."""
     remaining = list(dict.fromkeys(wanted))
     while remaining:
         body = {"frame_ids": remaining[:MAX_BATCH_FRAMES], "version": version}

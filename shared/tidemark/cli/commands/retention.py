@@ -16,7 +16,7 @@ from tidemark.domain.datasets import Dataset
 
 GONE = "unknown_dataset"
 FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
-"""Seconds between two polls: a purge takes minutes."""
+"""First and longest pause between two polls, in seconds. A purge takes minutes."""
 
 
 def delete(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
@@ -69,7 +69,10 @@ def _confirmed(dataset: DatasetRef, given: str | None) -> str:
 
 
 def _wait_until_gone(api: Api, dataset: DatasetRef, uid: str) -> str | None:
-    """Waits until a dataset is gone. Returns why the purge failed, or None if it did not."""
+    """Waits until a dataset has been purged. Returns None, or the reason if the purge failed.
+
+    A dataset with another uid is a new dataset of the same name, so the old one is gone.
+    """
     try:
         for response in responses(api, dataset.path, first=FIRST_PAUSE, longest=MAX_PAUSE):
             found = parse(Dataset, response)

@@ -1,4 +1,4 @@
-"""`tidemark retry`: has the service send the failed windows of an upload again."""
+"""`tidemark retry`: makes the service try the failed windows of an upload again."""
 
 import time
 from typing import Annotated
@@ -42,7 +42,8 @@ def retry(
 
 
 def _start(api: Api, path: tuple[str, ...]) -> Json:
-    """Starts the retry, and returns the upload. If it is pending already, the response to an earlier start was lost."""
+    """Starts the retry and returns the upload. If the API refuses because the upload is already pending, returns the
+    upload too: the response to an earlier attempt may have been lost."""
     try:
         return api.start(*path, "retry")
     except Refused as refusal:
@@ -52,7 +53,7 @@ def _start(api: Api, path: tuple[str, ...]) -> Json:
 
 
 def _follow(api: Api, dataset: DatasetRef, upload: Upload) -> None:
-    """Waits until the upload has settled, and shows progress."""
+    """Waits until an upload has settled, and shows a progress bar."""
     report = Report()
     follower = Follower(api, dataset)
     with Bars((), settling=True) as bars:

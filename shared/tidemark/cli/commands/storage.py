@@ -1,4 +1,4 @@
-"""`tidemark storage`: reports the storage that a dataset takes."""
+"""`tidemark storage`: reports the storage that a dataset uses."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from tidemark.domain.storage import Objects, StorageReport
 
 
 class Line(NamedTuple):
-    """A line of the report."""
+    """A line of the report: the number and size of what `subject` names."""
 
     subject: str
     number: int | None
@@ -38,7 +38,7 @@ def storage(dataset: DatasetArgument, as_json: JsonOption = False) -> None:
 
 
 def _report(api: Api, dataset: DatasetRef) -> StorageReport:
-    """Returns the whole report, from as many responses as it takes to count all objects."""
+    """Returns the complete report. Adds up the counts of S3 objects, which may be spread over several responses."""
     parts = [parse(StorageReport, part) for part in api.parts(*dataset.path, "storage")]
     return parts[-1].model_copy(update={kind: _sum([getattr(part, kind) for part in parts]) for kind in IN_S3})
 

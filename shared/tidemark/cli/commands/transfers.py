@@ -1,4 +1,4 @@
-"""`tidemark rollback` and `tidemark clone`: bring back or copy a version without copying payloads."""
+"""`tidemark rollback` and `clone`: restores or clones a version, without copying payloads."""
 
 import time
 from typing import Annotated
@@ -16,7 +16,7 @@ from tidemark.domain.transfers import CloneReceipt
 from tidemark.domain.uploads import Upload, UploadStatus
 
 FIRST_PAUSE, MAX_PAUSE = 0.2, 5.0
-"""Seconds between two polls."""
+"""First and longest pause between two polls, in seconds."""
 
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait until it is done.")]
 
@@ -87,7 +87,7 @@ def clone(
 
 
 def _settled(api: Api, started: Json) -> Json:
-    """Waits until an upload has settled, shows progress, and returns the API's last response."""
+    """Waits until an upload has settled, and shows progress bars. Returns the API's last response."""
     upload = parse(Upload, started)
     path = ("projects", upload.project, "datasets", upload.dataset, "uploads", upload.id)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total}"))

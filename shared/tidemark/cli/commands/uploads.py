@@ -1,4 +1,4 @@
-"""`tidemark uploads`, `rows` and `errors`: lists what was sent, and the outcome of each row."""
+"""`tidemark uploads`, `rows` and `errors`: lists uploads, and the rows of an upload with their outcomes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The progress bars of a push: one for each stage of sending, and one for what has settled."""
+"""The progress bars of a push: one for each stage of sending, and one for settled rows."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -13,10 +13,10 @@ from tidemark.client.push.transport import Stage
 
 
 class Bars:
-    """Bars on stderr while a person watches. They disappear at the end; the summary stays."""
+    """Progress bars on stderr. They appear only on a terminal, and disappear at the end."""
 
     def __init__(self, stages: Sequence[Stage], *, settling: bool) -> None:
-        """`settling` adds the bar of what has settled."""
+        """`settling` adds a bar for settled rows."""
         self._progress = progress_bars(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeElapsedColumn()
         )
@@ -24,7 +24,7 @@ class Bars:
         self._settled = self._progress.add_task("settled", total=None, amount="") if settling else None
 
     def show(self, stages: Sequence[Stage], report: Report, underway: Followed | None) -> None:
-        """Shows how far the stages are, and how many rows have settled, those of the upload underway included."""
+        """Updates the bars. The settled rows include those of `underway`, the upload that is settling now."""
         for task, stage in zip(self._stages, stages, strict=True):
             self._progress.update(task, completed=stage.done, amount=stage.amount)
         if self._settled is None:

@@ -1,4 +1,4 @@
-"""The summary of a push, for a person and for a script."""
+"""Prints the summary of a push, as text for people or as JSON for scripts."""
 
 from tidemark.cli.output import count, print_json, print_line, printable
 from tidemark.cli.push.report import Report, ReportedError
@@ -6,11 +6,11 @@ from tidemark.client.refs import DatasetRef
 
 COUNTS = ("applied", "dropped", "failed", "rejected", "unsent")
 KNOWN_ON_ARRIVAL = ("rejected", "unsent")
-"""The counts that are known without waiting."""
+"""Names of the counts that are known before the uploads settle."""
 
 
 def print_summary_json(dataset: DatasetRef, report: Report, *, settled: bool) -> None:
-    """Prints the summary as one JSON document. `settled` is whether the push was waited for."""
+    """Prints the summary as one JSON object. `settled` is whether the command waited until all uploads settled."""
     counts = {name: getattr(report, name) for name in COUNTS if settled or name in KNOWN_ON_ARRIVAL}
     print_json(
         {
@@ -30,7 +30,8 @@ def print_summary_json(dataset: DatasetRef, report: Report, *, settled: bool) ->
 
 
 def print_summary(dataset: DatasetRef, source: str, report: Report, *, settled: bool, seconds: float) -> None:
-    """Prints the summary as a few lines, and the first errors. `settled` is whether the push was waited for."""
+    """Prints the summary as text, with the first errors. `settled` is whether the command waited until all uploads
+    settled; `seconds` is how long the push took."""
     print_line(f"{source} to {dataset}: {_amount(report, settled)}, {_state(report, settled)}, {seconds:.1f} s")
     if report.repeated:
         print_line(
@@ -60,7 +61,7 @@ def _print_error(error: ReportedError) -> None:
 
 
 def _amount(report: Report, settled: bool) -> str:
-    """Returns how much was sent. The rows of files are known only once they have settled."""
+    """Returns how much was sent, as text. Rows in files are counted only once the uploads have settled."""
     files = [count(report.files, "file")] if report.files else []
     rows = [] if files and not settled else [f"{report.rows:,} rows"]
     return f"{', '.join([*files, *rows])} in {count(len(report.uploads), 'upload')}"

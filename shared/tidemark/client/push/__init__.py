@@ -1,1 +1,1 @@
-"""Sends rows to a dataset, in requests or as files."""
+"""Pushes rows to a dataset, in mutation requests or as whole files."""

@@ -1,4 +1,4 @@
-"""Uploads files as they are, by signed URLs, several at a time. The service reads them itself."""
+"""Pushes whole files: uploads several at a time by signed URLs. The service then reads the rows in the files."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,21 +23,21 @@ from tidemark.domain.upload_files import FileUploadReceipt, SignedFile
 from tidemark.domain.uploads import Upload, UploadStatus
 
 THREADS = 4
-"""Files that are uploaded at the same time: one connection to S3 seldom fills a line."""
+"""Most files that are uploaded at the same time. One connection to S3 seldom uses the full bandwidth."""
 TICK_SECONDS = 0.2
-"""How often progress is shown."""
+"""Seconds between two updates of the progress."""
 MIN_URL_SECONDS = 60
-"""How long a URL must still be valid when the upload of a file begins."""
+"""Shortest remaining lifetime of a signed URL when a file's upload to the URL begins."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class ByFiles:
-    """Uploads files. The rows of each file keep their order; files have no order."""
+    """The transport that uploads whole files. Rows keep their order within a file, but files have no order."""
 
     def __init__(self, api: Api, dataset: DatasetRef, files: Sequence[LocalFile], run: str) -> None:
-        """`run` is the name of the push: under another name, the same files are sent anew."""
+        """`run` is the name of the push. The same files are sent again only under another name."""
         self._api = api
         self._dataset = dataset
         self._files = files
@@ -53,10 +53,10 @@ class ByFiles:
         return [Stage(name, self._size, done, decimal(done)) for name, done in counts.items()]
 
     def send(self) -> Generator[Delivery | Unsent | None, None, None]:
-        """Uploads the files, in as many uploads as they need. See Transport.
+        """Uploads the files, up to `MAX_UPLOAD_FILES` in each upload. See Transport.
 
-        A file that cannot be read ends the push before its upload is announced. A file that changes meanwhile ends it
-        before its upload is completed.
+        An unreadable file ends the push before the upload with that file is announced. A file that changes while it is
+        being pushed ends the push before the upload with that file is completed.
         """
         with SignedUrls() as urls, ThreadPoolExecutor(THREADS) as pool:
             try:
@@ -65,7 +65,7 @@ class ByFiles:
             except _UnfitFile as unfit:
                 yield Unsent(Place(unfit.file.shown, 1), unfit.reason, str(unfit))
             finally:
-                # If this ends early, the threads end at their next chunk.
+                # If the push ends early, each thread ends at its next chunk.
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
 
@@ -103,7 +103,7 @@ class ByFiles:
             except Refused as refusal:
                 if refusal.status != HTTPStatus.FORBIDDEN:
                     raise
-                # A URL may expire before its time, together with the credentials that signed it.
+                # A URL stops working early if the credentials that signed it expire.
                 self._put_to(announced.target(number, instead_of=target), urls, digested)
         except (Refused, Unreachable) as failure:
             failure.add_note(f"{digested.file.shown} was not uploaded.")
@@ -119,9 +119,9 @@ class ByFiles:
         urls.put(target.url, target.headers, lambda: self._body(digested), wait=self._wait)
 
     def _body(self, digested: DigestedFile) -> Iterator[bytes]:
-        """Yields the bytes of a file for one attempt.
+        """Yields the bytes of a file, in chunks, for one attempt at its upload.
 
-        Raises OSError, and _UnfitFile if the file is no longer the announced one.
+        Raises OSError, and _UnfitFile if the file has changed since it was announced.
         """
         sent = 0
         with digested.file.path.open("rb") as content:
@@ -145,7 +145,7 @@ class ByFiles:
 
 
 class _AnnouncedUpload:
-    """An upload that waits for its files, and the URLs to upload them to."""
+    """An upload that has been announced to the API, and the signed URLs for its files."""
 
     def __init__(self, api: Api, dataset: DatasetRef, announcement: Announcement) -> None:
         self._api = api
@@ -156,18 +156,22 @@ class _AnnouncedUpload:
 
     @property
     def upload(self) -> str:
-        """Its id."""
+        """Id of the upload."""
         return self._receipt.upload
 
     def target(self, number: int, *, instead_of: SignedFile | None = None) -> SignedFile:
-        """Returns where to upload a file: to a new URL if the old one has nearly expired, or is `instead_of`."""
+        """Returns the signed URL for file `number`, as a response lists it.
+
+        Requests new URLs if the current ones have nearly expired, or if this file's current URL is `instead_of`, which
+        has failed.
+        """
         with self._lock:
             if time.monotonic() > self._good_until or self._receipt.files[number] == instead_of:
                 self._announce()
             return self._receipt.files[number]
 
     def _announce(self) -> None:
-        """Announces the upload; the next times, requests new URLs for the same upload."""
+        """Announces the upload. A repeated call gets new URLs for the same upload, by the same idempotency key."""
         body, key = self._announcement
         self._receipt = parse(FileUploadReceipt, self._api.post(*self._path, body=body, idempotency_key=key))
         expires = min(file.expires_at for file in self._receipt.files)
@@ -176,25 +180,25 @@ class _AnnouncedUpload:
 
 
 class _Counter:
-    """Bytes of each file that are done. Threads set them, and a bar shows their total."""
+    """Counts the bytes done of each file. Threads set the counts, and a progress bar shows their total."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._bytes: dict[LocalFile, int] = {}
 
     def set(self, file: LocalFile, size: int) -> None:
-        """Sets the bytes of a file that are done."""
+        """Sets the number of bytes of a file that are done."""
         with self._lock:
             self._bytes[file] = size
 
     def total(self) -> int:
-        """Returns the bytes of all files that are done."""
+        """Returns the number of bytes that are done, over all files."""
         with self._lock:
             return sum(self._bytes.values())
 
 
 class _UnfitFile(Exception):
-    """A file that cannot be pushed as it is."""
+    """Raised for a file that cannot be pushed, because it is unreadable or has changed."""
 
     def __init__(self, file: LocalFile, reason: str, message: str) -> None:
         super().__init__(message)
@@ -203,7 +207,7 @@ class _UnfitFile(Exception):
 
 
 class _Stopped(Exception):
-    """The push has ended, so its threads end too."""
+    """Raised in a thread to end it, because the push has ended."""
 
 
 def _unreadable(file: LocalFile, error: OSError) -> _UnfitFile:
@@ -213,9 +217,9 @@ def _unreadable(file: LocalFile, error: OSError) -> _UnfitFile:
 def _in_parallel(
     pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]
 ) -> Generator[None, None, list[R]]:
-    """Calls `work` for all items in the pool's threads, and returns the results in order.
+    """Calls `work` for all items in the pool's threads, and returns the results in the order of the items.
 
-    Yields None now and then until all are done. Raises the first exception that one of the calls raises.
+    Yields None every `TICK_SECONDS` until all calls are done. Raises the first exception that a call raises.
     """
     futures = [pool.submit(work, item) for item in items]
     waiting = True

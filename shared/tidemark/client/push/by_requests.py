@@ -1,4 +1,4 @@
-"""Sends rows in requests of mutations, one request after the other, so that the order of the rows is kept."""
+"""Pushes rows in mutation requests, one request at a time, so that the rows take effect in their order."""
 
 from collections.abc import Generator
 from datetime import timedelta
@@ -12,21 +12,21 @@ from tidemark.client.refs import DatasetRef
 from tidemark.domain.uploads import Receipt, Upload
 
 CLOCK_SKEW = timedelta(seconds=1)
-"""How far the clocks of the gateway and of a function may differ."""
+"""Largest expected difference between the clocks of API Gateway and of a Lambda function."""
 
 
 class ByRequests:
-    """Sends rows in their order."""
+    """The transport that sends rows in mutation requests, in the order of the rows."""
 
     def __init__(self, api: Api, dataset: DatasetRef, source: Source, run: str) -> None:
-        """`run` is the name of the push: under another name, the same rows are sent anew."""
+        """`run` is the name of the push. The same rows are sent again only under another name."""
         self._api = api
         self._dataset = dataset
         self._source = source
         self._run = run
         self._began = api.time
         self._all_repeats = True
-        """Whether an earlier push had created every upload so far. After the first new one, all are new."""
+        """Whether an earlier push created every upload so far. After the first new upload, all are new."""
         self._rows = 0
 
     @property
@@ -51,12 +51,12 @@ class ByRequests:
         return Delivery(upload, request.places, rejected=rejected, is_repeat=self._is_repeat(upload))
 
     def _post(self, request: Request) -> tuple[str, int]:
-        """Sends a request. Returns the id of its upload and the number of its rows that were rejected."""
+        """Sends a request. Returns the id of the upload that it created, and the number of rejected rows."""
         try:
             path = (*self._dataset.path, "mutations")
             response = self._api.post(*path, body=request.body, idempotency_key=request.key)
         except Refused as refusal:
-            # Every row was invalid. There is still an upload, which holds their errors.
+            # Every row was invalid. The API has still created an upload, which holds the errors.
             if refusal.problem.upload:
                 return refusal.problem.upload, len(request.places)
             raise
@@ -64,7 +64,8 @@ class ByRequests:
         return receipt.upload, receipt.rejected
 
     def _is_repeat(self, upload_id: str) -> bool:
-        """Whether an earlier push had created an upload. Its receipt is the same, so its time of arrival decides."""
+        """Returns whether an earlier push created an upload. A repeated request returns the first receipt, so only the
+        time at which the upload was accepted shows this."""
         if self._all_repeats:
             upload = parse(Upload, self._api.get(*self._dataset.path, "uploads", upload_id))
             self._all_repeats = self._began is not None and upload.accepted_at < self._began - CLOCK_SKEW

@@ -1,4 +1,4 @@
-"""Follows uploads until every row has an outcome, while others are still being sent."""
+"""Follows the uploads of a push until each has settled, while more are being sent."""
 
 import time
 from collections import deque
@@ -15,23 +15,23 @@ from tidemark.client.refs import DatasetRef
 from tidemark.domain.uploads import Upload, UploadStatus
 
 MAX_PENDING = 64
-"""Unsettled uploads after which sending waits, so that memory does not grow with a push, and a dataset that cannot keep
-up is not flooded."""
+"""Most unsettled uploads of a push. Sending pauses while there are more, so that memory does not grow with the push,
+and a slow dataset is not flooded."""
 POLL_SECONDS = 1.0
-"""Between two polls while sending goes on: each poll takes time from sending."""
+"""Shortest time between two polls while sending. Each poll delays the next request."""
 FIRST_PAUSE, MAX_PAUSE = 0.1, 1.0
-"""Seconds between two polls while sending waits."""
+"""First and longest pause between two polls while sending is paused, in seconds."""
 
 
 class Followed(NamedTuple):
-    """A delivery and its upload, as last read."""
+    """A delivery, and the state of its upload at the last poll."""
 
     delivery: Delivery
     upload: Upload
 
 
 class Follower:
-    """Polls uploads in the order in which they were sent, which is nearly the order in which they settle."""
+    """Polls the uploads of a push in the order they were sent, which is nearly the order they settle in."""
 
     def __init__(self, api: Api, dataset: DatasetRef) -> None:
         self._api = api
@@ -39,15 +39,16 @@ class Follower:
         self._pending: deque[Delivery] = deque()
         self._last_poll = time.monotonic()
         self.underway: Followed | None = None
-        """The oldest upload that had not settled at the last poll."""
+        """The oldest upload that had not settled at the last poll; None if all had."""
 
     def follow(
         self, sent: Generator[Delivery | Unsent | None, None, None]
     ) -> Generator[Delivery | Unsent | Followed | None, None, None]:
-        """Yields what a transport sends, and each delivery again once its upload has settled. Ends when all have.
+        """Yields the items of `sent` as they arrive, and a Followed for each delivery whose upload has settled.
 
-        Yields None after each poll while it waits, so that progress can be shown. Closes `sent`, even when a poll
-        fails, so that the transport's threads end then and not later.
+        Ends when all uploads have settled. While waiting for uploads, yields None after each poll, so that the caller
+        can update progress bars.
+        Closes `sent`, even when a poll fails, so that the transport's threads end then and not later.
         """
         with closing(sent):
             for item in sent:
@@ -62,7 +63,7 @@ class Follower:
         yield from self._wait_for(0)
 
     def _wait_for(self, most: int) -> Iterator[Followed | None]:
-        """Polls until at most so many uploads are unsettled."""
+        """Polls until at most `most` uploads are unsettled. Yields those that settle, and None after each poll."""
         while len(self._pending) > most:
             before = len(self._pending)
             for _ in polls(FIRST_PAUSE, MAX_PAUSE):
@@ -72,7 +73,7 @@ class Follower:
                     break
 
     def _poll(self) -> Iterator[Followed]:
-        """Reads the oldest upload, and the next ones for as long as they have settled; yields those that have."""
+        """Reads pending uploads, oldest first. Yields each that has settled, and stops at the first that has not."""
         while self._pending:
             delivery = self._pending[0]
             upload = parse(Upload, self._api.get(*self._dataset.path, "uploads", delivery.upload))

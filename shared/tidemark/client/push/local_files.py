@@ -1,4 +1,4 @@
-"""Files on this machine that are uploaded as they are: checked before anything is sent, then announced to the API."""
+"""Local files that are pushed whole: their size limit and digests, and the request that announces them to the API."""
 
 import base64
 import json
@@ -16,11 +16,11 @@ from tidemark.domain.limits import MAX_FILE_BYTES
 
 CHUNK_BYTES = 1024 * 1024
 KEY_RULE = "1"
-"""Version of the rule that makes an Idempotency-Key of files. It changes with the rule."""
+"""Version of the rule that derives an idempotency key from files. Raise it when the rule changes."""
 
 
 class TooLargeFile(ValueError):
-    """A file with more bytes than the service accepts."""
+    """Raised for a file with more bytes than the service accepts."""
 
     def __init__(self, name: str, size: str) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class TooLargeFile(ValueError):
 
 
 class FileState(NamedTuple):
-    """What changes when a file is written to."""
+    """A file's size in bytes and modification time in nanoseconds: if either differs, the file has been written to."""
 
     size: int
     modified: int
@@ -47,36 +47,36 @@ class LocalFile(NamedTuple):
 
     path: Path
     shown: str
-    """The name that its user knows: the path as given, or `stdin` for a temporary file."""
+    """The name shown to the user: the path as given. For a temporary file, the path of its pipe, or `stdin`."""
 
     @property
     def name(self) -> str:
-        """The name that the service knows: without folders, so that the push of a moved folder is still the same."""
+        """The name sent to the service. It has no folders, so that pushing a moved folder repeats the same push."""
         return Path(self.shown).name
 
 
 class DigestedFile(NamedTuple):
-    """A file with what the service needs to know of it in advance."""
+    """A file, and the size and digest that announce it to the service."""
 
     file: LocalFile
     state: FileState
     sha256: str
-    """In base64."""
+    """SHA-256 digest of the file's bytes, in base64."""
 
     def description(self) -> dict[str, str | int]:
-        """Returns the file as the request that announces it lists it."""
+        """Returns the file's JSON object in the request that announces it."""
         return {"name": self.file.name, "bytes": self.state.size, "sha256": self.sha256}
 
 
 class Announcement(NamedTuple):
-    """The body of a request that announces an upload, and its Idempotency-Key."""
+    """The body of a request that announces an upload of files, and its idempotency key."""
 
     body: bytes
     key: str
 
     @classmethod
     def of(cls, files: Sequence[DigestedFile], run: str) -> "Announcement":
-        """Announces files. The same files with the same names have the same key."""
+        """Returns the announcement of files. The idempotency key depends on their names, their contents and `run`."""
         body = json.dumps({"files": [file.description() for file in files]}).encode()
         key = sha256(f"tidemark push --files\0{KEY_RULE}\0{run}\0".encode() + body).hexdigest()
         return cls(body, f"push-{key}")
@@ -85,7 +85,7 @@ class Announcement(NamedTuple):
 def digest(file: LocalFile, progress: Callable[[int], None]) -> DigestedFile:
     """Reads a file and returns it with its digest. Raises OSError, and what `progress` raises.
 
-    `progress` is called after each chunk with the bytes read so far.
+    After each chunk, calls `progress` with the number of bytes read so far.
     """
     sha = sha256()
     with file.path.open("rb") as content:
@@ -98,7 +98,7 @@ def digest(file: LocalFile, progress: Callable[[int], None]) -> DigestedFile:
 
 @contextmanager
 def local_files(source: Source) -> Iterator[list[LocalFile]]:
-    """Yields the files of a source. Stdin and pipes are first written to temporary files, which are deleted afterwards.
+    """Yields the files of a source. Copies stdin and pipes to temporary files, which exist only inside the context.
 
     Raises TooLargeFile and OSError.
     """
@@ -121,7 +121,7 @@ def _local_file(path: Path, folder: Path) -> LocalFile:
 
 
 def _spooled(stream: IO[bytes], folder: Path, shown: str) -> LocalFile:
-    """Writes a stream to a temporary file, until it exceeds the limit."""
+    """Copies a stream to a temporary file in `folder`. Raises TooLargeFile if the stream exceeds the limit."""
     path = folder / "rows"
     size = 0
     with path.open("wb") as file:

@@ -1,12 +1,12 @@
-"""Rows on this machine: JSON lines from a file, a folder of files or stdin, plain or gzip.
+"""Reads local rows: JSON lines from a file, a folder of files or stdin, plain or gzip.
 
-Everything is read as a stream; memory holds one line, however long the source. A line that is not JSON is reported with
-its place and does not affect the others. A file that cannot be read to its end ends the push: the rows after the gap
-may depend on the rows in it.
+Rows are read as a stream. Memory holds one line, however long the source is. A line that is not JSON is reported with
+its place, and the other lines are unaffected. A file that cannot be read to its end ends the push, because the rows
+after the gap may depend on the missing rows.
 
-Lines are split and parsed as the service does it with row files (`domain.rows`). The rest differs on purpose. The
-service reads a stranger's file, and limits its size, its lines and how far it inflates. This reads the user's own
-files, of any size, and sends each row as it was written: whether it is a valid mutation, the API decides.
+Lines are split and parsed by the same code as in the service (`domain.rows`). The rest differs on purpose. The service
+reads untrusted files, so it limits their size, line length and compression ratio. This module reads the user's own
+files, of any size, and sends each row unchanged. The API decides whether a row is a valid mutation.
 """
 
 import gzip
@@ -26,16 +26,16 @@ from tidemark.domain.rows.strict_json import BYTE_ORDER_MARK, read_json
 
 STDIN = "-"
 INFLATED_BYTES = 8 * 1024
-"""Text that is inflated at once. If the gzip data is damaged, the text since the last piece is lost."""
+"""Most bytes of text inflated in one read. If gzip data is damaged, up to this much text before the damage is lost."""
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-"""Names of the files that are read from a folder."""
+"""Suffixes of the files that are read from a folder. Files with other names are ignored."""
 MAX_LINE = MAX_REQUEST_BYTES - 65
-"""Bytes of a line: the room that a request has beside its envelope."""
+"""Most bytes of a line: the largest request body, less room for the JSON around the line."""
 TOO_LONG = f"The line has more than {MAX_LINE:,} bytes and does not fit into a request. Is each row on its own line?"
 
 
 class Place(NamedTuple):
-    """Where a row comes from; lines count from 1."""
+    """Where a row comes from: a file and a line, numbered from 1."""
 
     file: str
     line: int
@@ -45,16 +45,16 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of JSON, as it was written. Whether it is a valid mutation, the API decides."""
+    """A line of JSON, with its text unchanged. The API decides whether it is a valid mutation."""
 
     place: Place
     text: bytes
     frame_id: str | None
-    """The frame that the row is for; None if it names none."""
+    """Id of the frame that the row changes; None if the row has no frame id."""
 
 
 class Unsent(NamedTuple):
-    """A line that is not sent, and why."""
+    """A line, or the rest of a file, that is not sent, and the reason."""
 
     place: Place
     reason: str
@@ -62,10 +62,10 @@ class Unsent(NamedTuple):
 
 
 class Source:
-    """Files of rows in their order, or stdin."""
+    """The rows to push: files, in order, or stdin. Iterating over a source reads it."""
 
     def __init__(self, name: str) -> None:
-        """`name` is a file, a folder or `-`. Raises ValueError for a folder without files of rows."""
+        """`name` is a file, a folder, or `-` for stdin. Raises ValueError for a folder without files of rows."""
         self.name = "stdin" if name == STDIN else name
         self.files = [] if name == STDIN else _files(Path(name))
         self._bytes_done = 0
@@ -73,18 +73,18 @@ class Source:
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files on the disk; None for stdin and pipes."""
+        """Total size of the files in bytes, compressed if they are; None for stdin and pipes."""
         if not self.files or not all(file.is_file() for file in self.files):
             return None
         return sum(file.stat().st_size for file in self.files)
 
     @property
     def read(self) -> int:
-        """Bytes of the files that have been read so far."""
+        """Number of the files' bytes read so far, compressed if they are."""
         return self._bytes_done + (_position(self._open_file) if self._open_file else 0)
 
     def __iter__(self) -> Iterator[Row | Unsent]:
-        """Yields the rows of all files in order, up to a file that cannot be read to its end."""
+        """Yields the rows of all files in order. Stops after the first file that cannot be read to its end."""
         if not self.files:
             yield from _Lines("stdin", sys.stdin.buffer)
         for path in self.files:
@@ -104,7 +104,7 @@ class Source:
 
 
 class _Lines:
-    """The lines of one file."""
+    """The rows of one file, and the lines that are not sent. Iterating reads the file."""
 
     def __init__(self, name: str, stream: IO[bytes]) -> None:
         self._name = name
@@ -130,9 +130,9 @@ class _Lines:
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yields the text of a file, which is inflated if it is gzip, whatever its name.
+    """Yields the text of a file in pieces, inflated if the bytes are gzip, whatever the file's name.
 
-    Plain text is read as it comes, so that the rows of a slow pipe are sent without waiting for more.
+    Yields plain text as soon as any is available, so that the rows of a slow pipe are sent without waiting for more.
     """
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     is_gzip = buffered.peek(len(GZIP)).startswith(GZIP)
@@ -147,7 +147,8 @@ def _position(stream: IO[bytes]) -> int:
 
 
 def _row(place: Place, line: bytes | None) -> Row | Unsent | None:
-    """Returns a line as a row, or why it is not sent; None if it is blank. A `line` of None is too long."""
+    """Parses a line: returns a row, the reason the line is not sent, or None for a blank line. A `line` of None stands
+    for a line that is too long."""
     if line is None:
         return Unsent(place, "line_too_long", TOO_LONG)
     text = (line.removeprefix(BYTE_ORDER_MARK) if place.line == 1 else line).strip(BLANK)

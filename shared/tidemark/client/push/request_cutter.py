@@ -1,8 +1,8 @@
-"""Cuts rows into requests: as many rows as a request may have, with each frame once.
+"""Cuts rows into requests: as many rows as a request may have, at most one for each frame.
 
-The API takes one row per frame in a request, so a row for a frame that is already in the current request begins the
-next one. Only the rows decide where a request ends. The same rows after the same rows thus make the same request with
-the same key, whatever the files are called, and a repeated push is recognised up to the first row that differs.
+The API accepts one row per frame in a request, so a second row for a frame starts the next request. Only the rows
+decide where a request ends, not the file names. Two pushes that start with the same rows therefore send the same
+requests with the same idempotency keys, up to the request with the first row that differs.
 """
 
 from hashlib import sha256
@@ -13,11 +13,11 @@ from tidemark.domain.limits import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 
 HEAD, SEPARATOR, TAIL = b'{"mutations": [', b",\n", b"]}"
 CUT_RULE = "1"
-"""Version of the rule that cuts requests and makes their keys. It changes with the rule."""
+"""Version of the rule that cuts requests and derives their idempotency keys. Raise it when the rule changes."""
 
 
 class Places:
-    """Where the rows of a request come from, held as runs of consecutive lines: mostly a single run."""
+    """The places of a request's rows, stored as runs of consecutive lines. Most requests have a single run."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[int, Place]] = []
@@ -33,7 +33,7 @@ class Places:
         self._rows += 1
 
     def __getitem__(self, row: int) -> Place:
-        """Returns the place of a row, by its number in the request."""
+        """Returns the place of a row, given the row's number in the request, from 0."""
         return self._in(next(run for run in reversed(self._runs) if run[0] <= row), row)
 
     @staticmethod
@@ -43,7 +43,7 @@ class Places:
 
 
 class Request(NamedTuple):
-    """The body of a request, its Idempotency-Key, and where its rows come from."""
+    """A mutation request: its body, its idempotency key, and the places of its rows."""
 
     body: bytes
     key: str
@@ -54,7 +54,7 @@ class RequestCutter:
     """Collects rows and returns them as requests."""
 
     def __init__(self, run: str) -> None:
-        """`run` is the name of the push: under another name, the same rows make new requests."""
+        """`run` is the name of the push. The same rows have other idempotency keys under another name."""
         self._chain = sha256(f"tidemark push\0{CUT_RULE}\0{run}".encode())
         self._start()
 
@@ -65,7 +65,8 @@ class RequestCutter:
         self._places = Places()
 
     def add(self, row: Row) -> Request | None:
-        """Adds a row. Returns the request before it if the row did not fit into that."""
+        """Adds a row to the current request, and returns None. If the row does not fit, returns the current request
+        and adds the row to a new one."""
         full = None
         if not self._has_room(row):
             full = self.rest()
@@ -77,12 +78,12 @@ class RequestCutter:
         return full
 
     def rest(self) -> Request | None:
-        """Returns the request of the remaining rows; None if there are none."""
+        """Returns a request with the rows added since the last request; None if there are none."""
         if not self._texts:
             return None
         body = HEAD + SEPARATOR.join(self._texts) + TAIL
-        # A key stands for all rows up to here. Where a row differs, all keys from there on differ too, so that the rows
-        # after it are sent anew and in their order.
+        # The idempotency key depends on all rows so far. If a row differs from an earlier push, all later keys differ
+        # too, so that the rows after it are sent again, in order.
         self._chain.update(sha256(body).digest())
         request = Request(body, f"push-{self._chain.hexdigest()}", self._places)
         self._start()

@@ -1,4 +1,4 @@
-"""What the ways to send rows, in requests or as files, have in common."""
+"""The interface of both transports of a push (mutation requests and whole files), and the types they yield."""
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -9,21 +9,22 @@ from tidemark.domain.uploads import RowOutcome
 
 
 class Delivery(NamedTuple):
-    """Rows that the API accepted as one upload, and where they come from."""
+    """Rows that the API accepted as one upload, and how to find their places on this machine."""
 
     upload: str
+    """Id of the upload."""
     places: Places | None = None
-    """The lines of the rows of a request; None for an upload of files."""
+    """Places of the rows in a request, by row number; None for an upload of files."""
     file_names: Mapping[str, str] | None = None
-    """The names that the user knows, by the names that the service knows; None for an upload of a request."""
+    """The names shown to the user, by the names sent to the service; None for a request."""
     rejected: int = 0
-    """Rows that were rejected on arrival."""
+    """Number of rows that the API rejected as invalid when it accepted the request."""
     is_repeat: bool = False
-    """Whether an earlier push had created the upload."""
+    """Whether an earlier push created the upload."""
 
     @property
     def rows(self) -> int:
-        """Number of rows; 0 if the service has yet to count them."""
+        """Number of rows; 0 for an upload of files, whose rows only the service counts."""
         return len(self.places) if self.places else 0
 
     @property
@@ -32,7 +33,7 @@ class Delivery(NamedTuple):
         return len(self.file_names) if self.file_names else 0
 
     def place(self, error: RowOutcome) -> Place:
-        """Returns where the row of an error comes from."""
+        """Returns the place on this machine of the row that an error is about."""
         if self.places:
             return self.places[error.row]
         name = error.file or ""
@@ -40,15 +41,15 @@ class Delivery(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A stage of sending, and how far it is."""
+    """A stage of sending, and its progress."""
 
     name: str
     size: int | None
-    """Bytes in total; None if not known."""
+    """Bytes in total; None if unknown."""
     done: int
     """Bytes done so far."""
     amount: str
-    """What is done so far, for a person."""
+    """Progress as a text for people, such as `12 rows` or `3.5 MB`."""
 
 
 class Transport(Protocol):
@@ -56,11 +57,11 @@ class Transport(Protocol):
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """The stages in their order, as far as they are now."""
+        """The stages of sending, in order, with their progress so far."""
 
     def send(self) -> Generator[Delivery | Unsent | None, None, None]:
-        """Sends the source. Yields each delivery as the API accepts it, and each line that cannot be sent.
+        """Sends the source. Yields a Delivery for each upload the API accepts, and an Unsent for each line not sent.
 
-        Yields None now and then while there is nothing to report. Raises Refused and Unreachable.
-        Closing the generator stops what is being sent.
+        May yield None at intervals while there is nothing to report. Closing the generator stops the sending. Raises
+        Refused and Unreachable.
         """
