@@ -1,8 +1,8 @@
-"""References between clones and their sources, since frame versions of a clone point into its sources' packs.
+"""References between clones and their sources: the datasets into whose packs a clone's frame versions may point.
 
-A clone's sources are the dataset that was cloned and, if that dataset is a clone itself, its sources. A clone lists all
-of its sources, and each source lists the clone. After a source is purged, its references stay as long as clones may use
-the packs that it left behind.
+A clone's sources are the cloned dataset and, if the cloned dataset is a clone itself, all sources of that dataset. A
+clone lists all of its sources, and each source lists the clone. A purge may leave packs of a source behind for clones.
+The source's references then stay as long as clones may use these packs.
 """
 
 from tidemark.aws import table, writes
