@@ -1,4 +1,4 @@
-"""Assets: users upload and read them by signed URLs, without AWS credentials or a bucket of their own."""
+"""Assets: users upload and download them by signed URLs, without AWS credentials or a bucket of their own."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,14 @@ from tidemark.domain.assets import (
 from tidemark.domain.errors import NotFound
 
 MAX_ASSETS_NAMED = 5
-"""Most missing assets that an error names."""
+"""Most missing assets that an error text names."""
 
 
 def announce(backend: Backend, *, project: str, assets: Sequence[NewAsset]) -> AnnouncedAssets:
-    """Returns the URLs of assets, and a signed PUT for each that is not uploaded yet. Nothing is stored.
+    """Returns the permanent URL of each asset and, if the asset is not uploaded yet, a signed URL for its PUT.
 
-    S3 refuses an upload whose size, digest or content type is not the announced one. Raises NotFound.
+    Stores nothing. S3 refuses a PUT whose size, digest or content type is not the announced one. Raises NotFound for an
+    unknown project.
     """
     project_records.get(backend, project)
     keys = [asset_key(project, asset) for asset in assets]
@@ -44,10 +45,10 @@ def announce(backend: Backend, *, project: str, assets: Sequence[NewAsset]) -> A
 
 
 def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAssets:
-    """Returns a signed GET for each of a project's assets, given by their permanent URLs.
+    """Returns a signed URL for downloading each asset of a project, given the assets' permanent URLs.
 
-    Raises NotFound for an unknown project and for missing assets, and InvalidRequest if a URL is not that of an asset
-    of the project.
+    Raises NotFound for an unknown project and for missing assets. Raises InvalidRequest if a URL is not the permanent
+    URL of an asset in the project.
     """
     project_records.get(backend, project)
     keys = [

@@ -1,1 +1,1 @@
-"""Adapters to AWS for the other rooms: the table, the bucket, queues, events and workflows."""
+"""Adapters to AWS: the table, the bucket, queues, events and workflows."""

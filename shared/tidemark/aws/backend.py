@@ -1,4 +1,4 @@
-"""One deployment as its functions see it: AWS clients, resource names, clock, and the process's memory."""
+"""One deployment, as a function uses it: AWS clients, resource names, a clock, and the process's cache."""
 
 import os
 import time
@@ -31,14 +31,15 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 WORKERS = 16
-"""Most requests in flight at once where their order does not matter. A Lambda function waits more than it computes."""
+"""Most calls that `Backend.parallel` makes at once. A Lambda function waits more than it computes."""
 
 DEFINITION_TTL_SECONDS = 60
-"""How long a process remembers definitions. They only ever grow (R2, R3), so an old copy may be incomplete but is never
-wrong. What it lacks is read again before it is refused."""
+"""How long a process caches definitions, in seconds. Definitions only ever grow (R2, R3), so a cached one may be
+incomplete but is never wrong. Before a request is refused for what is missing from a definition, the definition is read
+again."""
 
 WORKFLOW_ARN_PREFIX = "TIDEMARK_WORKFLOW_"
-"""Prefix of the environment variables that name state machines."""
+"""Prefix of the environment variables that hold the ARNs of state machines."""
 
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -49,7 +50,8 @@ CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 S3_CONFIG = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
-"""URLs are signed for the bucket's regional host. The global host redirects, and a signature is valid for one host."""
+"""Configuration of the S3 client. Its URLs are signed for the bucket's regional host, because the global host redirects
+and a signature is valid for one host only."""
 
 
 def _ttl_cache(size: int) -> TTLCache[Any, Any]:
@@ -59,9 +61,10 @@ def _ttl_cache(size: int) -> TTLCache[Any, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a process remembers between requests.
+    """A process's cache, which lasts from request to request.
 
-    Definitions expire after `DEFINITION_TTL_SECONDS`. Records that never change stay until newer ones displace them.
+    Definitions expire after `DEFINITION_TTL_SECONDS`. Other entries stay until newer ones displace them: records that
+    never change, and counts with the time of counting.
     """
 
     projects: TTLCache[str, Project] = field(default_factory=lambda: _ttl_cache(1024))
@@ -70,15 +73,15 @@ class Memory:
     schemas: TTLCache[tuple[str, str], tuple[Schema, int]] = field(default_factory=lambda: _ttl_cache(256))
     versions: LRUCache[tuple[str, int], Version] = field(default_factory=lambda: LRUCache(4096))
     complete_clones: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(4096))
-    """Clones that have received all their frames, by uid."""
+    """Uids of the clones that have received all their frames. Every value is True."""
     in_flight: LRUCache[str, tuple[datetime, InFlight]] = field(default_factory=lambda: LRUCache(1024))
-    """Counts of what is in flight by dataset uid, each with the time it was counted."""
+    """A dataset's rows and windows in flight, and the time at which they were counted, by the dataset's uid."""
     checkpoint_refs: LRUCache[tuple[str, str], CheckpointRef] = field(default_factory=lambda: LRUCache(4096))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """One deployment as its functions see it. With `workers=1` every operation is serial, for tests of order."""
+    """One deployment, as a function uses it. With `workers=1`, all calls are serial, for tests that depend on order."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -91,7 +94,7 @@ class Backend:
     settled_queue_url: str = ""
     files_queue_url: str = ""
     workflow_arns: Mapping[str, str] = field(default_factory=dict)
-    """ARNs of the state machines that the function may start, by `Workflow`."""
+    """ARNs of the state machines that the function may start, by the value of `Workflow`."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
@@ -99,7 +102,10 @@ class Backend:
 
     @classmethod
     def from_environment(cls) -> "Backend":
-        """Returns the deployment named by the function's environment. A function gets only the names that it needs."""
+        """Returns the backend for the deployment that the function's environment variables name.
+
+        Each function has variables only for the resources that it uses. The other names are empty.
+        """
         return cls(
             dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
             s3=boto3.client("s3", config=S3_CONFIG),
@@ -119,9 +125,9 @@ class Backend:
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:
-        """Calls `call` with each item, several at once. Returns the results in the items' order.
+        """Calls `call` with each item, on up to `workers` threads. Returns the results in the items' order.
 
-        Raises the first error.
+        Raises the error of the first item whose call fails.
         """
         inputs = list(items)
         if self.workers == 1 or len(inputs) < 2:  # noqa: PLR2004 - one item needs no thread

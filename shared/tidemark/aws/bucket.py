@@ -1,4 +1,4 @@
-"""Objects of the bucket other than packs: signs their URLs, and reads, writes, lists, moves and deletes them."""
+"""S3 objects other than packs: signs URLs for them, and reads, writes, lists, moves and deletes them."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, TaggingTypeDef
 
 SIGNED_URL_SECONDS = 60 * 60
-"""How long a signed URL can be used."""
+"""How long a signed URL can be used, in seconds."""
 STREAM_BYTES = 1024 * 1024
-"""Bytes that a stream reads at a time."""
+"""Most bytes that `stream` yields at a time."""
 MAX_COPY_BYTES = 5 * 1024**3
-"""Largest object that S3 copies in one request."""
+"""Size, in bytes, of the largest object that S3 copies in one request."""
 NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
-"""S3's error codes for a missing object. It is 403 for a function that may not list the bucket."""
+"""S3's error codes for a missing object. S3 reports 403 to a function that may not list the bucket."""
 
 
 class NotDeleted(Exception):
-    """Raised when S3 did not delete every object of a request."""
+    """Raised when S3 did not delete every object named in a request."""
 
 
 class ObjectGone(Exception):
-    """Raised when an object, or the version of it that is wanted, no longer exists."""
+    """Raised when an S3 object, or the requested version of it, no longer exists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Object:
-    """One version of an object. A later upload to the same key makes another one."""
+    """One version of an S3 object. A later upload to the same S3 key creates another version."""
 
     key: str
     version: str | None = None
-    """S3's version id; None where the bucket keeps no versions."""
+    """S3's version id; None for the current version, or if the bucket is not versioned."""
     size: int = field(default=0, compare=False)
-    """Bytes."""
+    """Size of the object in bytes; 0 if unknown."""
 
 
 def sign_put(
@@ -46,7 +46,8 @@ def sign_put(
 ) -> tuple[str, dict[str, str]]:
     """Returns a signed URL for uploading an object, and the headers to send.
 
-    S3 refuses a body whose size, digest (SHA-256 in base64) or content type is not the signed one.
+    S3 refuses a body whose size in bytes, digest (SHA-256 in base64) or content type is not the signed one. S3 does not
+    check a size, digest or content type of None.
     """
     parameters: dict[str, Any] = {"Bucket": backend.bucket, "Key": key}
     headers: dict[str, str] = {}
@@ -64,7 +65,7 @@ def sign_put(
 
 
 def sign_get(backend: Backend, key: str) -> str:
-    """Returns a signed URL for reading an object."""
+    """Returns a signed URL for downloading an object."""
     parameters = {"Bucket": backend.bucket, "Key": key}
     return backend.s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
 
@@ -75,7 +76,7 @@ def url_expiry(backend: Backend) -> datetime:
 
 
 def find(backend: Backend, key: str) -> Object | None:
-    """Returns the current version of the object under a key, or None."""
+    """Returns the current version of the object under an S3 key, or None if there is no object."""
     try:
         response = backend.s3.head_object(Bucket=backend.bucket, Key=key)
     except ClientError as error:
@@ -86,9 +87,9 @@ def find(backend: Backend, key: str) -> Object | None:
 
 
 def list_pages(backend: Backend, prefix: str, after: str | None = None) -> Iterator[list[Object]]:
-    """Yields the objects whose keys begin with `prefix`, by key, from the first key after `after`.
+    """Yields the objects whose keys begin with `prefix`, in pages, sorted by key, starting after the key `after`.
 
-    Each list has up to a thousand objects and costs one request.
+    Each page has up to a thousand objects and costs one request.
     """
     request: dict[str, Any] = {"Bucket": backend.bucket, "Prefix": prefix}
     if after is not None:
@@ -102,14 +103,15 @@ def list_pages(backend: Backend, prefix: str, after: str | None = None) -> Itera
 
 
 def read(backend: Backend, key: str) -> bytes:
-    """Returns the content of a small object that exists."""
+    """Returns the content of a small object that must exist."""
     return backend.s3.get_object(Bucket=backend.bucket, Key=key)["Body"].read()
 
 
 def stream(backend: Backend, source: Object, first_byte: int) -> Iterator[bytes]:
-    """Yields the content of an object from `first_byte` on.
+    """Yields the content of an object from the byte numbered `first_byte` (from 0, inclusive) on.
 
-    Raises ObjectGone, and any error of S3, also in the middle of the content.
+    Yields nothing if the object ends before that byte. Raises ObjectGone, and any S3 error, even in the middle of the
+    content.
     """
     request = _parameters(backend, source)
     if first_byte:
@@ -126,7 +128,7 @@ def stream(backend: Backend, source: Object, first_byte: int) -> Iterator[bytes]
 
 
 def put(backend: Backend, key: str, body: IO[bytes], *, media_type: str, file_name: str) -> None:
-    """Writes an object. A browser saves it under `file_name`, which must need no quoting."""
+    """Writes an object for download. A browser saves it as `file_name`, which must not need quoting."""
     backend.s3.put_object(
         Bucket=backend.bucket,
         Key=key,
@@ -143,9 +145,9 @@ def tag(backend: Backend, target: Object, tags: dict[str, str]) -> None:
 
 
 def move(backend: Backend, source: Object, key: str, metadata: dict[str, str]) -> None:
-    """Moves an object to another key, with new metadata and without its tags.
+    """Moves an object to another S3 key, with new metadata and without its tags.
 
-    An object over `MAX_COPY_BYTES` stays where it is.
+    Does nothing if the object is larger than `MAX_COPY_BYTES`.
     """
     if source.size > MAX_COPY_BYTES:
         return
@@ -161,7 +163,7 @@ def move(backend: Backend, source: Object, key: str, metadata: dict[str, str]) -
 
 
 def delete(backend: Backend, keys: Sequence[str]) -> None:
-    """Deletes up to a thousand objects in one request. A missing object is no error. Raises NotDeleted."""
+    """Deletes up to a thousand objects in one request. Missing objects are ignored. Raises NotDeleted."""
     if not keys:
         return
     identifiers: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
@@ -174,7 +176,7 @@ def delete(backend: Backend, keys: Sequence[str]) -> None:
 def delete_under(
     backend: Backend, prefix: str, has_time: Callable[[], bool], kept: Collection[str] = frozenset()
 ) -> bool:
-    """Deletes the objects under a prefix, except for the `kept` keys, while there is time.
+    """Deletes the objects whose keys begin with `prefix`, except for the `kept` keys, until `has_time` returns False.
 
     Returns whether all of them are deleted. Raises NotDeleted.
     """

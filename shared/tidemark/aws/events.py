@@ -1,4 +1,4 @@
-"""Events on the account's default EventBridge bus, for others to react to."""
+"""Events that the service sends to the account's default EventBridge bus, for other systems to react to."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 SOURCE = "tidemark"
 MAX_ENTRIES = 10
-"""Most entries in one PutEvents: EventBridge's limit."""
+"""Most events in one PutEvents request: EventBridge's limit."""
 
 
 class EventsRefused(Exception):
-    """Raised when EventBridge did not take every event of a request."""
+    """Raised when EventBridge did not accept every event of a request."""
 
 
 class VersionPublished(BaseModel):
-    """A version of a dataset can be read. Delivered at least once; `uid` and `version` identify repeats."""
+    """Reports that a dataset's version can be read. Delivered at least once; `uid` and `version` mark repeats."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,16 +32,16 @@ class VersionPublished(BaseModel):
     uid: str
     version: int
     uploads: list[str]
-    """The uploads that settled into it."""
+    """Ids of the uploads that settled into this version."""
 
     @property
     def kind(self) -> str:
-        """The `detail-type` that rules match."""
+        """The event's `detail-type`, which EventBridge rules match."""
         return "version published"
 
 
 class UploadSettled(BaseModel):
-    """Every row of an upload has an outcome. Delivered at least once; `upload` and `retries` identify repeats."""
+    """Reports that an upload's rows all have outcomes. Delivered at least once; `upload` and `retries` mark repeats."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,7 +72,10 @@ class UploadSettled(BaseModel):
 
     @property
     def kind(self) -> str:
-        """The `detail-type` that rules match: `upload settled`, `upload partial` or `upload failed`."""
+        """The event's `detail-type`, which EventBridge rules match.
+
+        It is `upload settled`, `upload partial` or `upload failed`.
+        """
         return f"upload {self.status.lower()}"
 
 

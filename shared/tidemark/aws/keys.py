@@ -1,4 +1,4 @@
-"""Keys of the table's items, and the conversion of items to and from DynamoDB's format.
+"""Primary keys of the table's items, and the conversion of items to and from DynamoDB's format.
 
 | item | PK | SK |
 |---|---|---|
@@ -18,7 +18,7 @@
 | window marker | `D#{uid}#{shard}` | `W#{window}` |
 | frame version | `D#{uid}#{shard}` | `F#{frame_id}#{n}` |
 
-Numbers in keys are zero-padded, so that keys sort as their numbers do. Ids cannot contain `#` (R5).
+Numbers in sort keys are zero-padded, so that sort keys sort as the numbers do. Ids cannot contain `#` (R5).
 """
 
 from collections.abc import Mapping
@@ -27,51 +27,51 @@ from typing import Any, NamedTuple
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 Item = dict[str, Any]
-"""An item as Python values, by attribute."""
+"""An item of the table: values in Python types, by attribute name."""
 
 NUMBER_DIGITS = 12
-"""Digits of a number in a key."""
+"""Number of digits of a zero-padded number in a sort key."""
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 
 
 class Key(NamedTuple):
-    """The primary key of an item."""
+    """The primary key of an item: its partition key and its sort key."""
 
     pk: str
     sk: str
 
     def attributes(self) -> dict[str, Any]:
-        """Returns the key in DynamoDB's format."""
+        """Returns the primary key in DynamoDB's format."""
         return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
 
 
 def padded(number: int) -> str:
-    """Returns a number in the form that keys use."""
+    """Returns a number zero-padded to `NUMBER_DIGITS`, as in sort keys."""
     return f"{number:0{NUMBER_DIGITS}d}"
 
 
 def project_pk(project: str) -> str:
-    """Returns the partition of a project's definitions."""
+    """Returns the partition key of a project's definitions."""
     return f"P#{project}"
 
 
 def dataset_pk(uid: str) -> str:
-    """Returns the partition of a dataset's state, versions and uploads."""
+    """Returns the partition key of a dataset's state, versions and uploads."""
     return f"D#{uid}"
 
 
 def shard_pk(uid: str, shard: int) -> str:
-    """Returns the partition of one shard's log."""
+    """Returns the partition key of a shard's log."""
     return f"D#{uid}#{shard}"
 
 
 def marshal(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an item in DynamoDB's format, without the attributes that are None."""
+    """Converts an item to DynamoDB's format. Leaves out attributes that are None."""
     return {name: _to_dynamodb(value) for name, value in item.items() if value is not None}
 
 
 def unmarshal(attributes: Mapping[str, Any]) -> Item:
-    """Returns an item as Python values."""
+    """Converts an item from DynamoDB's format to Python types."""
     return {name: _from_dynamodb(value) for name, value in attributes.items()}

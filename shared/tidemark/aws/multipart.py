@@ -1,6 +1,6 @@
-"""S3's multipart uploads: objects uploaded in parts, each part with a request of its own.
+"""S3's multipart uploads: objects uploaded in parts, each with its own request.
 
-A lifecycle rule of the bucket ends uploads that are not completed within some days.
+A lifecycle rule of the bucket aborts multipart uploads that are not completed within some days.
 """
 
 from collections.abc import Mapping
@@ -23,39 +23,48 @@ PART_CHANGED = "InvalidPart"
 
 @dataclass(frozen=True, kw_only=True)
 class Multipart:
-    """A multipart upload of one object."""
+    """A multipart upload of one S3 object."""
 
     id: str
-    """S3's upload id."""
+    """S3's id of the multipart upload."""
     size: int
-    """Bytes of the object."""
+    """Size of the whole object in bytes."""
     part_bytes: int
-    """Bytes of each part but the last."""
+    """Size in bytes of every part but the last."""
 
     @property
     def sizes(self) -> dict[int, int]:
-        """Bytes of each part, by its number from 1."""
+        """Size of each part in bytes, by part number, which starts at 1."""
         starts = range(0, self.size, self.part_bytes)
         return {number: min(self.part_bytes, self.size - start) for number, start in enumerate(starts, 1)}
 
 
 def create(backend: Backend, key: str, *, size: int, part_bytes: int) -> Multipart:
-    """Starts the upload of an object of `size` bytes. The key stays empty until the upload is completed."""
+    """Starts a multipart upload of an object of `size` bytes.
+
+    The object does not exist until the multipart upload is completed.
+    """
     response = backend.s3.create_multipart_upload(Bucket=backend.bucket, Key=key)
     return Multipart(id=response["UploadId"], size=size, part_bytes=part_bytes)
 
 
 def sign_part(backend: Backend, key: str, multipart: Multipart, number: int, size: int) -> tuple[str, dict[str, str]]:
-    """Returns a signed URL for uploading a part, and the headers to send. S3 refuses a body of another size."""
+    """Returns a signed URL for uploading the part with this `number`, and the headers to send.
+
+    S3 refuses a body that is not `size` bytes long.
+    """
     parameters = _parameters(backend, key, multipart) | {"PartNumber": number, "ContentLength": size}
     url = backend.s3.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=SIGNED_URL_SECONDS)
     return url, {"Content-Length": str(size)}
 
 
 def uploaded_parts(backend: Backend, key: str, multipart: Multipart) -> dict[int, str]:
-    """Returns the entity tags of the parts that were uploaded in full, by number; none once the upload has ended."""
+    """Returns the entity tags of the parts that were uploaded in full, by part number.
+
+    Empty once the multipart upload has been completed or aborted.
+    """
     try:
-        # One request lists a thousand parts, and no upload has more signed URLs than that.
+        # One request lists a thousand parts, and no multipart upload has signed URLs for more.
         response = backend.s3.list_parts(**_parameters(backend, key, multipart))
     except ClientError as error:
         if error.response["Error"]["Code"] == UPLOAD_GONE:
@@ -70,10 +79,11 @@ def uploaded_parts(backend: Backend, key: str, multipart: Multipart) -> dict[int
 
 
 def complete(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -> None:
-    """Completes an upload, which creates the object. Use `bucket.find` to see whether the object exists afterwards.
+    """Completes a multipart upload, which creates the object. `tags` are the parts' entity tags, by part number.
 
-    It may already exist, or the upload may have been aborted. S3 does not create it if a part was uploaded again
-    meanwhile. None of these raises an error.
+    Raises no error if the multipart upload was already completed or aborted. S3 does not create the object if a part
+    was uploaded again after it was listed; that raises no error either. Use `bucket.find` to see whether the object
+    exists.
     """
     parts: list[CompletedPartTypeDef] = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(tags.items())]
     try:
@@ -86,9 +96,9 @@ def complete(backend: Backend, key: str, upload: str, tags: Mapping[int, str]) -
 
 
 def create_download(backend: Backend, key: str, *, media_type: str) -> str:
-    """Starts the upload of an object that the service writes and users download. Returns S3's upload id.
+    """Starts a multipart upload of an object that the service writes and users download. Returns S3's upload id.
 
-    A browser saves the object under the last segment of its key. Every part but the last has at least 5 MiB.
+    A browser saves the object under the last segment of its S3 key. Every part but the last must have at least 5 MiB.
     """
     response = backend.s3.create_multipart_upload(
         Bucket=backend.bucket,
@@ -100,7 +110,7 @@ def create_download(backend: Backend, key: str, *, media_type: str) -> str:
 
 
 def upload_part(backend: Backend, key: str, upload: str, number: int, data: bytes) -> str | None:
-    """Uploads a part. Returns its entity tag, or None once the upload has ended."""
+    """Uploads a part. Returns its entity tag, or None if the multipart upload was completed or aborted."""
     try:
         response = backend.s3.upload_part(Bucket=backend.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data)
     except ClientError as error:

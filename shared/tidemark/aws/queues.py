@@ -1,4 +1,4 @@
-"""The queues: tasks for intake, windows for their shards, and settled windows for publish."""
+"""Sends messages to the queues: tasks to intake, windows to their shards, and settled windows to publish."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef as Entry
 
 MAX_BATCH_MESSAGES = 10
-"""Most messages in one SendMessageBatch: SQS's limit."""
+"""Most messages in one SendMessageBatch request: SQS's limit."""
 MAX_BATCH_BYTES = 250_000
-"""Most bytes in one SendMessageBatch: a little under the 256 KiB that every region allows."""
+"""Most bytes in one SendMessageBatch request: a little under the 256 KiB that every region allows."""
 MAX_ATTEMPTS = 5
-"""Most attempts at a batch of which SQS did not take every message."""
+"""Most attempts to send a batch while SQS refuses some of the messages."""
 
 
 class SendFailed(Unavailable):
-    """Raised when SQS did not take every message of a batch within `MAX_ATTEMPTS`."""
+    """Raised when SQS did not accept every message of a batch within `MAX_ATTEMPTS`."""
 
 
 class _Message(NamedTuple):
-    """A message of a queue."""
+    """A message to be sent to a queue."""
 
     body: str
     group: str = ""
-    """Message group; empty for a queue that is not FIFO."""
+    """Message group id; empty for a queue that is not FIFO."""
     deduplication_id: str = ""
     keeps_order: bool = False
-    """Whether it must not share a batch with another message of its group."""
+    """Whether the message must not share a batch with another message of its group."""
 
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
     """Sends windows in order, each to its shard's message group. Raises SendFailed.
 
-    Windows of a file may change the same frame, so their order within a shard matters. SQS may take a later message of
-    a batch but not an earlier one, so these windows never share a batch.
+    Windows of an upload of several chunks may change the same frame, so their order within a shard matters. SQS may
+    accept a later message of a batch and refuse an earlier one, so such windows of one shard never share a batch.
     """
     messages = [
         _Message(
@@ -54,7 +54,10 @@ def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
 
 
 def send_settled(backend: Backend, publish_messages: Iterable[PublishMessage]) -> None:
-    """Sends the outcomes of windows and uploads to publish, each in its dataset's message group. Raises SendFailed."""
+    """Sends the outcomes of windows, and requests to check uploads, to publish. Raises SendFailed.
+
+    Each message goes to its dataset's message group.
+    """
     messages = [
         _Message(body=message.model_dump_json(), group=message.dataset, deduplication_id=message.id)
         for message in publish_messages
@@ -63,7 +66,7 @@ def send_settled(backend: Backend, publish_messages: Iterable[PublishMessage]) -
 
 
 def send_tasks(backend: Backend, tasks: Iterable[IntakeTask], *, delay_seconds: int = 0) -> None:
-    """Sends tasks to intake, delivered after a delay. A task that runs twice does no harm. Raises SendFailed."""
+    """Sends tasks to intake, to be delivered after a delay. A task may run twice without harm. Raises SendFailed."""
     messages = [_Message(body=task.model_dump_json()) for task in tasks]
     _send(backend, backend.files_queue_url, messages, delay_seconds)
 

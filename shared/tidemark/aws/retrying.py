@@ -1,17 +1,18 @@
-"""Retries of requests to AWS that met a transient error."""
+"""Retries of AWS requests after transient errors."""
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from tidemark.aws.backend import Backend
 
 MAX_WAIT_SECONDS = 1
-"""Longest wait between two attempts. The API has 28 s in all to respond."""
+"""Longest wait between two attempts, in seconds. The API must respond within 28 s."""
 
 
 def retrying(backend: Backend, error: type[Exception], *, attempts: int, multiplier: float) -> Retrying:
-    """Returns the attempts at a request, repeated while it raises `error`. The last attempt's error is raised.
+    """Returns a retry policy: repeats a request while it raises `error`, then raises the last attempt's error.
 
-    The waits between attempts are random. Their upper limit starts at `multiplier` seconds and doubles each time.
+    The waits between attempts are random. Their upper bound starts at `multiplier` seconds and doubles each time, up to
+    `MAX_WAIT_SECONDS`.
     """
     return Retrying(
         retry=retry_if_exception_type(error),

@@ -1,4 +1,4 @@
-"""A workflow's progress in each shard of a dataset, from which it resumes after any interruption."""
+"""A workflow's progress in each shard of a dataset, from which the workflow resumes after an interruption."""
 
 from dataclasses import dataclass
 
@@ -10,44 +10,44 @@ from tidemark.aws.writes import Write
 
 @dataclass(frozen=True, kw_only=True)
 class ShardProgress:
-    """How far a workflow has got in one shard."""
+    """A workflow's progress in one shard."""
 
     uid: str
     """The uid of the dataset that the record belongs to."""
     work: str
-    """Identifies the workflow's work within the dataset."""
+    """Id of the workflow's work, unique within the dataset."""
     shard: int
     cursor: str = ""
-    """Where the next page begins, in the workflow's own format; empty at the beginning."""
+    """Where the workflow's next page begins, in the workflow's own format; empty before the first page."""
     pages: int = 0
-    """Pages finished."""
+    """Number of pages finished."""
     counted: int = 0
-    """Total over the finished pages, in the workflow's own unit."""
+    """Total count over the finished pages, in a unit that the workflow chooses."""
     done: bool = False
     revision: int = 0
-    """0 before the first record."""
+    """Revision of the stored progress; 0 if none is stored."""
 
 
 def find(backend: Backend, uid: str, work: str, shard: int) -> ShardProgress:
-    """Reads the progress in a shard consistently. Without a record, it is at the beginning."""
+    """Reads a workflow's progress in a shard consistently. Returns the initial progress if none is stored."""
     item = table.get(backend, _key(uid, work, shard))
     return _progress(uid, work, shard, item)
 
 
 def find_all(backend: Backend, uid: str, work: str, shards: int) -> list[ShardProgress]:
-    """Reads the progress in all shards consistently. One request per hundred shards."""
+    """Reads a workflow's progress in all shards consistently. One request per hundred shards."""
     keys = [_key(uid, work, shard) for shard in range(shards)]
     items = table.get_many(backend, keys)
     return [_progress(uid, work, shard, items.get(key)) for shard, key in enumerate(keys)]
 
 
 def advance(backend: Backend, before: ShardProgress, after: ShardProgress) -> None:
-    """Records a finished page. Raises ConditionFailed if another invocation has recorded one since `before`."""
+    """Stores the progress after a page. Raises ConditionFailed if the stored progress is no longer `before`."""
     table.write(backend, replacement(backend, before, after))
 
 
 def replacement(backend: Backend, before: ShardProgress, after: ShardProgress) -> Write:
-    """The write that records a finished page, on condition that the record is still as it was `before`."""
+    """Returns the write that stores the progress after a page, on condition that the stored one is still `before`."""
     item = {"cursor": after.cursor, "pages": after.pages, "counted": after.counted, "done": after.done}
     return writes.revised(backend, _key(before.uid, before.work, before.shard), item, before.revision)
 

@@ -23,19 +23,19 @@ BATCH_GET_ITEMS = 100
 BATCH_WRITE_ITEMS = 25
 """Most items in one BatchWriteItem: DynamoDB's limit."""
 DELETE_PAGE_ITEMS = 1000
-"""Items of a range that are read, then deleted, at a time."""
+"""Items that `delete_range` reads, then deletes, at a time."""
 MAX_ATTEMPTS = 8
-"""Most attempts at a write, or at the rest of a batch, that meets conflicts or throttling."""
+"""Most attempts at a write, or at the rest of a batch, while it meets conflicts or throttling."""
 METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
-"""The client's method for each kind of write."""
+"""Method of the DynamoDB client for each kind of write."""
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later."""
+"""Reasons for which DynamoDB cancels a transaction that may succeed if it is sent again."""
 
 
 class ConditionFailed(Exception):
-    """Raised when a condition does not hold.
+    """Raised when the condition of a write does not hold.
 
-    `failed` holds, for each write of the transaction, whether its own condition failed.
+    `failed` holds, for each write of the transaction in order, whether that write's condition failed.
     """
 
     def __init__(self, failed: Sequence[bool]) -> None:
@@ -44,7 +44,7 @@ class ConditionFailed(Exception):
 
 
 class Contended(Unavailable):
-    """Raised when the last attempt still meets another transaction, or throttling."""
+    """Raised when the last attempt still meets a conflicting write, or throttling."""
 
     def __init__(self) -> None:
         super().__init__("The store is busy; send the same request again in a moment.")
@@ -57,7 +57,7 @@ def get(backend: Backend, key: Key, *, consistent: bool = True) -> Item | None:
 
 
 def get_many(backend: Backend, keys: Iterable[Key]) -> dict[Key, Item]:
-    """Reads the items under `keys` consistently; leaves out those that do not exist. One request per hundred keys.
+    """Reads the items under `keys` consistently. Leaves out keys that have no item. One request per hundred keys.
 
     Raises Contended.
     """
@@ -94,8 +94,9 @@ def query(
 ) -> tuple[list[Item], str | None]:
     """Reads the items of a partition with `low` ≤ SK ≤ `high` consistently, in one request.
 
-    Returns the items, and the SK of the last one if the request stopped before the end of the range, at `limit` items
-    or DynamoDB's 1 MB. `attributes` limits what is read of each item. An empty range costs no request.
+    If the request stops before the end of the range, at `limit` items or DynamoDB's 1 MB, the second value is the SK of
+    the last item read; otherwise it is None. `attributes` names the attributes to read; all if it is empty. An empty
+    range costs no request.
     """
     if low > high:
         return [], None
@@ -119,10 +120,10 @@ def query(
 def query_all(
     backend: Backend, pk: str, low: str, high: str, *, page_size: int | None = None, attributes: Sequence[str] = ()
 ) -> Iterator[Item]:
-    """Yields all items of a partition with `low` ≤ SK ≤ `high`, read consistently.
+    """Yields all items of a partition with `low` ≤ SK ≤ `high`, sorted by SK, read consistently.
 
-    One request, made when its items are needed, for each `page_size` items or megabyte. `attributes` limits what is
-    read of each item.
+    Makes one request, when its items are needed, for each `page_size` items or megabyte. `attributes` names the
+    attributes to read; all if it is empty.
     """
     start: str | None = low
     while start is not None:
@@ -142,11 +143,11 @@ def query_index(
     forward: bool = True,
     attributes: Sequence[str] = (),
 ) -> tuple[list[Item], Mapping[str, Any] | None]:
-    """Reads entries of an index, which lags behind the table by a moment, in one request.
+    """Reads entries of an index in one request. An index lags a moment behind the table.
 
-    `partition` and `prefix` are attributes of the index with the value, and the beginning of the value, to look for.
-    Returns the entries, and the `start` of the next request if there may be more. `attributes` limits what is read of
-    each entry.
+    `partition` is the name and value of the index's partition key. `prefix` is the name of its sort key, and the prefix
+    that the sort key must have. Returns the entries, and the `start` of the next request if there may be more entries.
+    `attributes` names the attributes to read; all if it is empty.
     """
     name, value = partition
     request: dict[str, Any] = {
@@ -173,7 +174,7 @@ def query_index(
 
 
 def write(backend: Backend, request: Write) -> None:
-    """Makes one write. Waits, with jitter, while a transaction on the item is in progress.
+    """Makes one write. Retries, after a random wait, while a transaction on the item is in progress.
 
     Raises ConditionFailed and Contended.
     """
@@ -192,7 +193,7 @@ def write(backend: Backend, request: Write) -> None:
 
 
 def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
-    """Stores an item unless one exists under its key. Returns whether it was stored."""
+    """Stores an item, unless its key already has one. Returns whether the item was stored."""
     try:
         write(backend, writes.new(backend, key, item))
     except ConditionFailed:
@@ -201,10 +202,11 @@ def put_new(backend: Backend, key: Key, item: Mapping[str, Any]) -> bool:
 
 
 def edit(backend: Backend, key: Key, attribute: str, model: type[M], change: Callable[[M | None], C]) -> C:
-    """Replaces the model that an item stores as JSON in `attribute` with what `change` returns for it; returns that.
+    """Replaces the model that an item stores as JSON in `attribute` with the result of the callback `change`.
 
-    `change` gets None if there is no item, and may return None to create none. It is called again if the item changes
-    meanwhile. An unchanged model is not written. Raises Contended, and any error of `change`.
+    Returns that result. `change` receives the stored model, or None if there is no item. It may return None to create
+    no item. It is called again if the item changes meanwhile. An unchanged model is not written. Raises Contended, and
+    any error of `change`.
     """
 
     def attempt() -> C:
@@ -228,7 +230,7 @@ def edit(backend: Backend, key: Key, attribute: str, model: type[M], change: Cal
 
 
 def write_many(backend: Backend, requests: Sequence[Any]) -> None:
-    """Makes unconditional puts and deletes, in any order. One request for each 25 of them, several at once.
+    """Makes puts and deletes without conditions, in any order. One request for each 25 of them, several at once.
 
     Raises Contended.
     """
@@ -246,7 +248,7 @@ def _write_group(backend: Backend, group: Sequence[Any]) -> None:
 
 
 def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Callable[[], bool]) -> bool:
-    """Deletes the items of a partition with `low` ≤ SK ≤ `high`, a thousand at a time, while there is time.
+    """Deletes the items of a partition with `low` ≤ SK ≤ `high`, a thousand at a time, until `has_time` returns False.
 
     Returns whether all of them are deleted. Raises Contended.
     """
@@ -260,11 +262,12 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
 
 
 def transact(backend: Backend, requests: Sequence[Write]) -> None:
-    """Makes all of `requests` or none. Waits, with jitter, while it meets conflicting transactions or throttling.
+    """Makes all of `requests` in one transaction, or none. Retries, after a random wait, on conflicts and throttling.
 
     Raises ConditionFailed and Contended.
     """
-    # All attempts have one token. If an attempt took effect but its response was lost, the next one succeeds as well.
+    # All attempts share a token. If an attempt took effect but its response was lost, the next one succeeds and changes
+    # nothing.
     token = uuid.uuid4().hex
     for attempt in _attempts(backend):
         with attempt:

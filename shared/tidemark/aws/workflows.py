@@ -1,4 +1,4 @@
-"""Workflows: starts executions of the state machines that `infra` defines."""
+"""Starts executions of the Step Functions state machines that `infra` defines."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from tidemark.aws.backend import Backend
 
 
 class Workflow(StrEnum):
-    """The state machines."""
+    """A state machine that the service starts."""
 
     TRANSFER = "transfer"
     """Writes the rows of a roll back or a clone."""
@@ -20,9 +20,10 @@ class Workflow(StrEnum):
 
 
 def start(backend: Backend, workflow: Workflow, work: BaseModel, shards: int, *, name: str) -> None:
-    """Starts an execution. Starting another one of the same `name` changes nothing.
+    """Starts an execution of a state machine. Does nothing if an execution of the same `name` exists.
 
-    `name` has 1 to 80 letters, digits, `-` and `_`.
+    The execution's input is `work`, and the numbers of all `shards` shards. `name` has 1 to 80 letters, digits, `-` and
+    `_`.
     """
     try:
         backend.states.start_execution(

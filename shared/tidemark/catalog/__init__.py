@@ -1,1 +1,1 @@
-"""Definitions: projects, class maps, datasets and their schemas."""
+"""Records of what users define: projects, class maps, and datasets with their schemas."""

@@ -1,7 +1,8 @@
-"""References between clones and their sources, since frame versions of a clone point into packs of its source.
+"""References between clones and their sources: the datasets into whose packs a clone's frame versions may point.
 
-A clone of a clone may use the packs of both. So a clone lists all of its sources, and each source lists the clone. The
-references of a purged dataset stay while clones may use the packs that it left behind.
+A clone's sources are the cloned dataset and, if the cloned dataset is a clone itself, all sources of that dataset. A
+clone lists all of its sources, and each source lists the clone. A purge may leave packs of a source behind for clones.
+The source's references then stay as long as clones may use these packs.
 """
 
 from tidemark.aws import table, writes
@@ -12,14 +13,15 @@ from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Conflict
 
 MAX_SOURCES = 50
-"""Most sources of a clone: its own source, the source of that, and so on. One transaction records them all."""
+"""Most sources of a clone: the cloned dataset, that dataset's own source, and so on. One transaction records them
+all."""
 
 
 def record_clone(backend: Backend, source_uid: str, clone_uid: str) -> list[Write]:
-    """Returns the writes that record a clone, for the transaction that creates it. One read.
+    """Returns the writes that record a clone and its sources, for the transaction that creates the clone. One read.
 
-    They record that the clone may use the packs of its source, and of every dataset whose packs the source may use. The
-    first write has the condition that the source is not being purged. Raises Conflict (`too_many_clones`).
+    The sources are the cloned dataset and that dataset's own sources. The first write has the condition that the cloned
+    dataset is not being purged. Raises Conflict (`too_many_clones`) for more than `MAX_SOURCES` sources.
     """
     all_sources = [source_uid, *sources(backend, source_uid)]
     if len(all_sources) > MAX_SOURCES:
@@ -41,13 +43,16 @@ def referrers(backend: Backend, uid: str) -> list[str]:
 
 
 def sources(backend: Backend, uid: str) -> list[str]:
-    """Returns the uids of the other datasets whose packs a dataset may use, nearest first, purged ones included."""
+    """Returns the uids of a clone's sources, nearest first, including purged ones. Empty if the dataset is no clone."""
     item = table.get(backend, _sources_key(uid))
     return list(item["uids"]) if item else []
 
 
 def release(backend: Backend, uid: str, source_uid: str) -> None:
-    """Records that a clone no longer uses any pack of a source. A repeat changes nothing."""
+    """Deletes the reference from a source to the clone `uid`, which no longer uses the source's packs.
+
+    A repeat changes nothing.
+    """
     table.write(backend, writes.delete(backend, _key(source_uid, uid)))
 
 

@@ -1,6 +1,6 @@
-"""Datasets in the table: the definition under the project and name, and the state under the uid.
+"""Datasets in the table, as two items: the definition, by project and name, and the state, by uid.
 
-The definition is what users gave the dataset. The state is what its uploads, versions and clones change.
+The definition is what users chose for the dataset. The state is what the dataset's uploads, versions and clones change.
 """
 
 import secrets
@@ -18,11 +18,11 @@ from tidemark.domain.errors import NotFound
 from tidemark.domain.frames.schema import Schema
 
 UID_BYTES = 8
-"""Random bytes of a uid."""
+"""Number of random bytes in a dataset's uid."""
 
 
 class Definition(NamedTuple):
-    """A dataset's definition, and its stored text for the conditions of writes."""
+    """A dataset's definition, and the text as which it is stored. Writes use the text in their conditions."""
 
     dataset: Dataset
     text: str
@@ -38,11 +38,11 @@ class DatasetState(NamedTuple):
     """Number of the latest version; 0 before the first."""
     latest_at: datetime | None
     filled_by: str | None
-    """The upload that fills a BATCH dataset (R22). From then on no other upload may."""
+    """Id of the upload that fills a BATCH dataset (R22). Once it is set, no other upload may fill the dataset."""
     rolled_back_by: str | None = None
-    """The upload of the newest roll back."""
+    """Id of the upload that makes the newest roll back; None if there is none."""
     clones: int = 0
-    """Clones ever started from the dataset."""
+    """Number of clones ever started from the dataset."""
 
 
 def create(
@@ -53,10 +53,10 @@ def create(
     schema: Schema | None = None,
     others: Sequence[Write] = (),
 ) -> Dataset | None:
-    """Stores a new, empty dataset at version 0, and makes `others` with it, all or nothing.
+    """Stores a new, empty dataset at version 0, and makes `others` in the same transaction.
 
-    `request` identifies a request that may be repeated. `schema` is the schema that a clone starts with. Returns the
-    dataset, or the existing one if the same request created it. None if the name is taken.
+    `request` identifies the request, so that a repeated one is recognized. `schema` is the schema that a clone starts
+    with. Returns the dataset, or the existing dataset if the same request created it. None if the name is taken.
     """
     state = {"project": dataset.project, "name": dataset.name, "shards": dataset.shards, "latest": 0}
     first_state = writes.new(backend, _state_key(dataset.uid), state)
@@ -72,10 +72,10 @@ def new_uid() -> str:
 
 
 def get(backend: Backend, project: str, name: str) -> Dataset:
-    """Returns a dataset. Costs no request if this process remembers it.
+    """Returns a dataset. Costs no request if this process has cached the dataset.
 
     Raises NotFound if the project or the dataset does not exist, or the dataset is being purged. An archived dataset is
-    never remembered, so that every process notices its purge at once; see `retention.purge.MIN_ARCHIVED_TIME`.
+    never cached, so that every process notices its purge at once; see `retention.purge.MIN_ARCHIVED_TIME`.
     """
     dataset = backend.memory.datasets.get((project, name))
     if dataset is None:
@@ -88,7 +88,7 @@ def get(backend: Backend, project: str, name: str) -> Dataset:
 
 
 def definition(backend: Backend, project: str, name: str) -> Definition:
-    """Reads a dataset's definition consistently, also during its purge. Raises NotFound."""
+    """Reads a dataset's definition consistently, even while the dataset is being purged. Raises NotFound."""
     item = table.get(backend, _definition_key(project, name))
     if item is None:
         raise _unknown(backend, project, name)
@@ -96,13 +96,13 @@ def definition(backend: Backend, project: str, name: str) -> Definition:
 
 
 def list_all(backend: Backend, project: str, after: str, limit: int) -> list[Dataset]:
-    """Returns up to `limit` datasets of a project by name, from the first name after `after`."""
+    """Returns up to `limit` datasets of a project, sorted by name, starting after the name `after`."""
     items = records.list_items(backend, project_pk(project), f"DATASET#{after} ", "DATASET#~", limit)
     return [Dataset.model_validate_json(item["definition"]) for item in items]
 
 
 def state(backend: Backend, uid: str) -> DatasetState:
-    """Reads a dataset's state consistently. Raises NotFound, also after its purge has started."""
+    """Reads a dataset's state consistently. Raises NotFound, including once the dataset's purge has started."""
     current = find_state(backend, uid)
     if current is None:
         raise NotFound(f"The dataset with uid {uid!r} does not exist or was purged.", code="unknown_dataset")
@@ -110,7 +110,7 @@ def state(backend: Backend, uid: str) -> DatasetState:
 
 
 def find_state(backend: Backend, uid: str) -> DatasetState | None:
-    """Reads a dataset's state consistently. None after its purge has started."""
+    """Reads a dataset's state consistently. None for an unknown dataset, and once the dataset's purge has started."""
     item = table.get(backend, _state_key(uid))
     if item is None or "purged" in item:
         return None
@@ -128,20 +128,23 @@ def find_state(backend: Backend, uid: str) -> DatasetState | None:
 
 
 def publish_version(backend: Backend, uid: str, number: int, at: datetime) -> Write:
-    """The write that makes a version the latest, on condition that it directly follows the current one."""
+    """Returns the write that makes version `number` the latest, on condition that the latest is `number` - 1."""
     condition = Condition("latest = :previous", {"previous": number - 1})
     values = {"number": number, "at": at.isoformat()}
     return writes.update(backend, _state_key(uid), "SET latest = :number, latest_at = :at", values, condition)
 
 
 def fill(backend: Backend, uid: str, upload_id: str) -> Write:
-    """The write that lets an upload fill a BATCH dataset, on condition that no other upload does."""
+    """Returns the write that records that an upload fills a BATCH dataset, on condition that no other upload does."""
     condition = Condition("attribute_not_exists(filled_by) OR filled_by = :upload")
     return writes.update(backend, _state_key(uid), "SET filled_by = :upload", {"upload": upload_id}, condition)
 
 
 def roll_back(backend: Backend, uid: str, upload_id: str, last: str | None) -> Write:
-    """The write that makes an upload the newest roll back of a dataset, on condition that `last` still is."""
+    """Returns the write that stores an upload as a dataset's newest roll back.
+
+    The condition is that the newest roll back is still `last`, an upload id, or None if there is none.
+    """
     condition = (
         Condition("rolled_back_by = :last", {"last": last})
         if last
@@ -151,7 +154,7 @@ def roll_back(backend: Backend, uid: str, upload_id: str, last: str | None) -> W
 
 
 def count_clone(backend: Backend, uid: str) -> Write:
-    """The write that counts one more clone of a dataset, on condition that the dataset is not being purged."""
+    """Returns the write that counts one more clone of a dataset, on condition that the dataset is not being purged."""
     condition = Condition("attribute_exists(PK) AND attribute_not_exists(purged)")
     return writes.update(backend, _state_key(uid), "ADD clones :one", {"one": 1}, condition)
 
@@ -163,15 +166,15 @@ def mutable_clone(backend: Backend, uid: str) -> Clone | None:
 
 
 def point_to_clone(backend: Backend, uid: str, clone: Clone) -> Write:
-    """The write that makes a dataset the mutable clone of a BATCH dataset."""
+    """Returns the write that stores `clone` as the latest mutable clone of a BATCH dataset (R32)."""
     return writes.put(backend, _mutable_clone_key(uid), {"clone": clone.model_dump_json()})
 
 
 def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], Dataset]) -> Dataset:
-    """Replaces a dataset's definition with what `change` returns for it; returns that.
+    """Replaces a dataset's definition with the result of the callback `change`. Returns the new definition.
 
-    `change` is called again if the definition changes meanwhile. Raises NotFound, Unavailable, and any error of
-    `change`.
+    `change` receives the current definition, and is called again if that changes meanwhile. Raises NotFound,
+    Unavailable, and any error of `change`.
     """
 
     def change_existing(before: Dataset | None) -> Dataset:
@@ -185,9 +188,10 @@ def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], 
 
 
 def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: DatasetState) -> None:
-    """Replaces a dataset's definition with one that is being purged, and stops writes to its state.
+    """Stores `after`, which is being purged, as a dataset's definition, and stops writes to the dataset's state.
 
-    Raises ConditionFailed if the definition has changed, or a clone was started since the state was `seen`.
+    Raises ConditionFailed if the definition is no longer `before`, or a clone was started since the state `seen` was
+    read.
     """
     redefinition = writes.update(
         backend,
@@ -203,7 +207,7 @@ def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: Data
 
 
 def forget(backend: Backend, before: Definition) -> bool:
-    """Deletes a dataset's definition, which frees its name. Returns False if the definition has changed."""
+    """Deletes a dataset's definition, which frees the name. Returns False if the definition is no longer `before`."""
     key = _definition_key(before.dataset.project, before.dataset.name)
     try:
         table.write(backend, writes.delete(backend, key, writes.unchanged("definition", before.text)))

@@ -1,4 +1,4 @@
-"""Guards that refuse changes to a dataset that is archived or still being cloned."""
+"""Guards that refuse changes to a dataset while it is archived or still being cloned."""
 
 from tidemark.aws.backend import Backend
 from tidemark.catalog import dataset_records
@@ -18,9 +18,9 @@ def refuse_if_archived(dataset: Dataset) -> None:
 
 
 def refuse_while_cloning(backend: Backend, dataset: Dataset) -> None:
-    """Raises Conflict (`dataset_cloning`) while a clone lacks frames, because a change might need one of them.
+    """Raises Conflict (`dataset_cloning`) while a clone lacks frames, because a change might need a missing frame.
 
-    One read until the clone is complete, and none in this process after that.
+    One read for each call until this process has seen that the clone is complete, and none after that.
     """
     if dataset.cloned_from is None or dataset.uid in backend.memory.complete_clones:
         return

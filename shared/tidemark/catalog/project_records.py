@@ -9,13 +9,14 @@ from tidemark.domain.frames.class_map import ClassMap
 from tidemark.domain.projects import Project
 
 PROJECTS = "PROJECTS"
-"""The partition of all projects, which lets a query list them."""
+"""Partition key of all projects, so that a query can list them."""
 
 
 def create(backend: Backend, project: Project, class_map: ClassMap, request: str | None) -> Project | None:
-    """Stores a new project and its class map. `request` identifies a request that may be repeated.
+    """Stores a new project and its class map in one transaction.
 
-    Returns the project, or the existing one if the same request created it. None if the name is taken.
+    `request` identifies the request, so that a repeated one is recognized. Returns the project, or the existing project
+    if the same request created it. None if the name is taken.
     """
     item = {"classes": class_map.model_dump_json()}
     first_class_map = writes.revised(backend, _class_map_key(project.name), item, 0)
@@ -24,7 +25,7 @@ def create(backend: Backend, project: Project, class_map: ClassMap, request: str
 
 
 def get(backend: Backend, name: str) -> Project:
-    """Returns a project. Costs no request if this process remembers it. Raises NotFound."""
+    """Returns a project. Costs no request if this process has cached the project. Raises NotFound."""
     project = backend.memory.projects.get(name)
     if project is None:
         item = table.get(backend, _key(name))
@@ -35,20 +36,20 @@ def get(backend: Backend, name: str) -> Project:
 
 
 def list_all(backend: Backend, after: str, limit: int) -> list[Project]:
-    """Returns up to `limit` projects by name, from the first name after `after`."""
+    """Returns up to `limit` projects, sorted by name, starting after the name `after`."""
     items = records.list_items(backend, PROJECTS, f"{after} ", "~", limit)
     return [Project.model_validate_json(item["definition"]) for item in items]
 
 
 def get_many(backend: Backend, names: list[str]) -> list[Project]:
-    """Returns the projects of these names that exist, in the order of the names."""
+    """Returns those of the named projects that exist, in the order of `names`."""
     keys = [_key(name) for name in names]
     items = table.get_many(backend, keys)
     return [Project.model_validate_json(items[key]["definition"]) for key in keys if key in items]
 
 
 def class_map(backend: Backend, project: str, *, fresh: bool = False) -> tuple[ClassMap, int]:
-    """Returns a project's class map and its revision. With `fresh`, reads it even if this process remembers it.
+    """Returns a project's class map and the class map's revision, from this process's cache unless `fresh`.
 
     Raises NotFound.
     """
@@ -63,7 +64,10 @@ def class_map(backend: Backend, project: str, *, fresh: bool = False) -> tuple[C
 
 
 def replace_class_map(backend: Backend, project: str, after: ClassMap, revision: int) -> bool:
-    """Replaces the class map that was read at `revision`. Returns False if it has changed since."""
+    """Replaces a project's class map, on condition that the stored one still has this `revision`.
+
+    Returns False if the class map has changed since it was read.
+    """
     item = {"classes": after.model_dump_json()}
     try:
         table.write(backend, writes.revised(backend, _class_map_key(project), item, revision))

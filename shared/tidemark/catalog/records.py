@@ -1,4 +1,4 @@
-"""Items shared by projects and datasets: definitions, created once for a request and listed by name."""
+"""Definitions of projects and datasets in the table: each is created once for a request and listed by name."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from tidemark.aws.writes import Write
 
 
 def create(backend: Backend, key: Key, definition: str, request: str | None, others: Sequence[Write]) -> str | None:
-    """Stores a definition, and makes `others` with it, all or nothing.
+    """Stores a definition, and makes `others` in the same transaction.
 
-    Returns the definition, or the existing one if the same `request` created it; None if the key is taken.
+    Returns the definition, or the existing one if the same `request` created it. None if the key is taken.
     """
     item = {"definition": definition, "request": request}
     try:
@@ -24,7 +24,7 @@ def create(backend: Backend, key: Key, definition: str, request: str | None, oth
 
 
 def list_items(backend: Backend, pk: str, low: str, high: str, limit: int) -> list[Item]:
-    """Returns up to `limit` items of a partition, from sort key `low` to `high`."""
+    """Returns up to `limit` items of a partition with `low` ≤ SK ≤ `high`, sorted by SK."""
     items: list[Item] = []
     start: str | None = low
     while start is not None and len(items) < limit:

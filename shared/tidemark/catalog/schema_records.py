@@ -12,22 +12,22 @@ from tidemark.domain.frames.schema import Schema
 
 
 class SchemaUpdate(NamedTuple):
-    """A schema extended by what new rows use."""
+    """A schema, extended by the fields and sources that new rows use."""
 
     schema: Schema
     seen: int
-    """The revision of the schema that the rows were validated against."""
+    """The stored schema's revision when the rows were validated."""
 
 
 class SchemaConflict(Exception):
-    """Raised when another request extended the schema after rows were validated; they need validating again."""
+    """Raised when another request extended the schema after rows were validated. The rows must be validated again."""
 
 
 def schema(backend: Backend, uid: str, *, staged: str = "", fresh: bool = False) -> tuple[Schema, int]:
-    """Returns a dataset's schema and its revision. With `fresh`, reads it even if this process remembers it.
+    """Returns a dataset's schema and the schema's revision, from this process's cache unless `fresh`.
 
-    `staged` names an upload that is applied whole or not at all (R22). It has a schema of its own, which starts empty,
-    at revision 0. Raises NotFound.
+    `staged` is the id of an upload that is applied as a whole or not at all (R22). Such an upload has a staged schema
+    of its own, which starts empty at revision 0. Raises NotFound.
     """
     known = None if fresh else backend.memory.schemas.get((uid, staged))
     if known is None:
@@ -45,10 +45,11 @@ def schema(backend: Backend, uid: str, *, staged: str = "", fresh: bool = False)
 def write_with_schema(
     backend: Backend, uid: str, others: Sequence[Write], update: SchemaUpdate | None, staged: str = ""
 ) -> None:
-    """Makes `others` and the schema update in one transaction, so that a schema has only fields of recorded rows.
+    """Makes `others` and a schema update in one transaction, so that a schema has only fields that stored rows use.
 
-    `staged` names the upload whose staged schema is updated. Raises ConditionFailed if a condition of `others` does not
-    hold, otherwise SchemaConflict if the schema has changed.
+    `update` may be None. `staged` is the id of the upload whose staged schema is updated; if it is empty, the dataset's
+    schema is. Raises ConditionFailed if a condition of `others` fails, otherwise SchemaConflict if the schema has
+    changed.
     """
     if update is None:
         table.transact(backend, others)
@@ -63,7 +64,7 @@ def write_with_schema(
 
 
 def new(backend: Backend, uid: str, first: Schema) -> Write:
-    """The write that stores a new dataset's schema."""
+    """Returns the write that stores a new dataset's schema, on condition that there is none."""
     return _write(backend, uid, "", SchemaUpdate(first, 0))
 
 

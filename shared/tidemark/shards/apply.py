@@ -1,8 +1,8 @@
 """Applying windows: the only writer of frame versions.
 
-A window's rows are resolved against their frames at the shard's head. One transaction then commits the result, on
-condition that the head has not moved and the window was never applied. Applying a window twice, late, or in two
-invocations at once therefore changes nothing.
+A window's rows are resolved against their frames at the shard's head. A transaction then commits the result, on
+condition that the head has not moved and the window has no marker. Applying a window twice, late, or in two invocations
+at once therefore has no further effect.
 """
 
 from collections.abc import Sequence
@@ -25,32 +25,34 @@ from tidemark.shards.log import Head, Marker
 from tidemark.shards.packs import PackWriter, PayloadPointer
 
 MAX_ATTEMPTS = 5
-"""Most attempts at a window while other invocations keep moving the shard's head."""
+"""Most attempts to commit a window while other invocations keep moving the shard's head."""
 
 
 @dataclass(frozen=True, slots=True)
 class _FrameWrite:
-    """The new state of a row's frame."""
+    """A frame's new state, as a row of the window makes it."""
 
     row: WindowRow
     pointer: PayloadPointer | None
-    """None for a frame that is removed."""
+    """Where the frame's payload is stored; None for a frame that is removed."""
     labels: int
     classes: dict[str, int]
 
 
 class StaleDelivery(Exception):
-    """Raised when an invocation is so slow that later windows of the shard have been applied meanwhile.
+    """Raised when an invocation is so slow that later windows of its shard have been applied meanwhile.
 
-    The window's message went to another invocation or to the dead letters, where its outcome is decided.
+    The window's message has then been redelivered to another invocation or moved to the dead-letter queue, where the
+    window's outcome is decided.
     """
 
 
 def apply_window(backend: Backend, window: Window, token: FencingToken) -> WindowSettled:
-    """Applies a window to its shard, unless that was done before. Returns the window's outcome.
+    """Applies a window to its shard, unless the window already has an outcome. Returns the window's outcome.
 
-    `token` is the fencing token of the window's message. Raises StaleDelivery, and Unavailable if other invocations
-    keep moving the shard's head, so that the window has to be applied later.
+    `token` is the fencing token of the window's message. Raises StaleDelivery if later windows of the shard have been
+    applied. Raises Unavailable if other invocations keep moving the shard's head; the window must then be applied
+    later.
     """
     for _ in range(MAX_ATTEMPTS):
         head, marker = log.head_and_marker(backend, window)
@@ -66,9 +68,9 @@ def apply_window(backend: Backend, window: Window, token: FencingToken) -> Windo
 
 
 def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -> Marker:
-    """Commits a window: in one transaction if its rows are given, otherwise in as many as the rows to restore need.
+    """Commits a window and returns its marker, which the last transaction writes. Raises ConditionFailed.
 
-    The last transaction writes the marker. Raises ConditionFailed.
+    A window with given rows takes one transaction. A window that restores frames takes as many as its rows need.
     """
     if window.plan.restore is None:
         current = _current_versions(backend, window, head)
@@ -88,9 +90,9 @@ def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -
 
 
 def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
-    """Returns the newest versions of the window's frames, by frame id.
+    """Returns the newest version of each of the window's frames, by frame id, without frames that have none.
 
-    A frame id above the highest that the shard has ever held is new and costs no read.
+    A frame id above the highest that the shard has ever held is new, so it costs no read.
     """
     known_ids = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
     versions = backend.parallel(
@@ -103,7 +105,7 @@ def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str,
 def _resolve(
     backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
 ) -> tuple[list[_FrameWrite], list[RowOutcome]]:
-    """Returns the new states of the rows' frames, and the outcomes of the rows that change nothing."""
+    """Returns the new states of the rows' frames, and the outcomes of the rows that do not take effect."""
     writes: list[_FrameWrite] = []
     outcomes: list[RowOutcome] = []
     merges: list[WindowRow] = []
@@ -131,14 +133,17 @@ def _resolve(
 
 
 def _gives_way(backend: Backend, window: Window) -> bool:
-    """Returns whether windows that belong after this one may have been applied before it."""
+    """Returns whether later windows may have been applied before this one.
+
+    If so, this window's rows give way to those windows' changes.
+    """
     if window.again or not window.until:
         return window.again
     return log.markers(backend, window.dataset, [(window.plan.shard, window.until)]) != [None]
 
 
 def _superseded_frames(backend: Backend, window: Window, current: dict[str, FrameVersion]) -> frozenset[str]:
-    """Returns the frames that a later upload, or a later row of the same file, has changed meanwhile."""
+    """Returns the ids of frames that a later upload, or a later row of the same file, has already changed."""
     superseded = {version.frame_id for version in current.values() if version.at > window.accepted_at}
     same_upload = [version for version in current.values() if window.chunk and version.upload == window.upload]
     positions: dict[int, tuple[str, int]] = {}
@@ -158,7 +163,10 @@ def _superseded_frames(backend: Backend, window: Window, current: dict[str, Fram
 def _merge(
     backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
 ) -> tuple[list[_FrameWrite], list[RowOutcome]]:
-    """Merges MODIFY rows into their frames (R17, R19). The merged payloads go to a new pack."""
+    """Merges MODIFY rows into their frames (R17, R19). Writes the merged payloads to a new pack.
+
+    Returns the frames' new states, and the outcomes of the rows that cannot be merged.
+    """
     states = [current[row.frame_id].payload for row in rows]
     payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
     pack = PackWriter(window.dataset)
@@ -192,7 +200,7 @@ def _append(
     current: dict[str, FrameVersion],
     marker: Marker | None,
 ) -> Head:
-    """Appends writes to the shard's log in one transaction. Returns the new head. Raises ConditionFailed."""
+    """Commits frame writes to the shard's log in one transaction. Returns the new head. Raises ConditionFailed."""
     after = _advanced(head, token, writes, current)
     versions = [
         FrameVersion(
@@ -213,7 +221,7 @@ def _append(
 
 
 def _advanced(head: Head, token: FencingToken, writes: Sequence[_FrameWrite], current: dict[str, FrameVersion]) -> Head:
-    """Returns the head after the writes, with its counts brought up to date."""
+    """Returns the shard's head after the writes. `current` holds the frame versions that the writes replace."""
     frames, labels, added, replaced_bytes = head.frames, head.labels, 0, 0
     for write in writes:
         replaced = current.get(write.row.frame_id)

@@ -1,4 +1,4 @@
-"""Frame versions: the state that a commit gave a frame, and reads of them in a shard."""
+"""Frame versions: stores the state that each commit gives a frame, and reads a shard's frames and their histories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,25 +13,26 @@ from tidemark.domain.frames.operations import Op
 from tidemark.shards.packs import PayloadPointer
 
 ABOVE_ALL_IDS = "F$"
-"""Sorts right after every key that starts with `F#`."""
+"""Upper bound for queries of frame versions: sorts right after every sort key that starts with `F#`."""
 FIRST_QUERY_ITEMS = 100
-"""Items that the first query of a list reads, unless the list itself is longer. Most frames have few versions."""
+"""Usual number of items that the first query of a list reads. Most frames have few versions."""
 QUERY_GROWTH = (1, 4, 16)
-"""Sizes of a list's queries, as multiples of the first. After the last of them the list stops."""
+"""Sizes of a list's queries, as multiples of the first query's size. The list stops after the last query."""
 ITEMS_PER_QUERY_COST = 10
-"""Frame versions that a range query reads for the cost of one more query: each has some 350 bytes, a read unit 4 KB."""
+"""Frame versions that a range query reads for the cost of another query: a version has some 350 bytes, and a read unit
+covers 4 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameVersion:
-    """One change of one frame, as the log stores it."""
+    """A frame's state after a commit that changed the frame, as the log stores it."""
 
     frame_id: str
     n: int
-    """The number of the commit."""
+    """Number of the commit in the shard's log."""
     op: Op
     pointer: PayloadPointer | None
-    """None for a DELETE."""
+    """Where the frame's payload is stored; None for a DELETE."""
     labels: int
     classes: dict[str, int]
     upload: str
@@ -40,14 +41,14 @@ class FrameVersion:
 
     @property
     def payload(self) -> PayloadPointer:
-        """Where the frame's payload is stored. Raises LookupError for a DELETE, which has none."""
+        """Where the frame's payload is stored. Raises LookupError for a DELETE, which has no payload."""
         if self.pointer is None:
             raise LookupError(f"version {self.n} of frame {self.frame_id!r} is a {self.op}")
         return self.pointer
 
 
 def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -> FrameVersion | None:
-    """Returns the newest version of a frame at or below `head`, DELETE included, or None. One query of one item."""
+    """Returns a frame's newest version as of commit `head`, which may be a DELETE, or None. One query of one item."""
     versions = frame_history(backend, uid, shard, frame_id, head, limit=1)
     return versions[0] if versions else None
 
@@ -55,7 +56,7 @@ def frame_at(backend: Backend, uid: str, shard: int, frame_id: str, head: int) -
 def frame_history(
     backend: Backend, uid: str, shard: int, frame_id: str, head: int, *, limit: int
 ) -> list[FrameVersion]:
-    """Returns the newest `limit` versions of a frame at or below `head`, newest first."""
+    """Returns the newest `limit` versions of a frame as of commit `head`, newest first."""
     versions: list[FrameVersion] = []
     high: str | None = _frame_sk(frame_id, head)
     while high is not None and len(versions) < limit:
@@ -73,7 +74,10 @@ def frame_history(
 
 
 def get_many(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]) -> list[FrameVersion]:
-    """Returns the frame versions for (shard, frame id, commit), all of which exist. One request per hundred."""
+    """Returns the frame versions for `changes`, given as (shard, frame id, commit), in this order.
+
+    All of them must exist. One request per hundred.
+    """
     keys = [Key(shard_pk(uid, shard), _frame_sk(frame_id, n)) for shard, frame_id, n in changes]
     items = table.get_many(backend, keys)
     return [_frame_version(items[key]) for key in keys]
@@ -82,10 +86,12 @@ def get_many(backend: Backend, uid: str, changes: Sequence[tuple[int, str, int]]
 def scan_histories(
     backend: Backend, uid: str, shard: int, frame_ids: Sequence[str], head: int
 ) -> dict[str, list[FrameVersion]]:
-    """Returns all versions at or below `head`, oldest first, of the first of `frame_ids`, which are in key order.
+    """Returns the histories, as of commit `head`, of the first frames in `frame_ids`, by frame id.
 
-    Reads a range of keys while that costs less than a query per frame. It therefore covers all of the frames if they
-    are most of the shard, and few or none if they are far apart.
+    `frame_ids` must be in key order. A history has all of its frame's versions, oldest first.
+
+    Reads a range of sort keys, and stops once that costs more than a query per frame would. The result therefore has
+    all of the frames if they are most of the shard, and few or none if they are far apart.
     """
     histories: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
     low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
@@ -109,10 +115,11 @@ def scan_histories(
 def live_frames(
     backend: Backend, uid: str, shard: int, head: int, after: str, *, limit: int
 ) -> tuple[list[FrameVersion], str | None]:
-    """Returns up to `limit` live frames of a shard as of `head`, in key order, from the first after frame id `after`.
+    """Returns up to `limit` live frames of a shard as of commit `head`, in key order, starting after frame id `after`.
 
-    The queries also read the frames' other versions, those after `head` included. If there are very many of them, the
-    list stops early, and the second value is the frame id that it reached; otherwise it is None.
+    The queries also read other versions of the frames, including those committed after `head`. If there are very many
+    of these, the list stops early. The second value is then the frame id up to which the list is complete; otherwise it
+    is None.
     """
     alive: list[FrameVersion] = []
     newest: FrameVersion | None = None
@@ -151,8 +158,8 @@ def _if_alive(newest: FrameVersion | None) -> list[FrameVersion]:
 
 
 def put(backend: Backend, pk: str, version: FrameVersion) -> Write:
-    """The write that stores a frame version in the shard with the partition key `pk`."""
-    # Bypasses the general serializer: every frame of an upload goes through here.
+    """Returns the write that stores a frame version in the shard with the partition key `pk`."""
+    # Bypasses the general serializer to save time: every frame of an upload goes through here.
     item: dict[str, Any] = {
         "PK": {"S": pk},
         "SK": {"S": _frame_sk(version.frame_id, version.n)},

@@ -1,6 +1,6 @@
 """A shard's log: its head, its commits, and the markers of windows that have an outcome.
 
-Only two functions write it: `commit`, in one transaction, and `mark_failed`, for windows that are given up.
+Only two functions write to the log: `commit`, in one transaction, and `mark_failed`, for windows that are given up.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ class Head:
     """The state of a shard after its newest commit."""
 
     n: int = 0
-    """Number of the newest commit."""
+    """Number of the newest commit; 0 if there is none."""
     frames: int = 0
     labels: int = 0
     highest: str = ""
-    """The highest frame id that the shard has ever held."""
+    """The highest frame id that the shard has ever held; empty if there is none."""
     token: FencingToken = FIRST_TOKEN
     """Fencing token of the window applied last. A window with an earlier token is stale."""
     revisions: int = 0
@@ -38,12 +38,11 @@ class Head:
     live_bytes: int = 0
     """Bytes of the payloads of the live frames."""
     payload_bytes: int = 0
-    """Bytes of the payloads of all frame versions. A payload that several versions share is counted for each of
-    them."""
+    """Bytes of the payloads of all frame versions. A payload shared by several versions counts once for each."""
 
 
 class Commit(NamedTuple):
-    """One entry of a shard's log: the window behind it and the frames that it changed."""
+    """An entry of a shard's log: the window that was committed and the frames that it changed."""
 
     n: int
     upload: str
@@ -55,20 +54,20 @@ class Commit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A window's outcome. A window has no marker before it has an outcome."""
+    """The stored outcome of a window. A window without a marker has no outcome yet."""
 
     applied: int
     dropped: int
     failed: int
     found: int = 0
-    """Rows that were computed when the window was applied."""
+    """Rows that a window of a roll back generated when it was applied; 0 for other windows."""
     outcomes: tuple[RowOutcome, ...] = ()
     """Outcomes of the rows that did not take effect."""
     given_up: bool = False
-    """Whether the window was never applied, so that a retry may apply it."""
+    """Whether the window failed without being applied, so that a retry may apply it."""
 
     def settled(self, window: Window) -> WindowSettled:
-        """Returns the message that reports the outcome to publish."""
+        """Returns the message that reports the window's outcome to publish."""
         return WindowSettled(
             dataset=window.dataset,
             upload=window.upload,
@@ -103,8 +102,8 @@ def commit(
 ) -> None:
     """Appends a window to its shard's log: frame versions, commit record, marker and head, in one transaction.
 
-    `marker` is None if more commits of the window follow. Raises ConditionFailed if the head is no longer `head`, or
-    the window has a marker, also one for being given up.
+    `marker` is None if more commits of the same window follow. Raises ConditionFailed if the shard's head is no longer
+    `head`, or the window already has a marker, for example because it was given up.
     """
     pk = shard_pk(window.dataset, window.plan.shard)
     commit_item = {
@@ -127,36 +126,36 @@ def commit(
 
 
 def mark_failed(backend: Backend, window: Window, marker: Marker) -> bool:
-    """Marks a window as failed unless it has a marker. Returns whether this call marked it."""
+    """Stores the marker of a window that is given up, unless the window has one. Returns whether it was stored."""
     pk = shard_pk(window.dataset, window.plan.shard)
     return table.put_new(backend, _marker_key(pk, window.id), _marker_item(marker))
 
 
 def shard_heads(backend: Backend, uid: str, shards: int) -> list[Head]:
-    """Reads the heads of all shards of a dataset. One request per hundred shards."""
+    """Reads the heads of all shards of a dataset, in the shards' order. One request per hundred shards."""
     keys = [Key(shard_pk(uid, shard), "HEAD") for shard in range(shards)]
     items = table.get_many(backend, keys)
     return [_head(items.get(key)) for key in keys]
 
 
 def markers(backend: Backend, uid: str, windows: Sequence[tuple[int, str]]) -> list[Marker | None]:
-    """Reads the markers of windows, given as (shard, window id). None for a window without an outcome."""
+    """Reads the markers of windows, given as (shard, window id), in order. None for a window without an outcome."""
     keys = [_marker_key(shard_pk(uid, shard), window_id) for shard, window_id in windows]
     items = table.get_many(backend, keys)
     return [_marker(items[key]) if key in items else None for key in keys]
 
 
 def commits(backend: Backend, uid: str, shard: int, low: int, high: int) -> Iterator[Commit]:
-    """Yields the commits `low` < n ≤ `high` of a shard, oldest first. One request per MB."""
+    """Yields the commits of a shard with `low` < n ≤ `high`, oldest first. One request per MB."""
     for item in table.query_all(backend, shard_pk(uid, shard), f"C#{padded(low + 1)}", f"C#{padded(high)}"):
         frame_ids = [frame_id for frame_id, _ in item["frames"]]
         yield Commit(int(item["SK"][2:]), item["upload"], item["part"], int(item["number"]), frame_ids)
 
 
 def changed_frames(backend: Backend, uid: str, shard: int, low: int, high: int) -> dict[str, int]:
-    """Returns the frames that commits `low` < n ≤ `high` of a shard changed, each with the newest of these commits.
+    """Returns the frames that a shard's commits with `low` < n ≤ `high` changed, by frame id in key order.
 
-    The frame ids are in key order. One request per MB of commits.
+    The value is the number of the newest of these commits that changed the frame. One request per MB of commits.
     """
     newest: dict[str, int] = {}
     for commit in commits(backend, uid, shard, low, high):
@@ -165,19 +164,22 @@ def changed_frames(backend: Backend, uid: str, shard: int, low: int, high: int) 
 
 
 def window_positions(backend: Backend, uid: str, shard: int, numbers: Sequence[int]) -> dict[int, tuple[str, int]]:
-    """Returns the window behind each of these commits of a shard: its chunk, and its number in the chunk."""
+    """Returns, for each of these commits of a shard, the name of the window's chunk and the window's number in it."""
     keys = {Key(shard_pk(uid, shard), f"C#{padded(number)}"): number for number in numbers}
     items = table.get_many(backend, keys)
     return {keys[key]: (str(item["part"]), int(item["number"])) for key, item in items.items()}
 
 
 def _move_head(backend: Backend, pk: str, expected: Head, new: Head) -> Write:
-    """The write that moves a shard's head, on condition that it is still the `expected` one."""
+    """Returns the write that replaces a shard's head, on condition that it is still `expected`."""
     return writes.put(backend, Key(pk, "HEAD"), _head_item(new), writes.at_count("n", expected.n))
 
 
 def _mark(backend: Backend, key: Key, marker: Marker | None) -> Write:
-    """The write that marks a window, on condition that it has no marker. Without `marker`, only that condition."""
+    """Returns the write that stores a window's marker, on condition that the window has none.
+
+    If `marker` is None, the write only checks this condition.
+    """
     if marker is None:
         return writes.check(backend, key, writes.ABSENT)
     return writes.new(backend, key, _marker_item(marker))

@@ -1,8 +1,9 @@
-"""Packs: payloads of many frames in one S3 object, written once and never changed.
+"""Packs: S3 objects that each hold the payloads of many frames, written once and never changed.
 
-A pack is JSON lines, with one payload to a line. The pack of an upload ends with two more lines, its errors and its
-windows; the upload's record says where they are. Every pack has a new name, so that a late writer cannot damage another
-pack. Every payload is checked against its digest when it is read.
+A pack is in JSON Lines format, with one payload to a line. The pack of an upload's chunk ends with the errors of the
+rejected rows, if there are any, on one line, and the plans of the windows on another. The chunk's record stores where
+these two lines are. Every pack has a new name, so a late writer cannot damage another pack. Every payload is checked
+against its digest when it is read.
 """
 
 import uuid
@@ -19,23 +20,23 @@ from tidemark.domain.errors import Unavailable
 from tidemark.domain.windows import WindowRow
 
 MAX_GAP_BYTES = 32 * 1024
-"""Payloads of a pack with a smaller gap between them are read in one request: bytes are cheaper than requests."""
+"""Largest gap between two payloads of a pack that are read in one request: bytes are cheaper than requests."""
 MAX_RANGE_BYTES = 4 * 1024 * 1024
 """Most bytes that one request reads, unless a single payload is larger."""
 MAX_ATTEMPTS = 2
-"""Most attempts at a response that breaks off. One that stalls takes the client's read timeout of 10 s, and the API has
-28 s in all to respond."""
+"""Most attempts to read a response that breaks off. A response that stalls takes the S3 client's read timeout of 10 s,
+and the API must respond within 28 s."""
 
 
 class ByteRange(NamedTuple):
-    """A range of bytes of a pack."""
+    """A range of bytes in a pack."""
 
     offset: int
     length: int
 
 
 class PayloadPointer(NamedTuple):
-    """Where a payload is stored, and its SHA-256."""
+    """Where a payload is stored in a pack, and the payload's SHA-256."""
 
     pack: str
     offset: int
@@ -44,11 +45,11 @@ class PayloadPointer(NamedTuple):
 
 
 class PackCorrupt(Exception):
-    """Raised when a payload does not have the digest that it was written with."""
+    """Raised when a payload in a pack does not match its digest."""
 
 
 class ReadInterrupted(Unavailable):
-    """Raised when S3's response breaks off in every attempt."""
+    """Raised when S3's response breaks off in every attempt to read a pack."""
 
     def __init__(self) -> None:
         super().__init__("The store's response broke off. Send the same request again in a moment.")
@@ -67,7 +68,7 @@ class PackGone(Unavailable):
 
 
 class PackWriter:
-    """Collects lines, then writes them as one new pack of a dataset."""
+    """Collects lines in memory, then writes them to S3 as a new pack of a dataset."""
 
     def __init__(self, uid: str) -> None:
         self.name = f"{uid}/{uuid.uuid4().hex}"
@@ -75,14 +76,14 @@ class PackWriter:
         self._size = 0
 
     def add(self, line: bytes) -> ByteRange:
-        """Appends a line, given without its newline. Returns its range in the pack."""
+        """Appends a line, given without its newline. Returns the line's byte range in the pack."""
         byte_range = ByteRange(self._size, len(line))
         self._lines.append(line)
         self._size += len(line) + 1
         return byte_range
 
     def write(self, backend: Backend) -> None:
-        """Writes the pack: one PUT."""
+        """Writes the pack to S3: one PUT."""
         backend.s3.put_object(
             Bucket=backend.bucket,
             Key=object_key(self.name),
@@ -92,9 +93,9 @@ class PackWriter:
 
 
 def read_payloads(backend: Backend, pointers: Sequence[PayloadPointer]) -> list[bytes]:
-    """Returns the payloads at `pointers`, in their order.
+    """Returns the payloads at `pointers`, in the same order.
 
-    Payloads close to each other share a request, and requests run in parallel. Raises PackCorrupt, PackGone and
+    Payloads close to each other share a ranged GET, and the GETs run in parallel. Raises PackCorrupt, PackGone and
     ReadInterrupted.
     """
     reads = coalesce(pointers)
@@ -114,9 +115,9 @@ def read_payloads(backend: Backend, pointers: Sequence[PayloadPointer]) -> list[
 
 
 def coalesce(pointers: Iterable[PayloadPointer]) -> dict[tuple[str, ByteRange], list[PayloadPointer]]:
-    """Returns the ranges to read for `pointers`, each with the pointers inside it.
+    """Returns the ranges to read for `pointers`, as (pack, byte range), each with the pointers inside it.
 
-    A range has no gap over `MAX_GAP_BYTES`, and no more than `MAX_RANGE_BYTES` unless one payload has.
+    No gap in a range exceeds `MAX_GAP_BYTES`. Only a range of a single, larger payload exceeds `MAX_RANGE_BYTES`.
     """
     reads: dict[tuple[str, ByteRange], list[PayloadPointer]] = {}
     run: list[PayloadPointer] = []
@@ -143,7 +144,7 @@ def coalesce(pointers: Iterable[PayloadPointer]) -> dict[tuple[str, ByteRange], 
 
 
 def read_range(backend: Backend, pack: str, byte_range: ByteRange) -> bytes:
-    """Reads a range of a pack: one ranged GET, and another if its response breaks off.
+    """Reads a byte range of a pack: one ranged GET, and another if the response breaks off.
 
     Raises PackGone and ReadInterrupted.
     """
@@ -165,12 +166,12 @@ def _read_range(backend: Backend, pack: str, byte_range: ByteRange) -> bytes:
     try:
         return response["Body"].read()
     except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
-        # The client retries a request only until it has a response, not while the response is read.
+        # The S3 client retries a request until it has a response, but not while the response's body is read.
         raise ReadInterrupted from error
 
 
 def payload_of(row: WindowRow, pack: str) -> PayloadPointer:
-    """Returns the pointer to the payload of an upload's row. It is in `pack` unless the row names another pack."""
+    """Returns where the payload of an upload's row is stored: in the pack that the row names, otherwise in `pack`."""
     return PayloadPointer(row.pack or pack, row.offset, row.length, row.digest)
 
 

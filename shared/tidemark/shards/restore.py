@@ -1,6 +1,6 @@
-"""Restoring frames: rows that return frames to an earlier state in the log, their own or another dataset's.
+"""Restoring frames: rows that return frames to an earlier state, from the log of their own or another dataset.
 
-Such a row points to the payload of that state, which is shared and not written again.
+Such a row points to the payload of the earlier state, so the payload is shared and not written again.
 """
 
 from typing import NamedTuple
@@ -15,18 +15,21 @@ from tidemark.shards.log import Head
 
 
 class Remaining(NamedTuple):
-    """What a window has still to restore."""
+    """The rows that a window still has to restore."""
 
     batches: list[list[WindowRow]]
-    """Rows, in batches that fit one transaction. If nothing is left, one empty batch."""
+    """The rows, in batches that each fit one transaction. If nothing is left, one empty batch."""
     current: dict[str, FrameVersion]
     """The newest versions of the rows' frames, by frame id."""
     restored: int
-    """Frames that earlier attempts, which were interrupted, have restored."""
+    """Number of frames that earlier, interrupted attempts have restored."""
 
 
 def restoring_row(number: int, frame_id: str, state: FrameVersion | None) -> WindowRow:
-    """Returns the row that returns a frame to a state. None means that the frame did not exist."""
+    """Returns the row that returns a frame to `state`. `number` is the row's number.
+
+    A state of None means that the frame did not exist, so the row deletes the frame.
+    """
     if state is None or state.op is Op.DELETE:
         return WindowRow(number, Op.DELETE, frame_id, 0, 0, "", 0, {})
     pack, offset, length, digest = state.payload
@@ -34,14 +37,14 @@ def restoring_row(number: int, frame_id: str, state: FrameVersion | None) -> Win
 
 
 def remaining_rows(backend: Backend, window: Window, head: Head) -> Remaining:
-    """Returns rows for the frames that commits after `restore.since` have made differ from their state at `restore.to`.
+    """Returns a row for each frame changed after commit `restore.since` that differs from its state at `restore.to`.
 
-    The rows are computed when the window is applied, so that it undoes what was applied before it and nothing that
-    comes after (R10). The log shows how far an earlier attempt got. A retry leaves alone what uploads accepted after
-    this one have changed.
+    Each row restores that state. The rows are computed when the window is applied. The window therefore undoes every
+    change applied before it, and none applied after it (R10). The log shows what an earlier attempt has restored. A
+    retry skips frames that uploads accepted after this one have changed.
 
     Costs a request per MB of commits. Each frame that other uploads have changed costs a query, and a hundredth of a
-    request.
+    batch request.
     """
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:

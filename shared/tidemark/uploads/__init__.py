@@ -1,1 +1,1 @@
-"""An upload of mutations, from its first row to the outcome of its last."""
+"""Uploads of mutations, each from its first row to the outcome of its last."""

@@ -1,8 +1,9 @@
-"""Uploads of several chunks, from files or from a workflow, and their records, in which the chunks add up.
+"""Records of uploads that have several chunks, from files or from a workflow.
 
-Many invocations work on an upload at once: they read files or shards side by side, and publish settles chunks. None of
-them replaces the upload's record. Each adds to its totals in the transaction that records the work, so that nothing is
-counted twice. Only publish finishes an upload, because it handles the messages of a dataset one after another.
+An upload's record adds up the counts of its chunks. Many invocations work on an upload at once: they read files or
+shards in parallel, and publish settles chunks. None of them replaces the whole record. Each adds to the record's totals
+in the transaction that stores its work, so nothing is counted twice. Only publish finishes an upload, because it
+handles a dataset's messages one after another.
 """
 
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ from tidemark.uploads.chunks import Chunk, Counts
 from tidemark.uploads.file_records import FileRecord
 
 PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released)"
-"""The condition that a workflow is still making chunks of an upload."""
+"""Condition expression: the upload's workflow may still make chunks."""
 UNDECIDED = Condition(
     "attribute_not_exists(released) AND attribute_not_exists(refused) AND attribute_not_exists(settled_at)"
 )
-"""The condition that an upload is neither released nor refused."""
+"""Condition that an upload is neither released, refused nor settled."""
 RETRYING = "attribute_exists(retrying)"
-"""The condition that the windows of a retry are still being sent."""
+"""Condition expression: windows of the upload's retry are still being sent."""
 
 
 # The record
@@ -40,7 +41,7 @@ RETRYING = "attribute_exists(retrying)"
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkedUpload:
-    """The record of an upload of several chunks."""
+    """The stored record of an upload that has several chunks."""
 
     uid: str
     """The dataset's uid."""
@@ -50,11 +51,11 @@ class ChunkedUpload:
     retrying: bool = False
     """Whether windows that were given up are being sent again."""
     released: bool = False
-    """Whether the windows of an upload that waits until it is read completely may be sent."""
+    """Whether an upload that must first be read completely may now send its windows."""
     refused: str | None = None
-    """Why a BATCH dataset refused the upload as a whole."""
+    """Why a BATCH dataset refused the upload as a whole; None if it did not."""
     transfer: Transfer | None = None
-    """The transfer whose workflow makes the rows; None if they are in files."""
+    """The roll back or clone whose workflow makes the rows; None if the rows are in files."""
 
     @property
     def is_read(self) -> bool:
@@ -64,31 +65,34 @@ class ChunkedUpload:
 
     @property
     def is_decided(self) -> bool:
-        """Whether it is certain that the windows may be sent, or that they never will be."""
+        """Whether the upload has been released or refused. True also for an upload that needs no release."""
         is_held = self.upload.mode is Mode.BATCH or self.transfer is not None
         return not is_held or self.released or self.refused is not None
 
     @property
     def may_send(self) -> bool:
-        """Whether the windows may be sent."""
+        """Whether the upload's windows may be sent."""
         return self.is_decided and self.refused is None
 
     @property
     def in_flight(self) -> InFlight:
-        """The upload's rows and windows in flight; none until the windows may be sent."""
+        """The upload's rows and windows without an outcome; none until its windows may be sent."""
         counts = {name: getattr(self.upload, name) for name in upload_records.TOTALS}
         return InFlight.of_counts(counts) if self.may_send else InFlight()
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is read, every window has an outcome, and the upload is still pending."""
+        """Whether the upload is pending and can be finished.
+
+        Everything must be read and, unless the upload was refused, every window must have an outcome.
+        """
         if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
             return False
         return self.is_read and (self.refused is not None or self.chunks_settled == self.chunks)
 
 
 def find(backend: Backend, uid: str, upload_id: str) -> ChunkedUpload | None:
-    """Reads an upload of several chunks consistently. None for an unknown upload, and for one of a single chunk."""
+    """Reads the record of an upload of several chunks consistently. None for an unknown or a single-chunk upload."""
     item = table.get(backend, upload_records.key(uid, upload_id))
     return _upload(uid, item) if item and "parts" in item else None
 
@@ -97,12 +101,12 @@ def find(backend: Backend, uid: str, upload_id: str) -> ChunkedUpload | None:
 
 
 def new(backend: Backend, upload: ChunkedUpload) -> Write:
-    """The write that stores a new upload, on condition that its id is free."""
+    """Returns the write that stores a new upload, on condition that its id is free."""
     return _put(backend, upload, writes.ABSENT)
 
 
 def create(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
-    """Stores a new upload and its files. Returns False if the upload already exists."""
+    """Stores a new upload and its files in one transaction. Returns False if the upload already exists."""
     try:
         table.transact(backend, [new(backend, upload), *(file_records.put(backend, file) for file in files)])
     except table.ConditionFailed:
@@ -111,7 +115,7 @@ def create(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord])
 
 
 def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) -> bool:
-    """Starts a waiting upload and stores its `files`. Returns False if it has already started."""
+    """Makes a waiting upload pending and stores its files, in one transaction. Returns False if it is not waiting."""
     now = backend.clock()
     changes = {"status": UploadStatus.PENDING, "accepted_at": now, "pending_since": now}
     started = replace(upload, upload=upload.upload.model_copy(update=changes))
@@ -124,7 +128,7 @@ def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) 
 
 
 def expire(backend: Backend, waiting: ChunkedUpload, reason: str) -> None:
-    """Fails an upload whose files were never completed. Nothing happens if it has just been started."""
+    """Fails a waiting upload whose files were never completed. Does nothing if the upload is no longer waiting."""
     changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
     failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
     with suppress(table.ConditionFailed):
@@ -147,10 +151,11 @@ def advance_file(
     schema_update: SchemaUpdate | None = None,
     staged: str = "",
 ) -> None:
-    """Records that a file was read further, with the chunk made of its rows and their schema update.
+    """Stores, in one transaction, a file's progress, the chunk made in that step, and its rows' schema update.
 
-    `staged` names the upload whose staged schema is updated; without it, the dataset's schema is. Raises
-    ConditionFailed if another invocation has read on from `before`, otherwise SchemaConflict.
+    `chunk` is None if the step made none. `staged` is the id of the upload whose staged schema is updated; if it is
+    empty, the dataset's schema is updated. Raises ConditionFailed if the file's record is no longer `before`, otherwise
+    SchemaConflict if the schema has changed.
     """
     requests: list[Write] = [file_records.replacement(backend, before, after)]
     added = {"files_read": 1} if after.is_read else {}
@@ -167,9 +172,9 @@ def advance_file(
 def advance_shard(
     backend: Backend, upload: ChunkedUpload, before: ShardProgress, after: ShardProgress, chunk: Chunk
 ) -> None:
-    """Records a workflow's progress in a shard and the chunk that it made.
+    """Stores, in one transaction, a workflow's progress in a shard and the chunk made in that step.
 
-    Raises ConditionFailed if another invocation has gone on from `before`, or the upload has ended.
+    Raises ConditionFailed if the progress is no longer `before`, or the upload was released, settled or retried.
     """
     added = _counts(chunk) | ({"shards_read": 1} if after.done else {})
     totals = _add(
@@ -186,13 +191,13 @@ def advance_shard(
 
 
 def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
-    """Fails an upload whose workflow failed, so that nothing of it is sent before a retry.
+    """Fails an upload whose workflow failed. None of its windows is sent before a retry.
 
-    Nothing happens if it was stopped, released or retried since it was read.
+    Does nothing if the upload was settled, released or retried after `upload` was read.
     """
     now = backend.clock()
     failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
-    # Pages in progress add to the totals until this is written, so `rejected` takes the stored `rows`.
+    # The workflow may add to the totals until this write, so `rejected` is set to the stored `rows`.
     expression = "SET upload = :upload, settled_at = :now, rejected = #rows REMOVE unsettled, unsettled_order"
     values = {"upload": failed.model_dump_json(), "now": now.isoformat()}
     key = upload_records.key(upload.uid, upload.upload.id)
@@ -201,7 +206,7 @@ def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
 
 
 def _counts(chunk: Chunk) -> dict[str, int]:
-    """Returns what a new chunk adds to the totals of its upload."""
+    """Returns what a new chunk adds to its upload's totals, by attribute name."""
     counts = chunk.upload
     added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
     return added | {"parts": 1, "parts_settled": 0 if counts.windows else 1}
@@ -211,10 +216,10 @@ def _counts(chunk: Chunk) -> dict[str, int]:
 
 
 def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate | None) -> ChunkedUpload:
-    """Releases an upload, so that its windows may be sent. In a BATCH dataset, it then fills the dataset.
+    """Releases an upload, so that its windows may be sent. An upload to a BATCH dataset then also fills the dataset.
 
-    `schema_update` moves its staged schema to the dataset. Raises ConditionFailed if another upload fills the dataset,
-    or this one is already decided, otherwise SchemaConflict.
+    `schema_update` adds the upload's staged schema to the dataset's schema. Raises ConditionFailed if another upload
+    fills the dataset, or this upload is already decided, otherwise SchemaConflict if the schema has changed.
     """
     released = replace(upload, released=True)
     requests = [_decide(backend, upload, "released", True, in_flight=released.in_flight)]
@@ -225,13 +230,13 @@ def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate
 
 
 def refuse(backend: Backend, upload: ChunkedUpload, reason: str) -> ChunkedUpload:
-    """Refuses an upload of a BATCH dataset as a whole. Raises ConditionFailed if it is already decided."""
+    """Refuses an upload to a BATCH dataset as a whole. Raises ConditionFailed if the upload is already decided."""
     table.transact(backend, [_decide(backend, upload, "refused", reason, in_flight=InFlight())])
     return replace(upload, refused=reason)
 
 
 def _decide(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Write:
-    """The write that releases or refuses an upload, on condition that it is undecided."""
+    """Returns the write that stores the verdict `released` or `refused`, on condition that an upload is undecided."""
     key = upload_records.key(upload.uid, upload.upload.id)
     counts = upload_records.in_flight_attributes(in_flight)
     expression = f"SET #{verdict} = :verdict, " + ", ".join(f"#{name} = :{name}" for name in counts)
@@ -242,17 +247,20 @@ def _decide(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *
 
 
 def settle_chunk(backend: Backend, chunk: Chunk) -> None:
-    """Records that all windows of a chunk have an outcome. Raises ConditionFailed if the chunk has changed since."""
+    """Records that all windows of a chunk have an outcome, and adds the chunk's counts to its upload's totals.
+
+    Raises ConditionFailed if the chunk has changed since it was read.
+    """
     _recount(backend, chunk, chunk.counted, settled=1, deletes=False, condition=writes.PRESENT)
 
 
 def finish(backend: Backend, settled: ChunkedUpload) -> Write:
-    """The write that finishes an upload, on condition that it is unfinished since its last retry."""
+    """Returns the write that stores a finished upload, on condition that it has not settled since its last retry."""
     return _put(backend, settled, _in_this_retry(settled, "attribute_not_exists(settled_at)"))
 
 
 def check_settled(backend: Backend, uid: str, upload_id: str) -> Write:
-    """The write that changes nothing, and makes its transaction depend on an upload having settled."""
+    """Returns a write that changes nothing, but fails its transaction unless an upload has settled."""
     return writes.check(backend, upload_records.key(uid, upload_id), Condition("attribute_exists(settled_at)"))
 
 
@@ -260,25 +268,26 @@ def check_settled(backend: Backend, uid: str, upload_id: str) -> Write:
 
 
 def begin_retry(backend: Backend, settled: ChunkedUpload, begun: ChunkedUpload, others: Sequence[Write] = ()) -> None:
-    """Starts the retry of a settled upload, and makes `others` with it, all or nothing.
+    """Stores a settled upload as `begun`, which starts its retry, and makes `others` in the same transaction.
 
-    Raises ConditionFailed if the retry has already started, or a condition of `others` does not hold.
+    Raises ConditionFailed if the retry has already started, or a condition of `others` fails.
     """
     condition = _in_this_retry(settled, "attribute_exists(settled_at)")
     table.transact(backend, [_put(backend, begun, condition), *others])
 
 
 def reopen_chunk(backend: Backend, upload: ChunkedUpload, before: Chunk, after: Chunk) -> None:
-    """Records that windows of a settled chunk are tried again.
+    """Replaces a settled chunk with `after`, whose given-up windows are unsettled again.
 
-    Raises ConditionFailed if the chunk has changed meanwhile, or the retry is over.
+    Also corrects the upload's totals, in the same transaction. Raises ConditionFailed if the chunk has changed since
+    `before` was read, or the upload's retry is over.
     """
     condition = _in_this_retry(upload, RETRYING)
     _recount(backend, after, before.counts, settled=-1, deletes=after.deletes, condition=condition)
 
 
 def end_retry(backend: Backend, upload: ChunkedUpload) -> None:
-    """Records that every window of a retry has been sent. Nothing happens if that is already recorded."""
+    """Records that every window of a retry has been sent. Does nothing if that is already recorded."""
     key = upload_records.key(upload.uid, upload.upload.id)
     with suppress(table.ConditionFailed):
         table.write(backend, writes.update(backend, key, "REMOVE retrying", {}, _in_this_retry(upload, RETRYING)))
@@ -288,17 +297,17 @@ def end_retry(backend: Backend, upload: ChunkedUpload) -> None:
 
 
 def _in_this_retry(upload: ChunkedUpload, expression: str) -> Condition:
-    """Returns a condition that holds only until the upload's next retry."""
+    """Returns the condition that `expression` holds and the upload has not been retried again."""
     return Condition(f"{expression} AND retries = :retry", {"retry": upload.upload.retries})
 
 
 def _recount(
     backend: Backend, chunk: Chunk, before: Counts, *, settled: int, deletes: bool, condition: Condition
 ) -> None:
-    """Replaces a chunk and adds the change of its counts since `before` to its upload's totals.
+    """Replaces a chunk and, in the same transaction, adds its counts' change since `before` to its upload's totals.
 
-    `settled` is added to the number of settled chunks. Raises ConditionFailed if the chunk has changed meanwhile, or
-    `condition` does not hold for the upload.
+    `settled` is added to the number of settled chunks. Raises ConditionFailed if the chunk has changed since it was
+    read, or `condition` fails for the upload's record.
     """
     added = chunk.counts.since(before) | {"parts_settled": settled}
     added["rows"] = added.pop("found")
@@ -318,8 +327,8 @@ def _add(
     in_flight: InFlight,
     condition: Condition = writes.PRESENT,
 ) -> Write:
-    """The write that adds counts to an upload's totals."""
-    # Counts in flight are also in an index, where each change costs a write. Counts that do not change are left out.
+    """Returns the write that adds `counts` to an upload's totals, and `in_flight` to its rows and windows in flight."""
+    # Counts in flight are copied to an index, so changing one costs an index write. Unchanged counts are left out.
     changes = {name: count for name, count in upload_records.in_flight_attributes(in_flight).items() if count}
     added: dict[str, Any] = counts | changes
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)

@@ -1,7 +1,7 @@
-"""Chunks of uploads: rows that are validated and written together.
+"""Chunks of uploads: rows that are validated together and share a pack.
 
-A chunk is stored before its first window is sent, and updated as its windows settle. The upload of a request has one
-chunk, which is stored as the upload's own record.
+A chunk is stored before its first window is sent, and updated as its windows settle. An upload that arrives in a
+request has a single chunk, whose record is also the upload's record.
 """
 
 import json
@@ -29,7 +29,7 @@ ERRORS = TypeAdapter(list[RowError])
 
 
 class Counts(NamedTuple):
-    """Rows by outcome, and windows that have one."""
+    """Number of a chunk's accepted rows by outcome, and of its settled windows."""
 
     applied: int = 0
     dropped: int = 0
@@ -37,10 +37,10 @@ class Counts(NamedTuple):
     windows_settled: int = 0
     windows_failed: int = 0
     found: int = 0
-    """Rows that windows computed when they were applied."""
+    """Rows that windows of a roll back generated when they were applied."""
 
     def since(self, before: "Counts") -> dict[str, int]:
-        """Returns the change since `before`, by name."""
+        """Returns each count's change since `before`, by name."""
         return {name: now - then for name, now, then in zip(self._fields, self, before, strict=True)}
 
 
@@ -49,57 +49,58 @@ NO_COUNTS = Counts()
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A chunk as it is stored: its counts, and what is needed to send its windows again."""
+    """The stored record of a chunk: its counts, and what is needed to send its windows again."""
 
     uid: str
     """The dataset's uid."""
     upload: Upload
-    """The upload, with the counts of this chunk."""
+    """The chunk's upload, with the counts of this chunk alone."""
     name: str = ""
-    """Sorts in the order of the upload's rows. Empty for the only chunk of a request."""
+    """Name of the chunk; empty for the only chunk of a request. Names sort in the order of the upload's rows."""
     body_digest: str = ""
-    """Digest of the request's body."""
+    """Digest of the request's body; empty if the chunk was not sent in a request."""
     pack: str
     index: ByteRange
-    """Where the plans of its windows are in its pack."""
+    """Location of the windows' plans in the pack."""
     errors: ByteRange | None
-    """Where the errors of its rejected rows are in its pack; None without rejected rows."""
+    """Location of the rejected rows' errors in the pack; None if no rows were rejected."""
     deletes: bool
-    """Whether it deletes frames."""
+    """Whether any rows of the chunk are DELETEs."""
     settled: frozenset[int] = frozenset()
     """Numbers of the windows that have an outcome."""
     given_up: frozenset[int] = frozenset()
-    """Numbers of those windows that were given up."""
+    """Numbers of the settled windows that were given up."""
     attempts: Mapping[int, int] = field(default_factory=dict)
-    """The current attempt of each window that was given up and sent again, by the window's number."""
+    """The current attempt, by window number, of each window that was given up and sent again."""
     found: int = 0
-    """Rows that its windows computed when they were applied. All other rows were known when the chunk was made."""
+    """Rows that the chunk's windows generated when they were applied. All other rows existed when the chunk was
+    made."""
     counted: Counts = NO_COUNTS
-    """The chunk's counts that are already in the totals of its upload."""
+    """The chunk's counts that are already part of its upload's totals."""
     revision: int = 1
 
     @property
     def counts(self) -> Counts:
-        """The outcomes of its windows so far."""
+        """The chunk's rows by outcome, and its settled windows, so far."""
         upload = self.upload
         windows = upload.windows_settled, upload.windows_failed
         return Counts(upload.applied, upload.dropped, upload.failed, *windows, self.found)
 
     @property
     def is_settled(self) -> bool:
-        """Whether all its windows have an outcome."""
+        """Whether all of the chunk's windows have an outcome."""
         return self.upload.windows_settled == self.upload.windows
 
     def with_upload(self, changes: Mapping[str, Any]) -> "Chunk":
-        """Returns the chunk with changes to its upload."""
+        """Returns the chunk with `changes` made to fields of its upload."""
         return replace(self, upload=self.upload.model_copy(update=changes))
 
 
 def create(backend: Backend, chunk: Chunk, schema_update: SchemaUpdate | None, fills: Write | None = None) -> bool:
-    """Stores an upload of one chunk, with the schema update of its rows.
+    """Stores an upload of a single chunk, in one transaction with the schema update of its rows.
 
-    `fills` is the write by which the upload fills a BATCH dataset. Returns False if the upload already exists. Raises
-    SchemaConflict, and ConditionFailed if another upload fills the dataset.
+    `fills` is the write that records that the upload fills a BATCH dataset. Returns False if the upload already exists.
+    Raises ConditionFailed if another upload fills the dataset, otherwise SchemaConflict if the schema has changed.
     """
     if schema_update is None and fills is None:
         return table.put_new(backend, _key(chunk.uid, chunk.upload.id), _item(chunk))
@@ -114,28 +115,28 @@ def create(backend: Backend, chunk: Chunk, schema_update: SchemaUpdate | None, f
 
 
 def new(backend: Backend, chunk: Chunk) -> Write:
-    """The write that stores a new chunk, on condition that its name is free."""
+    """Returns the write that stores a new chunk, on condition that its name is free."""
     return writes.new(backend, _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk))
 
 
 def update(backend: Backend, chunk: Chunk) -> None:
-    """Replaces a chunk. Raises ConditionFailed if it has changed since it was read."""
+    """Replaces a chunk. Raises ConditionFailed if the chunk has changed since it was read."""
     table.write(backend, replacement(backend, chunk))
 
 
 def replacement(backend: Backend, chunk: Chunk) -> Write:
-    """The write that replaces a chunk, on condition that it has not changed since it was read."""
+    """Returns the write that replaces a chunk, on condition that the chunk has not changed since it was read."""
     return writes.revised(backend, _key(chunk.uid, chunk.upload.id, chunk.name), _item(chunk), chunk.revision)
 
 
 def find(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk | None:
-    """Reads a chunk of an upload consistently. None if it is unknown."""
+    """Reads a chunk of an upload consistently. None if the chunk does not exist."""
     matches = find_many(backend, uid, [(upload_id, name)])
     return matches[0] if matches else None
 
 
 def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk:
-    """Reads a chunk that must exist consistently. Raises LookupError."""
+    """Reads a chunk that must exist, consistently. Raises LookupError if it does not."""
     chunk = find(backend, uid, upload_id, name)
     if chunk is None:
         raise LookupError(f"chunk {name!r} of upload {upload_id} of {uid} is missing")
@@ -143,7 +144,7 @@ def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk:
 
 
 def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Chunk]:
-    """Reads chunks, given as (upload, chunk name), consistently and in this order. Leaves out unknown ones."""
+    """Reads chunks, given as (upload id, chunk name), consistently and in this order. Leaves out missing chunks."""
     keys = [_key(uid, upload_id, name) for upload_id, name in names]
     items = table.get_many(backend, keys)
     return [_read(uid, items[key]) for key in keys if key in items]
@@ -152,9 +153,9 @@ def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[
 def of_upload(
     backend: Backend, uid: str, upload_id: str, first: str = "", *, page_size: int | None = None
 ) -> Iterator[Chunk]:
-    """Yields the chunks of an upload of several, in order, from the one named `first` on.
+    """Yields the chunks of an upload of several chunks, in order, from the chunk named `first` (inclusive) on.
 
-    One request for each `page_size` chunks; without it, for each megabyte.
+    One query for each `page_size` chunks; if it is None, for each megabyte.
     """
     prefix = f"P#{upload_id}#"
     for item in table.query_all(backend, dataset_pk(uid), f"{prefix}{first}", f"{prefix}~", page_size=page_size):
@@ -167,14 +168,17 @@ def plans(backend: Backend, chunk: Chunk) -> list[WindowPlan]:
 
 
 def rejected_rows(backend: Backend, chunk: Chunk) -> list[RowError]:
-    """Reads the errors of the rows that were rejected on arrival. One ranged GET; none without rejected rows."""
+    """Reads the errors of the rows that were rejected on arrival. One ranged GET, or none without rejected rows."""
     if chunk.errors is None:
         return []
     return ERRORS.validate_json(packs.read_range(backend, chunk.pack, chunk.errors))
 
 
 def window(chunk: Chunk, plan: WindowPlan, *, again: bool = False, until: str = "") -> Window:
-    """Returns a window of a chunk, in its current attempt, ready to be sent."""
+    """Returns a window of a chunk as a message to send, in the window's current attempt.
+
+    `again` and `until` are the message's fields of these names.
+    """
     return Window(
         dataset=chunk.uid,
         upload=chunk.upload.id,
@@ -190,18 +194,21 @@ def window(chunk: Chunk, plan: WindowPlan, *, again: bool = False, until: str = 
 
 
 def unsettled_windows(backend: Backend, chunk: Chunk, until: str = "") -> list[Window]:
-    """Returns the windows of a chunk that have no recorded outcome, to be sent again. One ranged GET.
+    """Returns the windows of a chunk that have no recorded outcome, as messages to send again. One ranged GET.
 
-    `until` is the id of the last window of a roll back in the chunk's shard.
+    `until` is the id of a roll back's last window in the chunk's shard; empty for other uploads.
     """
     unsettled = (plan for plan in plans(backend, chunk) if plan.number not in chunk.settled)
-    # Until its last window is applied, a roll back yields to no later change, unless the window is retried after that.
+    # A roll back's window gives way to later changes only in a retry, or once its shard's last window has an outcome.
     gives_way = chunk.upload.source is not Source.ROLLBACK
     return [window(chunk, plan, again=gives_way or plan.number in chunk.attempts, until=until) for plan in unsettled]
 
 
 def last_windows(backend: Backend, uid: str, upload_id: str, names: list[str]) -> dict[int, str]:
-    """Returns the id of the last window of each of these chunks, by the chunk's source. One request per hundred."""
+    """Returns the id of the last window of each named chunk, by the number of the chunk's file or shard.
+
+    One request per hundred chunks.
+    """
     last_chunks = find_many(backend, uid, [(upload_id, name) for name in names])
     return {
         chunk_source(chunk.name): window_id(upload_id, chunk.name, chunk.upload.windows - 1) for chunk in last_chunks
@@ -209,7 +216,7 @@ def last_windows(backend: Backend, uid: str, upload_id: str, names: list[str]) -
 
 
 def settle(chunk: Chunk, messages: list[WindowSettled]) -> Chunk:
-    """Returns the chunk with the outcomes of windows added. Outcomes that it already has change nothing."""
+    """Returns the chunk with the outcomes in `messages` added. Outcomes that the chunk already has are ignored."""
     fresh = {message.window: message for message in messages if is_unsettled(chunk, message)}
     if not fresh:
         return chunk
@@ -230,12 +237,15 @@ def settle(chunk: Chunk, messages: list[WindowSettled]) -> Chunk:
 
 
 def is_unsettled(chunk: Chunk, message: WindowSettled) -> bool:
-    """Returns whether a chunk lacks the outcome in `message`. It has the outcomes of all earlier attempts."""
+    """Returns whether `message` is new to a chunk.
+
+    A message is new if its window is unsettled and its attempt is the window's current one.
+    """
     return message.window not in chunk.settled and message.attempt == chunk.attempts.get(message.window, 0)
 
 
 def reopen(backend: Backend, chunk: Chunk) -> Chunk:
-    """Returns the chunk with the windows that were given up open to be tried again. One ranged GET."""
+    """Returns the chunk with its given-up windows unsettled again, each in a new attempt. One ranged GET."""
     upload = chunk.upload
     failed = sum(len(plan.rows) for plan in plans(backend, chunk) if plan.number in chunk.given_up)
     attempts = dict(chunk.attempts) | {number: chunk.attempts.get(number, 0) + 1 for number in chunk.given_up}
@@ -250,7 +260,8 @@ def _key(uid: str, upload_id: str, chunk: str = "") -> Key:
 
 def _item(chunk: Chunk) -> dict[str, Any]:
     upload = chunk.upload
-    # A request counts in full until its last window has an outcome. Fewer would cost an index write for each window.
+    # All rows of a request count as in flight until its last window has an outcome. Otherwise, each window would cost
+    # an index write.
     in_flight = InFlight(upload.rows - upload.rejected, upload.windows)
     listed: dict[str, Any] = {}
     if not chunk.name:

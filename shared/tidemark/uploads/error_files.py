@@ -1,4 +1,4 @@
-"""The errors of an upload as a file to download by a signed URL (R30)."""
+"""Writes an upload's errors to a file that users download by a signed URL (R30)."""
 
 import uuid
 from collections.abc import Callable
@@ -15,16 +15,17 @@ from tidemark.uploads.follow import chunks_with_files, row_outcomes
 
 FOLDER = "downloads/"
 SPOOLED_BYTES = 8 * 1024 * 1024
-"""Largest file that is built in memory. A larger one is built on the function's disk."""
+"""Largest file, in bytes, that is built in memory. A larger file is built on the function's disk."""
 
 
 def write_errors(
     backend: Backend, *, project: str, dataset: str, upload: str, form: ErrorFormat, has_time: Callable[[], bool]
 ) -> ErrorFile:
-    """Writes the rows of an upload that have not taken effect so far to a file, in the order of its files and rows.
+    """Writes the rows of an upload that have not taken effect so far to a file, in the order of files and rows.
 
-    The file ends after `MAX_DOWNLOAD_ERRORS`, or when there is no more time. It costs as much as listing the errors,
-    and a PUT. Each call writes a new object, which a lifecycle rule deletes within days. Raises NotFound.
+    Returns a signed URL for the file. The file ends after `MAX_DOWNLOAD_ERRORS` errors, or once `has_time` returns
+    False. Costs as much as listing the errors, plus a PUT. Each call writes a new S3 object, which a lifecycle rule
+    deletes within days. Raises NotFound.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     with SpooledTemporaryFile(SPOOLED_BYTES) as file:
@@ -45,7 +46,7 @@ def write_errors(
 def _write(
     backend: Backend, uid: str, upload: str, form: ErrorFormat, file: IO[bytes], has_time: Callable[[], bool]
 ) -> tuple[int, bool]:
-    """Writes the errors to a file. Returns how many it wrote, and whether there may be more."""
+    """Writes an upload's errors to a local file. Returns how many it wrote, and whether there may be more."""
     file.write(header(form))
     written = 0
     for chunk, file_name in chunks_with_files(backend, uid, upload_records.get(backend, uid, upload)):

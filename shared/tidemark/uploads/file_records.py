@@ -1,4 +1,4 @@
-"""The files of an upload, with the progress of reading each."""
+"""Records of an upload's files, each with the progress of reading the file."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -25,18 +25,19 @@ class FileRecord:
     upload: str
     number: int
     source: Object
-    """The object that holds it."""
+    """The S3 object that holds the file."""
     file: UploadFile
     multipart: Multipart | None = None
-    """The multipart upload by which the file arrives, if it is sent in parts."""
+    """The multipart upload by which the user sends the file; None if the file is not sent in parts."""
     cursor: Cursor = START
-    """Where reading resumes."""
+    """The position in the file where reading resumes."""
     chunks: int = 0
-    """Chunks made of the file so far."""
+    """Number of chunks made of the file so far."""
     listed_errors: int = 0
-    """Errors of its rows that are stored; beyond a limit they are only counted."""
+    """Number of stored errors of the file's rows. Errors beyond a limit are only counted."""
     paused_until: datetime | None = None
-    """Tasks that arrive before this time do nothing, because a delayed task resumes the file after it."""
+    """Until when reading is paused. Tasks that arrive earlier do nothing, because a delayed task resumes the file
+    later."""
     revision: int = 1
 
     @property
@@ -45,7 +46,7 @@ class FileRecord:
         return self.file.status is FileStatus.READ
 
     def with_source(self, source: Object) -> "FileRecord":
-        """Returns the file with the object version that will be read."""
+        """Returns the file with `source`, the S3 object version that will be read."""
         return replace(self, source=source)
 
     def chunk_name(self, number: int) -> str:
@@ -54,30 +55,30 @@ class FileRecord:
 
 
 def find(backend: Backend, uid: str, upload_id: str, number: int) -> FileRecord | None:
-    """Reads a file of an upload consistently. None if it is unknown."""
+    """Reads a file of an upload consistently. None if the file does not exist."""
     item = table.get(backend, _file_key(uid, upload_id, number))
     return _file(uid, item) if item else None
 
 
 def of_upload(backend: Backend, uid: str, upload_id: str) -> list[FileRecord]:
-    """Reads all files of an upload consistently, in their order."""
+    """Reads all files of an upload consistently, sorted by number."""
     prefix = f"I#{upload_id}#"
     return [_file(uid, item) for item in table.query_all(backend, dataset_pk(uid), prefix, f"{prefix}~")]
 
 
 def put(backend: Backend, file: FileRecord) -> Write:
-    """The write that stores a file, replacing any earlier state."""
+    """Returns the write that stores a file's record, replacing any earlier state."""
     return writes.put(backend, _file_key(file.uid, file.upload, file.number), _file_item(file))
 
 
 def replacement(backend: Backend, before: FileRecord, after: FileRecord) -> Write:
-    """The write that replaces a file, on condition that it is still as in `before`."""
+    """Returns the write that replaces a file's record, on condition that the record is still `before`."""
     key = _file_key(after.uid, after.upload, after.number)
     return writes.revised(backend, key, _file_item(after), before.revision)
 
 
 def update(backend: Backend, before: FileRecord, after: FileRecord) -> None:
-    """Replaces a file. Raises ConditionFailed if it has changed since `before`."""
+    """Replaces a file's record. Raises ConditionFailed if the record is no longer `before`."""
     table.write(backend, replacement(backend, before, after))
 
 

@@ -1,4 +1,4 @@
-"""Following uploads: their status, lists of them, and the rows that did not take effect (R29, R30)."""
+"""Following uploads: an upload's status, lists of uploads, and the rows that did not take effect (R29, R30)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,13 +16,14 @@ from tidemark.uploads.chunks import Chunk
 from tidemark.uploads.records import ListScope, Position
 
 REQUEST_CHUNK = "-"
-"""Stands in a cursor for the only chunk of a request, which has no name."""
+"""The name, in a cursor, of the only chunk of a request, whose own name is empty."""
 MAX_PAGE_CHUNKS = 100
-"""Most chunks with errors that one page reads. Each takes a few requests in a row, and the API has 28 s in all."""
+"""Most chunks that are read from packs for one page. Each takes a few requests in a row, and the API must respond
+within 28 s."""
 MAX_CHUNKS_EXAMINED = 10_000
-"""Most chunks whose records are read for one page of errors. Most chunks have no errors."""
+"""Most chunk records that are read for one page of errors. Most chunks have no errors."""
 MIN_FILTERED_PAGE = 100
-"""Fewest uploads that a filtered list reads at a time, as their records come a hundred to a request."""
+"""Fewest uploads that a filtered list reads at a time, because one request reads a hundred records."""
 
 
 def get_upload(backend: Backend, *, project: str, dataset: str, upload: str) -> Upload:
@@ -41,7 +42,7 @@ def list_uploads(
 ) -> Page[Upload]:
     """Returns a page of a dataset's uploads that pass the filter, newest first (R29). Raises NotFound.
 
-    A page may be short, or empty, although more follow; see `_page`.
+    A page may be short or empty although more pages follow; see `_page`.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     return _page(backend, "dataset", uid, wanted, limit, cursor)
@@ -52,7 +53,7 @@ def list_project_uploads(
 ) -> Page[Upload]:
     """Returns a page of a project's uploads that pass the filter, newest first (R29). Raises NotFound.
 
-    A page may be short, or empty, although more follow; see `_page`.
+    A page may be short or empty although more pages follow; see `_page`.
     """
     return _page(backend, "project", project_records.get(backend, project).name, wanted, limit, cursor)
 
@@ -60,10 +61,11 @@ def list_project_uploads(
 def _page(
     backend: Backend, scope: ListScope, name: str, wanted: UploadFilter, limit: int, cursor: str | None
 ) -> Page[Upload]:
-    """Returns a page of a list of uploads. An upload accepted a moment ago may be missing.
+    """Returns a page of the uploads of a dataset or a project. Uploads accepted a moment ago may be missing.
 
-    A page examines at most `MAX_UPLOADS_EXAMINED` uploads. If few of them pass the filter, it is short, or empty. The
-    list goes on while there is a cursor. Each hundred uploads examined cost a query, and reads of their records.
+    A page examines at most `MAX_UPLOADS_EXAMINED` uploads, so it is short or empty if few of them pass the filter. More
+    uploads follow as long as the page has a cursor. Every hundred uploads examined cost a query and a read of their
+    records.
     """
     cursor_scope = ":".join(("uploads", scope, name, *(value or "" for value in wanted)))
     after = Position(*map(str, decode_cursor(cursor_scope, cursor, str, str, str))) if cursor is not None else None
@@ -83,13 +85,13 @@ def list_errors(
 ) -> Page[RowOutcome]:
     """Returns a page of the rows that have not taken effect so far, in the order of files and rows (R21, R30).
 
-    Raises NotFound. A page starts after the last row of the one before it, so nothing is listed twice. If rows settle
-    between two pages, the second page has only those after that row. A page ends early after `MAX_PAGE_CHUNKS` chunks
-    with errors, or `MAX_CHUNKS_EXAMINED` in all.
+    A page starts after the last row of the previous page, so no row is listed twice. A row that settles between two
+    pages is listed only if it comes after that last row. A page ends early after `MAX_PAGE_CHUNKS` chunks with errors,
+    or `MAX_CHUNKS_EXAMINED` chunks in all. Raises NotFound.
 
-    Costs reads of the upload's record and, if it came in files, of theirs. Each chunk with errors costs a ranged GET if
-    rows were rejected. If rows were dropped or failed, it costs another for its windows, and a request per hundred
-    windows with later rows for their markers.
+    Reads the upload's record and, if the upload came in files, their records. Each chunk with errors costs a ranged GET
+    for its windows' plans, and another if rows were rejected. The markers of the windows with rows on or after the
+    page's first row cost a request per hundred.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"errors:{uid}:{upload}"
@@ -119,9 +121,9 @@ def list_errors(
 
 
 def row_outcomes(backend: Backend, chunk: Chunk, file: str | None, first: int = 0) -> list[RowOutcome]:
-    """Returns the outcomes of a chunk's rows that did not take effect, from row `first` on, each with the file's name.
+    """Returns the outcomes of a chunk's rows that did not take effect, sorted by row, from row `first` (inclusive) on.
 
-    The outcomes of one row appear together, and never change or move.
+    Each outcome gets the file name `file`. The outcomes of one row appear together, and never change or move.
     """
     outcomes = [
         RowOutcome(**error.model_dump(), outcome="rejected", file=file)
@@ -139,9 +141,10 @@ def row_outcomes(backend: Backend, chunk: Chunk, file: str | None, first: int = 
 def chunks_with_files(
     backend: Backend, uid: str, upload: Upload, first: str = "", *, page_size: int | None = None
 ) -> Iterator[tuple[Chunk, str | None]]:
-    """Yields the chunks of an upload in order, from the one named `first` on, each with the name of its file.
+    """Yields the chunks of an upload in order, from the chunk named `first` (inclusive) on, each with its file's name.
 
-    One request for each `page_size` chunks; without it, for each megabyte.
+    The file's name is None for rows that were not in a file. One query for each `page_size` chunks; if it is None, for
+    each megabyte.
     """
     if not upload.is_chunked:
         yield chunks.get(backend, uid, upload.id), None
@@ -153,11 +156,11 @@ def chunks_with_files(
 
 
 def window_markers(backend: Backend, chunk: Chunk, plans: Sequence[WindowPlan]) -> list[Marker | None]:
-    """Reads the markers of windows of a chunk. None for a window without an outcome."""
+    """Reads the markers of a chunk's windows, given by their plans. None for a window without an outcome."""
     windows = [chunks.window(chunk, plan) for plan in plans]
     return log.markers(backend, chunk.uid, [(window.plan.shard, window.id) for window in windows])
 
 
 def cursor_name(chunk: Chunk) -> str:
-    """Returns the name that a cursor has for a chunk."""
+    """Returns the name that identifies a chunk in a cursor."""
     return chunk.name or REQUEST_CHUNK

@@ -1,7 +1,7 @@
 """Records of uploads, as their senders see them, however their rows arrived.
 
-The record of an upload that came in a request is that of its only chunk (see `chunks`). An upload of several chunks has
-a record of its own, in which their counts add up (see `chunked_uploads`).
+An upload that came in a request has a single chunk and shares its record with that chunk (see `chunks`). An upload of
+several chunks has a record of its own, which adds up the chunks' counts (see `chunked_uploads`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,14 @@ from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import InFlight, Upload, UploadStatus
 
 MAX_PENDING_COUNTED = 100
-"""Most pending uploads that a dataset's activity counts."""
+"""Most pending uploads that are counted for the activity of a dataset."""
 
 UNSETTLED = "unsettled"
-"""Attribute of unsettled uploads, by which the sweep queries them: the first digit of their dataset's uid."""
+"""Attribute that only unsettled uploads have: the first digit of their dataset's uid. The sweep queries for this
+digit."""
 ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT = "rows_in_flight", "windows_in_flight"
-"""Attributes of unsettled uploads: their rows and windows in flight. The index of unsettled uploads includes them."""
+"""Attributes with the number of rows and windows an unsettled upload has in flight. The index `unsettled` includes
+them."""
 UNSETTLED_STATUSES = frozenset({UploadStatus.WAITING, UploadStatus.PENDING})
 
 TOTALS = (
@@ -37,10 +39,11 @@ TOTALS = (
     "files_read",
     "shards_read",
 )
-"""Counts of an upload of several chunks, which attributes of its record hold so that chunks can add to them."""
+"""Counts that the record of an upload of several chunks stores as separate attributes, so that invocations can add to
+them."""
 
 ListScope = Literal["dataset", "project"]
-"""What a list of uploads covers. It is also the attribute that partitions the list's index."""
+"""What a list of uploads covers. The value is also the name of the list index's partition attribute."""
 INDEXES: Final[Mapping[ListScope, Literal["uploads", "project_uploads"]]] = {
     "dataset": "uploads",
     "project": "project_uploads",
@@ -48,7 +51,7 @@ INDEXES: Final[Mapping[ListScope, Literal["uploads", "project_uploads"]]] = {
 
 
 class Position(NamedTuple):
-    """The position of an upload in a list."""
+    """The position of an upload in a list of uploads, which is sorted by time of acceptance."""
 
     accepted_at: str
     uid: str
@@ -64,7 +67,7 @@ class Unsettled(NamedTuple):
     upload: str
     status: UploadStatus
     since: datetime
-    """When it began to wait for its files, or became pending."""
+    """When the upload began to wait for its files, or became pending."""
 
 
 def get(backend: Backend, uid: str, upload_id: str) -> Upload:
@@ -84,9 +87,9 @@ def find(backend: Backend, uid: str, upload_id: str) -> Upload | None:
 def newest_first(
     backend: Backend, scope: ListScope, name: str, after: Position | None, *, page_size: int
 ) -> Iterator[tuple[Position, Upload]]:
-    """Yields the uploads of a dataset, or of all datasets of a project, newest first, from the first after `after`.
+    """Yields the uploads of a dataset or a project, newest first, each with its position, starting after `after`.
 
-    `name` is the dataset's uid or the project's name. Each `page_size` uploads cost a query, and reads of their
+    `name` is the dataset's uid or the project's name. Every `page_size` uploads cost a query and a read of their
     records.
     """
     start: Mapping[str, Any] | None = None
@@ -107,7 +110,7 @@ def newest_first(
 
 
 def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
-    """Yields the unsettled uploads of all datasets whose uid begins with `digit`. One query per MB."""
+    """Yields the unsettled uploads of all datasets whose uid begins with a hexadecimal `digit`. One query per MB."""
     start: Mapping[str, Any] | None = None
     while True:
         entries, start = table.query_index(backend, "unsettled", (UNSETTLED, digit), start=start)
@@ -120,15 +123,19 @@ def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
 
 
 def pending(backend: Backend, uid: str) -> list[bool]:
-    """Returns, for each pending upload of a dataset, whether it deletes frames (R18); up to `MAX_PENDING_COUNTED`."""
+    """Returns, for each pending upload of a dataset, whether the upload deletes frames (R18).
+
+    Counts at most `MAX_PENDING_COUNTED` uploads. One query.
+    """
     entries, _ = _pending(backend, uid, limit=MAX_PENDING_COUNTED)
     return [bool(entry["deletes"]) for entry in entries]
 
 
 def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
-    """Counts the rows and windows of a dataset in flight, and stops once either reaches that of `most`.
+    """Counts a dataset's rows and windows in flight. Stops early once either count reaches its limit in `most`.
 
-    The count comes from an index, a moment late. One query per MB, which is some five thousand uploads.
+    The counts come from an index that lags a moment behind the table. One query per MB, which is some five thousand
+    uploads.
     """
     rows = windows = 0
     start: Mapping[str, Any] | None = None
@@ -143,12 +150,12 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
 
 
 def key(uid: str, upload_id: str) -> Key:
-    """Returns the key of an upload's record."""
+    """Returns the primary key of an upload's record."""
     return Key(dataset_pk(uid), f"U#{upload_id}")
 
 
 def from_item(item: Item) -> Upload:
-    """Returns the upload of a record of either kind."""
+    """Returns the upload that a record stores, whether it has a single chunk or several."""
     upload = Upload.model_validate_json(item["upload"])
     if not upload.is_chunked:
         return upload
@@ -157,7 +164,10 @@ def from_item(item: Item) -> Upload:
 
 
 def index_attributes(uid: str, upload: Upload, *, deletes: bool, in_flight: InFlight) -> dict[str, Any]:
-    """Returns the attributes that put an upload into the indexes of lists and, until it settles, of the sweep."""
+    """Returns the attributes that put an upload into the indexes of the table.
+
+    All uploads are in the indexes for lists; unsettled ones are also in the index that the sweep queries.
+    """
     accepted_at = upload.accepted_at.isoformat()
     since = (upload.pending_since or upload.accepted_at).isoformat()
     is_unsettled = upload.status in UNSETTLED_STATUSES
@@ -173,17 +183,20 @@ def index_attributes(uid: str, upload: Upload, *, deletes: bool, in_flight: InFl
 
 
 def in_flight_attributes(in_flight: InFlight) -> dict[str, int]:
-    """Returns what an upload has in flight, as attributes of its record."""
+    """Returns the number of rows and windows in flight as attributes of an upload's record."""
     return {ROWS_IN_FLIGHT: in_flight.rows, WINDOWS_IN_FLIGHT: in_flight.windows}
 
 
 def unsettled_prefix(uid: str, status: UploadStatus) -> str:
-    """Returns what the attribute `unsettled_order` of a dataset's uploads of a status begins with."""
+    """Returns the prefix of `unsettled_order` that all uploads of a dataset with the same status share."""
     return f"{uid}#{status[0]}#"
 
 
 def _pending(backend: Backend, uid: str, **options: Any) -> tuple[list[Item], Mapping[str, Any] | None]:
-    """Queries the index for the pending uploads of a dataset. `options` are those of `table.query_index`."""
+    """Queries the index `unsettled` for the pending uploads of a dataset; returns what `table.query_index` does.
+
+    `options` are passed on to `table.query_index`.
+    """
     prefix = "unsettled_order", unsettled_prefix(uid, UploadStatus.PENDING)
     return table.query_index(backend, "unsettled", (UNSETTLED, uid[0]), prefix=prefix, **options)
 

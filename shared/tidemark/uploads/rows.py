@@ -1,4 +1,4 @@
-"""The rows of an upload, with their labels and outcomes (R30)."""
+"""Lists the rows of an upload, with their labels and outcomes (R30)."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -32,34 +32,34 @@ from tidemark.uploads.follow import (
 )
 
 CHUNKS_PER_QUERY = 10
-"""Records of chunks read at a time. Most pages are full after one or two chunks."""
+"""Chunk records that one query reads. Most pages are full after one or two chunks."""
 
 Position = tuple[str, int]
-"""Where a page begins: the name of a chunk, and a row in it."""
+"""Where a page begins: the name of a chunk, as in a cursor, and the number of a row in that chunk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row, without its payload."""
+    """A row of an upload, without its payload."""
 
     chunk: Chunk
     file: str | None
     number: int
     accepted: tuple[WindowPlan, WindowRow] | None = None
-    """The row and its window; None for a row that was rejected on arrival."""
+    """The window's plan and the row in it; None for a row that was rejected on arrival."""
     outcome: Outcome = "rejected"
     errors: Sequence[RowError] = ()
 
     @property
     def payload(self) -> PayloadPointer | None:
-        """Where its payload is stored. A rejected row and a DELETE have none."""
+        """Where the row's payload is stored; None for a rejected row and for a DELETE."""
         if self.accepted is None or self.accepted[1].op is Op.DELETE:
             return None
         return packs.payload_of(self.accepted[1], self.chunk.pack)
 
     @property
     def size(self) -> int:
-        """Bytes of its payload."""
+        """Bytes of the row's payload; 0 if it has none."""
         return self.payload.length if self.payload else 0
 
 
@@ -68,12 +68,13 @@ def list_rows(
 ) -> Page[UploadRow]:
     """Returns a page of all rows of an upload with their outcomes, in the order of files and rows (R30).
 
-    Raises NotFound. A page ends early at `MAX_PAGE_BYTES` of payloads or of the response, and after `MAX_PAGE_CHUNKS`
-    chunks. Beyond the errors that are stored for a file, its rejected rows are counted and not listed.
+    A page ends early at `MAX_PAGE_BYTES` of payloads or of the response, and after `MAX_PAGE_CHUNKS` chunks. Only a
+    limited number of errors is stored for each file, so rejected rows beyond that limit are counted but not listed.
+    Raises NotFound.
 
-    Costs reads of the upload's record and, if it came in files, of theirs. Each chunk costs a ranged GET for its
-    windows, and another if rows were rejected. Unless all of a chunk was applied, the markers of the page's windows
-    cost a request per hundred. Payloads close to each other share a ranged GET.
+    Reads the upload's record and, if the upload came in files, their records. Each chunk costs a ranged GET for its
+    windows' plans, and another if rows were rejected. Unless all accepted rows of a chunk were applied, the markers of
+    the page's windows cost a request per hundred. Payloads close to each other share a ranged GET.
     """
     uid = dataset_records.get(backend, project, dataset).uid
     scope = f"rows:{uid}:{upload}"
@@ -91,7 +92,7 @@ def list_rows(
 def _collect(
     backend: Backend, uid: str, upload: Upload, start: Position, limit: int
 ) -> tuple[list[_Row], Position | None]:
-    """Returns the rows of the page that begins at `start`, and where the next page begins if there may be more."""
+    """Returns the rows of the page that begins at `start`, and where the next page begins, or None after the last."""
     name, first = start
     page: list[_Row] = []
     room = MAX_PAGE_BYTES
@@ -113,12 +114,12 @@ def _collect(
 
 
 def _fitting(sizes: Sequence[int], room: int) -> int:
-    """Returns how many of the first of these sizes fit into `room`."""
+    """Returns how many of the first `sizes` add up to at most `room`."""
     return bisect_right(list(accumulate(sizes)), room)
 
 
 def _rows(backend: Backend, chunk: Chunk, file: str | None, begin: int) -> list[_Row]:
-    """Returns the rows of a chunk from row `begin` on, without the outcomes of accepted rows."""
+    """Returns the rows of a chunk from row `begin` (inclusive) on. Outcomes of accepted rows are not yet filled in."""
     errors_by_row: dict[int, list[RowError]] = defaultdict(list)
     for error in chunks.rejected_rows(backend, chunk):
         if error.row >= begin:
@@ -135,7 +136,7 @@ def _rows(backend: Backend, chunk: Chunk, file: str | None, begin: int) -> list[
 
 
 def _refused(rows: list[_Row], upload: Upload) -> list[_Row]:
-    """Returns the rows of an upload that a BATCH dataset refused as a whole, valid rows included."""
+    """Returns the rows of an upload that a BATCH dataset refused as a whole, with that error for each valid row."""
     return [replace(row, errors=[_refusal(row, upload)]) if row.accepted else row for row in rows]
 
 
@@ -150,7 +151,7 @@ def _refusal(row: _Row, upload: Upload) -> RowError:
 
 
 def _with_outcomes(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Row]:
-    """Returns the rows of a chunk with their outcomes."""
+    """Returns the rows of a chunk with their outcomes filled in."""
     counts = chunk.upload
     if counts.windows_settled == counts.windows and not counts.dropped + counts.failed:
         return [replace(row, outcome="applied") if row.accepted else row for row in rows]
@@ -160,7 +161,7 @@ def _with_outcomes(backend: Backend, chunk: Chunk, rows: list[_Row]) -> list[_Ro
 
 
 def _with_outcome(row: _Row, marker: Marker | None) -> _Row:
-    """Returns an accepted row with the outcome from its window's marker."""
+    """Returns an accepted row with its outcome according to the window's marker, or pending without a marker."""
     if marker is None:
         return replace(row, outcome="pending")
     outcomes = [outcome for outcome in marker.outcomes if outcome.row == row.number]
@@ -168,7 +169,7 @@ def _with_outcome(row: _Row, marker: Marker | None) -> _Row:
 
 
 def _with_labels(backend: Backend, rows: list[_Row]) -> list[UploadRow]:
-    """Returns the rows as their sender sees them, with the labels in their payloads."""
+    """Returns the rows as users see them, with the labels read from their payloads."""
     pointers = [row.payload for row in rows if row.payload]
     payloads = dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
     return [_item(row, payloads[row.payload] if row.payload else b"") for row in rows]
