@@ -1,4 +1,4 @@
-"""Reads and writes of the table: all requests to DynamoDB except those for API keys and throttling."""
+"""Reads and writes of the table: all requests to DynamoDB except those for API keys, throttling and idempotent responses."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

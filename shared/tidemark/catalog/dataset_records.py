@@ -188,7 +188,8 @@ def edit(backend: Backend, project: str, name: str, change: Callable[[Dataset], 
 
 
 def begin_purge(backend: Backend, before: Definition, after: Dataset, seen: DatasetState) -> None:
-    """Stores `after`, which is being purged, as a dataset's definition, and stops writes to the dataset's state.
+    """Stores `after`, which is being purged, as a dataset's definition, and marks the dataset's state as
+    purged. From then on `find_state` returns None, and no new clone of the dataset can start.
 
     Raises ConditionFailed if the definition is no longer `before`, or a clone was started since the state `seen` was
     read.

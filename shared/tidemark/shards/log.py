@@ -6,7 +6,7 @@ Only two functions write to the log: `commit`, in one transaction, and `mark_fai
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
@@ -16,9 +16,6 @@ from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.windows import FIRST_TOKEN, FencingToken, Window, WindowSettled
 from tidemark.shards import frame_versions
 from tidemark.shards.frame_versions import FrameVersion
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class ByFiles:
             except _UnfitFile as unfit:
                 yield Unsent(Place(unfit.file.shown, 1), unfit.reason, str(unfit))
             finally:
-                # If the push ends early, each thread ends at its next chunk.
+                # If the push ends early, each thread ends at its next block of bytes.
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
 
