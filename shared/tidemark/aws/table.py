@@ -1,4 +1,4 @@
-"""Reads and writes of the table: all requests to DynamoDB except those for API keys, throttling and idempotent responses."""
+"""Reads and writes of the table: all requests to DynamoDB but those for API keys, throttling and idempotency keys."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -22,7 +22,7 @@ def parse(model: type[M], response: object) -> M:
     """Parses a response as a model. Raises UnexpectedResponse if a field is missing or invalid.
 
     Ignores unknown fields, because a newer API may return more. This also holds for models that forbid unknown fields
-    in requests.
+    in requests. A new value of an enumeration, such as a status that this version does not know, is invalid.
     """
     try:
         return model.model_validate(response, extra="ignore")
