@@ -1,7 +1,7 @@
-"""The text of a file: decompressed if it is gzip, and refused early if it cannot contain rows.
+"""The text of a row file: decompressed if the file is gzip, and refused early if it cannot contain rows.
 
-Text is processed in pieces of at most `PIECE_BYTES`. What is read depends only on the file, not on the chunks it
-arrives in, because they are first re-cut into blocks.
+Text is processed in pieces of at most `PIECE_BYTES`. What is read depends only on the file, not on the chunks in which
+its bytes arrive, because `blocks` first cuts these chunks anew.
 """
 
 import zlib
@@ -11,19 +11,19 @@ from enum import StrEnum
 from tidemark.domain.limits import MAX_FILE_BYTES, MAX_INFLATION_RATIO
 
 PIECE_BYTES = 64 * 1024
-"""Most bytes of a piece of text."""
+"""Most bytes in a piece of text."""
 BLOCK_BYTES = 16 * 1024
-"""Bytes of a file processed at a time. It is small because zlib copies the rest of a block of gzip after each piece of
-text and at each end of a member."""
+"""Number of bytes of a file that are processed at a time. It is small because zlib copies the rest of a gzip block
+after each piece of text and at each end of a gzip member."""
 HEAD_BYTES = 512
-"""Bytes at the start of the text that are examined to detect its format."""
+"""Number of bytes at the start of the text that are examined to detect its format."""
 RATIO_FROM_BYTES = 16 * 1024 * 1024
-"""Bytes of text before the inflation ratio is checked, because a file may well start with a few large frames of zeros.
-"""
+"""Number of bytes of text from which the inflation ratio is checked. It is not checked earlier, because a file may well
+start with a few large frames of zeros."""
 
 GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
-"""Makes zlib expect a gzip header and verify the gzip trailer."""
+"""Window size for zlib, with the flag that makes zlib expect a gzip header and verify the gzip trailer."""
 _FORMATS = {
     GZIP: "gzip inside gzip",
     b"\x89PNG": "a PNG image",
@@ -43,16 +43,18 @@ _FORMATS = {
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
-"""Signatures of formats that people send by mistake. No JSON starts with any of them."""
+"""Signatures of file formats that people send by mistake. No JSON text starts with any of them."""
 _TAR = slice(257, 262)
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
-"""Control characters that JSON never contains. They are one in ten of random bytes, and every second byte of UTF-16."""
+"""Control characters that JSON never contains. They make up a tenth of random bytes, and every second byte of UTF-16.
+"""
 MAX_STRAY_CONTROLS = 16
-"""Most control characters at the start of a file that still count as text. They are then errors of their lines."""
+"""Most control characters in the first `HEAD_BYTES` of a file that still counts as text. They are then reported as
+errors of their lines."""
 
 
 class FileFault(StrEnum):
-    """Why a file is not read, or only in part."""
+    """Why a file was not read, or was read only in part."""
 
     NO_ROWS = "no_rows"
     """The file is empty or has only blank lines."""
@@ -69,7 +71,7 @@ class FileFault(StrEnum):
 
 
 class UnreadableFile(Exception):
-    """Raised when a file cannot be read, or not further. `message` is for its sender."""
+    """Raised when a file cannot be read, or cannot be read further. `message` is written for the file's sender."""
 
     def __init__(self, code: FileFault, message: str) -> None:
         super().__init__(message)
@@ -78,7 +80,7 @@ class UnreadableFile(Exception):
 
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the bytes of `chunks` in blocks of `BLOCK_BYTES`. The last one may be shorter; none is empty."""
+    """Yields the bytes of `chunks` in blocks of `BLOCK_BYTES`. The last block may be shorter; no block is empty."""
     pending = bytearray()
     for chunk in chunks:
         start = 0
@@ -93,10 +95,9 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def inflated(gzip: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the text of consecutive gzip members in pieces. `gzip` must come in `blocks`.
+    """Yields the text of consecutive gzip members in pieces. `gzip` must consist of the blocks that `blocks` yields.
 
-    Raises UnreadableFile after it has yielded all text before the fault, except text that shares a piece with damaged
-    data.
+    Raises UnreadableFile after all text before the fault is yielded, except text that shares a piece with damaged data.
     """
     member = None
     first = True
@@ -131,7 +132,7 @@ def inflated(gzip: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def as_text(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the same pieces if they start like UTF-8 text. Otherwise raises UnreadableFile at once."""
+    """Yields the text in `pieces` if it starts like UTF-8 text. Otherwise raises UnreadableFile at once."""
     pieces = iter(pieces)
     head = b""
     error = None
@@ -148,9 +149,9 @@ def as_text(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def limited(pieces: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
-    """Yields the same pieces up to `MAX_FILE_BYTES` of text, of which `start` bytes came before.
+    """Yields `pieces` until the text reaches `MAX_FILE_BYTES`, counted with the `start` bytes that came before.
 
-    Raises UnreadableFile after that if there is more.
+    Raises UnreadableFile at that point if there is more text.
     """
     size = start
     for piece in pieces:
@@ -162,7 +163,7 @@ def limited(pieces: Iterable[bytes], start: int = 0) -> Iterator[bytes]:
 
 
 def without_first(pieces: Iterable[bytes], skipped: int) -> Iterator[bytes]:
-    """Yields the same pieces without their first `skipped` bytes."""
+    """Yields `pieces` without their first `skipped` bytes."""
     for piece in pieces:
         if skipped < len(piece):
             yield piece[skipped:]

@@ -1,13 +1,14 @@
-"""Row files: mutations as JSON lines (JSONL), one per line as in the API, uncompressed or gzip.
+"""Row files: mutations as JSON lines (JSONL), uncompressed or gzip. Each line is a mutation as in a request.
 
 A file is read as a stream, from any line on, with one line and one chunk in memory. What is read depends only on the
-file, not on its chunks or on where reading was interrupted. Every bad line is reported separately, with its number:
+file, not on the chunks in which it arrives or on where reading was interrupted. Every bad line is reported separately,
+with its number:
 
 - A line ends with a newline or with the file. A carriage return before the newline and a byte order mark at the start
   of the file are ignored. Blank lines are skipped, but count.
 - A file that is empty or has only blank lines is an error, because nobody means to send one.
-- If a file cannot be read further, because its gzip data is damaged or it is too large, the lines before that point
-  count. The last of them does not if its end is missing.
+- If a file cannot be read further, because its gzip data is damaged or the file is too large, the lines before that
+  point count. The last line does not if its end is missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ from tidemark.domain.rows.inflate import (
 from tidemark.domain.rows.strict_json import BYTE_ORDER_MARK, read_json
 
 BLANK = b" \t\r"
-"""White space of JSON within a line."""
+"""Characters that are white space in JSON, apart from the newline."""
 
 
 class Cursor(NamedTuple):
@@ -38,13 +39,14 @@ class Cursor(NamedTuple):
     line: int = 1
     """Number of the next line, from 1."""
     offset: int = 0
-    """Bytes of text before that line, without_first decompression."""
+    """Number of bytes of text before that line, counted after decompression."""
     compressed: bool = False
     """Whether the file is gzip. At the start of a file this is not yet known, and not used."""
 
     @property
     def first_byte(self) -> int:
-        """Offset in the file from which its chunks are needed to resume here: 0 for gzip."""
+        """Offset in the stored file of the first byte needed to resume here; 0 for gzip, which is always read from its
+        start."""
         return 0 if self.compressed else self.offset
 
 
@@ -57,7 +59,7 @@ class FileRow(NamedTuple):
     line: int
     """Number of the line in the file, from 1."""
     offset: int
-    """Bytes of text before the line; see `Cursor`."""
+    """Number of bytes of text before the line, counted as in `Cursor.offset`."""
     value: Any
     """Parsed value of the line, for `RowValidator.check`."""
 
@@ -68,7 +70,7 @@ class LineError(NamedTuple):
     line: int
     """Number of the line in the file, from 1."""
     offset: int
-    """Bytes of text before the line; see `Cursor`."""
+    """Number of bytes of text before the line, counted as in `Cursor.offset`."""
     code: str
     """`line_too_long`, `malformed_json` or `too_deep`."""
     message: str
@@ -76,7 +78,7 @@ class LineError(NamedTuple):
 
 
 class FileError(NamedTuple):
-    """Why a file is not read, or only in part. The lines before this one count."""
+    """Why a file was not read, or was read only in part. The lines before `line` count."""
 
     line: int
     """Number of the line at which reading stopped."""
@@ -86,22 +88,22 @@ class FileError(NamedTuple):
 
 
 class RowFileReader:
-    """Reads a file once: an iterator over its lines, with the position and error so far.
+    """Reads a row file once. Iterate over the reader for the file's lines; `cursor` and `error` hold its state so far.
 
-    Any bytes can be read. Only what `chunks` itself raises is raised. Limits apply to the file as a whole, wherever
-    reading started.
+    Any bytes can be read. An iteration raises only what `chunks` itself raises. Limits apply to the file as a whole,
+    wherever reading started.
     """
 
     def __init__(self, chunks: Iterable[bytes], start: Cursor = START) -> None:
         """`chunks` is the content of the file from `start.first_byte` on, in chunks of any size.
 
-        To resume at a cursor, the caller must make sure that the file is the same. A different file is not detected
-        here.
+        To resume at a cursor, the caller must make sure that the file is still the same. The reader does not detect a
+        different file.
         """
         self._chunks = chunks
         self._start = start
         self.cursor = start
-        """Where to resume after the line returned last."""
+        """Position at which to resume after the line that was yielded last."""
         self.error: FileError | None = None
         """Why reading stopped early; None while there are more lines, or if the file was read to its end."""
 
@@ -140,10 +142,10 @@ class RowFileReader:
 
 
 def split_lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
-    """Splits a text into lines. Yields each without its newline, and its size in bytes with the newline.
+    """Splits a text into lines. Yields each line without its newline, and the line's size in bytes with its newline.
 
-    A line of more than `max_bytes`, without its newline, is None; no more than that is held in memory. A line is
-    yielded as soon as the piece with its newline is read.
+    A line that has more than `max_bytes` without its newline is yielded as None, and never more than `max_bytes` of it
+    are held in memory. A line is yielded as soon as the piece with its newline is read.
     """
     held = bytearray()
     size = 0
@@ -163,7 +165,7 @@ def split_lines(pieces: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes
 
 
 def _read(line: int, offset: int, text: bytes | None) -> FileRow | LineError | None:
-    """Returns a line as a row or an error, or None if it is blank. A `text` of None is too long."""
+    """Returns a line as a row or an error; None if the line is blank. If the line is too long, `text` is None."""
     if text is None:
         message = (
             f"The line has more than {MAX_LINE_BYTES:,} bytes, more than any valid row. Put each row on its own line."

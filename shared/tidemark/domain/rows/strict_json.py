@@ -1,4 +1,4 @@
-"""Strict reading of users' JSON: UTF-8 only, and nothing is lost silently."""
+"""Strict reading of users' JSON: only UTF-8 is accepted, and nothing is lost silently."""
 
 import json
 from collections import Counter
@@ -7,12 +7,14 @@ from typing import Any
 from tidemark.domain.errors import InvalidRequest
 
 MAX_DIGITS = 100
-"""Digits of a whole number that are parsed. A number this long is out of every range."""
+"""Most characters of a whole number that are parsed. A number this long is out of every range, so its other digits do
+not matter."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RepeatingObject(dict[str, Any]):
-    """An object with a repeated name. JSON parsers keep only the last value, so the others would be lost silently."""
+    """A JSON object in which a name occurs more than once. JSON parsers keep only the last value of the name, so the
+    other values would be lost silently."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -21,11 +23,11 @@ class RepeatingObject(dict[str, Any]):
 
 
 def read_json(data: bytes, what: str = "body", *, find_repeats: bool = True) -> Any:
-    """Returns the value in `data`. An object that repeats a name becomes a RepeatingObject. NaN and infinity are
-    accepted as numbers.
+    """Returns the JSON value in `data`. A JSON object that repeats a name becomes a RepeatingObject. NaN and infinity
+    are accepted as numbers.
 
-    `what` names the data in error messages. Without `find_repeats`, an object that repeats a name becomes a plain dict;
-    reading then takes a third less time. Raises InvalidRequest (`malformed_json`, `too_deep`).
+    `what` names the data in error messages. Without `find_repeats`, a JSON object that repeats a name becomes a plain
+    dict; reading then takes a third less time. Raises InvalidRequest (`malformed_json`, `too_deep`).
     """
     if data.startswith(BYTE_ORDER_MARK):
         raise InvalidRequest(f"The {what} begins with a byte order mark. Send it without one.", code="malformed_json")

@@ -1,4 +1,5 @@
-"""Validation of rows on arrival: turns any JSON value into an accepted mutation, or into errors that help its sender.
+"""Validation of rows on arrival: turns any JSON value into an accepted mutation, or into errors that help the row's
+sender.
 
 Each row is checked separately (R21), against the models, the class map (R1) and the metadata schema of its dataset (R3,
 R4). Fields that accepted rows add to the schema apply to the rows after them.
@@ -37,11 +38,11 @@ class AcceptedRow(NamedTuple):
     """A row that is valid on arrival."""
 
     row: int
-    """Position in its request, from 0."""
+    """Position of the row in its request, from 0; for a row of a file, its line number, from 1."""
     op: Op
     frame_id: str
     payload: bytes
-    """Canonical JSON: the frame of an ADD, or the patch of a MODIFY; empty for a DELETE."""
+    """The frame of an ADD, or the patch of a MODIFY, in canonical JSON; empty for a DELETE."""
     labels: int
     """Number of labels in the row."""
     classes: dict[str, int]
@@ -54,7 +55,8 @@ _MODELS: dict[str, type[Add | Modify | Delete]] = {"ADD": Add, "MODIFY": Modify,
 class RowValidator:
     """Checks the rows of a request, or of a chunk of a file, in order.
 
-    `repeats` permits several rows for the same frame. `adds_only` is for a dataset that is filled once (R22).
+    `repeats` permits several rows for the same frame. `adds_only` permits only ADD, for a dataset that is filled once
+    (R22).
     """
 
     def __init__(self, class_map: ClassMap, schema: Schema, *, repeats: bool = False, adds_only: bool = False) -> None:
@@ -73,9 +75,10 @@ class RowValidator:
     def check(self, row: int, value: object) -> AcceptedRow | list[RowError]:
         """Checks one row, which can be any parsed JSON value, NaN and infinity included. Never raises.
 
-        Reports at most `MAX_ROW_ERRORS` errors. Once the rows checked so far have more than `MAX_ERRORS_EXAMINED`
-        errors, a row with more than `MAX_ROW_ERRORS` only gets an error with their number. A second row for a frame of
-        the same request is an error, because the rows of a window name distinct frames.
+        Returns the accepted row, or at most `MAX_ROW_ERRORS` errors. Once the rows checked so far have more than
+        `MAX_ERRORS_EXAMINED` errors, a row with more than `MAX_ROW_ERRORS` gets a single error that states their
+        number. Unless `repeats` is set, a second row for the same frame is an error, because the rows of a window name
+        distinct frames.
         """
         mutation = self._parsed(value)
         if self._adds_only and isinstance(mutation, Modify | Delete):
@@ -154,7 +157,7 @@ def parse_patch(payload: bytes) -> FramePatch:
 
 
 def _model_of(value: object) -> type[Add | Modify | Delete] | Problem:
-    """Returns the model to parse a row with, or the problem if the row is not even close to one."""
+    """Returns the model to parse a row with, or a problem if the value cannot be a row."""
     if not isinstance(value, dict):
         return Problem("wrong_type", "", f'A row must be an object such as {{"op": …}}; this is {json_type(value)}.')
     op = value.get("op")
@@ -165,10 +168,11 @@ def _model_of(value: object) -> type[Add | Modify | Delete] | Problem:
 
 
 def _malformed(row: dict[str, object]) -> Problem | None:
-    """Returns a problem that no valid row has: a repeated name in an object, or objects and lists that are too large or
-    nested too deeply.
+    """Returns a problem that no valid row has: a name repeated in a JSON object, or JSON objects and lists that are too
+    large or nested too deeply.
 
-    Works level by level, without recursion. The models would report too large ones as well, but item by item.
+    Works level by level, without recursion. The models would also report JSON objects and lists that are too large, but
+    item by item.
     """
     level: list[Any] = [row]
     for _ in range(MAX_NESTING):
@@ -214,7 +218,7 @@ def _errors(row: int, value: object, problems: list[Problem]) -> list[RowError]:
 
 
 def _frame_id(value: object) -> str | None:
-    """Returns the id of the frame that a row names, if even a bad row names one."""
+    """Returns the id of the frame that a row names, even if the row is invalid; None if it names no frame."""
     if not isinstance(value, dict):
         return None
     frame = value.get("frame")
