@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 class ValueChange(BaseModel):
-    """A value before and after a change; None where it is absent."""
+    """The value of a field before and after a change; None where the field is absent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,8 +43,8 @@ class ItemChanges(BaseModel):
     removed: tuple[Json, ...] = ()
     modified: tuple[ItemChange, ...] = ()
     order: tuple[str, ...] | None = None
-    """All ids in their new order; None if that follows from the old one: remaining items in their old order, then added
-    items."""
+    """All ids in their new order. None if the order follows from the earlier list: its remaining items in their old
+    order, then the added items."""
 
 
 class FrameChange(BaseModel):
@@ -54,17 +54,17 @@ class FrameChange(BaseModel):
 
     change: Literal["added", "modified", "removed", "none"]
     fields: dict[str, ValueChange]
-    """Changed fields among capture time, device, position and embedding."""
+    """Changes of capture time, device, position and embedding, by field name."""
     metadata: dict[str, ValueChange]
-    """Changed metadata fields."""
+    """Changes of metadata, by field name."""
     sensors: ItemChanges
     coordinate_frames: ItemChanges
     labels: ItemChanges
 
 
 def changes(before: Json | None, after: Json | None) -> FrameChange:
-    """Returns the differences between two states of a frame, each given as its stored JSON, or None where the frame
-    does not exist."""
+    """Returns the differences between two states of a frame. Each state is the frame's stored JSON, or None where the
+    frame does not exist."""
     old, new = before or {}, after or {}
     return FrameChange(
         change=_change_kind(before, after),
@@ -91,7 +91,7 @@ def _change_kind(before: Json | None, after: Json | None) -> Literal["added", "m
 
 
 def _equal(left: object, right: object) -> bool:
-    """Returns whether two JSON values are equal. In Python alone, 1 equals true."""
+    """Returns whether two JSON values are equal. A Python comparison alone would treat 1 and true as equal."""
     return left == right and canonical_json(left) == canonical_json(right)
 
 

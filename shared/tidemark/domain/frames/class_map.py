@@ -11,7 +11,7 @@ from tidemark.domain.frames.fields import Index, Name
 from tidemark.domain.limits import MAX_CLASS_MAP_BYTES, MAX_CLASSES
 
 Color = Annotated[str, Field(strict=True, pattern=r"^#[0-9a-f]{6}$")]
-"""Red, green and blue in lower-case hexadecimal, such as `#1f77b4`."""
+"""A colour: red, green and blue in lower-case hexadecimal, such as `#1f77b4`."""
 
 PALETTE = (
     "#4477aa",
@@ -27,11 +27,12 @@ PALETTE = (
     "#999933",
     "#bbbbbb",
 )
-"""Default colours of classes, by position. After the last colour the first is used again."""
+"""Default colours of classes, by position in the class map. After the last colour, the first is used again."""
 
 
 class ClassInput(BaseModel):
-    """A class in a request. By default its id is its position in the map and its colour comes from the palette."""
+    """A class in a request. By default, the class's id is its position in the map, and its colour comes from the
+    palette."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +42,7 @@ class ClassInput(BaseModel):
 
 
 class ClassEntry(BaseModel):
-    """A class of a project. Its name, id and position never change, but its colour may (R2)."""
+    """A class of a project. The class's name, id and position never change, but its colour may (R2)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +52,8 @@ class ClassEntry(BaseModel):
 
 
 class ClassMap(BaseModel):
-    """The classes of a project, in order. A map can only be replaced by one that keeps all its classes."""
+    """The classes of a project, in order. A class map can only be replaced by one that keeps all classes of the old
+    map."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,13 +61,13 @@ class ClassMap(BaseModel):
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names of all classes, for lookup."""
+        """Names of all classes in the map, for lookup."""
         return frozenset(entry.name for entry in self.classes)
 
     def append(self, added: Sequence[ClassInput]) -> "ClassMap":
-        """Returns this map with more classes at its end.
+        """Returns this map with the classes `added` at its end.
 
-        Raises InvalidRequest if a name or an id is already in the map, and TooLarge above `MAX_CLASSES` or
+        Raises InvalidRequest if a name or an id occurs twice, and TooLarge above `MAX_CLASSES` or
         `MAX_CLASS_MAP_BYTES`.
         """
         if len(self.classes) + len(added) > MAX_CLASSES:
@@ -106,10 +108,10 @@ class ClassMap(BaseModel):
         return self
 
     def replace(self, classes: Sequence[ClassInput]) -> "ClassMap":
-        """Returns the map that a complete list of classes makes: all present classes, possibly with other colours, then
-        new ones.
+        """Returns the map with `classes` as its complete list: all current classes, possibly with other colours, then
+        new classes.
 
-        A class given without an id or colour keeps its own. Raises Conflict if a present class is missing, renamed,
+        A class given without an id or a colour keeps its own. Raises Conflict if a current class is missing, renamed,
         moved or given another id (R2), and the errors of `append`.
         """
         for position, entry in enumerate(self.classes):

@@ -1,6 +1,6 @@
-"""Coordinate frames: where sensors and cuboids are in space, and how a camera projects it.
+"""Coordinate frames: where sensors and cuboids are in space, and how a camera projects space onto its image.
 
-Every frame has an implicit 3D coordinate frame `world`, the default parent of the others.
+Every frame has an implicit 3D coordinate frame `world`, the default parent of all others.
 """
 
 from typing import Annotated, Literal, Self
@@ -15,7 +15,7 @@ WORLD = "world"
 """Id of the coordinate frame that every frame has without declaring it."""
 
 Vector = tuple[Number, Number, Number]
-"""x, y, z."""
+"""Coordinates x, y and z."""
 Row = tuple[Number, Number, Number, Number]
 
 
@@ -37,8 +37,8 @@ class Quaternion(BaseModel):
 
 
 class Camera(BaseModel):
-    """Projection of a camera. Focal lengths and optical centre are in pixels, and distortion is given by the model's
-    coefficients.
+    """How a camera projects space onto its image. Focal lengths and optical centre are in pixels. The other numbers are
+    the distortion coefficients of `model`, and `skew`.
 
     `matrix` is a 4 by 4 matrix in row order, from world to camera, applied on top of the pose. A MODIFY replaces the
     whole camera, because a mix of two calibrations is meaningless.
@@ -81,9 +81,9 @@ class _CoordinateFrame(BaseModel):
     id: CoordinateFrameId
     parent: CoordinateFrameId | None = None
     position: Vector | None = None
-    """Origin in the parent's coordinates; (0, 0, 0) by default."""
+    """Position of the origin in the parent's coordinates; (0, 0, 0) by default."""
     orientation: Quaternion | None = None
-    """Rotation relative to the parent; none by default."""
+    """Rotation relative to the parent; no rotation by default."""
 
 
 class CoordinateFrame2D(_CoordinateFrame):

@@ -1,4 +1,4 @@
-"""Embeddings by reference: the URL of a vector, and the model that made it (R4)."""
+"""Embeddings by reference: the URL of a vector, and the model that produced the vector (R4)."""
 
 from typing import Annotated
 
@@ -18,11 +18,11 @@ class EmbeddingSource(BaseModel):
 
 
 class Embedding(EmbeddingSource):
-    """An embedding of a frame or a label. A MODIFY replaces it as a whole."""
+    """The embedding of a frame or a label. A MODIFY replaces the embedding as a whole."""
 
     url: Url
 
     @property
     def source(self) -> EmbeddingSource:
-        """Source of the embedding, without its URL."""
+        """The embedding's model and number of dimensions, without its URL."""
         return EmbeddingSource.model_construct(model=self.model, dimension=self.dimension)

@@ -38,7 +38,7 @@ from tidemark.domain.limits import (
 )
 
 MODEL_CONFIG = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
-"""Configuration of all models of a frame: they are immutable and refuse undocumented fields."""
+"""Pydantic configuration of all models of a frame: the models are immutable and refuse undocumented fields."""
 
 # A bound method in C rather than a function: a polygon calls it for each of up to 20,000 coordinates.
 _unsigned_zero = AfterValidator((0.0).__add__)
@@ -46,13 +46,13 @@ _unsigned_zero = AfterValidator((0.0).__add__)
 Number = Annotated[
     float, Field(strict=True, allow_inf_nan=False, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER), _unsigned_zero
 ]
-"""A finite real number. The bound keeps whole numbers exact and sums of a few numbers finite."""
+"""A finite real number. The bounds keep whole numbers exact and sums of a few numbers finite."""
 Size = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=MAX_SAFE_INTEGER), _unsigned_zero]
 """A finite number of at least 0, such as a width or a height."""
 Latitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-90, le=90), _unsigned_zero]
-"""Degrees north, WGS 84."""
+"""Latitude in degrees north, WGS 84."""
 Longitude = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-180, le=180), _unsigned_zero]
-"""Degrees east, WGS 84."""
+"""Longitude in degrees east, WGS 84."""
 Index = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 """A whole number of at least 0."""
 Count = Annotated[int, Field(strict=True, ge=1, le=MAX_SAFE_INTEGER)]
@@ -100,7 +100,7 @@ def _check_url(value: str) -> str:
 
 
 Url = Annotated[str, Field(strict=True, max_length=MAX_URL_CHARACTERS), AfterValidator(_check_url)]
-"""URL of a file. The service stores it and does not open it."""
+"""URL of a file. The service stores the URL and does not open the file."""
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -121,7 +121,7 @@ def _check_instant(value: str) -> str:
 Instant = Annotated[
     str, Field(strict=True, max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_check_instant)
 ]
-"""An instant as RFC 3339 text, normalised to UTC."""
+"""An instant as RFC 3339 text, converted to UTC."""
 
 Scalar = bool | int | float | str
 
@@ -171,8 +171,11 @@ _CHECKS: dict[type, Callable[[Any], Scalar]] = {str: _check_text, bool: bool, in
 
 
 def check_scalar(value: object, kinds: str = "text, a number, or true or false") -> Scalar:
-    """Returns a scalar in its single form. Raises PydanticCustomError for a value that is not one of `kinds`, and
-    PydanticKnownError for a text that is too long."""
+    """Returns a scalar in its single form, such as 2 for 2.0. `kinds` names the accepted types in the error message.
+
+    Raises PydanticCustomError for a value of another type or out of range, and PydanticKnownError for a text that is
+    too long.
+    """
     check = _CHECKS.get(type(value))
     if check is not None:
         return check(value)
@@ -196,8 +199,8 @@ def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
 
 
 class _AsMetadata:
-    """Makes pydantic check a metadata value. Values are written unchanged. A union of six types would be slower,
-    because pydantic would try the types in turn for each value, both ways."""
+    """Makes pydantic validate a metadata value with `_check_value`, and write it unchanged. A union of six types would
+    be slower, because pydantic would try these types in turn for each value, in both directions."""
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_check_value)
@@ -212,7 +215,7 @@ MetadataValue = Annotated[Scalar | tuple[Scalar, ...], _AsMetadata()]
 """A metadata value: a scalar, or a list of scalars of one type. Null is not a value."""
 
 Metadata = Annotated[dict[Name, MetadataValue], Field(max_length=MAX_METADATA_FIELDS)]
-"""User metadata, or the attributes of a label: values by field name."""
+"""User metadata of a frame or a sensor, or attributes of a label: values by field name."""
 
 
 def _without_nulls(value: object) -> object:
@@ -220,4 +223,5 @@ def _without_nulls(value: object) -> object:
 
 
 MetadataPatch = Annotated[Metadata, BeforeValidator(_without_nulls)]
-"""User metadata in a MODIFY, where null means that a field is not given (R17)."""
+"""User metadata or attributes in a MODIFY. Fields whose value is null are dropped, because null means that a field is
+not given (R17)."""

@@ -1,4 +1,4 @@
-"""Frames: single datapoints of a dataset, with their sensors, metadata and labels."""
+"""Frames: the datapoints of a dataset, with their sensors, metadata and labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -55,7 +55,7 @@ class Geo(BaseModel):
 
 
 class Frame(BaseModel):
-    """One datapoint in one state. Sensors, coordinate frames and labels keep the order in which they were given."""
+    """One state of a datapoint. Sensors, coordinate frames and labels keep the order in which they were given."""
 
     model_config = MODEL_CONFIG
 
@@ -78,11 +78,11 @@ class Frame(BaseModel):
 
     @cached_property
     def canonical(self) -> bytes:
-        """The state in canonical JSON, without fields that are not given. Equal states have equal bytes."""
+        """The frame in canonical JSON, without fields that are not given. Equal states have equal bytes."""
         return canonical_json(self.model_dump(exclude_defaults=True))
 
     def label_count(self) -> int:
-        """Returns the number of labels. A mask counts as one, whatever its instances."""
+        """Returns the number of labels. A mask counts as one label, whatever its instances."""
         return len(self.labels)
 
     def class_counts(self) -> dict[str, int]:
@@ -91,7 +91,8 @@ class Frame(BaseModel):
 
 
 def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
-    """Returns the number of labels and mask instances of each class. Labels can be complete or patches."""
+    """Returns the number of labels and mask instances of each class, by class name. The labels can be complete or
+    patches."""
     counts: dict[str, int] = {}
     for label in labels:
         for name in (label.class_name, *(instance.class_name for instance in label.all_instances())):
@@ -101,7 +102,7 @@ def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
 
 
 def duplicate_ids(frame: _HasItems) -> Iterator[Problem]:
-    """Yields a problem for each repeated id of a sensor, coordinate frame or label. Accepts a frame or a patch."""
+    """Yields a problem for each repeated id of a sensor, coordinate frame or label in a frame or a patch."""
     yield from _duplicates("sensor", "sensors", frame.sensors or ())
     yield from _duplicates("coordinate frame", "coordinate_frames", frame.coordinate_frames or ())
     yield from _duplicates("label", "labels", frame.labels or ())
@@ -124,7 +125,7 @@ def _duplicates(kind: str, field: str, items: Sequence[_HasId]) -> Iterator[Prob
 def _broken_references(frame: Frame) -> Iterator[Problem]:
     """Yields a problem for each reference to a sensor or coordinate frame that the frame does not have.
 
-    If the frame has no sensors, its labels may name any, since their sensors are then stored elsewhere.
+    If the frame has no sensors, its labels may name any sensor, because the frame's sensors are then stored elsewhere.
     """
     sensor_ids = {sensor.id for sensor in frame.sensors}
     coordinate_frame_ids = {WORLD, *(coordinate_frame.id for coordinate_frame in frame.coordinate_frames)}
@@ -149,7 +150,8 @@ def _broken_references(frame: Frame) -> Iterator[Problem]:
 
 
 def _bad_parents(frame: Frame) -> Iterator[Problem]:
-    """Yields a problem for each coordinate frame with an unknown parent, or that is its own ancestor."""
+    """Yields a problem for each coordinate frame that is named `world`, has an unknown parent or is its own parent,
+    directly or through others."""
     parents = {coordinate_frame.id: coordinate_frame.parent for coordinate_frame in frame.coordinate_frames}
     for position, coordinate_frame in enumerate(frame.coordinate_frames):
         frame_id, parent = coordinate_frame.id, coordinate_frame.parent

@@ -1,7 +1,7 @@
 """Labels: annotations of a frame, by type, with their geometry.
 
-Image coordinates are pixels from the top left corner. Every label has a class of the project's class map (R1), except
-that a mask as a whole may have none, because its classes are in its pixels or instances.
+Image coordinates are pixels from the top left corner. Every label has a class of the project's class map (R1). Only a
+mask may have no class as a whole, because its pixels or instances have classes.
 """
 
 from typing import Annotated, Literal, Protocol, Self, TypeVar
@@ -17,10 +17,10 @@ from tidemark.domain.ids import CoordinateFrameId, LabelId, SensorId
 from tidemark.domain.limits import MAX_INSTANCES, MAX_LIST_ITEMS, MAX_POLYGON_VERTICES
 
 Point = tuple[Number, Number]
-"""x, y."""
+"""Coordinates x and y, in pixels."""
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_VERTICES, fail_fast=True)]
-"""Vertices in order; the last is joined to the first. Only the first invalid vertex is reported, because there could be
-a million."""
+"""Vertices of a polygon, in order. The last vertex is joined to the first. Only the first invalid vertex is reported,
+because there could be a million."""
 Polygons = Annotated[tuple[Polygon, ...], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
 
 
@@ -56,14 +56,14 @@ T = TypeVar("T", bound=_HasNumber)
 
 
 def distinct_instances(instances: tuple[T, ...]) -> tuple[T, ...]:
-    """Returns the instances of a mask. Raises PydanticCustomError if two have the same id."""
+    """Returns `instances` unchanged. Raises PydanticCustomError if two instances of the mask have the same id."""
     if len({instance.id for instance in instances}) != len(instances):
         raise PydanticCustomError("duplicate_instance_id", "The instances of a mask must have distinct ids.")
     return instances
 
 
 class Instance(BaseModel):
-    """An instance of a mask: the pixels whose value is `id`."""
+    """An instance in an instance mask: the pixels whose value is `id`."""
 
     model_config = MODEL_CONFIG
 
@@ -77,7 +77,7 @@ class _Label(BaseModel):
 
     id: LabelId
     sensor: SensorId | None = None
-    """The sensor that shows the labelled object."""
+    """Id of the sensor that shows the labelled object."""
     attributes: Metadata = Field(default_factory=dict)
     embedding: Embedding | None = None
 
@@ -185,14 +185,14 @@ class Cuboid3D(_Drawn):
 
     type: Literal["CUBOID_3D"]
     coordinate_frame: CoordinateFrameId | None = None
-    """One of the frame's 3D coordinate frames; `world` by default."""
+    """Id of one of the frame's 3D coordinate frames; `world` by default."""
     position: Vector
     dimensions: tuple[Size, Size, Size]
     rotation: Quaternion
 
 
 class TextToken(_Drawn):
-    """A token of a text, given by its position."""
+    """A token of a text, given by the token's position."""
 
     type: Literal["TEXT_TOKEN"]
     index: Index

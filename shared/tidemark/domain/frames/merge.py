@@ -1,19 +1,23 @@
-"""Merge: what a mutation makes of a frame. Pure, and the only place that implements R16 to R19.
+"""Merge: how a mutation changes a frame (R16 to R19). Pure.
+
+These rules are implemented here alone, with one exception. A null inside metadata or attributes also means that the
+field is not given (R17). Such a field is dropped earlier, when the row is parsed: see `_without_nulls` and
+`MetadataPatch` in `fields.py`.
 
 A MODIFY sets what it gives and keeps the rest (R17):
 
-- Metadata, sensor metadata and label attributes are merged by key. Null means not given, so a key is never unset. Only
-  an ADD of the frame removes one.
-- Sensors, coordinate frames and labels are merged by id. A known one is changed in place; new ones follow the others,
-  in the given order. Instances of a mask are merged by id in the same way.
+- Metadata, sensor metadata and label attributes are merged by field name. Null means not given, so a MODIFY never
+  removes a field. Only an ADD of the frame does.
+- Sensors, coordinate frames and labels are merged by id. A known item is changed in place. New items follow the known
+  items, in the given order. Instances of a mask are merged by id in the same way.
 - Any other given value replaces the old one as a whole: a list of polygons, a camera, an embedding, a position.
 - Labels are removed first (R19). An unknown label id is ignored, so that a retry is harmless.
 
-A label or sensor keeps its type for life. A new one must be complete. A label may move to another sensor of the frame.
-The merged frame must satisfy the same rules and limits as an added one, or the whole MODIFY is refused. Embedding
-sources (R4) and metadata types (R3) were checked against the dataset when the row was accepted. A merge cannot break
-them, because it replaces those values as a whole. A MODIFY that gives nothing new is applied like any other and leaves
-an equal frame.
+A label or sensor keeps its type for life. A new label or sensor must be complete. A label may move to another sensor of
+the frame. The merged frame must satisfy the same rules and limits as an added one, or the whole MODIFY is refused.
+Embedding sources (R4) and metadata types (R3) were checked against the dataset when the row was accepted. A merge
+cannot violate them, because it replaces those values as a whole. A MODIFY that gives nothing new is applied like any
+other and leaves an equal frame.
 """
 
 from collections.abc import Sequence
@@ -34,26 +38,26 @@ from tidemark.domain.problems import Problem, pointer, problems_of
 
 
 class MergeRefused(TidemarkError):
-    """Raised when a MODIFY does not fit the present frame. `pointer` is into the row."""
+    """Raised when a MODIFY does not fit the current state of its frame. `pointer` is a JSON pointer into the row."""
 
     code = "merge_refused"
 
 
 class Effect(Enum):
-    """What a mutation does to its frame."""
+    """The effect of a mutation on its frame."""
 
     PUT = auto()
-    """Stores the given frame as the new state (R16)."""
+    """The given frame is stored as the frame's new state (R16)."""
     MERGE = auto()
-    """Merges the given fields into the frame (R17, R19); see `merge`."""
+    """The given fields are merged into the frame (R17, R19); see `merge`."""
     REMOVE = auto()
-    """Removes the frame (R18)."""
+    """The frame is removed (R18)."""
     NOTHING = auto()
-    """Nothing: the frame does not exist, so the mutation is dropped (R17, R18)."""
+    """The mutation is dropped, because its frame does not exist (R17, R18)."""
 
 
 def effect(op: Op, *, exists: bool) -> Effect:
-    """Returns what an operation does to a frame, depending on whether the frame exists (R16-R18)."""
+    """Returns the effect of an operation on its frame (R16-R18). `exists` is whether that frame exists."""
     if op is Op.ADD:
         return Effect.PUT
     if not exists:
@@ -107,7 +111,7 @@ ItemT = TypeVar("ItemT", bound=_Item)
 
 
 class _Kind(NamedTuple, Generic[ItemT]):
-    """A kind of items that a frame lists: sensors, coordinate frames or labels."""
+    """A kind of item that a frame lists: sensors, coordinate frames or labels."""
 
     name: str
     field: str
@@ -123,7 +127,8 @@ _LABELS: _Kind[Label] = _Kind("label", "labels", Label, TypeAdapter(Label))
 
 
 def _upsert(kind: _Kind[ItemT], known: tuple[ItemT, ...], patches: Sequence[_Item]) -> tuple[ItemT, ...]:
-    """Returns a frame's items patched by id: known ones in place, then new ones."""
+    """Returns a frame's items of one kind after the patches, which are matched by id: known items in their old order,
+    then new items."""
     items = {item.id: item for item in known}
     for position, patch in enumerate(patches):
         path = ("frame", kind.field, position)
@@ -141,7 +146,8 @@ def _upsert(kind: _Kind[ItemT], known: tuple[ItemT, ...], patches: Sequence[_Ite
 
 
 def _patched(kind: str, known: _Item | None, patch: _Item, path: tuple[str | int, ...]) -> dict[str, Any]:
-    """Returns the fields of an item after its patch."""
+    """Returns the fields of an item after its patch. Raises MergeRefused if a new item has no type, or if the patch
+    changes a type."""
     changes = patch.model_dump(exclude_none=True)
     if known is None:
         if "type" not in changes:
@@ -176,7 +182,8 @@ def _overlaid(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 
 
 def _in_row(place: str, fields: dict[str, Any], patch: _Item) -> str:
-    """Returns the pointer into the row for a pointer into a patched item: mask instances have other positions there."""
+    """Returns the JSON pointer into the row for a pointer into a patched item. A mask's instances have other positions
+    in the row than in the patched item."""
     item, separator, rest = place.partition("/instances/")
     if not separator:
         return place
@@ -187,7 +194,8 @@ def _in_row(place: str, fields: dict[str, Any], patch: _Item) -> str:
 
 
 def _refusal(fields: dict[str, Any], patch: FramePatch, problem: Problem) -> MergeRefused:
-    """Returns the refusal for a problem of the merged frame, with a pointer to the part of the row that caused it.
+    """Returns the refusal for a problem of the merged frame, with a JSON pointer to the part of the row that caused the
+    problem.
 
     The problem's pointer is into the merged frame, where items have other positions than in the row. If the row does
     not give the item, the refusal points to the frame as a whole.

@@ -20,7 +20,7 @@ class Add(BaseModel):
 
     @property
     def frame_id(self) -> str:
-        """Id of the frame."""
+        """Id of the mutation's frame."""
         return self.frame.frame_id
 
     def payload(self) -> bytes:
@@ -35,7 +35,7 @@ class Modify(FramePatch):
 
     @property
     def frame_id(self) -> str:
-        """Id of the frame."""
+        """Id of the mutation's frame."""
         return self.frame.frame_id
 
     def payload(self) -> bytes:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Op(StrEnum):
-    """What a mutation does with its frame."""
+    """The operation of a mutation on its frame."""
 
     ADD = "ADD"
     MODIFY = "MODIFY"

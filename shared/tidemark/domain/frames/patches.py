@@ -1,8 +1,8 @@
 """Patches: the content of a MODIFY, for a frame and its sensors, coordinate frames and labels (R17, R19).
 
-A patch has the fields of the model it changes, all optional except the id. Given values are validated as strictly as in
-an ADD. Null always means that a field is not given. Whether a patch fits its frame is only known when they are merged
-(see `merge`).
+A patch has the fields of the model that it changes, all optional except the id. Given values are validated as strictly
+as in an ADD. Null always means that a field is not given. Whether a patch fits its frame is only known when the two are
+merged (see `merge`).
 """
 
 from typing import Annotated, Literal, Self
@@ -116,7 +116,7 @@ class LabelPatch(_Patch):
     visible: Flag | None = None
 
     def all_instances(self) -> tuple[InstancePatch, ...]:
-        """Returns the instances that the patch gives."""
+        """Returns the mask instances that the patch gives."""
         return self.instances or ()
 
 
@@ -142,7 +142,7 @@ class PartialFrame(_Patch):
 
 
 class FramePatch(_Patch):
-    """The content of a MODIFY: fields to set, and labels to remove. Labels are removed first."""
+    """The content of a MODIFY: fields to set, and labels to remove. The labels are removed first."""
 
     frame: PartialFrame
     remove_labels: Annotated[
@@ -169,5 +169,5 @@ class FramePatch(_Patch):
 
     @property
     def canonical(self) -> bytes:
-        """The patch in canonical JSON, without nulls. `parse_patch` reads it."""
+        """The patch in canonical JSON, without nulls. `parse_patch` parses it again."""
         return canonical_json(self.model_dump(include={"frame", "remove_labels"}, exclude_none=True))

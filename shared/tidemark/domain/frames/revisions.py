@@ -1,4 +1,4 @@
-"""Revisions: the changes in the history of one frame, or of one of its labels (R9)."""
+"""Revisions: the changes in the history of a frame or of one of its labels (R9)."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,12 +12,12 @@ LabelChange = Literal["added", "modified", "removed"]
 
 
 class FrameRevision(BaseModel):
-    """One change of a frame: the operation, when, by whom, in which upload, and what it changed."""
+    """One change of a frame: its operation, time, actor and upload, and the differences that it made."""
 
     model_config = ConfigDict(frozen=True)
 
     revision: int
-    """Grows from change to change: the commit of the frame's shard that made it."""
+    """Number of the commit in the frame's shard that made the change. It grows from change to change."""
     op: Op
     at: datetime
     actor: str
@@ -26,7 +26,7 @@ class FrameRevision(BaseModel):
 
 
 class LabelRevision(BaseModel):
-    """One change of a label."""
+    """One change of a label. `before` and `after` are the label's states; None where the label does not exist."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -33,7 +33,8 @@ _LIST_TYPES = frozenset(_LISTS.values())
 
 
 class SchemaAdditions(NamedTuple):
-    """What a frame adds to a schema: new fields, and the sources of embeddings, whether known before or new."""
+    """What a frame adds to a dataset's schema: its new fields, and the sources of embeddings. A source that the schema
+    already has is included unchanged."""
 
     fields: dict[str, FieldType]
     frame_embedding: EmbeddingSource | None
@@ -55,10 +56,10 @@ class Schema(BaseModel):
         embedding: Embedding | None = None,
         label_embeddings: Iterable[tuple[int, Embedding]] = (),
     ) -> SchemaAdditions | list[Problem]:
-        """Returns what a frame adds to the schema, or the problems where it contradicts the schema, with pointers into
-        the frame.
+        """Returns what a frame adds to the schema. If the frame contradicts the schema, returns the problems instead,
+        with JSON pointers into the frame.
 
-        `label_embeddings` are pairs of a label's position in its frame and its embedding.
+        `label_embeddings` are pairs of a label's position in its frame and the label's embedding.
         """
         problems: list[Problem] = []
         fields = self._new_fields(metadata, problems)
@@ -70,7 +71,7 @@ class Schema(BaseModel):
         return problems or SchemaAdditions(fields, frame_source, label_source)
 
     def extended(self, additions: SchemaAdditions) -> "Schema":
-        """Returns the schema with the additions that `check` returned; the same object if there are none."""
+        """Returns the schema with the additions that `check` returned. If none is new, returns this same instance."""
         fields, frame_embedding, label_embedding = additions
         if not fields and frame_embedding is self.frame_embedding and label_embedding is self.label_embedding:
             return self
@@ -123,7 +124,8 @@ def _checked_source(
     path: tuple[str | int, ...],
     problems: list[Problem],
 ) -> EmbeddingSource | None:
-    """Returns the known source of embeddings, or else that of `embedding`. Adds a problem if they differ."""
+    """Returns the known source of embeddings, or else the source of `embedding`. Adds a problem to `problems` if the
+    two differ."""
     if embedding is None:
         return known
     if known is None:

@@ -11,10 +11,10 @@ from tidemark.domain.frames.fields import MODEL_CONFIG, Count, Instant, LongText
 from tidemark.domain.ids import CoordinateFrameId, SensorId
 
 ResizeMode = Literal["fill"]
-"""How an overlay or a mask of another size is scaled to its image: `fill` stretches it."""
+"""How an overlay or a mask is scaled to an image of another size: `fill` stretches it."""
 PointFormat = Literal["PCD", "KITTI", "XYZ"]
-"""Format of a point cloud: `PCD` files; `KITTI`, little-endian float32 x, y, z, intensity; or `XYZ`, little-endian
-float32 x, y, z."""
+"""Format of a point cloud file. `PCD` is a PCD file. `KITTI` is a sequence of little-endian float32 values x, y, z,
+intensity. `XYZ` is a sequence of little-endian float32 values x, y, z."""
 
 
 class _Sensor(BaseModel):
@@ -23,7 +23,8 @@ class _Sensor(BaseModel):
     id: SensorId
     captured_at: Instant | None = None
     coordinate_frame: CoordinateFrameId | None = None
-    """One of the frame's coordinate frames, or `world`; by default the sensor has its own."""
+    """Id of one of the frame's coordinate frames, or `world`. By default the sensor has a coordinate frame of its own.
+    """
     metadata: Metadata = Field(default_factory=dict)
 
 
