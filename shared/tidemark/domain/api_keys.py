@@ -1,4 +1,4 @@
-"""Grants, API keys and the format of key tokens: who may do what in which projects."""
+"""API keys, the format in which clients send them, and grants: who may do what in which projects."""
 
 import re
 from datetime import datetime
@@ -10,19 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from tidemark.domain.ids import ProjectName
 
 MAX_KEY_PROJECTS = 100
-"""Most projects one API key, or one role of a token, can list. The list travels with every request."""
+"""Most projects that one API key, or one role of an OIDC token, can list. The list travels with every request."""
 SECRET_BYTES = 32
-"""Length of a key's secret: 256 random bits, enough to store only its plain hash."""
+"""Length of an API key's secret, in bytes. A secret of 256 random bits can safely be stored as a plain hash."""
 
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """Name of an API key. A name is never used twice, not even after the key is revoked."""
 
 OIDC_CALLER = "oidc:"
-"""Prefix of a caller's name when the caller signed in with a token. No key name contains a colon."""
+"""Prefix of the name of a caller who signed in with an OIDC token. No API key's name contains a colon."""
 SUBJECT = "[!-~]{1,255}"
-"""Pattern of a token's `sub`: the ASCII characters the standard allows, without spaces."""
+"""Pattern of an OIDC token's `sub` claim: the ASCII characters that the standard allows, without spaces."""
 CallerName = Annotated[str, StringConstraints(pattern=rf"^(?:[A-Za-z0-9_-]{{1,64}}|{OIDC_CALLER}{SUBJECT})$")]
-"""Name of a caller: the name of an API key, or `oidc:` and the subject of a token. It never changes."""
+"""Name of a caller: the name of an API key, or `oidc:` and the subject of an OIDC token. A caller's name never changes.
+"""
 
 _TOKEN = re.compile(r"tdm\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
@@ -31,26 +32,26 @@ class Role(StrEnum):
     """What a caller may do. Each role includes the roles before it."""
 
     READ = "read"
-    """Read everything in its projects."""
+    """The caller may read everything in its projects."""
     WRITE = "write"
-    """Also submit mutations."""
+    """The caller may also submit mutations."""
     ADMIN = "admin"
-    """Also create projects and datasets, and change class maps."""
+    """The caller may also create projects and datasets, and change class maps."""
 
     def includes(self, other: "Role") -> bool:
-        """Returns whether this role permits everything `other` permits."""
+        """Returns whether this role permits everything that `other` permits."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 class Scope(BaseModel):
-    """A role, and the projects it applies to."""
+    """A role, and the projects in which it applies."""
 
     model_config = ConfigDict(frozen=True)
 
     role: Role
     projects: tuple[ProjectName, ...] | None = Field(max_length=MAX_KEY_PROJECTS)
-    """Projects the role applies to; None for all projects, including future ones."""
+    """Names of the projects in which the role applies; None for all projects, including future ones."""
 
     def covers(self, project: str) -> bool:
         """Returns whether the role applies to `project`, whether or not that project exists."""
@@ -58,12 +59,12 @@ class Scope(BaseModel):
 
 
 class Grant(Scope):
-    """What a valid key or token permits: the caller's name, recorded as the actor, and a role with its projects. A
-    token may grant several roles, each in its own projects."""
+    """What a valid API key or OIDC token permits: the caller's name, recorded as the actor, and a role with its
+    projects. An OIDC token may grant several roles, each in its own projects."""
 
     name: CallerName
     others: tuple[Scope, ...] = Field((), max_length=len(Role) - 1)
-    """Further roles of a token, each in its own projects."""
+    """Further roles of an OIDC token, each in its own projects."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -77,7 +78,7 @@ class Grant(Scope):
 
     @property
     def is_of_token(self) -> bool:
-        """Whether the grant comes from a token rather than an API key."""
+        """Whether the grant comes from an OIDC token rather than an API key."""
         return self.name.startswith(OIDC_CALLER)
 
     def role_in(self, project: str) -> Role | None:
@@ -104,7 +105,7 @@ class ApiKey(Scope):
 
 
 class Token(NamedTuple):
-    """What the holder of an API key sends: `tdm.{name}.{secret}`."""
+    """The text that a client sends as its API key: `tdm.{name}.{secret}`."""
 
     name: str
     secret: str
@@ -114,6 +115,6 @@ class Token(NamedTuple):
 
 
 def parse_token(text: str) -> Token | None:
-    """Parses the text of a key token; returns None if it is not one."""
+    """Parses the text that a client sends as its API key. Returns None if the text has another format."""
     match = _TOKEN.fullmatch(text)
     return Token(*match.groups()) if match else None

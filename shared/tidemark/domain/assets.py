@@ -1,7 +1,7 @@
 """Assets: the images, masks and other files in the deployment's bucket that frames refer to by URL.
 
-An asset is stored under the digest of its content, so nothing can ever replace it. What an earlier version of a dataset
-refers to always reads the same (R7).
+An asset is stored under the digest of its content, so nothing can ever replace it. A URL in an earlier version of a
+dataset therefore always reads the same content (R7).
 """
 
 import base64
@@ -18,7 +18,7 @@ from tidemark.domain.upload_files import Sha256
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_KEY_CHARACTERS = 1024
-"""Most characters of an S3 key."""
+"""Most characters of an asset's S3 key. S3 accepts no longer key."""
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,62}"
 ContentType = Annotated[str, Field(strict=True, pattern=rf"^{_WORD}/{_WORD}$")]
@@ -26,7 +26,8 @@ ContentType = Annotated[str, Field(strict=True, pattern=rf"^{_WORD}/{_WORD}$")]
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
-"""The part of a key after its project: names that mean the same however they are decoded or resolved."""
+"""Matches what follows the project in an asset's S3 key: names separated by "/" that mean the same however they are
+decoded or resolved."""
 
 
 class NewAsset(BaseModel):
@@ -41,7 +42,8 @@ class NewAsset(BaseModel):
 
 
 class SignedPut(BaseModel):
-    """A signed PUT request. It needs no API key, must carry these headers, and must start before it expires."""
+    """A signed PUT request to S3. The request needs no API key, must carry `headers`, and has to start before it
+    expires."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +53,7 @@ class SignedPut(BaseModel):
 
 
 class SignedGet(BaseModel):
-    """A signed GET request. It needs no API key and must start before it expires."""
+    """A signed GET request to S3. The request needs no API key and has to start before it expires."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +62,7 @@ class SignedGet(BaseModel):
 
 
 class AnnouncedAsset(BaseModel):
-    """The location of an asset, and how to upload it if it is missing."""
+    """The permanent URL of an announced asset, and how to upload the asset if it is missing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,7 +80,7 @@ class AnnouncedAssets(BaseModel):
 
 
 class ReadableAsset(BaseModel):
-    """An asset and how to download it."""
+    """The permanent URL of an asset, and a signed request to download it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,7 +89,7 @@ class ReadableAsset(BaseModel):
 
 
 class ReadableAssets(BaseModel):
-    """Readable assets, in the order of the request."""
+    """Assets with signed requests to download them, in the order of the request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -95,21 +97,22 @@ class ReadableAssets(BaseModel):
 
 
 def asset_key(project: str, asset: NewAsset) -> str:
-    """Returns the S3 key of an asset. Different content has a different key."""
+    """Returns the S3 key of a project's asset. Assets with different content have different keys."""
     return f"{_prefix(project)}{base64.b64decode(asset.sha256).hex()}/{asset.name}"
 
 
 def asset_url(bucket: str, key: str) -> str:
-    """Returns the permanent URL of the object with this key."""
+    """Returns the permanent URL of the S3 object with this key."""
     return f"s3://{bucket}/{key}"
 
 
 def key_of(url: str, *, bucket: str, project: str, pointer: str) -> str:
-    """Returns the S3 key of a project's asset, given its permanent URL. `pointer` is the location of the URL in the
-    body.
+    """Returns the S3 key of a project's asset, given the asset's permanent URL. `pointer` is the location of the URL in
+    the request body.
 
-    Accepts any object in the project's folder whose path is plain, including objects the operator stored there. Raises
-    InvalidRequest for any other URL, so that no other object in the bucket can be signed.
+    Accepts the URL of any S3 object in the project's folder whose key is made of plain names, including objects that
+    the operator stored there. Raises InvalidRequest for any other URL, so that no other object in the bucket can be
+    signed.
     """
     folder = asset_url(bucket, _prefix(project))
     if not url.startswith(folder):

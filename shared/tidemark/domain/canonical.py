@@ -1,7 +1,8 @@
 """Canonical JSON, which gives equal values equal bytes, and the digest of bytes.
 
-Keys are sorted by code point. There is no whitespace between tokens. Text is UTF-8, and only what JSON requires is
-escaped. Numbers are written as Python writes them, so the models decide between `1` and `1.0` (see `fields`).
+Object keys are sorted by code point. There is no whitespace between tokens. Text is UTF-8, and only what JSON requires
+is escaped. Numbers are written as Python writes them, so the models decide between `1` and `1.0` (see
+`frames/fields.py`).
 """
 
 import json
@@ -13,7 +14,7 @@ _ENCODER = json.JSONEncoder(
 
 
 def canonical_json(value: object) -> bytes:
-    """Returns a JSON value with string keys as canonical UTF-8.
+    """Returns a JSON value, whose object keys are strings, as canonical UTF-8.
 
     Raises ValueError for NaN, infinity and lone surrogates, and TypeError for a value that is not JSON.
     """

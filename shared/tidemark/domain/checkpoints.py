@@ -26,40 +26,42 @@ CheckpointMetadata = Annotated[dict[Name, CheckpointValue], Field(max_length=MAX
 
 
 class CheckpointRef(NamedTuple):
-    """The version a checkpoint names, and its sort key. Neither ever changes."""
+    """The version that a checkpoint names, and the checkpoint's sort key. Neither ever changes."""
 
     version: int
     sort_key: str
-    """Position of the checkpoint among those of its dataset."""
+    """Sort key that orders the checkpoints of a dataset."""
 
 
 class Checkpoint(Artifact):
-    """A version with a name (R12). Its name and version never change. It can be archived but not deleted (R13).
+    """A named version of a dataset (R12). The name and the version never change. A checkpoint can be archived but not
+    deleted (R13).
 
-    It can be read as soon as it exists. Its status is that of its manifest, on which its statistics and exports are
-    based (R15).
+    A checkpoint can be read as soon as it exists. Its status is that of its manifest, from which statistics and exports
+    are made (R15).
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     version: int
-    """Number of the version it names."""
+    """Number of the version that the checkpoint names."""
     frames: int
-    """Live frames in that version."""
+    """Number of live frames in that version."""
     labels: int
-    """Live labels in that version."""
+    """Number of live labels in that version."""
     description: str
     metadata: dict[str, Scalar]
     created_at: datetime
     created_by: str
     archived_at: datetime | None = None
-    """When it was archived; None if it is not. An archived checkpoint is hidden from lists by default and still reads.
-    """
+    """When the checkpoint was archived; None if it is not archived. An archived checkpoint is hidden from lists by
+    default, but can still be read."""
     archived_by: str | None = None
 
     def archived(self, at: datetime, by: str) -> "Checkpoint":
-        """Returns the checkpoint, archived. One that is already archived is returned unchanged."""
+        """Returns the checkpoint, archived at time `at` by the caller `by`. A checkpoint that is already archived is
+        returned unchanged."""
         return self if self.archived_at else self.model_copy(update={"archived_at": at, "archived_by": by})
 
     def unarchived(self) -> "Checkpoint":
@@ -81,8 +83,8 @@ class CheckpointPatch(BaseModel):
     metadata: Annotated[dict[Name, CheckpointValue | None], Field(max_length=MAX_CHECKPOINT_METADATA_FIELDS)] | None = (
         Field(
             None,
-            description="Sets the given fields, removes those that are null and keeps all others; null in place of the "
-            "object removes every field.",
+            description="Sets the given fields, removes the fields whose value is null and keeps all others. Null in "
+            "place of the object removes every field.",
         )
     )
 
@@ -99,7 +101,7 @@ class CheckpointPatch(BaseModel):
 
 
 def check_size(metadata: dict[str, Scalar]) -> None:
-    """Raises TooLarge if metadata exceeds its limits."""
+    """Raises TooLarge if a checkpoint's metadata has too many fields or too many bytes of JSON."""
     if len(metadata) > MAX_CHECKPOINT_METADATA_FIELDS:
         raise TooLarge(
             f"The metadata would have {len(metadata)} fields; a checkpoint's metadata can have at most "

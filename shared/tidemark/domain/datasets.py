@@ -1,4 +1,4 @@
-"""Datasets: their definition, archiving, deletion and present state."""
+"""Datasets: their definition, archiving, deletion and current state."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,9 +14,9 @@ class Mode(StrEnum):
     """How a dataset accepts uploads (R22)."""
 
     STREAMING = "STREAMING"
-    """Accepts uploads at any time, and applies the valid rows of each."""
+    """The dataset accepts uploads at any time, and applies the valid rows of each upload."""
     BATCH = "BATCH"
-    """Accepts one upload, all or nothing, and never changes afterwards."""
+    """The dataset accepts a single upload, applies all of it or nothing, and never changes afterwards."""
 
 
 class Clone(BaseModel):
@@ -31,7 +31,7 @@ class Clone(BaseModel):
 
 
 class Origin(BaseModel):
-    """The version that a roll back or a clone starts from (R10, R33)."""
+    """The version that a roll back restores or a clone copies (R10, R33)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,29 +41,30 @@ class Origin(BaseModel):
 
 
 class ClonedFrom(Origin):
-    """The version a dataset was cloned from, and the upload that fills it."""
+    """The version that a dataset was cloned from, and the upload that fills the dataset."""
 
     upload: str
 
 
 class Purge(BaseModel):
-    """Progress of a dataset's deletion."""
+    """The progress of a dataset's deletion."""
 
     model_config = ConfigDict(frozen=True)
 
     requested_at: datetime
-    """When the deletion was last started."""
+    """When the last attempt at the deletion started."""
     requested_by: str
     attempt: int = 1
-    """Number of times the deletion was started."""
+    """Number of times that the deletion was started."""
     packs_deleted: bool = False
-    """Whether its packs are deleted, apart from those that clones use."""
+    """Whether the dataset's packs are deleted, apart from packs that clones use."""
     failure: str | None = None
-    """Why the last attempt failed; None if it did not."""
+    """Why the last attempt failed; None if it has not failed."""
 
 
 class Dataset(BaseModel):
-    """A dataset. Nothing but its archiving and deletion ever changes. `uid` is never reused; the name can be."""
+    """The definition of a dataset. Apart from its archiving and deletion, a definition never changes. `uid` is never
+    reused; the name can be."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,16 +77,18 @@ class Dataset(BaseModel):
     created_at: datetime
     created_by: str
     cloned_from: ClonedFrom | None = None
-    """The version it was cloned from; None if it is not a clone."""
+    """The version that the dataset was cloned from; None if the dataset is not a clone."""
     archived_at: datetime | None = None
-    """When it was archived; None if it is not. An archived dataset is hidden from lists by default. It still reads, but
-    accepts no writes."""
+    """When the dataset was archived; None if it is not archived. An archived dataset is hidden from lists by default.
+    It can still be read, but accepts no writes."""
     archived_by: str | None = None
     purge: Purge | None = None
-    """Its deletion, if started; from then on the dataset cannot be read."""
+    """Progress of the dataset's deletion; None if no deletion was started. Once a deletion has started, the dataset
+    cannot be read."""
 
     def archived(self, at: datetime, by: str) -> "Dataset":
-        """Returns the dataset, archived. One that is already archived is returned unchanged."""
+        """Returns the dataset, archived at time `at` by the caller `by`. A dataset that is already archived is returned
+        unchanged."""
         return self if self.archived_at else self.model_copy(update={"archived_at": at, "archived_by": by})
 
     def unarchived(self) -> "Dataset":
@@ -94,22 +97,22 @@ class Dataset(BaseModel):
 
 
 class Activity(BaseModel):
-    """What is happening in a dataset at present (R18)."""
+    """The work in progress in a dataset (R18)."""
 
     model_config = ConfigDict(frozen=True)
 
     pending_uploads: int
-    """Uploads accepted but not yet settled, counted up to 100."""
+    """Number of uploads that are accepted but not yet settled, counted up to 100."""
     deleting: bool
-    """Whether any of these uploads deletes frames."""
+    """Whether any of the pending uploads deletes frames."""
 
 
 class DatasetDetails(Dataset):
-    """A dataset with its present state."""
+    """A dataset's definition and current state."""
 
     filled_by: str | None
-    """The upload that fills a BATCH dataset, after which no other is accepted. None before there is one, and for
-    STREAMING datasets."""
+    """Id of the upload that fills a BATCH dataset, which accepts no other upload after it. None before there is such an
+    upload, and for STREAMING datasets."""
     latest: int
     """Number of the latest version; 0 until the first upload settles."""
     frames: int

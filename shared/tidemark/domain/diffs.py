@@ -9,11 +9,12 @@ from tidemark.domain.canonical import canonical_json
 from tidemark.domain.frames.changes import FrameChange, Json
 
 ItemKey = tuple[str, ...]
-"""Identifies an item that counts towards a class: a label by its id, or an instance of a mask by both ids."""
+"""Identifies an item that counts towards a class: a label by its id, or a mask instance by the ids of its label and the
+instance."""
 
 
 class Digests(BaseModel):
-    """Digests of a frame before and after; None where the frame does not exist."""
+    """Digests of a frame's earlier and later state; None for a state in which the frame does not exist."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,11 +28,11 @@ class _Subject(BaseModel):
 
 
 class FrameDiff(FrameChange, _Subject):
-    """The differences in one frame between two versions: enough to build the later state from the earlier one."""
+    """The differences in one frame between two versions. They suffice to build the later state from the earlier one."""
 
 
 class ChangeCounts(BaseModel):
-    """Number of items added, removed and modified."""
+    """Numbers of items added, removed and modified."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,20 +42,21 @@ class ChangeCounts(BaseModel):
 
 
 class DiffTotals(BaseModel):
-    """Totals of the differences between two versions of a dataset, or in some of its frames."""
+    """Totals of the differences between two versions of a dataset, in all frames or in some."""
 
     model_config = ConfigDict(frozen=True)
 
     frames: ChangeCounts = ChangeCounts()
     labels: ChangeCounts = ChangeCounts()
-    """Labels added, removed and modified, including those of added and removed frames. A mask counts as one label."""
+    """Numbers of labels added, removed and modified, including the labels of added and removed frames. A mask counts as
+    one label."""
     classes: dict[str, ChangeCounts] = {}
-    """Labels and mask instances by class. A label whose class changed counts as removed from the old class and added to
-    the new one, so that `added` minus `removed` is the growth of the class."""
+    """Numbers of labels and mask instances added, removed and modified, by class. A label whose class changed counts as
+    removed from the old class and added to the new one, so that `added` minus `removed` is the growth of the class."""
 
 
 class DiffSummary(DiffTotals):
-    """The totals of a diff. With a cursor, they cover only as many frames as there was time to count."""
+    """The totals of a diff. If there is a cursor, the totals cover only as many frames as there was time to count."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -76,7 +78,7 @@ def add_up(all_totals: Iterable[DiffTotals]) -> DiffTotals:
 
 
 def totals_of_added(labels: int, classes: Mapping[str, int]) -> DiffTotals:
-    """Returns the totals of an added frame, given its number of labels and its counts by class."""
+    """Returns the totals of one added frame. `classes` is its number of labels and mask instances, by class."""
     return DiffTotals(
         frames=ChangeCounts(added=1),
         labels=ChangeCounts(added=labels),
@@ -85,7 +87,7 @@ def totals_of_added(labels: int, classes: Mapping[str, int]) -> DiffTotals:
 
 
 def totals_of_removed(labels: int, classes: Mapping[str, int]) -> DiffTotals:
-    """Returns the totals of a removed frame, given its number of labels and its counts by class."""
+    """Returns the totals of one removed frame. `classes` is its number of labels and mask instances, by class."""
     return DiffTotals(
         frames=ChangeCounts(removed=1),
         labels=ChangeCounts(removed=labels),
@@ -94,7 +96,7 @@ def totals_of_removed(labels: int, classes: Mapping[str, int]) -> DiffTotals:
 
 
 def totals_of_modified(change: FrameChange) -> DiffTotals:
-    """Returns the totals of a frame that exists in both versions and differs."""
+    """Returns the totals of one frame that exists in both versions and differs."""
     labels = change.labels
     before = _classed_items([*labels.removed, *(label.before for label in labels.modified)])
     after = _classed_items([*labels.added, *(label.after for label in labels.modified)])
@@ -121,7 +123,7 @@ def _by_class(class_counts: Iterable[tuple[str, ChangeCounts]]) -> dict[str, Cha
 
 
 def _classed_items(labels: Iterable[Json]) -> dict[ItemKey, Json]:
-    """Returns the labels and mask instances that have a class, by their ids."""
+    """Returns the labels and mask instances that have a class, by `ItemKey`."""
     items: dict[ItemKey, Json] = {}
     for label in labels:
         items[label["id"],] = label

@@ -12,26 +12,26 @@ from pydantic import BaseModel, ConfigDict
 from tidemark.domain.uploads import RowOutcome
 
 COLUMNS = ("file", "row", "frame_id", "outcome", "code", "pointer", "message")
-"""Columns of the CSV: every field of a row's outcome."""
+"""Column names of the CSV format: every field of a row's outcome."""
 _COMPUTED = "=+@\uff1d\uff0b\uff0d\uff20-"
-"""First characters that make a spreadsheet treat a cell as a formula, in all character widths."""
+"""Characters that make a spreadsheet treat a cell as a formula if the cell starts with one, in all character widths."""
 FORMULA = re.compile(f'^(?=[\t\r\n{_COMPUTED}])|(?<=[;\t\r\n])(?=["\\s]*[{_COMPUTED}])')
-"""Matches the places where a spreadsheet would start a formula, even after it drops whitespace or quotation marks.
-These include places inside a text, because spreadsheets split cells at semicolons where the comma is the decimal
-separator."""
+"""Matches the places in a text where a spreadsheet would start a formula, even after the spreadsheet drops whitespace
+or quotation marks. Such places can be inside the text, because spreadsheets split cells at semicolons where the comma
+is the decimal separator."""
 
 
 class ErrorFormat(StrEnum):
     """Format of an error file."""
 
     JSONL = "jsonl"
-    """One error per line, as in the list of errors."""
+    """JSON lines, with one error per line as in the list of errors."""
     CSV = "csv"
-    """A header line, then one error per line, quoted as in RFC 4180."""
+    """CSV with a header line, then one error per line, quoted as in RFC 4180."""
 
     @property
     def media_type(self) -> str:
-        """Media type of the file."""
+        """Media type of an error file in this format."""
         return "text/csv; charset=utf-8" if self is ErrorFormat.CSV else "application/jsonl"
 
 
@@ -52,12 +52,12 @@ class ErrorFile(BaseModel):
 
 
 def header(form: ErrorFormat) -> bytes:
-    """Returns the start of the file: the column names for CSV, nothing for JSON lines."""
+    """Returns the start of an error file: the column names for CSV, nothing for JSON lines."""
     return _csv([COLUMNS]) if form is ErrorFormat.CSV else b""
 
 
 def lines(form: ErrorFormat, errors: Iterable[RowOutcome]) -> bytes:
-    """Returns errors as UTF-8 lines of a file."""
+    """Returns errors as lines of an error file, in UTF-8."""
     if form is ErrorFormat.JSONL:
         return b"".join(error.model_dump_json().encode() + b"\n" for error in errors)
     return _csv([_cell(getattr(error, column)) for column in COLUMNS] for error in errors)
@@ -70,6 +70,6 @@ def _csv(rows: Iterable[Iterable[str]]) -> bytes:
 
 
 def _cell(value: str | int | None) -> str:
-    """Returns a value as the text of a cell. Ids and file names come from users, and a spreadsheet must not run them:
-    an apostrophe before a formula makes it text."""
+    """Returns a value as the text of a CSV cell. Ids and file names come from users, and a spreadsheet must not run
+    them as formulas. An apostrophe before a formula makes it text."""
     return "" if value is None else FORMULA.sub("'", str(value))

@@ -1,6 +1,6 @@
 """Errors that users can act on, and the record of a row that failed.
 
-An error says what is wrong in the user's terms. Only the HTTP function decides which status it becomes.
+An error says what is wrong in the user's terms. Only the HTTP function decides which status code an error becomes.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 class TidemarkError(Exception):
     """Raised when a request is refused.
 
-    `code` is stable and machine-readable. `pointer` is the JSON pointer of the invalid part of the body (empty for all
-    of it), or the name of the invalid parameter; None if neither applies. `fault` is a more specific code for that
-    place, if `code` alone says less.
+    `code` is stable and machine-readable. `pointer` is the JSON pointer to the invalid part of the request body (empty
+    for the whole body), or the name of the invalid parameter; None if neither applies. `fault` is a more specific code
+    for that part, if `code` alone says less.
     """
 
     code = "refused"
@@ -34,19 +34,19 @@ class InvalidRequest(TidemarkError):
 
 
 class Forbidden(TidemarkError):
-    """Raised when a valid key's role or projects do not cover the request."""
+    """Raised when the role or the projects of a valid API key or OIDC token do not cover the request."""
 
     code = "forbidden"
 
 
 class NotFound(TidemarkError):
-    """Raised when something the request names does not exist, or not in the version read."""
+    """Raised when something that the request names does not exist, or does not exist in the version read."""
 
     code = "not_found"
 
 
 class Conflict(TidemarkError):
-    """Raised when a request contradicts the present state."""
+    """Raised when a request contradicts the current state of what it names."""
 
     code = "conflict"
 
@@ -58,7 +58,7 @@ class TooLarge(TidemarkError):
 
 
 class IdempotencyMismatch(TidemarkError):
-    """Raised when an Idempotency-Key was used before with a different body."""
+    """Raised when an idempotency key was used before with a different request body."""
 
     code = "idempotency_key_reused"
 
@@ -70,23 +70,24 @@ class TooManyInFlight(TidemarkError):
 
 
 class Unavailable(TidemarkError):
-    """Raised when a dependency does not respond in time. The same request can be sent again."""
+    """Raised when a request cannot be completed in time, such as when AWS does not respond. The same request can be
+    sent again."""
 
     code = "unavailable"
 
 
 class RowError(BaseModel):
-    """Why one row of an upload was not applied (R21, R30). Other rows are not affected."""
+    """An error because of which one row of an upload was not applied (R21, R30). Other rows are not affected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     row: int
-    """Position of the row in its request, from 0."""
+    """Position of the row in its request, from 0; for a row of a file, its line number, from 1."""
     frame_id: str | None
-    """The frame the row names; None if it names none."""
+    """Id of the frame that the row names; None if the row names no frame."""
     code: str
     """Stable, machine-readable code, such as `unknown_class`."""
     pointer: str
-    """JSON pointer into the row, such as `/frame/labels/0/width`; empty for the row as a whole."""
+    """JSON pointer to the invalid part of the row, such as `/frame/labels/0/width`; empty for the row as a whole."""
     message: str
     """What is wrong and what to do, as a sentence for people."""

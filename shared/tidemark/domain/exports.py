@@ -13,20 +13,21 @@ class ExportFormat(StrEnum):
     """Format of an export's files."""
 
     PARQUET = "parquet"
-    """Parquet with one frame per row and its labels nested in it."""
+    """Parquet files with one row per frame. The frame's labels are nested in its row."""
     JSONL = "jsonl"
-    """Gzipped JSON lines that can be uploaded again, one frame per line."""
+    """Gzipped files of JSON lines, one frame per line, that can be uploaded again."""
     COCO = "coco"
-    """One COCO file for detection, segmentation and keypoint tools. Labels that COCO cannot express are left out."""
+    """A single COCO file for detection, segmentation and keypoint tools. Labels that COCO cannot express are left out.
+    """
 
     @property
     def suffix(self) -> str:
-        """Suffix of the file names."""
+        """Suffix of the names of an export's files, without its leading dot."""
         return {"parquet": "parquet", "jsonl": "jsonl.gz", "coco": "json"}[self]
 
     @property
     def media_type(self) -> str:
-        """Media type of the files."""
+        """Media type of an export's files."""
         return {
             "parquet": "application/vnd.apache.parquet",
             "jsonl": "application/gzip",
@@ -35,7 +36,8 @@ class ExportFormat(StrEnum):
 
 
 class Export(Artifact):
-    """A checkpoint in one format. It has at most one export of each format, because its frames never change."""
+    """An export of a checkpoint in one format. A checkpoint has at most one export of each format, because its frames
+    never change."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,27 +46,27 @@ class Export(Artifact):
     requested_at: datetime
     requested_by: str
     files: int | None = None
-    """Number of files. This and the next three fields are None until the export is ready."""
+    """Number of files. Like `rows`, `bytes` and `left_out`, it is None until the export is ready."""
     rows: int | None = None
-    """Frames in all files; for COCO, images."""
+    """Number of frames in all files; for COCO, number of images."""
     bytes: int | None = None
-    """Size of all files."""
+    """Total size of all files, in bytes."""
     left_out: dict[str, int] | None = None
-    """Labels left out, by reason. See the exports page of the documentation."""
+    """Number of labels left out, by reason. The exports page of the documentation explains the reasons."""
 
 
 class WrittenFile(BaseModel):
-    """A file of an export, as it is stored."""
+    """A stored file of an export."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     rows: int
-    """Frames in the file; for COCO, images."""
+    """Number of frames in the file; for COCO, number of images."""
     bytes: int
 
 
 class ExportFile(WrittenFile):
-    """A file of an export, ready to download."""
+    """A file of an export, with a signed request to download it."""
 
     get: SignedGet

@@ -1,9 +1,10 @@
 """Ids and names: what they may contain, and which shard a frame id belongs to (R5).
 
 Ids of frames, labels, sensors and coordinate frames come from users' own systems, so they may contain any letter, digit
-or mark of any script. Characters that are unsafe in keys, URLs and file names are refused, and so are invisible
+or mark of any script. Characters that are unsafe in sort keys, URLs and file names are refused, and so are invisible
 characters and different spellings of the same text. Names of projects, datasets, assets and checkpoints are plain
-ASCII. A checkpoint name can be used wherever a version is named, so it must not look like a number, a time or `LATEST`.
+ASCII. A request can name a version by a checkpoint's name, so a checkpoint name must not look like a number, a time or
+`LATEST`.
 """
 
 import re
@@ -21,11 +22,11 @@ REFUSED_CHARACTERS = frozenset('#/\\?*[],%"<>^|{}`')
 """Printable characters that no id may contain."""
 
 MAX_LISTED_CHARACTERS = 10
-"""Most refused characters that one error lists."""
+"""Most refused characters that one error message lists."""
 
 _PLAIN = r"!$&'()+\-.0-9:;=@A-Z_a-z~"
 _PLAIN_ID = re.compile(rf"(?!\.\.?$)[{_PLAIN}](?:[ {_PLAIN}]{{0,{MAX_ID_CHARACTERS - 2}}}[{_PLAIN}])?")
-"""Matches nearly all valid ids, so that only the others need the slower checks."""
+"""Matches nearly all valid ids, so that only the remaining ids need the slower checks."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9._-]")
 _TIME_LIKE = re.compile(r"[0-9]{4}[0-9TtWwZz._-]*")
@@ -33,7 +34,7 @@ _TIME_LIKE = re.compile(r"[0-9]{4}[0-9TtWwZz._-]*")
 
 
 def shard_of(frame_id: str, shards: int) -> int:
-    """Returns the shard of a frame, from 0 to `shards` - 1. It never changes for the same arguments."""
+    """Returns a frame's shard, from 0 to `shards` - 1. The result for the same arguments never changes."""
     return int.from_bytes(sha256(frame_id.encode()).digest()[:8]) % shards
 
 
@@ -62,7 +63,7 @@ def _character_error(value: str) -> str | None:
 
 
 def _spelling_error(value: str) -> str | None:
-    """Returns what is wrong with an id whose characters are all allowed."""
+    """Returns what is wrong with an id whose characters are all allowed; None if the id is valid."""
     if len(value.encode()) > MAX_ID_BYTES:
         return f"can have at most {MAX_ID_BYTES} bytes in UTF-8; this one has {len(value.encode())}"
     if value in (".", ".."):
@@ -104,7 +105,8 @@ def _name_error(value: str) -> str | None:
 
 
 def is_checkpoint_name(text: str) -> bool:
-    """Returns whether a checkpoint may have this name, so that it names no version in another way (R14)."""
+    """Returns whether a checkpoint may have the name `text`. A valid name cannot be mistaken for a version number, a
+    time or `LATEST` (R14)."""
     return _checkpoint_error(text) is None
 
 
@@ -129,7 +131,7 @@ def _checkpoint_error(value: str) -> str | None:
 
 
 def _listed(characters: list[str]) -> str:
-    """Returns the first few characters in readable form."""
+    """Returns the first `MAX_LISTED_CHARACTERS` of the characters in readable form, and how many more there are."""
     readable = [_readable(character) for character in characters[:MAX_LISTED_CHARACTERS]]
     more = f" and {len(characters) - MAX_LISTED_CHARACTERS} more" if len(characters) > MAX_LISTED_CHARACTERS else ""
     return ", ".join(readable) + more

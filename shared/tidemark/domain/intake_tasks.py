@@ -1,4 +1,5 @@
-"""Tasks for the intake function. They arrive at least once and in any order, so each can safely run twice."""
+"""Tasks for the intake function. Each task arrives at least once, and tasks arrive in any order, so each can safely run
+twice."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class ReadFile(BaseModel):
-    """Reads a file of an upload, from where the last read stopped."""
+    """Asks the intake function to read a file of an upload, from where the last read stopped."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,7 +19,8 @@ class ReadFile(BaseModel):
 
 
 class ResumeUpload(BaseModel):
-    """Resumes an unfinished upload from a chunk on: sends every window that was not sent before."""
+    """Asks the intake function to resume an unfinished upload from a chunk on: to send every window that was not sent
+    before."""
 
     model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
@@ -27,11 +29,12 @@ class ResumeUpload(BaseModel):
     upload: str
     chunk: str = Field("", alias="part")
     retries: int = 0
-    """How often the upload had been retried when it reached that chunk."""
+    """Number of times that the upload had been retried when it reached the chunk. After a further retry, the upload is
+    resumed from its first chunk."""
 
 
 class Sweep(BaseModel):
-    """Finds the uploads that stalled and has them resumed."""
+    """Asks the intake function to find the uploads that stalled and have them resumed."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Pages of lists, the cursors that continue them, and the filter for archived items."""
+"""Paging of lists: pages, the cursors that continue them, and the filter for archived items."""
 
 import base64
 import binascii
@@ -15,13 +15,13 @@ from tidemark.domain.limits import MAX_ID_BYTES
 T = TypeVar("T")
 
 MAX_CURSOR_CHARACTERS = 4096
-"""Most characters of a cursor. A position of several ids of `MAX_ID_BYTES` fits easily."""
+"""Most characters of a cursor. A cursor with several ids of `MAX_ID_BYTES` is far shorter."""
 MAX_CURSOR_NUMBER = 10**12
-"""Upper bound of a number in a cursor. No row, version or commit number comes near."""
+"""Exclusive upper bound of the numbers in a cursor. No row, version or commit number comes near it."""
 
 
 class Page(BaseModel, Generic[T]):
-    """Some items of a list, and the cursor of the next page; None on the last page."""
+    """A page of a list: some of the list's items, and the cursor of the next page (None on the last page)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,8 +30,8 @@ class Page(BaseModel, Generic[T]):
 
 
 def encode_cursor(scope: str, *position: str | int) -> str:
-    """Returns a cursor that continues the list named `scope` after `position`. It is opaque but not secret, and grants
-    nothing."""
+    """Returns a cursor that continues the list named `scope` after `position`. The cursor is opaque but not secret, and
+    it grants no access."""
     content = json.dumps([scope, *position], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
@@ -69,23 +69,25 @@ def decode_cursor(scope: str, cursor: str, *types: type[str] | type[int]) -> lis
 
 
 def _is_plausible(value: str | int) -> bool:
-    """Returns whether a list can have issued this value. A forged cursor could otherwise put any text into a key, whose
-    length is limited in bytes. Real positions hold ids, names, times and counts."""
+    """Returns whether a cursor that a list issued can hold this value. Such cursors hold ids, names, times and counts.
+    Without this check, a forged cursor could put any text into a DynamoDB sort key, whose length in bytes is limited.
+    """
     if isinstance(value, int):
         return 0 <= value < MAX_CURSOR_NUMBER
     return value.isprintable() and 0 < len(value.encode()) <= MAX_ID_BYTES
 
 
 class Archived(StrEnum):
-    """Which datasets or checkpoints a list includes."""
+    """Filter of a list of datasets or checkpoints: whether the list includes archived items."""
 
     NO = "false"
-    """Only items that are not archived."""
+    """The list includes only items that are not archived."""
     YES = "true"
-    """Only archived items."""
+    """The list includes only archived items."""
     ALL = "all"
-    """Both."""
+    """The list includes all items, archived or not."""
 
     def takes(self, archived_at: datetime | None) -> bool:
-        """Returns whether the list includes an item archived at `archived_at`, or never if that is None."""
+        """Returns whether the list includes an item. `archived_at` is when the item was archived; None if it is not
+        archived."""
         return self is Archived.ALL or (archived_at is not None) == (self is Archived.YES)

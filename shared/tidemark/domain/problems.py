@@ -9,12 +9,12 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from tidemark.domain.limits import MAX_ERRORS_EXAMINED, MAX_ROW_ERRORS
 
 MAX_SHOWN_CHARACTERS = 128
-"""Most characters of a user's own text that a pointer or a sentence repeats."""
+"""Most characters of a user's own text that a JSON pointer or an error message repeats."""
 MAX_SUGGESTED_FIELDS = 15
-"""Most fields that the error for an unknown field suggests. A longer list belongs in the documentation."""
+"""Most fields of a model that the error for an unknown field lists. A longer list belongs in the documentation."""
 
 _KEY = "[key]"
-"""Pydantic adds this to an error's location when the error is in a key and not in its value."""
+"""Part that pydantic adds to an error's location when the error is in a dict's key and not in the key's value."""
 
 
 class Problem(NamedTuple):
@@ -57,12 +57,13 @@ _TYPE_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
 
 def contradiction(problems: list[Problem]) -> PydanticCustomError:
-    """Returns a validation error that `problems_of` reports as these problems."""
+    """Returns a validation error that carries `problems`, which `problems_of` then reports."""
     return PydanticCustomError("contradiction", "This contradicts itself.", {"problems": problems})
 
 
 def pointer(*parts: str | int) -> str:
-    """Returns a JSON pointer (RFC 6901). Long keys are cut, because users can choose keys of any length."""
+    """Returns a JSON pointer (RFC 6901) made of `parts`. Long parts are cut, because users can choose JSON keys of any
+    length."""
     return "".join("/" + shown(str(part)).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
@@ -75,10 +76,11 @@ def shown(text: str) -> str:
 def problems_of(
     error: ValidationError, model: Any, *path: str | int, max_errors: int = MAX_ERRORS_EXAMINED
 ) -> list[Problem]:
-    """Returns the problems that pydantic found in a value of type `model`, in its order. Stops after `MAX_ROW_ERRORS`.
+    """Returns the problems that pydantic found in a value of type `model`, in pydantic's order. Stops after
+    `MAX_ROW_ERRORS`.
 
     `path` is the location of the value in the user's JSON. If there are more than `max_errors` errors, returns a single
-    problem with their number, because examining an error costs more than finding it.
+    problem that states their number, because examining an error costs more than finding it.
     """
     count = error.error_count()
     if count > MAX_ERRORS_EXAMINED:
@@ -125,7 +127,8 @@ def problem_of(detail: ErrorDetails, path: tuple[str | int, ...], model: Any) ->
 
 
 def _suggestion(model: Any, loc: tuple[str | int, ...]) -> str:
-    """Returns a suggestion for an unknown field: where it belongs, or the valid fields if they are few."""
+    """Returns the end of the message for an unknown field: where the field belongs, or the valid fields if they are
+    few. Returns an empty text if there is nothing to suggest."""
     *parents, name = loc
     if parents and name != parents[-1] and name in _field_names(model, tuple(parents[:-1])):
         return f"; it belongs beside '{parents[-1]}'"
@@ -136,7 +139,7 @@ def _suggestion(model: Any, loc: tuple[str | int, ...]) -> str:
 
 
 def _plain(value: object) -> object:
-    """Returns a value as people write it: 0 for 0.0, and a user's text cut short."""
+    """Returns a value as an error message shows it: 0 for 0.0, and a long text cut short."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return shown(value) if isinstance(value, str) and len(value) > 2 * MAX_SHOWN_CHARACTERS else value
@@ -150,7 +153,8 @@ def _name(path: tuple[str | int, ...]) -> str:
 
 
 def _field_names(model: Any, loc: tuple[str | int, ...]) -> list[str]:
-    """Returns the field names at a pydantic location in `model`; none unless that location holds a single model."""
+    """Returns the field names of the model at a pydantic location in `model`; none unless exactly one model is possible
+    there."""
     types, _ = _follow(model, loc)
     models = [kind for kind in types if _is_model(kind)]
     return [field.alias or name for name, field in models[0].model_fields.items()] if len(models) == 1 else []
@@ -159,8 +163,8 @@ def _field_names(model: Any, loc: tuple[str | int, ...]) -> list[str]:
 def _json_path(model: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Returns the path in the user's JSON for a pydantic location in `model`.
 
-    Pydantic adds parts of its own to a location: the type of the union member it chose, and a mark for an error in a
-    key. The path omits them.
+    Pydantic adds parts of its own to a location: the tag of the union member that it chose, and a mark for an error in
+    a dict's key. The path omits these parts.
     """
     return _follow(model, loc)[1]
 
@@ -182,7 +186,8 @@ def _follow(model: Any, loc: tuple[str | int, ...]) -> tuple[list[Any], tuple[st
 
 
 def _members(kind: Any) -> list[Any]:
-    """Returns the members of a union, looking through annotations; a list of one for any other type."""
+    """Returns the member types of a union, also of an annotated one. For any other type, returns a list of that type
+    alone."""
     if get_origin(kind) is Annotated:
         return _members(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
@@ -191,7 +196,8 @@ def _members(kind: Any) -> list[Any]:
 
 
 def _types_inside(kind: Any, part: str | int) -> list[Any]:
-    """Returns the possible types of the field or item `part` of a value of type `kind`."""
+    """Returns the possible types of one field or list item in a value of type `kind`. `part` is the field's name or the
+    item's index."""
     if _is_model(kind):
         fields = (field for name, field in kind.model_fields.items() if (field.alias or name) == part)
         return [member for field in fields for member in _members(field.annotation)]
@@ -201,7 +207,7 @@ def _types_inside(kind: Any, part: str | int) -> list[Any]:
 
 
 def _is_tagged(kind: Any, tag: str | int) -> bool:
-    """Returns whether a type is the model that a union selects by `tag`."""
+    """Returns whether a type is the model that a discriminated union selects by `tag`."""
     field = kind.model_fields.get("type") if _is_model(kind) else None
     return field is not None and tag in get_args(field.annotation)
 

@@ -8,7 +8,7 @@ from tidemark.domain.ids import ProjectName
 
 
 class Project(BaseModel):
-    """A project. Its class map is stored separately (R1)."""
+    """A project. The project's class map is stored separately (R1)."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -15,41 +15,41 @@ Json = dict[str, Any]
 
 
 class ClassCount(BaseModel):
-    """Number of occurrences of a class."""
+    """How often a class occurs in a checkpoint's frames."""
 
     model_config = ConfigDict(frozen=True)
 
     frames: int
-    """Frames with at least one label or instance of the class."""
+    """Number of frames with at least one label or mask instance of the class."""
     labels: int
-    """Labels and mask instances of the class."""
+    """Number of labels and mask instances of the class."""
 
 
 class ValueCount(BaseModel):
-    """Number of occurrences of a metadata value."""
+    """How often a value of a metadata field occurs."""
 
     model_config = ConfigDict(frozen=True)
 
     value: Scalar
     count: int
-    """Occurrences of the value. In a field of lists, each item counts."""
+    """Number of occurrences of the value. In a field of lists, each list item counts."""
 
 
 class FieldStatistics(BaseModel):
-    """Statistics of a metadata field."""
+    """Statistics of a metadata field's values."""
 
     model_config = ConfigDict(frozen=True)
 
     type: FieldType | None
-    """Type of the field; None if it has only empty lists."""
+    """Type of the field; None if all its values are empty lists."""
     frames: int
-    """Frames that have the field."""
+    """Number of frames that have the field."""
     min: float | None
-    """Smallest number, also in lists; None if there are no numbers."""
+    """Smallest number among the field's values and list items; None if there are no numbers."""
     max: float | None
-    """Largest number, also in lists; None if there are no numbers."""
+    """Largest number among the field's values and list items; None if there are no numbers."""
     values: tuple[ValueCount, ...] | None
-    """Distinct values, most frequent first; None if there are too many."""
+    """Distinct values and list items, most frequent first; None if there are too many to list."""
 
 
 class Statistics(BaseModel):
@@ -60,15 +60,15 @@ class Statistics(BaseModel):
     frames: int
     labels: int
     classes: dict[str, ClassCount]
-    """Counts by class name."""
+    """Numbers of frames and labels, by class name."""
     label_types: dict[str, int]
     sensor_types: dict[str, int]
     metadata: dict[str, FieldStatistics]
-    """Statistics by field name."""
+    """Statistics of the metadata fields, by field name."""
 
 
 class Tally:
-    """Counts frames. Tallies of disjoint sets of frames can be merged in any order."""
+    """Counts frames and their content. Tallies of disjoint sets of frames can be merged in any order."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -80,7 +80,8 @@ class Tally:
         self._fields: dict[str, _FieldTally] = {}
 
     def add(self, frame: Json, classes: Mapping[str, int]) -> None:
-        """Counts a frame, given its stored JSON and its counts of labels and instances by class."""
+        """Counts a frame. `frame` is its stored JSON, and `classes` is its number of labels and mask instances, by
+        class."""
         labels = frame.get("labels", ())
         self._frames += 1
         self._labels += len(labels)
@@ -92,7 +93,7 @@ class Tally:
             self._field(name).add(value)
 
     def merge(self, statistics: Statistics) -> None:
-        """Adds the statistics of other frames."""
+        """Adds the statistics of other frames to the tally."""
         self._frames += statistics.frames
         self._labels += statistics.labels
         self._class_frames.update({name: count.frames for name, count in statistics.classes.items()})
@@ -130,7 +131,7 @@ class _FieldTally:
         self._min: float | None = None
         self._max: float | None = None
         self._values: dict[str, int] | None = {}
-        """Counts by the value's JSON; None once there are too many."""
+        """Number of occurrences, by the value's JSON text; None once there are too many distinct values."""
         self._bytes = 0
 
     def add(self, value: Any) -> None:

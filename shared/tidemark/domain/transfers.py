@@ -17,9 +17,9 @@ class Transfer(BaseModel):
     source: str
     """Uid of the dataset to copy from."""
     heads: tuple[int, ...]
-    """Heads of its shards in the version to copy."""
+    """Heads of the source dataset's shards in the version to copy."""
     since: tuple[int, ...] | None = None
-    """For a roll back, the heads of the shards when it started. None for a clone, whose dataset is new."""
+    """For a roll back, the heads of the shards when the roll back started. None for a clone, whose dataset is new."""
 
 
 class CloneReceipt(BaseModel):
@@ -32,7 +32,7 @@ class CloneReceipt(BaseModel):
 
 
 class TransferWork(BaseModel):
-    """Input of the workflow of a roll back or a clone."""
+    """Input of the workflow that runs a roll back or a clone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,11 +40,11 @@ class TransferWork(BaseModel):
     """Uid of the dataset that receives the frames."""
     upload: str
     retries: int = 0
-    """How often the upload had been retried when the workflow started."""
+    """Number of times that the upload had been retried when the workflow started."""
 
 
 TransferStep = Annotated[
     ShardStep[TransferWork] | FinishStep[TransferWork] | FailStep[TransferWork], Field(discriminator="step")
 ]
-"""Event of the function behind both workflows."""
+"""The event of the function that runs roll backs and clones: a discriminated union of the workflow's steps."""
 TRANSFER_STEP: TypeAdapter[TransferStep] = TypeAdapter(TransferStep)

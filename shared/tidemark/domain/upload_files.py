@@ -1,4 +1,4 @@
-"""Files of mutations: how they are announced, uploaded and recorded."""
+"""Row files of an upload: how they are announced, uploaded and recorded."""
 
 import base64
 from collections.abc import Sequence
@@ -44,23 +44,25 @@ FileName = Annotated[
 
 
 class NewFile(BaseModel):
-    """A file to upload. S3 refuses content that differs from the announced size and SHA-256."""
+    """A row file to upload. S3 refuses content that differs from the announced size or SHA-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: FileName
-    bytes: int | None = Field(None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Size in bytes, as uploaded.")
+    bytes: int | None = Field(
+        None, strict=True, ge=0, le=MAX_FILE_BYTES, description="Size of the file as uploaded, in bytes."
+    )
     sha256: Sha256 | None = Field(None, description="SHA-256 of the file as uploaded, in base64.")
 
     @property
     def in_parts(self) -> bool:
-        """Whether the file is large enough for multipart upload. S3 can check the size of each part, but not the
-        SHA-256 of the whole file."""
+        """Whether the file is large enough for multipart upload and has no announced SHA-256. S3 can check the size of
+        each part, but not the SHA-256 of the whole file."""
         return self.bytes is not None and self.bytes > MAX_SINGLE_PUT_BYTES and self.sha256 is None
 
 
 class SignedPart(BaseModel):
-    """A part of a file, with the signed URL and headers of its PUT request."""
+    """A part of a multipart upload, with the signed URL and the headers of its PUT request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +73,8 @@ class SignedPart(BaseModel):
 
 
 class SignedFile(BaseModel):
-    """How to upload a file before the URLs expire: by one PUT to `url` with `headers`, or part by part."""
+    """How to upload a file before its signed URLs expire: by one PUT to `url` with `headers`, or by multipart upload of
+    its `parts`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,7 +86,7 @@ class SignedFile(BaseModel):
 
 
 class FileUploadReceipt(BaseModel):
-    """An upload that waits for its files."""
+    """An upload that waits for its files, and how to upload them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -97,15 +100,15 @@ class RejectedFile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     key: str
-    """S3 key under which it was dropped."""
+    """S3 key under which the file was dropped."""
     moved_to: str
-    """S3 key to which it was moved."""
+    """S3 key to which the file was moved."""
     reason: str
     at: datetime
 
 
 class DroppedObject(BaseModel):
-    """An object in the drop folder."""
+    """An S3 object in the drop folder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -115,9 +118,10 @@ class DroppedObject(BaseModel):
 
 
 def part_bytes(files: Sequence[NewFile]) -> int:
-    """Returns the part size in bytes for all multipart files of an upload. A file's last part can be smaller.
+    """Returns the part size, in bytes, for the files of an upload that use multipart upload. The last part of a file
+    can be smaller.
 
-    The size is large enough that the files have at most `MAX_UPLOAD_PARTS` parts together.
+    The size is large enough that all these files together have at most `MAX_UPLOAD_PARTS` parts.
     """
     sizes = [file.bytes for file in files if file.bytes is not None and file.in_parts]
     # Reserves a part per file, because each file's last part can be small.

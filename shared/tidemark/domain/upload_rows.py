@@ -1,4 +1,4 @@
-"""Rows of an upload as users follow them: their content and outcome (R30)."""
+"""An upload's rows as users follow them: each row's content and outcome (R30)."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ Outcome = Literal["pending", "applied", "dropped", "rejected", "failed"]
 
 
 class CarriedLabel(BaseModel):
-    """A label in a row, without its geometry. A MODIFY need not give its class or type."""
+    """A label in a row, without its geometry. The row of a MODIFY need not give the label's class or type."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,7 +28,7 @@ class RowFault(BaseModel):
     code: str
     """Stable, machine-readable code, such as `unknown_class`."""
     pointer: str
-    """JSON pointer into the row; empty for the row as a whole."""
+    """JSON pointer to the invalid part of the row; empty for the row as a whole."""
     message: str
     """What is wrong and what to do, as a sentence for people."""
 
@@ -41,18 +41,18 @@ class UploadRow(BaseModel):
     file: str | None
     """Name of the row's file; None for rows of a request."""
     row: int
-    """Line in its file, from 1; or position in its request, from 0."""
+    """Line number of the row in its file, from 1; or position of the row in its request, from 0."""
     op: Op | None
-    """Operation of the row. None if the row was rejected, because only its errors are stored."""
+    """Operation of the row; None if the row was rejected, because only the errors of a rejected row are stored."""
     frame_id: str | None
-    """The frame the row names; None if a rejected row names none."""
+    """Id of the frame that the row names; None if a rejected row names no frame."""
     outcome: Outcome
     labels: tuple[CarriedLabel, ...] | None
-    """Labels the row gives; None if it was rejected."""
+    """Labels that the row gives; None if the row was rejected."""
     remove_labels: tuple[str, ...] | None
-    """Ids of the labels it removes; None if it was rejected."""
+    """Ids of the labels that the row removes; None if the row was rejected."""
     errors: tuple[RowFault, ...]
-    """Why the row was not applied; empty otherwise."""
+    """Why the row was not applied; empty for other rows."""
 
 
 class CarriedLabels(BaseModel):
@@ -68,7 +68,8 @@ class _Patch(BaseModel):
 
 
 def carried_labels(op: Op, payload: bytes) -> CarriedLabels:
-    """Returns the labels an accepted row gives and removes. `payload` is its canonical JSON, empty for a DELETE."""
+    """Returns the labels that an accepted row gives and removes. `payload` is the row's canonical JSON; empty for a
+    DELETE."""
     if op is Op.DELETE:
         return CarriedLabels()
     if op is Op.ADD:

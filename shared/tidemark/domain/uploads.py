@@ -14,7 +14,8 @@ from tidemark.domain.errors import RowError
 
 
 def upload_id_of(*names: str | None) -> str:
-    """Returns the upload id for these names. It is always the same, so a repeated submission finds its upload."""
+    """Returns the id of the upload that these names identify. The same names always give the same id, so a repeated
+    submission finds its upload."""
     return sha256(json.dumps(names).encode()).hexdigest()[:32]
 
 
@@ -22,34 +23,34 @@ class Source(StrEnum):
     """How an upload arrived (R31)."""
 
     REQUEST = "REQUEST"
-    """Rows in a request."""
+    """The upload arrived as rows in a request."""
     FILES = "FILES"
-    """Files uploaded to signed URLs."""
+    """The upload arrived as files uploaded to signed URLs."""
     DROP = "DROP"
-    """A file in the drop folder."""
+    """The upload arrived as a file in the drop folder."""
     ROLLBACK = "ROLLBACK"
-    """The frames of an earlier version (R10)."""
+    """The upload restores the frames of an earlier version (R10)."""
     CLONE = "CLONE"
-    """The frames of another dataset (R32, R33)."""
+    """The upload copies the frames of another dataset (R32, R33)."""
 
 
 class UploadStatus(StrEnum):
     """Status of an upload (R29)."""
 
     WAITING = "WAITING"
-    """Waiting for its files. None is read until the upload is completed."""
+    """The upload waits for its files. They are read only after the upload is completed."""
     PENDING = "PENDING"
-    """Accepted. Some files are still to be read, or some windows still to be applied."""
+    """The upload is accepted. Some of its files are not read yet, or some windows are not applied yet."""
     SETTLED = "SETTLED"
     """Every row was applied or dropped. This does not mean that anything changed."""
     PARTIAL = "PARTIAL"
-    """Settled, but some rows were rejected or failed. The others were applied or dropped (R21)."""
+    """The upload is settled, but some rows were rejected or failed. The others were applied or dropped (R21)."""
     FAILED = "FAILED"
     """All rows were rejected or failed."""
 
 
 class Upload(BaseModel):
-    """An upload and its progress. Once it has settled, `rows` = `rejected` + `applied` + `dropped` + `failed`."""
+    """An upload and its progress. In a settled upload, `rows` = `rejected` + `applied` + `dropped` + `failed`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +58,7 @@ class Upload(BaseModel):
     project: str
     dataset: str
     mode: Mode = Mode.STREAMING
-    """Mode of its dataset."""
+    """Mode of the dataset."""
     status: UploadStatus
     reason: str | None = None
     """Why the upload failed as a whole; None if it did not."""
@@ -66,46 +67,48 @@ class Upload(BaseModel):
     origin: Origin | None = None
     """The version that a roll back or a clone copies; None for other uploads."""
     message: str = ""
-    """The user's reason for a roll back or a clone."""
+    """The reason that the user gave for a roll back or a clone; empty for other uploads."""
     accepted_at: datetime
     pending_since: datetime | None = None
-    """When its rows last started processing: on arrival, completion or retry. None while it waits for files."""
+    """When processing of the upload's rows last started: on arrival, completion or retry. None while the upload waits
+    for files."""
     retries: int = 0
-    """How often it was retried after windows failed."""
+    """Number of times that the upload was retried after windows failed."""
     settled_at: datetime | None = None
     version: int | None = None
-    """The first version that is certain to contain the upload; None until it settles."""
+    """Number of the first version that is certain to contain the upload; None until the upload settles."""
     versions: tuple[int, ...] = ()
-    """All versions it settled into, one more for each retry."""
+    """Numbers of all versions that the upload settled into, one more for each retry."""
     rows: int = 0
     rejected: int = 0
-    """Rows that were invalid on arrival."""
+    """Number of rows that were invalid on arrival."""
     applied: int = 0
     dropped: int = 0
-    """Rows without effect: a MODIFY or DELETE of an unknown frame (R17, R18), or a row superseded by a later upload."""
+    """Number of rows without effect: a MODIFY or DELETE of an unknown frame (R17, R18), or a row superseded by a later
+    upload."""
     failed: int = 0
-    """Accepted rows that could not be applied."""
+    """Number of accepted rows that could not be applied."""
     labels: int = 0
-    """Labels in the accepted rows."""
+    """Number of labels in the accepted rows."""
     windows: int = 0
     windows_settled: int = 0
     windows_failed: int = 0
-    """Settled windows that were given up. A retry sends them again."""
+    """Number of settled windows that were given up. A retry sends them again."""
     files: int = 0
-    """Number of its files; 0 for rows of a request."""
+    """Number of the upload's files; 0 if the upload has none."""
     files_read: int = 0
     shards: int = 0
-    """Number of shards whose rows a workflow generates; 0 for other uploads."""
+    """Number of shards whose rows a workflow generates for a roll back or a clone; 0 for other uploads."""
     shards_read: int = 0
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the upload is read chunk by chunk, rather than from one request."""
+        """Whether the upload's rows come from files or shards, chunk by chunk, rather than from one request."""
         return self.files + self.shards > 0
 
     @property
     def decided(self) -> int:
-        """Rows that have an outcome."""
+        """Number of rows that have an outcome."""
         return self.rejected + self.applied + self.dropped + self.failed
 
     @property
@@ -115,22 +118,22 @@ class Upload(BaseModel):
 
 
 class InFlight(NamedTuple):
-    """Accepted but undecided rows and windows, of an upload or of a whole dataset."""
+    """Numbers of accepted but undecided rows and windows, of an upload or of a whole dataset."""
 
     rows: int = 0
     windows: int = 0
 
     @classmethod
     def of_counts(cls, counts: Mapping[str, int]) -> "InFlight":
-        """Returns the rows and windows in flight, given an upload's counts by name. Given changes of the counts,
-        returns the change in flight."""
+        """Returns the rows and windows in flight, given an upload's counts by field name. If `counts` are changes to
+        these counts, returns the change in the rows and windows in flight."""
         decided = sum(counts.get(name, 0) for name in ("rejected", "applied", "dropped", "failed"))
         windows = counts.get("windows", 0) - counts.get("windows_settled", 0)
         return cls(counts.get("rows", 0) - decided, windows)
 
 
 class UploadFilter(NamedTuple):
-    """Filter of a list of uploads: each field must match, unless it is None (R29)."""
+    """Filter of a list of uploads: each field of the filter must match, unless it is None (R29)."""
 
     status: UploadStatus | None = None
     mode: Mode | None = None
@@ -149,14 +152,14 @@ class FileStatus(StrEnum):
     """Status of a file of an upload."""
 
     WAITING = "WAITING"
-    """Not read yet."""
+    """The file is not read yet."""
     READING = "READING"
     READ = "READ"
-    """Read to its end, or as far as it can be read."""
+    """The file is read to its end, or as far as it can be read."""
 
 
 class UploadFile(BaseModel):
-    """A file of an upload and its progress. `rejected` counts rows that were invalid when read."""
+    """A file of an upload and its progress. `rejected` is the number of rows that were invalid when read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -165,15 +168,15 @@ class UploadFile(BaseModel):
     rows: int = 0
     rejected: int = 0
     lines: int = 0
-    """Lines read so far, including blank lines."""
+    """Number of lines read so far, including blank lines."""
     bytes: int = 0
-    """Bytes read so far, after inflation."""
+    """Number of bytes read so far, counted after inflation."""
     error: str | None = None
-    """Why the rest of the file was not read; None if it was."""
+    """Why the rest of the file was not read; None if reading has not stopped early."""
 
 
 MAX_RECEIPT_ERRORS = 100
-"""Most errors in a receipt. A few of them show what is wrong; the upload lists them all."""
+"""Most errors in a receipt. A few errors show what is wrong; the upload's list of errors has them all."""
 
 
 class Receipt(BaseModel):
@@ -185,7 +188,7 @@ class Receipt(BaseModel):
     accepted: int
     rejected: int
     errors: list[RowError]
-    """Errors of rejected rows, at most `MAX_RECEIPT_ERRORS`. The upload's errors list them all."""
+    """Errors of rejected rows, at most `MAX_RECEIPT_ERRORS`. The upload's list of errors has them all."""
 
 
 class RowOutcome(RowError):
@@ -193,12 +196,12 @@ class RowOutcome(RowError):
 
     outcome: Literal["rejected", "dropped", "failed"]
     file: str | None = None
-    """Name of the row's file, in which case `row` is its line from 1; None for rows of a request."""
+    """Name of the row's file, in which case `row` is the row's line number, from 1; None for a row of a request."""
 
 
 def settled_status(*, rejected: int, applied: int, dropped: int, failed: int, windows_failed: int) -> UploadStatus:
     """Returns the status of an upload whose rows all have an outcome (R21). A failed window counts as a failure even if
-    it has no known rows."""
+    none of its rows are known."""
     if rejected + failed + windows_failed == 0:
         return UploadStatus.SETTLED
     return UploadStatus.PARTIAL if applied + dropped else UploadStatus.FAILED

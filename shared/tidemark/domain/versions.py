@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ShardState(NamedTuple):
-    """The head of a shard's log, and the live frames and labels at that point."""
+    """The head of a shard's log, and the numbers of live frames and labels at that head."""
 
     head: int = 0
     frames: int = 0
@@ -26,7 +26,8 @@ class VersionUpload(BaseModel):
 
 
 class Version(BaseModel):
-    """A version of a dataset (R7, R8). It never changes, because shard logs only grow and reads stop at these heads."""
+    """A version of a dataset (R7, R8). A version never changes, because shard logs only grow and reads of a version
+    stop at its heads."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +38,7 @@ class Version(BaseModel):
 
     @property
     def heads(self) -> tuple[int, ...]:
-        """Head of each shard."""
+        """Heads of the shards, in the order of the shards."""
         return tuple(shard.head for shard in self.shards)
 
     @property
@@ -52,7 +53,7 @@ class Version(BaseModel):
 
 
 class VersionSummary(BaseModel):
-    """A version of a dataset, with its uploads and counts."""
+    """A version of a dataset as users see it, with its uploads and counts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +78,7 @@ class VersionSummary(BaseModel):
 
 
 class Spacing(StrEnum):
-    """The period of which a list holds one version."""
+    """The period for which a list of versions includes at most one version."""
 
     HOUR = "hour"
 

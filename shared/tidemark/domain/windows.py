@@ -1,6 +1,6 @@
 """Windows: groups of an upload's rows that a shard applies in one transaction, and the messages that carry them.
 
-Rows are cut into windows by the shard of their frame, in order. A window has at most `MAX_WINDOW_FRAMES` rows and its
+Rows are grouped into windows by their frame's shard, in order. A window has at most `MAX_WINDOW_FRAMES` rows and its
 message at most `MAX_WINDOW_BYTES`, so a window always fits one DynamoDB transaction and one SQS message.
 """
 
@@ -15,33 +15,36 @@ from tidemark.domain.ids import shard_of
 from tidemark.domain.limits import MAX_WINDOW_BYTES, MAX_WINDOW_FRAMES
 
 ROW_OVERHEAD_BYTES = 220
-"""Upper bound of a row's bytes in a message, apart from its frame id and its classes."""
+"""Upper bound of the bytes that a row takes in a window's message, without the row's frame id and classes."""
 MESSAGE_CONFIG = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
-"""Configuration of queue messages. They keep their field names, because functions of two releases run side by side."""
+"""Pydantic configuration of queue messages. Their JSON keeps its field names, because functions of two releases run
+side by side during a deployment."""
 
 
 class FencingToken(NamedTuple):
-    """The position of a window's message in its queue. Both numbers only grow within a shard's message group.
+    """The position of a window's message in its queue. From message to message in a shard's message group, both numbers
+    only grow.
 
-    A queue that is created anew may restart its sequence, and clocks may step back, but not both for the same message.
+    A queue that is created anew may restart its sequence numbers, and clocks may step back, but not both for the same
+    message.
     """
 
     sequence: int = 0
-    """SQS sequence number."""
+    """Sequence number that SQS gave the message."""
     sent_at: int = 0
-    """Time of sending, in milliseconds since 1970."""
+    """Time at which the message was sent, in milliseconds since 1970."""
 
     def is_before(self, other: "FencingToken") -> bool:
-        """Returns whether this message was certainly sent before the other."""
+        """Returns whether this token's message was certainly sent before the message of `other`."""
         return self.sequence < other.sequence and self.sent_at <= other.sent_at
 
 
 FIRST_TOKEN = FencingToken()
-"""Token before all messages, with which a shard starts."""
+"""Token that is before the tokens of all messages. Each shard starts with this token."""
 
 
 class WindowRow(NamedTuple):
-    """One accepted mutation: its operation, its frame, and the location of its payload in a pack."""
+    """An accepted mutation in a window: its operation, its frame, and the location of its payload in a pack."""
 
     row: int
     op: Op
@@ -52,24 +55,25 @@ class WindowRow(NamedTuple):
     labels: int
     classes: dict[str, int]
     pack: str = ""
-    """The pack that holds the payload; empty for the window's own pack."""
+    """Name of the pack that holds the payload; empty if that is the window's own pack."""
 
 
 class Restore(BaseModel):
-    """The frames a window restores, which are known only when it is applied: those changed since and different now."""
+    """The frames that a window of a roll back restores. They are known only when the window is applied: all frames of
+    the shard that have changed after commit `since` and differ from their state at commit `to`."""
 
     model_config = ConfigDict(frozen=True)
 
     to: int
-    """The commit of its shard whose state is restored."""
+    """Number of the shard's commit whose state is restored."""
     since: int
-    """The commit after which changes are looked for."""
+    """Number of the shard's commit after which changes are undone."""
     row: int = 0
-    """Row number of the first restored frame."""
+    """Row number of the first frame that the window restores."""
 
 
 class WindowPlan(BaseModel):
-    """The content of a window that its upload's index stores: its shard, its number and its rows."""
+    """The content of a window: its number, its shard and its rows. It is stored in the index of the window's chunk."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,15 +83,16 @@ class WindowPlan(BaseModel):
     restore: Restore | None = None
 
     def has_rows_from(self, first: int) -> bool:
-        """Returns whether the window may have rows numbered `first` or higher."""
+        """Returns whether the window may have rows numbered `first` or higher. A window that restores frames always
+        may."""
         return self.restore is not None or self.rows[-1].row >= first
 
 
 class Window(BaseModel):
-    """A window's message on the queue of its shard: a plan, and what all windows of the upload share.
+    """A window's message on its queue: the window's plan, and what all windows of the upload share.
 
-    Unknown fields are ignored, here and in `WindowSettled`, because functions of two releases run side by side during a
-    deployment.
+    Unknown fields are ignored in `Window` and `WindowSettled`, because functions of two releases run side by side
+    during a deployment.
     """
 
     model_config = MESSAGE_CONFIG
@@ -96,27 +101,29 @@ class Window(BaseModel):
     """Uid of the dataset."""
     upload: str
     chunk: str = Field("", alias="part")
-    """Name of the window's chunk; empty for an upload with a single chunk."""
+    """Name of the window's chunk; empty if the upload has a single chunk."""
     pack: str
     actor: str
     accepted_at: datetime
     plan: WindowPlan
     again: bool = False
-    """Whether the window is retried, possibly after later uploads. Its rows then give way to later ones."""
+    """Whether the window is sent again, so that later uploads may have been applied before it. Its rows then give way
+    to later changes."""
     until: str = ""
-    """For the windows of a roll back, the id of the shard's last window; empty for that last one. Once the last is
-    decided, this window comes too late and gives way too."""
+    """For a window of a roll back, the id of the last window in the same shard; empty for that last window itself. Once
+    the last window is decided, this window comes too late, and its rows give way to later changes too."""
     attempt: int = 0
-    """How often its upload was retried after it was given up. Each attempt is decided separately."""
+    """Number of times that the window was given up and its upload retried. Each attempt is decided separately."""
 
     @property
     def id(self) -> str:
-        """Permanent id of this attempt at the window. It reveals when the window was already applied."""
+        """Permanent id of this attempt at the window. By this id, a shard detects that it has already applied the
+        window."""
         return window_id(self.upload, self.chunk, self.plan.number, self.attempt)
 
 
 class WindowSettled(BaseModel):
-    """Outcome of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
+    """The outcome of a window: how many of its rows were applied, dropped (R17, R18) and failed (R21)."""
 
     model_config = MESSAGE_CONFIG
 
@@ -129,23 +136,25 @@ class WindowSettled(BaseModel):
     dropped: int
     failed: int
     found: int = 0
-    """Rows that the window generated when it was applied, and that are not yet counted."""
+    """Number of rows that the window generated when it was applied. The upload's row count does not include them yet.
+    """
     given_up: bool = False
-    """Whether the window was never applied, so that it can be retried."""
+    """Whether the window was given up without being applied, so that the upload can be retried."""
 
     @property
     def id(self) -> str:
-        """Id of the window."""
+        """Id of the attempt at the window, the same as that of its `Window`."""
         return window_id(self.upload, self.chunk, self.window, self.attempt)
 
 
 def window_id(upload: str, chunk: str, number: int, attempt: int = 0) -> str:
-    """Returns the id of a window, given its upload, chunk, number and attempt."""
+    """Returns the id of an attempt at a window. The first attempt has the number 0."""
     return "-".join(filter(None, (upload, chunk, str(number), f"r{attempt}" if attempt else "")))
 
 
 class CheckUpload(BaseModel):
-    """Asks publish to check whether an upload is complete when no window is left to report it."""
+    """Asks the publish function to check whether an upload is complete, because no outcome of a window may be left to
+    trigger that check."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -153,17 +162,18 @@ class CheckUpload(BaseModel):
     dataset: str
     upload: str
     since: str
-    """What has happened, such as that a file was read. It distinguishes this message from others about the upload."""
+    """The event that requires the check, such as `file-3` after file 3 was read. It distinguishes this message from
+    others about the same upload."""
 
     @property
     def id(self) -> str:
-        """Id of the message."""
+        """Id of the message: the same for the same upload and event."""
         return f"{self.upload}-{self.since}"
 
 
 PublishMessage = WindowSettled | CheckUpload
 PUBLISH_MESSAGE: TypeAdapter[PublishMessage] = TypeAdapter(PublishMessage)
-"""Parses messages of the publish queue."""
+"""Parses the messages of the publish queue."""
 
 
 class _Row(Protocol):
@@ -177,8 +187,8 @@ R = TypeVar("R", bound=_Row)
 
 
 def cut(rows: Iterable[R], shards: int) -> list[tuple[int, list[R]]]:
-    """Cuts accepted rows into windows. Returns the shard and rows of each; a window has distinct frames and stays
-    within the limits.
+    """Groups accepted rows into windows. Returns the shard and the rows of each window. The rows of a window have
+    distinct frames and stay within `MAX_WINDOW_FRAMES` and `MAX_WINDOW_BYTES`.
 
     The windows of a shard keep the order of their rows.
     """
@@ -216,7 +226,7 @@ class _OpenWindow(Generic[R]):
 
 
 def message_bytes(row: _Row) -> int:
-    """Returns an upper bound of a row's bytes in its window's message."""
+    """Returns an upper bound of the bytes that a row takes in its window's message."""
     classes = sum(len(name.encode()) * 2 + 12 for name in row.classes)
     return ROW_OVERHEAD_BYTES + len(row.frame_id.encode()) * 2 + classes
 
@@ -225,10 +235,11 @@ SOURCE_DIGITS, CHUNK_DIGITS = 4, 8
 
 
 def chunk_name(source: int, number: int) -> str:
-    """Returns the name of a chunk, given the number of its file or shard and its number within that source."""
+    """Returns the name of a chunk. `source` is the number of the file or shard that the chunk's rows come from, and
+    `number` is the chunk's number within that file or shard."""
     return f"{source:0{SOURCE_DIGITS}d}-{number:0{CHUNK_DIGITS}d}"
 
 
 def chunk_source(name: str) -> int:
-    """Returns the number of the file or shard a chunk belongs to."""
+    """Returns the number of the file or shard that a chunk's rows come from, given the chunk's name."""
     return int(name[:SOURCE_DIGITS])

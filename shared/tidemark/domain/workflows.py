@@ -1,9 +1,9 @@
 """Workflows: long-running work on all shards of a dataset, driven by a Step Functions state machine.
 
-Every workflow has the same steps. Shards are processed side by side, each page by page. Each call processes one page
-and returns whether it was the shard's last. When all shards are done, one call finishes the work. If a step fails for
-good, one last call records why. The progress of a shard is stored rather than passed between calls, so a call that is
-repeated, or made by two executions at once, changes nothing.
+Every workflow has the same steps. Shards are processed side by side, each page by page. Each call of the workflow's
+function processes one page of a shard and returns whether that was the last. When all shards are done, one call
+finishes the work. If a step fails for good, one last call records why. The progress of a shard is stored rather than
+passed between calls, so a call that is repeated, or made by two executions at once, changes nothing.
 """
 
 import json
@@ -15,10 +15,10 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 ABANDONED_AFTER = timedelta(hours=14)
-"""Age at which an attempt that has neither finished nor failed may be followed by another. Its execution has ended by
-then, and two executions at once would do no harm."""
+"""Age at which an attempt that has neither finished nor failed counts as abandoned, so that another attempt may start.
+By then the Step Functions execution of the old attempt has ended. Even two executions at once would do no harm."""
 MAX_SUMMARY_CHARACTERS = 500
-"""Most characters of a failure's summary, apart from the ellipsis of one that is cut. A stack trace is far longer."""
+"""Most characters of a failure's summary, without the ellipsis that marks a cut. A stack trace is far longer."""
 MAX_REASON_CHARACTERS = 500
 """Most characters of the stored reason of a failed attempt."""
 
@@ -26,7 +26,7 @@ Work = TypeVar("Work", bound=BaseModel)
 
 
 class ShardStep(BaseModel, Generic[Work]):
-    """Processes the next page of a shard."""
+    """Asks a workflow's function to process the next page of a shard."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class ShardStep(BaseModel, Generic[Work]):
 
 
 class FinishStep(BaseModel, Generic[Work]):
-    """Finishes the work after all shards are done."""
+    """Asks a workflow's function to finish the work, after all shards are done."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,11 +52,11 @@ class Failure(BaseModel):
     error: str = Field(alias="Error")
     """Name of the exception."""
     cause: str = Field("", alias="Cause")
-    """Details of the failure. For a failed function, JSON with a message and a stack trace."""
+    """Details of the failure. If a Lambda function failed, they are JSON with a message and a stack trace."""
 
     @property
     def summary(self) -> str:
-        """The exception and its message in one line, without the stack trace."""
+        """The exception's name and message in one line, without the stack trace."""
         message = self.cause
         with suppress(ValueError):
             details = json.loads(self.cause)
@@ -67,7 +67,7 @@ class Failure(BaseModel):
 
 
 class FailStep(BaseModel, Generic[Work]):
-    """Records why a step failed for good."""
+    """Asks a workflow's function to record why a step failed for good."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,7 @@ class FailStep(BaseModel, Generic[Work]):
 
 
 class Progress(BaseModel):
-    """Result of a workflow's function: whether the shard, or all of the work, is done."""
+    """The result of one call of a workflow's function: whether the shard, or all of the work, is done."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -96,7 +96,7 @@ class PurgeWork(BaseModel):
 
 
 PurgeStep = Annotated[ShardStep[PurgeWork] | FinishStep[PurgeWork] | FailStep[PurgeWork], Field(discriminator="step")]
-"""Event of the purge function."""
+"""The event of the purge function: a discriminated union of its steps."""
 PURGE_STEP: TypeAdapter[PurgeStep] = TypeAdapter(PurgeStep)
 
 
@@ -106,7 +106,7 @@ class ArtifactStatus(StrEnum):
     WRITING = "WRITING"
     READY = "READY"
     FAILED = "FAILED"
-    """The last attempt failed. A new attempt resumes where it stopped."""
+    """The last attempt failed. The next attempt resumes where the last one stopped."""
 
 
 class Artifact(BaseModel):
@@ -114,30 +114,32 @@ class Artifact(BaseModel):
 
     status: ArtifactStatus = ArtifactStatus.WRITING
     reason: str | None = None
-    """Why the last attempt failed; None if it did not."""
+    """Why the last attempt failed; None if it has not failed."""
     attempt: int = 0
-    """Number of the last attempt, from 1; 0 before the first."""
+    """Number of the last attempt, from 1; 0 before the first attempt."""
     attempted_at: datetime | None = None
     """When the last attempt started."""
     ready_at: datetime | None = None
-    """When it became ready; None until then."""
+    """When the artifact became ready; None until then."""
 
     def begun(self, at: datetime) -> Self:
-        """Returns the artifact with an attempt in progress: a new one if there is none, or the last failed or was
-        abandoned. One that is ready is returned unchanged."""
+        """Returns the artifact with a new attempt that starts at time `at`. An artifact that is ready, or whose last
+        attempt is still in progress, is returned unchanged."""
         if self.status is ArtifactStatus.READY or (self.status is ArtifactStatus.WRITING and self._is_in_progress(at)):
             return self
         attempt = {"status": ArtifactStatus.WRITING, "reason": None, "attempt": self.attempt + 1, "attempted_at": at}
         return self.model_copy(update=attempt)
 
     def ready(self, at: datetime) -> Self:
-        """Returns the artifact as ready, whichever attempt wrote it."""
+        """Returns the artifact as ready at time `at`, whichever attempt wrote it. An artifact that is already ready is
+        returned unchanged."""
         if self.status is ArtifactStatus.READY:
             return self
         return self.model_copy(update={"status": ArtifactStatus.READY, "reason": None, "ready_at": at})
 
     def failed(self, attempt: int, reason: str) -> Self:
-        """Returns the artifact as failed. It is returned unchanged if it is ready or a later attempt has started."""
+        """Returns the artifact as failed for `reason`. The artifact is returned unchanged unless it is being written by
+        this `attempt`."""
         if self.status is not ArtifactStatus.WRITING or attempt != self.attempt:
             return self
         return self.model_copy(update={"status": ArtifactStatus.FAILED, "reason": reason[:MAX_REASON_CHARACTERS]})
