@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document: generated from the routes and their models, once per process.
 
 Powertools describes parameters, bodies and successful responses. This module adds what Powertools cannot know: the
-errors of each route, its role, the headers of its responses, and the body of mutations, which Powertools never parses.
+errors, role and response headers of each route, and the body of submitted mutations, which Powertools never parses.
 """
 
 import inspect
@@ -31,9 +31,9 @@ Versioned datasets for machine learning. Frames and their labels are added, chan
 earlier state stays readable.
 
 Writes take JSON of at most 4 MiB, without `Content-Encoding`. Lists come in pages: pass a page's `cursor` to read the
-next one; it is null on the last page. Every error is a problem document (RFC 9457) with a stable `code`, except for
-errors of the gateway itself: 403 for an invalid API key or token, 413 for a body above 10 MB, and 429 if all clients
-together send too many requests.
+next page; the last page's `cursor` is null. Every error is a problem document (RFC 9457) with a stable `code`, except
+for errors of the gateway itself: 403 for an invalid API key or token, 413 for a body above 10 MB, and 429 if all
+clients together send too many requests.
 """
 TAGS = [
     "projects",
@@ -67,15 +67,15 @@ ERRORS = {
 }
 BODY_ERRORS = (400, 413, 415)
 GATEWAY_ERRORS = frozenset({403, 413, 429, 500, 503})
-"""Statuses that the gateway also returns by itself, before it invokes a function or after one failed."""
+"""HTTP statuses that API Gateway also returns itself, before it calls a function or after the function failed."""
 STATE_DEPENDENT = frozenset({"unarchiveDataset", "getCheckpointStatistics", "createExport", "listExportFiles"})
-"""Operations without an idempotency key that can conflict with the state of a resource."""
+"""Ids of operations that take no idempotency key, but can return 409 because of a resource's state."""
 
 router = Router()
 
 
 class GatewayRefusal(BaseModel):
-    """An error of the gateway itself: an invalid key or token, too many requests, or a failed function."""
+    """An error response of the gateway itself: an invalid API key or token, too many requests, or a failed function."""
 
     message: str = Field(description="The error in a few words.", examples=["Forbidden"])
 
@@ -180,7 +180,7 @@ def _complete_operation(operation: dict[str, Any], route: Route) -> None:
 
 
 def _complete_responses(operation: dict[str, Any], responses: dict[str, Any]) -> None:
-    location = {"Location": _header("Path of the new resource, or of the one to poll.")}
+    location = {"Location": _header("Path of the new resource, or of the resource to poll.")}
     for status in ("201", "202"):
         if status in responses:
             responses[status]["headers"] = location

@@ -1,4 +1,4 @@
-"""The parameters and body fields that many routes share, as the OpenAPI document describes them."""
+"""Types and OpenAPI descriptions of the URL, query and header parameters and the body fields that many routes share."""
 
 import re
 from typing import Annotated
@@ -20,18 +20,18 @@ CheckpointPath = Annotated[CheckpointName, Path(description="Name of the checkpo
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ITEMS, description="Maximum number of items on the page.")]
 DEFAULT_LIMIT = DEFAULT_PAGE_ITEMS
-Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the previous page, to read the next one.")]
+Cursor = Annotated[str | None, Query(min_length=1, description="`cursor` of the previous page; none for the first.")]
 ArchivedFilter = Annotated[
     Archived,
-    Query(description="`false`: items that are not archived; `true`: archived items; `all`: both."),
+    Query(description="Items to list. `false`: items that are not archived; `true`: archived items; `all`: both."),
 ]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARACTERS, strict=True, description="Free text.")]
 
 MAX_VERSION_CHARACTERS = MAX_ID_CHARACTERS
-"""Longest way to name a version: checkpoint names are the longest."""
+"""Most characters of a reference to a version. A checkpoint's name is the longest kind of reference."""
 LATEST = "LATEST"
 VersionRef = Annotated[str, Field(min_length=1, max_length=MAX_VERSION_CHARACTERS, strict=True)]
-"""Names a version: by number, checkpoint name, time, or `LATEST`."""
+"""A reference to a version: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."""
 VersionPath = Annotated[
     str,
     Path(
@@ -67,6 +67,6 @@ IdempotencyKey = Annotated[
         alias=IDEMPOTENCY_KEY,
         description="Makes the request safe to repeat. A repeat with the same key and body returns the first response "
         "and changes nothing; the same key with another body is an error (422). 1 to 128 printable ASCII characters. "
-        "Keys are scoped to the API key that sends them.",
+        "Idempotency keys of different API keys are independent.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the model of every error response, and how errors map to it."""
+"""Problem documents (RFC 9457): the model of error responses, and the error response for each kind of exception."""
 
 import secrets
 from collections.abc import Mapping
@@ -28,13 +28,15 @@ from tidemark.domain.uploads import Receipt
 
 MEDIA_TYPE = "application/problem+json"
 BUSY_RETRY_SECONDS = 2
-"""`Retry-After` while a service is briefly busy."""
+"""Seconds in the `Retry-After` header of a 503. AWS services are busy only briefly."""
 IN_FLIGHT_RETRY_SECONDS = 10
-"""`Retry-After` for a dataset with too many rows in flight. It applies some thousand rows in this time."""
+"""Seconds in `Retry-After`, before jitter, when a dataset has too many rows in flight. In this time the dataset applies
+some thousand rows."""
 MAX_JITTER_SECONDS = 4
-"""Random delay added to `Retry-After` on 429, so that refused clients do not all return at once."""
+"""Exclusive upper bound of the random seconds added to the `Retry-After` of a 429, so that refused clients do not all
+return at once."""
 MAX_ERRORS = 20
-"""Most errors reported at once. A caller who fixes them sees the next ones."""
+"""Most validation errors listed in one response. A client that fixes these sees the next ones."""
 
 STATUSES: Mapping[type[Exception], HTTPStatus] = {
     TidemarkError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -63,7 +65,7 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-"""Error codes with which AWS services ask the caller to retry later."""
+"""AWS error codes that mean a request was throttled and may be sent again later."""
 
 
 class ProblemDetail(BaseModel):
@@ -85,22 +87,24 @@ class Problem(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: str = Field(description="`urn:tidemark:problem:` followed by the code.")
-    title: str = Field(description="Reason phrase of the status.")
+    title: str = Field(description="HTTP reason phrase of the status.")
     status: int = Field(description="HTTP status code.")
     detail: str = Field(description="What is wrong and what to do, for people.")
     code: str = Field(description="Stable, machine-readable error code.", examples=["not_found"])
     request_id: str = Field(description="Id of the request in the service's logs.")
-    errors: list[ProblemDetail] = Field(default=[], description="The individual errors that have a location.")
+    errors: list[ProblemDetail] = Field(
+        default=[], description="Individual errors, each with its location in the request."
+    )
 
 
 class UploadProblem(Problem):
-    """The error response to mutations of which none is valid."""
+    """The error response to a request from which no mutation was accepted."""
 
     upload: str = Field(description="Id of the upload, which is stored as failed and lists all errors.")
 
 
 class HttpError(Exception):
-    """Raised when a request fails before it reaches the domain."""
+    """Raised when the HTTP layer refuses a request, before any domain code runs."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -126,7 +130,7 @@ def of_domain_error(error: TidemarkError, request_id: str) -> Response[Any]:
 
 
 def of_rejected_upload(receipt: Receipt, location: str, request_id: str) -> Response[Any]:
-    """Returns the response for mutations of which none was accepted; `location` is the path of the failed upload."""
+    """Returns the response (422) to mutations that were all rejected. `location` is the failed upload's URL path."""
     errors = [
         ProblemDetail(code=error.code, detail=error.message, pointer=f"/mutations/{error.row}{error.pointer}")
         for error in receipt.errors
@@ -141,9 +145,9 @@ def of_rejected_upload(receipt: Receipt, location: str, request_id: str) -> Resp
 
 
 def of_validation_errors(error: RequestValidationError, body_type: Any, request_id: str) -> Response[Any]:
-    """Returns the response for parameters or a body that do not match their documented types.
+    """Returns the response (422) for parameters or a body that do not match their documented types.
 
-    `body_type` is the body's documented type.
+    `body_type` is the body's documented type; None if the route takes no body.
     """
     details = error.errors()
     errors = [_validation_error(detail, body_type) for detail in details[:MAX_ERRORS]]
@@ -163,7 +167,7 @@ def of_busy_service(request_id: str) -> Response[Any]:
 
 
 def of_unexpected_error(request_id: str) -> Response[Any]:
-    """Returns the response (500) for a fault in the service. It reveals only the request id; the logs hold the rest."""
+    """Returns the response (500) for an unexpected exception. Only the logs hold the exception and its cause."""
     problem = Problem(
         **_core(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", request_id),
         detail=f"The service failed. Its logs have the cause under request id {request_id}.",
@@ -172,12 +176,12 @@ def of_unexpected_error(request_id: str) -> Response[Any]:
 
 
 def retry_after(seconds: int) -> dict[str, str]:
-    """Returns a `Retry-After` header of at least `seconds`, with random jitter."""
+    """Returns a `Retry-After` header of `seconds` plus random jitter."""
     return {"Retry-After": str(seconds + secrets.randbelow(MAX_JITTER_SECONDS))}
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether an AWS client's error may not recur if the same request is sent again."""
+    """Returns whether an AWS client's error is transient: the same request may succeed if it is sent again."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR

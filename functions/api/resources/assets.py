@@ -72,7 +72,7 @@ class WantedAssets(BaseModel):
 @router.post("/projects/<project>/assets", operation_id="announceAssets", summary="Announce assets", tags=["assets"])
 @allow(Role.WRITE)
 def announce_assets(project: ProjectPath, body: Annotated[NewAssets, Body()]) -> AnnouncedAssets:
-    """Returns the permanent URL of each asset, and a signed URL to PUT it to unless it is already stored.
+    """Returns each asset's permanent URL and, unless the asset is already stored, a signed URL to PUT the asset to.
 
     The permanent URL contains the asset's digest, so an asset is never overwritten by another. S3 refuses a body whose
     size, digest or content type differs from the announced one. Signed URLs are valid for up to an hour.
@@ -83,7 +83,7 @@ def announce_assets(project: ProjectPath, body: Annotated[NewAssets, Body()]) ->
 @router.post("/projects/<project>/assets/read", operation_id="readAssets", summary="Read assets", tags=["assets"])
 @allow(Role.READ)
 def read_assets(project: ProjectPath, body: Annotated[WantedAssets, Body()]) -> ReadableAssets:
-    """Returns a signed URL to GET each asset from. Changes nothing.
+    """Returns, for each asset, a signed URL to GET the asset from. Changes nothing.
 
     A signed URL is valid for up to an hour, for anyone who has it.
     """

@@ -49,7 +49,9 @@ class NewCheckpoint(BaseModel):
     )
 
     name: CheckpointName = Field(description="Name of the checkpoint, unique in its dataset.")
-    version: VersionRef = Field(LATEST, description="Version to freeze, as in the `version` parameter of reads.")
+    version: VersionRef = Field(
+        LATEST, description="Version to freeze: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."
+    )
     description: Description = ""
     metadata: CheckpointMetadata = Field(
         {}, description="Values to store with the checkpoint: text, numbers or booleans."
@@ -66,10 +68,10 @@ def create_checkpoint(
     body: Annotated[NewCheckpoint, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Checkpoint]:
-    """Gives a version a permanent name. Every read accepts the name as its version from then on.
+    """Creates a checkpoint, which is a permanent name for a version. Every read accepts the name as its version.
 
-    The checkpoint's manifest, the source of its statistics and exports, is written after the response; poll `status`.
-    The empty version 0 cannot be frozen.
+    The checkpoint's manifest, from which its statistics and exports are made, is written after the response: poll the
+    checkpoint's `status`. Version 0 is empty and cannot be frozen.
     """
 
     def create() -> WriteResponse:
@@ -99,7 +101,7 @@ def list_checkpoints(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[Checkpoint]:
-    """Lists the checkpoints of a dataset, newest first; archived ones only on request.
+    """Lists a dataset's checkpoints, newest first. Archived checkpoints are listed only on request.
 
     A page may hold fewer than `limit` items, or none. The list ends when `cursor` is null.
     """
@@ -124,7 +126,7 @@ def edit_checkpoint(
     body: Annotated[CheckpointPatch, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Checkpoint]:
-    """Changes the description and metadata with a JSON merge patch (RFC 7396). Name and version are permanent."""
+    """Changes a checkpoint's description and metadata by a JSON merge patch (RFC 7396). Nothing else can be changed."""
 
     def edit() -> WriteResponse:
         edited = checkpoints.edit_checkpoint(
@@ -140,7 +142,7 @@ def edit_checkpoint(
 )
 @allow(Role.WRITE)
 def archive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
-    """Hides a checkpoint from the list. It keeps its name and can still be read. Safe to repeat."""
+    """Hides a checkpoint from lists. The checkpoint keeps its name and can still be read. Safe to repeat."""
     return checkpoints.archive_checkpoint(
         backend(), project=project, dataset=dataset, checkpoint=checkpoint, actor=router.caller.name
     )
@@ -154,7 +156,7 @@ def archive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: C
 )
 @allow(Role.WRITE)
 def unarchive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
-    """Restores an archived checkpoint to the list. Safe to repeat."""
+    """Shows an archived checkpoint in lists again. Safe to repeat."""
     return checkpoints.unarchive_checkpoint(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
 
 
@@ -163,9 +165,9 @@ def unarchive_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint:
 )
 @allow(Role.WRITE)
 def retry_checkpoint(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Checkpoint:
-    """Writes the manifest again if the checkpoint is `FAILED`, or has been `WRITING` for over 14 hours.
+    """Starts to write a checkpoint's manifest again, if its `status` is `FAILED`, or `WRITING` for over 14 hours.
 
-    Safe to repeat: a manifest that is being written, or is ready, is left alone.
+    Safe to repeat: nothing changes while the manifest is being written, or once it is ready.
     """
     return checkpoints.retry_checkpoint(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
 

@@ -1,4 +1,4 @@
-"""The class map of a project: reading it, and replacing it with a larger one (R1, R2)."""
+"""The class map of a project: read it, and replace it with a larger one (R1, R2)."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -53,9 +53,10 @@ def get_class_map(project: ProjectPath) -> ClassMap:
 def put_class_map(
     project: ProjectPath, body: Annotated[NewClassMap, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[ClassMap]:
-    """Replaces the class map, to append classes or change colours.
+    """Replaces a project's class map, to append classes or change colours.
 
-    The names, ids and order of existing classes cannot change. A class sent without id or colour keeps its own.
+    The names, ids and order of existing classes cannot change. An existing class that is sent without an id or a colour
+    keeps the stored value.
     """
 
     def replace() -> WriteResponse:

@@ -43,7 +43,7 @@ class NewDataset(BaseModel):
     description: Description = ""
     mode: Mode = Field(
         Mode.STREAMING,
-        description="How the dataset accepts uploads. `STREAMING`: any number of uploads, of which the valid rows are "
+        description="How the dataset accepts uploads. `STREAMING`: any number of uploads; the valid rows of each are "
         "applied. `BATCH`: a single upload, applied only if all its rows are valid; then the dataset never changes.",
     )
     shards: int = Field(
@@ -89,7 +89,7 @@ def create_dataset(
 def list_datasets(
     project: ProjectPath, archived: ArchivedFilter = Archived.NO, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Page[Dataset]:
-    """Lists the datasets of a project by name; archived ones only on request.
+    """Lists a project's datasets, sorted by name. Archived datasets are listed only on request.
 
     A page may hold fewer than `limit` items, or none. The list ends when `cursor` is null.
     """
@@ -104,5 +104,8 @@ def list_datasets(
 )
 @allow(Role.READ)
 def get_dataset(project: ProjectPath, dataset: DatasetPath) -> DatasetDetails:
-    """Returns a dataset with its latest version, counts, metadata schema, and pending uploads and deletions (R18)."""
+    """Returns a dataset with its latest version, counts and metadata schema.
+
+    `activity` holds the number of pending uploads, and whether any of them deletes frames (R18).
+    """
     return datasets.get_dataset(backend(), project, dataset)

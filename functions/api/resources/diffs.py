@@ -24,13 +24,21 @@ from tidemark.versions.diff import DiffPage
 router = Router()
 
 ENOUGH_MILLISECONDS = 15_000
-"""A summary compares another thousand frames while this much time is left. Each frame takes a query and two GETs."""
+"""Milliseconds that must be left for a summary to compare another thousand frames. Each frame takes a query and two
+GETs."""
 
 From = Annotated[
     VersionRef,
-    Query(alias="from", description="Version to compare from, named as in reads. It may be newer than `to`."),
+    Query(
+        alias="from",
+        description="Version to compare from: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`. "
+        "May be newer than `to`.",
+    ),
 ]
-To = Annotated[VersionRef, Query(description="Version to compare with, named as in reads.")]
+To = Annotated[
+    VersionRef,
+    Query(description="Version to compare to: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."),
+]
 
 
 @router.get(
@@ -48,10 +56,10 @@ def diff_versions(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> DiffPage:
-    """Lists the frames that differ between two versions, in a fixed order, with the differences down to labels.
+    """Lists the frames that differ between two versions, in a fixed order, each with its differences down to labels.
 
     A page may hold fewer frames than `limit`, or none, and still have a cursor. A cursor is bound to the two versions
-    that the first page compared; send the same `from` and `to` with it.
+    that the first page compared: send the same `from` and `to` with the cursor.
     """
     return diff.diff_versions(
         backend(),
@@ -76,8 +84,8 @@ def summarize_diff(
 ) -> DiffSummary:
     """Returns how many frames and labels were added, removed and modified between two versions, in total and by class.
 
-    One response covers as many changed frames as there is time for, at least a thousand. If frames remain, pass its
-    `cursor` to count them, and add up the totals of all responses.
+    One response covers as many changed frames as there is time for, at least a thousand. If frames remain, the response
+    has a `cursor`: send it to count the next frames, and add up the totals of all responses.
     """
     return diff.summarize_diff(
         backend(),

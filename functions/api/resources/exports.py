@@ -38,10 +38,10 @@ class NewExport(BaseModel):
 def create_export(
     project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath, body: Annotated[NewExport, Body()]
 ) -> Response[Export]:
-    """Starts to write a checkpoint in a format. The checkpoint must be `READY`.
+    """Starts an export of a checkpoint in one format. The checkpoint must be `READY`.
 
-    A checkpoint is written once in each format. A repeat returns the export that is being written or is ready, and
-    starts a failed one again.
+    A checkpoint has at most one export per format. A repeat of the request returns that export, and starts it again if
+    it has failed.
     """
     export = exports.create_export(
         backend(),
@@ -58,7 +58,7 @@ def create_export(
 @router.get(EXPORTS, operation_id="listExports", summary="List exports", tags=["exports"])
 @allow(Role.READ)
 def list_exports(project: ProjectPath, dataset: DatasetPath, checkpoint: CheckpointPath) -> Page[Export]:
-    """Lists the requested exports of a checkpoint, at most one per format. There is only one page."""
+    """Lists a checkpoint's exports, at most one per format, in a single page."""
     return exports.list_exports(backend(), project=project, dataset=dataset, checkpoint=checkpoint)
 
 
@@ -70,7 +70,7 @@ def get_export(
     checkpoint: CheckpointPath,
     format: FormatPath,  # noqa: A002 - the parameter's name in the API
 ) -> Export:
-    """Returns the progress of an export, and its counts once it is `READY`."""
+    """Returns an export with its status, and with its counts once the export is `READY`."""
     return exports.get_export(backend(), project=project, dataset=dataset, checkpoint=checkpoint, form=format)
 
 
@@ -86,7 +86,7 @@ def list_export_files(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[ExportFile]:
-    """Lists the files of an export in order, each with a signed URL to GET it from. The export must be `READY`."""
+    """Lists an export's files in order, each with a signed URL to GET the file from. The export must be `READY`."""
     return exports.list_files(
         backend(),
         project=project,

@@ -1,4 +1,4 @@
-"""Frames: read as of a version (R6, R7)."""
+"""Frames: list and read them as of a version (R6, R7)."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -40,7 +40,9 @@ class WantedFrames(BaseModel):
     )
 
     frame_ids: list[FrameId] = Field(min_length=1, max_length=MAX_BATCH_FRAMES, description="Ids of the frames.")
-    version: VersionRef = Field(LATEST, description="Version to read, as in the `version` parameter of reads.")
+    version: VersionRef = Field(
+        LATEST, description="Version to read: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."
+    )
 
 
 @router.get(
@@ -59,8 +61,8 @@ def list_frames(
 ) -> Response[FramePage]:
     """Lists the frames of a version, in a fixed order that is not the order of their ids.
 
-    A page of large frames may hold fewer than `limit`. A cursor is bound to the version that the first page read, so
-    paging through `LATEST` sees a single version even while uploads are applied.
+    A page of large frames may hold fewer frames than `limit`. A cursor is bound to the version that the first page
+    read, so paging through `LATEST` sees a single version even while uploads are applied.
     """
     return _response(
         frames.list_frames(backend(), project=project, dataset=dataset, version=version, limit=limit, cursor=cursor)
@@ -104,9 +106,10 @@ def _response(model: FrameAt | FramePage | FrameBatch, **headers: str) -> Respon
 
 
 def _json(value: object) -> bytes:
-    """Serializes a value, and copies the frames in it byte for byte from storage.
+    """Returns a value as JSON. Stored frames in the value are copied byte for byte.
 
-    Numbers keep their spelling and absent fields stay absent, so a frame can be sent again as it was read.
+    A frame's numbers thus keep their spelling and its absent fields stay absent, so that a frame can be sent again as
+    it was read.
     """
     if isinstance(value, bytes):
         return value

@@ -26,7 +26,7 @@ def get_frame_history(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[FrameRevision]:
-    """Lists the changes to a frame, newest first, with time, author, upload and what changed."""
+    """Lists the changes to a frame, newest first, each with its time, author, upload and differences."""
     return history.frame_history(
         backend(), project=project, dataset=dataset, frame_id=frame, limit=limit, cursor=cursor
     )
@@ -47,9 +47,9 @@ def get_label_history(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[LabelRevision]:
-    """Lists the changes to a label, newest first, among the next `limit` changes to its frame.
+    """Lists the changes to a label, newest first. A page covers the next `limit` changes to the label's frame.
 
-    A page may be empty and still have a cursor, if the frame changed without the label.
+    A page may be empty and still have a cursor, if those changes did not affect the label.
     """
     return history.label_history(
         backend(),

@@ -68,10 +68,9 @@ router = Router()
 
 
 class NewMutations(BaseModel):
-    """Rows to apply in order. Each is validated by itself, so an invalid row does not affect the others (R21).
+    """Rows to apply, in order. Each row is validated on its own, so that errors are reported row by row (R21)."""
 
-    This model only documents the body. Intake parses the rows, to report errors for each of them.
-    """
+    # This model only documents the body. Intake parses the rows itself, to report the errors of each row.
 
     model_config = ConfigDict(extra="forbid")
 
@@ -94,9 +93,10 @@ def submit_mutations(
 ) -> Response[Receipt]:
     """Accepts rows that add, modify and delete frames (R16 to R21).
 
-    Valid rows are accepted even if others are invalid; the receipt lists the invalid ones. Rows of one frame apply in
-    the order in which they were accepted. Poll the upload at `Location` until it settles. If no row is valid, the
-    response is 422 with the id of the upload, which is stored as failed.
+    A STREAMING dataset accepts the valid rows even if others are invalid; a BATCH dataset accepts all rows or none. The
+    receipt lists the invalid rows. Rows of the same frame apply in the order in which they were accepted. Poll the
+    upload at `Location` until the upload settles. If no row is accepted, the response is 422 with the id of the upload,
+    which is stored as failed.
     """
     receipt = submit(
         backend(),

@@ -43,7 +43,7 @@ class NewProject(BaseModel):
 @router.post("/projects", operation_id="createProject", summary="Create a project", tags=["projects"], status_code=201)
 @allow(Role.ADMIN)
 def create_project(body: Annotated[NewProject, Body()], idempotency_key: IdempotencyKey = None) -> Response[Project]:
-    """Creates a project with its class map, which can be extended later (R1, R2)."""
+    """Creates a project with a class map, to which classes can be appended later (R1, R2)."""
     grant = router.caller
     check(Role.ADMIN, grant, body.name)
 
@@ -64,7 +64,7 @@ def create_project(body: Annotated[NewProject, Body()], idempotency_key: Idempot
 @router.get("/projects", operation_id="listProjects", summary="List projects", tags=["projects"])
 @allow(Role.READ)
 def list_projects(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[Project]:
-    """Lists the projects that the API key has access to, by name."""
+    """Lists the projects that the API key or token has access to, sorted by name."""
     only = router.caller.projects_with(Role.READ)
     return projects.list_projects(backend(), only=only, limit=limit, cursor=cursor)
 

@@ -1,4 +1,4 @@
-"""Files in the drop folder that belong to no dataset, for operators."""
+"""Files that the drop folder rejected because they belong to no dataset, listed for operators."""
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
@@ -15,9 +15,10 @@ router = Router()
 @router.get("/rejected-files", operation_id="listRejectedFiles", summary="List rejected files", tags=["uploads"])
 @allow(Role.ADMIN)
 def list_rejected_files(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[RejectedFile]:
-    """Lists dropped files that belong to no known dataset, newest first, with the reason and the current location.
+    """Lists rejected files of the drop folder, newest first, each with the reason and its current location.
 
-    A key for some projects sees the files in the folders of these; a page may then hold fewer than `limit`.
+    An API key that is limited to some projects sees only the files in the folders of those projects. A page may then
+    hold fewer files than `limit`.
     """
     only = router.caller.projects_with(Role.ADMIN)
     return drop_folder.list_rejected(backend(), only=only, limit=limit, cursor=cursor)

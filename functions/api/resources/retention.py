@@ -37,9 +37,9 @@ class NewPurge(BaseModel):
 )
 @allow(Role.ADMIN)
 def archive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
-    """Hides a dataset from the list and makes it read-only. Safe to repeat.
+    """Archives a dataset: hides it from lists and makes it read-only. Safe to repeat.
 
-    It may take up to a minute until writes are refused. Uploads that were accepted before are still applied.
+    Writes may still be accepted for up to a minute. Uploads that were accepted are applied to the end.
     """
     return archive.archive_dataset(backend(), project=project, dataset=dataset, actor=router.caller.name)
 
@@ -52,7 +52,7 @@ def archive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
 )
 @allow(Role.ADMIN)
 def unarchive_dataset(project: ProjectPath, dataset: DatasetPath) -> Dataset:
-    """Restores an archived dataset to the list and makes it writable. Safe to repeat."""
+    """Shows an archived dataset in lists again and makes it writable. Safe to repeat."""
     return archive.unarchive_dataset(backend(), project=project, dataset=dataset)
 
 
@@ -72,9 +72,9 @@ def purge_dataset(
 ) -> Response[Dataset]:
     """Permanently deletes an archived dataset, with all frames, versions, checkpoints, uploads and exports.
 
-    The dataset is unreadable from this moment on. Its clones keep the packs that they use. `purge` reports progress.
-    When the purge is complete, the dataset no longer exists and its name is free. Repeat the request to restart a
-    purge that failed.
+    Once this request returns, the data cannot be read any more. Clones of the dataset keep the data that they use. The
+    dataset's `purge` field reports progress. When the purge is complete, the dataset no longer exists and its name is
+    free. To restart a purge that failed, repeat the request.
     """
 
     def begin() -> WriteResponse:

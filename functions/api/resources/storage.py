@@ -1,4 +1,4 @@
-"""Storage use of a dataset."""
+"""The storage use of a dataset."""
 
 from functions.api.http.access import allow
 from functions.api.http.deployment import backend
@@ -11,7 +11,8 @@ from tidemark.domain.storage import StorageReport
 router = Router()
 
 ENOUGH_MILLISECONDS = 8_000
-"""A report counts another thousand objects while this much time is left. That takes 0.1 s, or 10 s if S3 is slow."""
+"""Milliseconds that must be left for a report to count another thousand S3 objects. Counting them takes 0.1 s, or 10 s
+if S3 is slow."""
 
 
 @router.get(
@@ -22,10 +23,10 @@ ENOUGH_MILLISECONDS = 8_000
 )
 @allow(Role.READ)
 def report_storage(project: ProjectPath, dataset: DatasetPath, cursor: Cursor = None) -> StorageReport:
-    """Returns the size of a dataset: versions, frame versions and their bytes, live and historic, and objects in S3.
+    """Returns a dataset's storage use: versions, frame versions and their bytes, live and total, and S3 objects.
 
-    One response counts as many objects as there is time for. If objects remain, pass its `cursor` to count them, and
-    add up the objects of all responses.
+    One response counts as many S3 objects as there is time for. If objects remain, the response has a `cursor`: send it
+    to count the next objects, and add up the objects of all responses.
     """
     return storage.report_storage(
         backend(),

@@ -39,7 +39,9 @@ class NewRollback(BaseModel):
         json_schema_extra={"examples": [{"version": "golden", "message": "Labels of the night shift"}]},
     )
 
-    version: VersionRef = Field(description="Version to restore, as in the `version` parameter of reads.")
+    version: VersionRef = Field(
+        description="Version to restore: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."
+    )
     message: Description = Field("", description="Reason for the roll back, shown with its upload.")
 
 
@@ -57,10 +59,12 @@ class NewClone(BaseModel):
     )
     project: ProjectName | None = Field(
         None,
-        description="Project of the new dataset; by default, the project of the source. Its class map must hold all "
-        "classes of the source.",
+        description="Project of the new dataset; by default, the source's project. Its class map must have all "
+        "classes of the source's project.",
     )
-    version: VersionRef = Field(LATEST, description="Version to clone, as in the `version` parameter of reads.")
+    version: VersionRef = Field(
+        LATEST, description="Version to clone: its number, the name of a checkpoint, an ISO 8601 time, or `LATEST`."
+    )
     description: Description = ""
 
 
@@ -78,11 +82,11 @@ def roll_back(
     body: Annotated[NewRollback, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Upload]:
-    """Restores an earlier version of a dataset as a new version, and returns the upload to follow (R10).
+    """Restores an earlier version of a dataset as a new version, and returns an upload to poll for progress (R10).
 
-    Nothing is lost: earlier versions keep what is undone. Changes that arrive during a roll back are undone if their
-    shard applies them before the roll back's last window there, and kept otherwise. A dataset can have only one roll
-    back at a time.
+    Nothing is lost: changes that are undone stay in earlier versions. A change that arrives during the roll back is
+    undone if its shard applies it before the roll back's last window in that shard, and kept otherwise. A dataset can
+    have only one pending roll back.
     """
 
     def begin() -> WriteResponse:
@@ -117,7 +121,8 @@ def clone_dataset(
 ) -> Response[CloneReceipt]:
     """Creates a STREAMING dataset with the frames of a version, and returns it with the upload that fills it.
 
-    Payloads are shared, not copied. The dataset is empty, and accepts no changes, until the upload has settled.
+    The new dataset shares the payloads of its source instead of copying them. It is empty, and accepts no changes,
+    until the upload has settled.
     """
     if body.project is not None:
         access.check(Role.ADMIN, router.caller, body.project)

@@ -1,4 +1,4 @@
-"""Uploads: send files by signed URLs (R31), and follow the progress of any upload (R29, R30)."""
+"""Uploads: upload files to signed URLs (R31), and follow the progress of any upload (R29, R30)."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -39,7 +39,8 @@ UPLOADS = "/projects/<project>/datasets/<dataset>/uploads"
 UPLOAD = f"{UPLOADS}/<upload>"
 
 ENOUGH_MILLISECONDS = 8_000
-"""A download adds the errors of another chunk while this much time is left: enough to read them and write the file."""
+"""Milliseconds that must be left for an error file to include another chunk: enough to read the chunk's errors and to
+write the file."""
 
 StatusFilter = Annotated[UploadStatus | None, Query(description="Only uploads with this status.")]
 ModeFilter = Annotated[Mode | None, Query(description="Only uploads to datasets of this mode.")]
@@ -76,11 +77,11 @@ def create_upload(
     body: Annotated[NewFileUpload, Body()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[FileUploadReceipt]:
-    """Returns a signed URL for each file. PUT every file to its URL, then complete the upload (R31).
+    """Announces an upload and returns a signed URL for each file. PUT the files, then complete the upload (R31).
 
-    S3 refuses a body whose size or digest differs from the announced one. A large file has a URL for each of its parts.
-    URLs are valid for up to an hour; repeat the request with the same Idempotency-Key to get new ones for the same
-    upload.
+    S3 refuses a body whose size or digest differs from the announced one. A large file is a multipart upload, with a
+    URL for each part. URLs are valid for up to an hour; repeat the request with the same Idempotency-Key to get new
+    URLs for the same upload.
     """
     receipts: list[FileUploadReceipt] = []
 
@@ -94,7 +95,7 @@ def create_upload(
             request=request_fingerprint(router, idempotency_key),
         )
         receipts.append(receipt)
-        # Stored without the receipt, since its URLs may have expired when the request is repeated.
+        # The stored response has no receipt, whose URLs may have expired when the request is repeated.
         return WriteResponse(HTTPStatus.CREATED, "", dataset_path(project, dataset, "uploads", receipt.upload))
 
     response = once(router, idempotency_key, create)
@@ -113,7 +114,7 @@ def create_upload(
 )
 @allow(Role.WRITE)
 def complete_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
-    """Starts to read the files of an upload, once all are uploaded. Safe to repeat."""
+    """Checks that all files of an upload have arrived, and starts to read them. Safe to repeat."""
     completed = file_uploads.complete(backend(), project=project, dataset=dataset, upload=upload)
     location = dataset_path(project, dataset, "uploads", upload)
     return WriteResponse.of(completed, status=HTTPStatus.ACCEPTED, location=location).to_http()
@@ -122,7 +123,7 @@ def complete_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPa
 @router.get(f"{UPLOAD}/files", operation_id="listUploadFiles", summary="List an upload's files", tags=["uploads"])
 @allow(Role.READ)
 def list_upload_files(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> UploadFiles:
-    """Lists the files of an upload with their progress; none if the rows came in a request."""
+    """Lists the files of an upload with their progress. The list is empty if the upload's rows came in a request."""
     return UploadFiles(items=file_uploads.list_files(backend(), project=project, dataset=dataset, upload=upload))
 
 
@@ -184,7 +185,7 @@ def list_upload_errors(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[RowOutcome]:
-    """Lists the rows of an upload that have not taken effect, with reasons, in row order."""
+    """Lists the rows of an upload that have not taken effect, each with the reason, in row order."""
     return follow.list_errors(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)
 
 
@@ -193,9 +194,10 @@ def list_upload_errors(
 )
 @allow(Role.WRITE)
 def retry_upload(project: ProjectPath, dataset: DatasetPath, upload: UploadPath) -> Response[Upload]:
-    """Sends the failed windows of an upload again (R30). The upload is pending until they settle.
+    """Retries the failed windows of an upload (R30). The upload is `PENDING` again until those windows settle.
 
-    Rows that were applied are left alone. A row is superseded if a later upload has changed its frame meanwhile.
+    Rows that were applied are not applied again. A retried row is superseded if a later upload has changed the row's
+    frame in the meantime.
     """
     retried = retry(backend(), project=project, dataset=dataset, upload=upload)
     location = dataset_path(project, dataset, "uploads", upload)
@@ -237,7 +239,7 @@ def list_upload_rows(
 ) -> Page[UploadRow]:
     """Lists every row of an upload, with its labels and its outcome so far (R30).
 
-    Rejected rows of a file are listed only as far as their errors are stored. A page with many labels may hold fewer
-    than `limit` rows.
+    A file's rejected rows are listed only as far as their errors are stored. A page with many labels may hold fewer
+    rows than `limit`.
     """
     return rows.list_rows(backend(), project=project, dataset=dataset, upload=upload, limit=limit, cursor=cursor)

@@ -18,7 +18,7 @@ router = Router()
 
 Every = Annotated[
     Spacing | None,
-    Query(description="`hour`: only the newest version of each hour (UTC)."),
+    Query(description="`hour`: list only the newest version of each hour (UTC)."),
 ]
 
 
@@ -36,7 +36,7 @@ def list_versions(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[VersionSummary]:
-    """Lists the versions of a dataset, newest first; with `every`, one per period.
+    """Lists the versions of a dataset, newest first. With `every`, lists only the newest version of each period.
 
     With `every`, a page may hold fewer than `limit` items. The list ends when `cursor` is null.
     """
@@ -53,5 +53,5 @@ def list_versions(
 )
 @allow(Role.READ)
 def get_version(project: ProjectPath, dataset: DatasetPath, version: VersionPath) -> VersionSummary:
-    """Returns a version, named by its number, a checkpoint, a time, or `LATEST`."""
+    """Returns a version by its number, the name of a checkpoint, a time, or `LATEST`."""
     return VersionSummary.of(resolve.get_version(backend(), project=project, dataset=dataset, version=version))
