@@ -1,4 +1,4 @@
-"""The API function: handles HTTP API events, with the resources of `/api/v2`."""
+"""The API function's Lambda handler: routes API Gateway's events to the resources of `/api/v2`."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ tracer = Tracer()
 
 
 def build() -> Resolver:
-    """Returns the API with all its routes. Raises RuntimeError if one declares no role."""
+    """Returns a resolver with the routes of all resources. Raises RuntimeError if a route declares no role."""
     resolver = Resolver()
     for resource in RESOURCES:
         resolver.include_router(resource.router, prefix=BASE_PATH)
@@ -68,5 +68,5 @@ app = build()
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Handles one request."""
+    """Returns the response to one HTTP request, in API Gateway's format."""
     return app.resolve(event, context)

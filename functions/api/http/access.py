@@ -1,7 +1,7 @@
-"""Access control: the role each route requires, and the check of the caller's grant against it.
+"""Access control: declares the role that each route requires, and checks the caller's grant for that role.
 
-Nothing is open by default. Loading the function fails if a route declares no role. Should such a route be reached all
-the same, it returns 404.
+Every route must declare a role or `PUBLIC`: the function does not load otherwise. A route without a declaration that is
+reached all the same returns 404.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,13 +18,13 @@ from tidemark.domain.errors import Forbidden
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 PUBLIC = None
-"""The role of routes that need no credentials."""
+"""Declared in place of a role by routes that need no credentials."""
 
 _roles: dict[Callable[..., Any], Role | None] = {}
 
 
 def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
-    """Declares the role that an endpoint requires; `PUBLIC` if it needs no credentials."""
+    """Returns a decorator that declares the role an endpoint requires, or `PUBLIC` if it needs no credentials."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         _roles[endpoint] = role
@@ -41,17 +41,17 @@ def require_declared(routes: Iterable[Route]) -> None:
 
 
 def is_declared(route: Route) -> bool:
-    """Whether the route declares a role, as all routes of the API do."""
+    """Returns whether a route declares a role or `PUBLIC`."""
     return route.func in _roles
 
 
 def role_of(route: Route) -> Role | None:
-    """Returns the role that a declared route requires; None for a public one."""
+    """Returns the role that a route declares; None for a public route. The route must have a declaration."""
     return _roles[route.func]
 
 
 def grant_of(event: Mapping[str, Any]) -> Grant | None:
-    """Returns the grant that the authorizer put into the event; None if there is no valid one."""
+    """Returns the grant that the authorizer added to API Gateway's event; None if it is missing or malformed."""
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
     grant = (authorizer.get("lambda") or {}).get("grant")
     if not isinstance(grant, str):
@@ -63,10 +63,10 @@ def grant_of(event: Mapping[str, Any]) -> Grant | None:
 
 
 def check(role: Role | None, grant: Grant | None, project: str | None) -> None:
-    """Checks that `grant` includes `role`, in `project` if the request names one.
+    """Checks that `grant` includes `role` in `project`, or in any project if `project` is None.
 
-    Raises HttpError (401) if there is no grant, and Forbidden if it does not suffice. The error for another's project
-    is the same whether that project exists or not.
+    Raises HttpError (401) without a grant, and Forbidden if the grant does not include the role. For a project outside
+    the grant, the error is the same whether or not that project exists.
     """
     if role is PUBLIC:
         return

@@ -1,4 +1,4 @@
-"""The connection to the deployment, shared by all requests of one function environment."""
+"""The connection to the deployment's AWS resources, shared by all requests of one execution environment."""
 
 from functools import cache
 
@@ -7,5 +7,5 @@ from tidemark.aws.backend import Backend
 
 @cache
 def backend() -> Backend:
-    """Returns the deployment that the environment variables name. The first call connects to it."""
+    """Returns the AWS clients and resource names of the deployment, which the first call reads from the environment."""
     return Backend.from_environment()

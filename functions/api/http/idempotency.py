@@ -1,7 +1,7 @@
-"""Idempotency of small writes: the first response is stored for a day and returned to repeats (R20).
+"""Idempotency of small writes: stores a write's first response for a day and returns it to repeats (R20).
 
-Submitting mutations does not need this, since the upload's id derives from the key. Errors are not stored: a request
-that failed changed nothing and may be sent again.
+Submitting mutations does not need this, since the upload's id derives from the idempotency key. Errors are not stored:
+a request that failed changed nothing and may be sent again.
 """
 
 import base64
@@ -31,15 +31,15 @@ from tidemark.domain.canonical import canonical_json, digest
 from tidemark.domain.errors import Conflict, IdempotencyMismatch, Unavailable
 
 RESPONSE_TTL_SECONDS = 24 * 60 * 60
-"""A day: longer than clients go on retrying a request."""
+"""Seconds that a response is stored: a day, which is longer than clients retry a request."""
 
 
 def once(router: Router, key: str | None, write: Callable[[], WriteResponse]) -> Response[Any]:
     """Runs `write` for the current request, or returns the stored response if its idempotency key was used before.
 
-    Keys are scoped to the API key, the method and the path. Raises IdempotencyMismatch if the key was used with another
-    body, and Conflict while the first request is still running. Raises Unavailable if stored responses cannot be
-    reached.
+    Without an idempotency key, `write` always runs. Idempotency keys are scoped to the caller, the HTTP method and the
+    URL path. Raises IdempotencyMismatch if the idempotency key was used with another body, and Conflict while the first
+    request is still running. Raises Unavailable if the table of stored responses cannot be reached.
     """
     if key is None:
         return write().to_http()
@@ -63,25 +63,25 @@ def once(router: Router, key: str | None, write: Callable[[], WriteResponse]) ->
 
 
 def request_fingerprint(router: Router, key: str | None) -> str | None:
-    """Returns a digest of the current request that its repeats share; None without an idempotency key.
+    """Returns a digest that is equal for the current request and its repeats; None without an idempotency key.
 
-    It is stored with what the request creates. A repeat then finds it even if the function died before it stored the
-    first response.
+    The digest is stored with the resource that the request creates. A repeat then finds that resource even if the
+    function died before it stored the first response.
     """
     return None if key is None else digest(canonical_json(_request(router, key)))
 
 
 def dump(response: WriteResponse) -> dict[str, Any]:
-    """Returns the response as JSON to store.
+    """Returns the response as a JSON object to store.
 
-    The body is compressed. As JSON inside JSON, the largest class map would exceed the size of an item.
+    The body is compressed: escaped as JSON inside JSON, the largest class map would exceed DynamoDB's item size limit.
     """
     body = base64.b64encode(zlib.compress(response.body.encode())).decode()
     return {"status": response.status, "body": body, "location": response.location}
 
 
 def load(stored: Mapping[str, Any]) -> WriteResponse:
-    """Returns the response that `dump` stored."""
+    """Returns the response from a JSON object that `dump` returned."""
     body = zlib.decompress(base64.b64decode(stored["body"])).decode()
     return WriteResponse(stored["status"], body, stored["location"])
 

@@ -1,4 +1,4 @@
-"""Reading of request bodies: checks size, content type, encoding and JSON, before validation against a model."""
+"""Reads request bodies: checks content type, encoding, size and JSON, before a body is validated against its model."""
 
 import base64
 import math
@@ -16,10 +16,10 @@ JSON_TYPE = "application/json"
 
 
 def body(event: Mapping[str, Any]) -> bytes:
-    """Returns the body of a write, as the client sent it.
+    """Returns the bytes of a request's body, as the client sent them.
 
-    Raises HttpError (415) if the body is encoded or its content type is not JSON, and TooLarge if it exceeds the limit.
-    Raises InvalidRequest if it is incomplete.
+    Raises HttpError (415) if the body has a Content-Encoding or its content type is not JSON. Raises TooLarge if the
+    body exceeds `MAX_REQUEST_BYTES`, and InvalidRequest if it arrived incomplete.
     """
     headers: Mapping[str, str] = event.get("headers") or {}
     _check_type(headers.get("content-type", ""))
@@ -37,10 +37,11 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the JSON object in the body of a write.
+    """Returns the JSON object in a request's body.
 
-    Raises what `body` and `read_json` raise. Raises InvalidRequest for a repeated name, a number that is not finite,
-    invalid Unicode, and deep nesting. Raises TooLarge for so many values that validation could exceed the timeout.
+    Raises what `body` and `read_json` raise. Raises InvalidRequest if the body is not an object, is nested too deeply,
+    repeats a name within an object, or has invalid Unicode or a number that is not finite. Raises TooLarge if it has so
+    many values that validation could exceed the timeout.
     """
     document = read_json(body(event))
     if not isinstance(document, dict):
@@ -76,7 +77,10 @@ def _raw(event: Mapping[str, Any]) -> bytes:
 
 
 def _check_document(document: dict[str, Any]) -> None:
-    """Raises the errors that `json_object` lists. Goes level by level, without recursion, since nesting may be deep."""
+    """Checks every value in a JSON document, and raises the errors that `json_object` documents.
+
+    Works level by level, without recursion, since nesting may be deep.
+    """
     level: list[Any] = [document]
     values = 0
     for _ in range(MAX_NESTING):
@@ -89,7 +93,7 @@ def _check_document(document: dict[str, Any]) -> None:
 
 
 def _next_level(level: list[Any]) -> Iterator[Any]:
-    """Yields the names and values in the objects and lists of a level. Raises InvalidRequest if one is invalid."""
+    """Yields the names and values inside a level's objects and lists. Raises InvalidRequest for an invalid value."""
     for value in level:
         match value:
             case RepeatingObject():

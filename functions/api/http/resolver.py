@@ -1,4 +1,4 @@
-"""The resolver: Powertools' resolver for HTTP APIs, with this API's path rules, checks, JSON and error responses."""
+"""The resolver: Powertools' resolver for HTTP APIs, with this API's rules for URL paths, checks, JSON and errors."""
 
 import re
 from collections import Counter
@@ -24,13 +24,13 @@ from tidemark.domain.errors import InvalidRequest, TidemarkError
 logger = Logger(child=True)
 
 MAX_RESPONSE_BYTES = 4_600_000
-"""Largest response body. Lambda returns at most 6 MiB, and base64 turns three bytes into four."""
+"""Most bytes in a response body. Lambda returns at most 6 MiB, and base64 turns three bytes into four."""
 
 _PARAMETER = re.compile(r"<(\w+)>")
 
 
 class Resolver(APIGatewayHttpResolver):
-    """Routes an HTTP API event to its endpoint and turns its result, or its error, into a response."""
+    """Routes an HTTP API event to an endpoint, and turns the endpoint's result or exception into a response."""
 
     def __init__(self) -> None:
         super().__init__(enable_validation=True, serializer=_unchanged)
@@ -48,22 +48,23 @@ class Resolver(APIGatewayHttpResolver):
 
     @property
     def request_id(self) -> str:
-        """API Gateway's id of the request, which everything that the request causes carries as correlation id."""
+        """API Gateway's id of the current request, which is also the correlation id in the function's logs."""
         return str(self.current_event.request_context.request_id)
 
     def methods_of(self, path: str) -> list[str]:
-        """Returns the methods that have a route for `path`."""
+        """Returns the HTTP methods that have a route for a URL path, sorted."""
         return sorted({route.method for route in self.routes if access.is_declared(route) and route.rule.match(path)})
 
     def _body_type(self) -> Any:
-        """Returns the type of the body that the current route takes, or None."""
+        """Returns the documented type of the current route's body; None if the route takes no body."""
         bodies = self.context["_route"].dependant.body_params
         return bodies[0].type_ if bodies else None
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
-        # Powertools' pattern allows only some characters in a parameter. An id in another script, or with a forbidden
-        # character, would be an unknown route instead of an invalid id. Its `$` also ignores a newline at the end.
+        # Powertools' pattern allows only some characters in a path parameter. An id in another script, or with a
+        # forbidden character, would cause an unknown route error instead of an invalid id error. The pattern's `$` also
+        # ignores a newline at the end.
         return re.compile(base_regex.format(_PARAMETER.sub(r"(?P<\1>[^/]+)", rule)))
 
     def _http_error(self, error: HttpError) -> Response[Any]:
@@ -84,7 +85,7 @@ class Resolver(APIGatewayHttpResolver):
 
 
 def _record(code: str, response: Response[Any]) -> Response[Any]:
-    """Logs the refusal of a request, counts it if it was throttled, and returns its response."""
+    """Logs a request's refusal, adds a 429 to the metric of throttled requests, and returns `response`."""
     logger.info("refused", code=code)
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         throttle.count_throttled(code)
@@ -92,16 +93,16 @@ def _record(code: str, response: Response[Any]) -> Response[Any]:
 
 
 class RequestMiddleware(OpenAPIRequestValidationMiddleware):
-    """Checks a request before its endpoint runs: throttling, route, access, then parameters and body."""
+    """Middleware that checks a request before its endpoint: throttling, route, access, then parameters and body."""
 
     def __init__(self, resolver: Resolver) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Powertools' carries no annotations
         self._resolver = resolver
 
     def handler(self, app: Any, next_middleware: NextMiddleware) -> Response[Any]:
-        """Passes the request on, with validated arguments and the caller's grant in the context.
+        """Calls the next middleware, with decoded path parameters and the caller's grant in the context.
 
-        Raises HttpError, Forbidden, InvalidRequest or RequestValidationError if it fails a check.
+        Raises HttpError, Forbidden, InvalidRequest or RequestValidationError if the request fails a check.
         """
         route: Route = app.context["_route"]
         grant = access.grant_of(app.current_event.raw_event)
@@ -137,10 +138,10 @@ class RequestMiddleware(OpenAPIRequestValidationMiddleware):
 
 
 class ResponseMiddleware(OpenAPIResponseValidationMiddleware):
-    """Serializes a response, in one pass and without validation, since the type checker has checked its model.
+    """Middleware that serializes a response in one pass, without validation: mypy has checked the response's model.
 
     The JSON is returned as bytes, which Powertools encodes in base64. A string would be escaped again in the function's
-    result, and how much that adds depends on its content.
+    result, which would make the result longer by an amount that depends on the string's content.
     """
 
     def _handle_response(self, *, route: Route, response: Response[Any]) -> Response[Any]:
@@ -158,7 +159,7 @@ class ResponseMiddleware(OpenAPIResponseValidationMiddleware):
 
 
 def _unchanged(body: Any) -> Any:
-    """The resolver's serializer. Bodies that reach it are JSON already."""
+    """Returns a body unchanged: the resolver's serializer for bodies that are already JSON."""
     return body
 
 

@@ -1,4 +1,4 @@
-"""The response to a write."""
+"""The response to a write, in a form that can be stored for repeats of the request."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from functions.api.http.request_body import JSON_TYPE
 
 
 class WriteResponse(NamedTuple):
-    """A write's status, its JSON body, and the path of the resource to read next."""
+    """The response to a write: HTTP status, JSON body, and the URL path of the resource to read next."""
 
     status: int
     body: str
@@ -17,10 +17,10 @@ class WriteResponse(NamedTuple):
 
     @classmethod
     def of(cls, model: BaseModel, *, status: int, location: str | None = None) -> "WriteResponse":
-        """Makes the response with `model` as its body."""
+        """Returns a response whose body is `model`, serialized as JSON."""
         return cls(status, model.model_dump_json(by_alias=True), location)
 
     def to_http(self) -> Response[Any]:
-        """Makes the HTTP response."""
+        """Returns the HTTP response, with a `Location` header if there is a resource to read next."""
         headers = {"Location": self.location} if self.location else {}
         return Response(self.status, content_type=JSON_TYPE, body=self.body.encode(), headers=headers)

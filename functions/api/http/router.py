@@ -1,4 +1,4 @@
-"""The router of one resource, with the request's properties that endpoints read, and the paths of resources."""
+"""The router with which a resource declares its routes, and functions that return URL paths of resources."""
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -8,12 +8,12 @@ BASE_PATH = "/api/v2"
 
 
 def project_path(project: str, *segments: str) -> str:
-    """Returns the path of a project, or of what `segments` name in it. None of the names needs encoding."""
+    """Returns the URL path of a project, or of the resource in it that `segments` name. No name needs encoding."""
     return "/".join((BASE_PATH, "projects", project, *segments))
 
 
 def dataset_path(project: str, dataset: str, *segments: str) -> str:
-    """Returns the path of a dataset, or of what `segments` name in it. None of the names needs encoding."""
+    """Returns the URL path of a dataset, or of the resource in it that `segments` name. No name needs encoding."""
     return project_path(project, "datasets", dataset, *segments)
 
 
@@ -25,16 +25,16 @@ class Router(APIGatewayHttpRouter):
 
     @property
     def caller(self) -> Grant:
-        """The grant of the API key or token that sent the request. Public routes have none."""
+        """The grant of the API key or token sent with the current request. Not available on public routes."""
         grant: Grant = self.context["grant"]
         return grant
 
     @property
     def milliseconds_left(self) -> int:
-        """Time until Lambda ends the invocation."""
+        """Milliseconds until Lambda ends the current invocation."""
         return int(self.lambda_context.get_remaining_time_in_millis())
 
     @property
     def request_id(self) -> str:
-        """API Gateway's id of the request, which everything that the request causes carries as correlation id."""
+        """API Gateway's id of the current request, which is also the correlation id in the function's logs."""
         return str(self.current_event.request_context.request_id)

@@ -1,7 +1,8 @@
-"""Throttling: limits the requests of each API key, so that none crowds out the others.
+"""Throttling: limits the requests of each API key, so that no API key crowds out the others.
 
-HTTP APIs cannot limit by key, so the function counts requests. `tidemark.access.throttling` decides which to refuse.
-All environments of the function share a count: an item for each key and window, which expires.
+API Gateway's HTTP APIs cannot limit requests by API key, so the function counts requests, and
+`tidemark.access.throttling` decides which of them to refuse. The function's execution environments share the counts in
+DynamoDB: an item for each API key and time window, which expires.
 """
 
 import math
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CLOCK_SKEW_SECONDS = 60
-"""How long a count outlives its window: more than clocks differ."""
+"""Seconds from the end of a time window to the expiry of the window's shared counts. Clocks of execution environments
+differ by less."""
 
 ONE_QUICK_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=0.5, read_timeout=0.5)
-"""Every request waits for its count, and proceeds without it after this time. A second attempt might count twice."""
+"""Settings of the DynamoDB client for shared counts. The timeouts are short, because a request waits for the count and
+then proceeds without it. There are no retries, because a retry might count requests twice."""
 
 logger = Logger(child=True)
 metrics = Metrics()
 
 
 class Throttle:
-    """Counts the requests of all keys in one environment of the function."""
+    """Counts the requests of each API key in this execution environment, and refuses requests above the limit."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Callable[[], datetime]) -> None:
         self._dynamodb = dynamodb
@@ -47,9 +50,9 @@ class Throttle:
         self._meters: defaultdict[str, Meter] = defaultdict(Meter)
 
     def check(self, key: str) -> None:
-        """Counts a request of the API key named `key`.
+        """Counts a request of the API key, or the caller with a token, named `key`.
 
-        Raises HttpError (429, `too_many_requests`) if the key has sent too many requests in this window.
+        Raises HttpError (429, `too_many_requests`) if `key` has sent too many requests in the current time window.
         """
         now = self._clock().timestamp()
         window = int(now // WINDOW_SECONDS)
@@ -67,7 +70,7 @@ class Throttle:
             )
 
     def _add_to_shared_count(self, key: str, count: int) -> int | None:
-        """Adds to the count that all environments share and returns the sum; None if that fails."""
+        """Adds `count` to the count of `key` that execution environments share. Returns the sum; None on failure."""
         try:
             response = self._dynamodb.update_item(
                 TableName=self._table,
@@ -91,13 +94,13 @@ class Throttle:
 
 @cache
 def throttle() -> Throttle:
-    """Returns the throttle of this environment of the function."""
+    """Returns the throttle of this execution environment."""
     client = boto3.client("dynamodb", config=ONE_QUICK_ATTEMPT)
     return Throttle(client, os.environ["TIDEMARK_IDEMPOTENCY_TABLE"], lambda: backend().clock())
 
 
 def count_throttled(reason: str) -> None:
-    """Counts a request that was refused with 429 in the metric `RequestsThrottled`; `reason` is the error's code."""
+    """Adds one request to the metric `RequestsThrottled`. `reason` is the error code of the request's 429 response."""
     metrics.add_dimension("reason", reason)
     metrics.add_metric("RequestsThrottled", MetricUnit.Count, 1)
     metrics.flush_metrics()
