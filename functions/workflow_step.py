@@ -11,9 +11,9 @@ from tidemark.domain.workflows import FailStep, FinishStep, Progress, ShardStep
 Step = TypeVar("Step", bound=ShardStep[Any] | FinishStep[Any] | FailStep[Any])
 
 MIN_MILLISECONDS = 60_000
-"""A step starts no more work with less time than this left. It is enough to delete a thousand items or objects, to read
-and record a page, or to write a page or a part of a file, however slowly AWS responds: the largest page of an export
-takes a third of it."""
+"""Milliseconds that must be left for a step to start more work. That is enough to delete a thousand items or objects,
+to read and record a page, or to write a page or a part of a file, however slowly AWS responds: the largest page of an
+export takes a third of this time."""
 
 
 def run_step(
@@ -25,8 +25,8 @@ def run_step(
 ) -> dict[str, Any]:
     """Runs a step and returns its `Progress` as JSON; `log_keys` identify the work in the log.
 
-    `run` takes the step and a function that returns whether there is time for more work. It returns whether the step is
-    done. Whatever it raises is logged and raised, for the state machine to retry.
+    `run` takes the step and a callback that returns whether there is time for more work. `run` returns whether the step
+    is done. Exceptions from `run` are logged and raised again, for the state machine to retry.
     """
     with logger.append_context_keys(**log_keys, step=step.step):
         if isinstance(step, FailStep):

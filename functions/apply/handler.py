@@ -1,4 +1,4 @@
-"""Applies windows from the queue to their shards, then sends a message for each that has settled."""
+"""Applies windows from the windows queue to their shards, then sends a message for each settled window."""
 
 from typing import Any
 
@@ -24,16 +24,16 @@ backend = Backend.from_environment()
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Applies the windows of a batch, in order within each shard, and returns those to redeliver.
+    """Applies the windows in a batch of messages, in order within each shard. Returns the messages to redeliver.
 
-    A shard stops at its first failure; the other shards continue.
+    After a failure, the remaining windows of the same shard are not applied; windows of other shards are.
     """
     settled: list[WindowSettled] = []
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     response = process_partial_response(event, lambda record: settled.append(_apply(record)), processor, context)
-    # A window is done only when this message is sent. If sending fails, the batch is redelivered, and the windows'
-    # markers keep it from being applied twice.
+    # A window is done only when its settled message is sent. If sending fails, the batch is redelivered, and the
+    # windows' markers keep the windows from being applied twice.
     queues.send_settled(backend, settled)
     return response
 

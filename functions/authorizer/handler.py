@@ -1,9 +1,9 @@
-"""Authorizes requests for API Gateway: admits or refuses each, and tells the API which grant its key or token has.
+"""Authorizes requests for API Gateway: admits or refuses each request, and passes its grant to the API function.
 
-A key is sent as `Authorization: Bearer` or as `x-api-key`. If the deployment has an OpenID Connect issuer, its tokens
-are sent as `Authorization: Bearer`. A request with a bad key or token is refused here. A request with neither is
-admitted without a grant: the API serves it nothing but its own description, and a 401 for everything else that explains
-how to send a key, which API Gateway's own 401 does not.
+An API key is sent as `Authorization: Bearer` or as `x-api-key`. If the deployment has an OpenID Connect issuer, the
+issuer's tokens are sent as `Authorization: Bearer`. A request with an invalid API key or token is refused here. A
+request with neither is admitted without a grant: the API function then returns a 401 that explains how to send an API
+key, which API Gateway's own 401 does not.
 """
 
 import hashlib
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     Verify = Callable[[str], Verified]
 
 MEMORY_SECONDS = 60
-"""How long a grant is cached, and so the longest that a revoked key still works."""
+"""Seconds that a grant is cached, and so the longest time that a revoked API key still works."""
 MEMORY_ENTRIES = 4096
+"""Most decisions cached at once. The least recently used is dropped first."""
 
 logger = Logger()
 tracer = Tracer()
@@ -39,7 +40,7 @@ metrics = Metrics()
 
 
 class Decision(NamedTuple):
-    """The grant of a key or a token, None if it is refused, and the Unix time until which that may be cached."""
+    """The grant of an API key or token, or None for a refusal, and the Unix time until which to cache the decision."""
 
     grant: Grant | None
     until: float
@@ -54,7 +55,7 @@ REFUSED: dict[str, Any] = {"isAuthorized": False}
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Returns an HTTP API authorizer's simple response (payload format 2.0): admitted or not, and with which grant."""
+    """Returns an authorizer's simple response (payload format 2.0): whether the request is admitted, and its grant."""
     headers = event.get("headers") or {}
     tokens = _tokens(headers)
     if not tokens:
@@ -70,7 +71,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _tokens(headers: dict[str, str]) -> set[str]:
-    """Returns the distinct keys and tokens of a request; "" stands for an `Authorization` of another scheme."""
+    """Returns the distinct API keys and tokens of a request; "" for an `Authorization` scheme other than Bearer."""
     tokens = {headers[name].strip() for name in ("x-api-key",) if name in headers}
     if "authorization" in headers:
         scheme, _, token = headers["authorization"].strip().partition(" ")
@@ -79,9 +80,9 @@ def _tokens(headers: dict[str, str]) -> set[str]:
 
 
 def _grant(text: str, *, is_bearer: bool) -> Grant | None:
-    """Returns the grant of a key or a token, from the cache if it is there.
+    """Returns the grant of an API key or token, from the cache if possible; None if the key or token is refused.
 
-    Text that has the format of neither is refused without a look-up, and is not cached.
+    Text that has the format of neither is refused without a look-up, and the refusal is not cached.
     """
     if parse_token(text):
         return _cached(text, _decide_key)
@@ -92,7 +93,7 @@ def _grant(text: str, *, is_bearer: bool) -> Grant | None:
 
 
 def _cached(text: str, decide: Callable[[str], Decision]) -> Grant | None:
-    # Cached by its hash, so that the function's memory holds no secret for longer than a request.
+    # The cache holds hashes of keys and tokens, so that no secret stays in memory for longer than a request.
     digest = hashlib.sha256(text.encode()).digest()
     decision = _decisions.get(digest)
     if decision is None or decision.until <= _now():
@@ -108,7 +109,10 @@ def _decide_key(text: str) -> Decision:
 
 
 def _decide_token(verify: "Verify", text: str) -> Decision:
-    """Verifies a token. Its grant is cached while the token is valid; a refusal never is, since its reason may pass."""
+    """Verifies a token. A refusal is not cached, since its reason may be temporary.
+
+    A grant is cached for `MEMORY_SECONDS`, or until the token expires if that is sooner.
+    """
     now = _now()
     try:
         verified = verify(text)
@@ -119,7 +123,10 @@ def _decide_token(verify: "Verify", text: str) -> Decision:
 
 
 def _now() -> float:
-    """Returns the Unix time. A monotonic clock may stop while Lambda freezes the function and keep grants too long."""
+    """Returns the Unix time.
+
+    A monotonic clock may stop while Lambda freezes the function, so that grants would be cached for too long.
+    """
     return time.time()
 
 
@@ -130,11 +137,11 @@ def _table() -> KeysTable:
 
 @cache
 def _verifier() -> "Verify | None":
-    """Returns the function that verifies the issuer's tokens; None, and loads nothing, if there is no issuer."""
+    """Returns a function that verifies the issuer's tokens. Without an issuer, returns None and imports nothing."""
     if "TIDEMARK_OIDC_ISSUER" not in os.environ:
         return None
-    from tidemark.access.issuer import IssuerKeys  # noqa: PLC0415 - its layer, as below
-    from tidemark.access.tokens import verify  # noqa: PLC0415 - only deployments with an issuer have its layer
+    from tidemark.access.issuer import IssuerKeys  # noqa: PLC0415 - needs the layer, as below
+    from tidemark.access.tokens import verify  # noqa: PLC0415 - only deployments with an issuer have the layer
 
     issuer = Issuer(
         url=os.environ["TIDEMARK_OIDC_ISSUER"],

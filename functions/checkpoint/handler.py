@@ -26,7 +26,7 @@ STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Runs one step and returns whether its shard, or the whole manifest or export, is written."""
+    """Runs one step. Returns whether the step's shard, or the whole manifest or export, is written."""
     step = STEP.validate_python(event)
     work = step.work
     progress = run_step(logger, context, step, _run, dataset=work.uid, work=work.name, attempt=work.attempt)

@@ -1,4 +1,4 @@
-"""Gives up windows that `apply` failed to apply in every attempt, so that their uploads settle."""
+"""Gives up windows that the apply function failed to apply in every attempt, so that the windows' uploads settle."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ backend = Backend.from_environment()
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Gives up the windows of a batch and returns those that could not be recorded, which stay in the queue."""
+    """Gives up the windows in a batch of messages. Returns the messages that failed, which stay in the queue."""
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     return process_partial_response(event, _give_up, processor, context)

@@ -1,4 +1,4 @@
-"""Handles the intake queue: reads files, takes dropped files, resumes uploads and sweeps for those that stalled."""
+"""Handles the files queue: reads files, starts uploads of dropped files, and resumes stalled uploads."""
 
 import json
 from typing import Any
@@ -23,13 +23,13 @@ metrics = Metrics()
 backend = Backend.from_environment()
 
 MIN_MILLISECONDS = 60_000
-"""No further chunk is started with less time than this left: enough to read and record one, however slow the table."""
+"""Milliseconds that must be left to start another chunk: enough to read and record one, however slow the table is."""
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Handles each message of a batch on its own and returns those that failed, to be redelivered."""
+    """Handles each message in a batch independently. Returns the messages that failed, for redelivery."""
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(event, lambda record: _handle(record, context), processor, context)
 
@@ -52,7 +52,7 @@ def _handle(record: SQSRecord, context: LambdaContext) -> None:
 
 
 def _parse(body: str) -> IntakeTask | DroppedObject:
-    """Returns the task, or the dropped object, of a message. Raises ValueError or LookupError if it is neither."""
+    """Returns the task or dropped S3 object in a message body. Raises ValueError or LookupError for another body."""
     message = json.loads(body)
     if not isinstance(message, dict) or message.get("source") != "aws.s3":
         return INTAKE_TASK.validate_python(message)

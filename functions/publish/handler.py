@@ -1,4 +1,4 @@
-"""Reads the queue of settled windows: records what each upload has finished and publishes datasets' new versions."""
+"""Handles the settled queue: records the progress of uploads, and publishes new versions of their datasets."""
 
 from collections import defaultdict
 from typing import Any
@@ -23,7 +23,7 @@ backend = Backend.from_environment()
 @tracer.capture_lambda_handler(capture_response=False)
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
-    """Publishes each dataset of a batch and returns the messages to redeliver: all of every dataset that failed."""
+    """Publishes each dataset in a batch of messages. Returns all messages of datasets that failed, for redelivery."""
     datasets: dict[str, dict[str, str]] = defaultdict(dict)
     for record in event.records:
         datasets[record.attributes.message_group_id or ""][record.message_id] = record.body

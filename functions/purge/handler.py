@@ -19,7 +19,7 @@ backend = Backend.from_environment()
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Runs one step and returns whether its shard, or the whole dataset, is deleted."""
+    """Runs one step. Returns whether the step's shard, or the whole dataset, is deleted."""
     step = PURGE_STEP.validate_python(event)
     return run_step(logger, context, step, _run, dataset=step.work.uid, attempt=step.work.attempt)
 

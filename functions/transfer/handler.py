@@ -1,4 +1,4 @@
-"""Runs the steps of the transfer workflow, which writes the rows of rollbacks and clones."""
+"""Runs the steps of the transfer workflow, which writes the rows of roll backs and clones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ backend = Backend.from_environment()
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Runs one step and returns whether its shard, or the whole transfer, is done."""
+    """Runs one step. Returns whether the step's shard, or the whole transfer, is done."""
     step = TRANSFER_STEP.validate_python(event)
     return run_step(logger, context, step, _run, upload=step.work.upload, dataset=step.work.uid)
 
