@@ -29,7 +29,8 @@ def _accepted(api: str, key: str) -> bool:
 
 
 def _admin_key(stack: LocalStack) -> str:
-    """Returns the key of an earlier `up` if it is still valid, or a new one, in a file that only its owner can read."""
+    """Returns an admin API key: that of an earlier `up` if still valid, or a new one. Only the user can read its
+    file."""
     if KEY_FILE.exists() and _accepted(stack.api, key := KEY_FILE.read_text().strip()):
         return key
     key = stack.make_key("admin")
@@ -73,7 +74,7 @@ def _context_value(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Runs the command of the arguments. Exits with its error if it fails."""
+    """Runs the command that the process's arguments name. Exits with an error message if it fails."""
     parser = argparse.ArgumentParser(prog="python -m infra.local")
     commands = parser.add_subparsers(dest="command", required=True)
     up_command = commands.add_parser("up", help="start the stack on this machine, or update it if it is running")

@@ -1,8 +1,8 @@
-"""Synthesises the template, and keeps it until the infrastructure changes: synthesis takes ten seconds.
+"""Synthesises the CloudFormation template, and caches it until the infrastructure changes: synthesis takes ten seconds.
 
-The template refers to placeholders in place of the real bundles, which `infra.local.deploy` fills in. A change of the
-functions' code is therefore deployed without a new synthesis. `python -m infra.local.assembly FOLDER CONTEXTS`
-synthesises in a process of its own, with which the CDK's Node process ends.
+The template refers to placeholders, which `infra.local.deploy` replaces by the real bundles. New code of the functions
+is therefore deployed without a new synthesis. `python -m infra.local.assembly FOLDER CONTEXTS` synthesises in a process
+of its own, so that the CDK's Node process ends with it.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from infra.bundle import ROOT, Bundles
 
 ASSEMBLIES = ROOT / "build" / "assembly"
 MAX_ASSEMBLIES = 6
-"""Most assemblies that are kept; the oldest are deleted."""
+"""Most cloud assemblies in the cache; the oldest are deleted."""
 NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
 
@@ -37,16 +37,16 @@ def _fingerprint(context: Mapping[str, object]) -> str:
 
 
 def assembly(context: Mapping[str, object] = NO_CONTEXT) -> Path:
-    """Returns the folder of the cloud assembly of the current sources, with context values as by the CDK's `-c`."""
+    """Returns the folder of the current sources' cloud assembly, with context values as from the CDK's option `-c`."""
     return assemblies(context)[0]
 
 
 def assemblies(*contexts: Mapping[str, object]) -> list[Path]:
-    """Returns the folders for several sets of context values.
+    """Returns the folders of the current sources' cloud assemblies, one for each set of context values.
 
-    Those missing are synthesised in one process: the first takes ten seconds, each further one a second. Processes that
-    do so at the same time each synthesise; the first to finish wins. Raises CalledProcessError if the sources are
-    broken or refuse the values.
+    Assemblies that are not cached are synthesised in one process: the first takes ten seconds, each further one a
+    second. If several processes synthesise the same assembly at once, the cache keeps the one that is finished first.
+    Raises CalledProcessError if the sources are broken or refuse the context values.
     """
     folders = [ASSEMBLIES / _fingerprint(context) for context in contexts]
     missing = {folder: context for folder, context in zip(folders, contexts, strict=True) if not folder.exists()}
@@ -69,14 +69,14 @@ def _synthesise(work: Path, contexts: Mapping[str, object]) -> None:
 
 
 def placeholders(folder: Path) -> dict[str, str]:
-    """Returns the asset hash of each placeholder in an assembly, by the field of `Bundles` it stands for."""
+    """Returns the asset hash of each placeholder in an assembly, keyed by the `Bundles` field it stands for."""
     return {
         file.name: asset.name.removeprefix("asset.") for asset in folder.glob("asset.*") for file in asset.iterdir()
     }
 
 
 def _placeholder(folder: Path, name: str) -> Path:
-    """Creates a bundle that holds nothing but its name."""
+    """Creates a placeholder for the bundle `name`: a folder with a single file that holds the name."""
     bundle = folder / name
     bundle.mkdir(parents=True)
     (bundle / name).write_text(name)

@@ -1,4 +1,4 @@
-"""Deploys the template to the emulator: uploads it and the bundles, then creates or updates the stack.
+"""Deploys the template to the emulator: uploads template and bundles, then creates or updates the stack.
 
 The CDK's command line would need Node, its bootstrap stack and several seconds more.
 """
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-"""The emulator's root user."""
+"""AWS credentials of the emulator's root user, as environment variables."""
 
 DEPLOY_SECONDS = 120
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
-"""The SSM parameter by which a template checks that its account is prepared for the CDK."""
+"""Name of the SSM parameter by which a template checks that its account is bootstrapped for the CDK."""
 
 
 class DeploymentFailed(Exception):
@@ -47,7 +47,7 @@ def _client(service: Any, endpoint: str) -> Any:
 
 
 def zipped(folder: Path) -> bytes:
-    """Returns the files of `folder` as a zip, uncompressed, since it is read at once."""
+    """Returns a zip archive of the files in `folder`, uncompressed, since the archive is unpacked at once."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -68,7 +68,7 @@ def _exists(s3: "S3Client", bucket: str, key: str) -> bool:
 
 
 def _upload(s3: "S3Client", bucket: str, content: bytes, suffix: str) -> str:
-    """Uploads `content` under its hash, if it is not there yet, and returns the key."""
+    """Uploads `content` unless the bucket has it, and returns the S3 key: the content's hash, followed by `suffix`."""
     key = hashlib.sha256(content).hexdigest() + suffix
     if not _exists(s3, bucket, key):
         s3.put_object(Bucket=bucket, Key=key, Body=content)
@@ -76,7 +76,7 @@ def _upload(s3: "S3Client", bucket: str, content: bytes, suffix: str) -> str:
 
 
 def _submit(cloudformation: "CloudFormationClient", stack: str, template_url: str) -> None:
-    """Creates or updates the stack; does nothing if it is up to date."""
+    """Starts to create or update the stack; does nothing if the stack is up to date."""
     arguments: dict[str, Any] = {
         "StackName": stack,
         "TemplateURL": template_url,
@@ -97,7 +97,7 @@ def _submit(cloudformation: "CloudFormationClient", stack: str, template_url: st
 
 
 def _wait(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
-    """Waits until the stack is deployed and returns its outputs."""
+    """Waits until the stack is deployed, and returns its outputs. Raises DeploymentFailed."""
     deadline = time.monotonic() + DEPLOY_SECONDS
     while True:
         (state,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
@@ -118,9 +118,9 @@ def _wait(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
 
 
 def deploy(endpoint: str, stack: str, assembly: Path, bundles: Mapping[str, bytes]) -> dict[str, str]:
-    """Deploys the template of `assembly`, with zipped bundles by their names, and returns the stack's outputs.
+    """Deploys the template in the folder `assembly`, and returns the stack's outputs.
 
-    Raises DeploymentFailed.
+    `bundles` holds zip archives, keyed by their fields in `Bundles`. Raises DeploymentFailed.
     """
     s3: S3Client = _client("s3", endpoint)
     cloudformation: CloudFormationClient = _client("cloudformation", endpoint)

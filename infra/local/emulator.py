@@ -1,6 +1,6 @@
-"""Runs the emulator: `python -m infra.local.emulator HOME PORT` sets its environment, patches it and serves.
+"""Runs the emulator of AWS: `python -m infra.local.emulator HOME PORT` configures, patches and serves it.
 
-The emulator reads its environment variables when it is imported, so they are set before that.
+The emulator reads its environment variables when it is imported, so they are set before the import.
 """
 
 import os
@@ -9,13 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 PATCHED_VERSION = "1.5.33"
-"""The version of the emulator whose internals the modules `patch_*` change."""
+"""The required version of the emulator. The modules `patch_*` change this version's internals."""
 
 REGION = "us-east-1"
 
 
 def settings(home: Path, port: int) -> dict[str, str]:
-    """Returns the emulator's environment: reachable from this machine only, roles enforced, state kept under `home`."""
+    """Returns the emulator's environment variables.
+
+    The emulator is reachable from this machine only, enforces IAM roles, and stores its state under `home`.
+    """
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -36,7 +39,7 @@ def settings(home: Path, port: int) -> dict[str, str]:
 
 
 def main(home: Path, port: int) -> None:
-    """Serves on `port` until SIGTERM, then saves the state under `home`."""
+    """Runs the emulator on `port` until SIGTERM, then saves its state under `home`."""
     if (installed := version("ministack")) != PATCHED_VERSION:
         raise SystemExit(f"infra.local needs ministack {PATCHED_VERSION}, but {installed} is installed")
     (home / "tmp").mkdir(parents=True, exist_ok=True)

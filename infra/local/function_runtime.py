@@ -1,8 +1,8 @@
 """Runs inside an execution environment: loads a function's handler and serves its invocations.
 
 It runs in a bare interpreter that sees the deployment bundle and boto3 only, so it imports nothing but the standard
-library. Requests and replies are lines of JSON on the socket whose descriptor is the first argument. What the handler
-prints goes to standard output; after each invocation follows the line `END_OF_LOG` with the request's id.
+library. Requests and replies are lines of JSON on a socket, whose file descriptor is the first argument. The handler's
+output goes to standard output, followed after each invocation by the line `END_OF_LOG` with the request's id.
 """
 
 import importlib
@@ -21,7 +21,7 @@ END_OF_LOG = "\x1eEND {}"
 
 
 class Context:
-    """A handler's `context`, with the attributes that Lambda's has."""
+    """The `context` argument of a handler, with the same attributes as on AWS."""
 
     client_context = None
     identity = None
@@ -42,7 +42,7 @@ class Context:
 
 
 def error_report(error: BaseException) -> dict[str, object]:
-    """Returns an exception as Lambda reports it."""
+    """Returns the JSON object with which Lambda reports an exception."""
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,
@@ -58,7 +58,7 @@ def load_handler(name: str) -> Callable[[Any, Context], Any]:
 
 
 def invoke(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> bytes:
-    """Calls the handler and returns its result, or its error, as a line of JSON."""
+    """Calls the handler, and returns its result or exception as a line of JSON."""
     if request["trace"]:
         os.environ["_X_AMZN_TRACE_ID"] = request["trace"]
     context = Context(request["id"], request["arn"], request["deadline"])
@@ -70,7 +70,7 @@ def invoke(handler: Callable[[Any, Context], Any], request: dict[str, Any]) -> b
 
 
 def exit_with(channel: socket.socket) -> None:
-    """Ends this process, even in the middle of a call, as soon as the emulator's end of the channel is closed."""
+    """Ends this process, even in the middle of a call, as soon as the emulator closes its end of the channel."""
     hangup = select.poll()
     hangup.register(channel, 0)
     hangup.poll()

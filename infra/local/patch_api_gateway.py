@@ -11,7 +11,7 @@ from ministack.services import apigateway, lambda_svc
 from infra.local.patch_lambda import TOO_LARGE
 
 MAX_BODY = 10 * 1024 * 1024
-"""Bytes of a request's body that API Gateway accepts."""
+"""Most bytes that API Gateway accepts in a request's body."""
 
 Response = tuple[int, dict[str, str], bytes]
 Scope = dict[str, Any]
@@ -23,7 +23,7 @@ _FAILED = json.dumps({"message": "Internal Server Error"})
 
 
 def _limit_bodies() -> None:
-    """Refuses a body above 10 MB with a 413 before it reaches a function."""
+    """Makes the emulator refuse a body above `MAX_BODY` with a 413, before the body reaches a function."""
     execute = apigateway.handle_execute
 
     async def execute_within_limit(
@@ -38,7 +38,7 @@ def _limit_bodies() -> None:
 
 
 def _encode_binary_bodies() -> None:
-    """Passes a body that is not UTF-8 to its function in base64, whatever its content type says."""
+    """Makes the emulator pass a body that is not UTF-8 to the function in base64, whatever its content type."""
     invoke = apigateway._invoke_lambda_proxy
     is_text = apigateway._v2_request_body_is_text
     is_utf8 = ContextVar("is_utf8", default=True)
@@ -71,7 +71,7 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _hide_function_errors() -> None:
-    """Returns a 500 without details if a function fails, and a 413 for an event too large for Lambda."""
+    """Makes the emulator return a 500 without details if a function fails, and a 413 if its event is too large."""
     to_response = lambda_svc.lambda_execute_result_to_api_proxy_response
 
     def to_response_without_details(result: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
@@ -86,7 +86,10 @@ def _hide_function_errors() -> None:
 
 
 def _route_to_api(scope: Scope) -> Scope:
-    """Routes a request for `/api/…` to the only HTTP API deployed, as if it had been sent to the API's own host."""
+    """Returns the ASGI scope of a request, routed to the only HTTP API that is deployed if its URL path is `/api/…`.
+
+    The request is then handled as if it had been sent to the API's own host.
+    """
     apis = [name for (_account, _region, name) in apigateway._apis._data]
     if not scope["path"].startswith("/api/") or len(apis) != 1:
         return scope
@@ -96,7 +99,7 @@ def _route_to_api(scope: Scope) -> Scope:
 
 
 def _serve_api_at_root() -> None:
-    """Serves the API at `/api/…`, as its links expect, and marks every request as sent over TLS.
+    """Makes the emulator serve the API at `/api/…`, as the API's links expect, and mark every request as sent over TLS.
 
     Policies that deny requests without TLS can then be enforced as they are written.
     """

@@ -1,7 +1,8 @@
 """Patches the emulator's DynamoDB: a query evaluates the common key condition without parsing it for every item.
 
 The emulator parses the text of the condition again for each item of the partition. A query of a thousand items then
-blocks all other requests for tens of milliseconds, thirty times as long as with this patch. AWS reads the range alone.
+blocks all other requests for tens of milliseconds, thirty times as long as with this patch. AWS reads only the items in
+the range.
 """
 
 import re
@@ -10,13 +11,13 @@ from typing import Any
 from ministack.services import dynamodb
 
 _RANGE = re.compile(r"(\w+) = (:\w+) AND (\w+) BETWEEN (:\w+) AND (:\w+)")
-"""A partition and a range of sort keys."""
+"""Matches the common key condition: a partition, and a range of sort keys with inclusive bounds."""
 
 Item = dict[str, dict[str, Any]]
 
 
 def apply() -> None:
-    """Patches the evaluation of a partition with a range of string keys; all other conditions stay the emulator's."""
+    """Patches the evaluation of a partition and a range of string sort keys. Other conditions are not affected."""
     evaluate = dynamodb._evaluate_condition
 
     def evaluate_range(

@@ -10,7 +10,7 @@ from ministack.core import iam_actions
 
 
 def _check_batches_as_single_messages() -> None:
-    """Checks batches sent to SQS as `sqs:SendMessage`; AWS has no action `sqs:SendMessageBatch`."""
+    """Makes the emulator check message batches as `sqs:SendMessage`; AWS has no action `sqs:SendMessageBatch`."""
     extract_action = iam_actions.extract_iam_action
 
     def extract_without_batch(service: str, *request: Any) -> str | None:
@@ -21,7 +21,7 @@ def _check_batches_as_single_messages() -> None:
 
 
 def _add_event_sources() -> None:
-    """Adds the condition key `events:source` to PutEvents: the source of the events, if all have the same."""
+    """Adds the condition key `events:source` to PutEvents. It holds the source of the events if all have the same."""
     read_context = iam_actions.request_tag_context
 
     def read_context_with_source(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +35,6 @@ def _add_event_sources() -> None:
 
 
 def apply() -> None:
-    """Makes the emulator check permissions by AWS's names."""
+    """Makes the emulator check permissions under AWS's names of actions and conditions."""
     _check_batches_as_single_messages()
     _add_event_sources()

@@ -27,11 +27,11 @@ from ministack.services import lambda_svc
 from infra.local import function_runtime
 
 MAX_PAYLOAD = 6 * 1024 * 1024
-"""Bytes of JSON that AWS accepts as the request or the response of a synchronous call."""
+"""Most bytes of JSON that AWS accepts as the request or the response of a synchronous call."""
 
 ENVIRONMENTS_PER_FUNCTION = 2 * (os.cpu_count() or 1)
-"""Calls of one function that run in parallel. Further calls wait, where AWS would start more environments: here each
-takes a second of CPU to start, and all share this machine's cores."""
+"""Most calls of one function that run in parallel; further calls wait. AWS would start more execution environments
+instead, but here each takes a second of CPU to start, and all share this machine's cores."""
 
 INIT_SECONDS = 30
 TOO_LARGE = "RequestEntityTooLargeException"
@@ -41,7 +41,7 @@ _slots: dict[str, threading.Semaphore] = {}
 
 
 class CodeStore:
-    """Unpacks bundles for functions and makes their environment variables."""
+    """Unpacks the bundles and layers of functions, and composes the functions' environment variables."""
 
     def __init__(self, home: Path, endpoint: str) -> None:
         self.code = home / "code"
@@ -60,11 +60,11 @@ class CodeStore:
         return folder
 
     def layers(self, config: dict[str, Any]) -> list[Path]:
-        """Returns the folders of the function's layers that Lambda adds to Python's path."""
+        """Returns the folders in a function's layers that Lambda adds to Python's path."""
         return [self.unpack(lambda_svc._resolve_layer_zip(layer)) / "python" for layer in config.get("Layers", [])]
 
     def environment(self, config: dict[str, Any], code: Path) -> dict[str, str]:
-        """Returns the variables of a function's process: Lambda's and its own; of the host's only PATH."""
+        """Returns a function's environment variables: those that Lambda sets, its own, and only PATH of the host's."""
         region = lambda_runtime._account_region_from_function_config(config)[1]
         name = config["FunctionName"]
         return {
@@ -91,12 +91,13 @@ class CodeStore:
 
 
 class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the emulator is untyped
-    """A process that serves one function, one call at a time. The emulator's pool leases, keeps and ends it."""
+    """A process that serves one function, one call at a time. The emulator's pool leases, keeps and ends the
+    process."""
 
     code_store: CodeStore
 
     def _start(self) -> dict[str, Any]:
-        """Starts the process and returns `{"ready": true}`, or the error of its initialisation."""
+        """Starts the process, and returns `{"ready": true}`, or `{"error": …}` if its initialisation failed."""
         code = self.code_store.unpack(self.code_zip)
         ours, theirs = socket.socketpair()
         with theirs:
@@ -117,7 +118,7 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
         return self._receive(INIT_SECONDS)
 
     def _read_log(self, process: "subprocess.Popen[str]", log: "queue.SimpleQueue[str | None]") -> None:
-        """Reads the process's output line by line until it ends: the process would block on a full pipe."""
+        """Moves the process's output to `log`, line by line until the end. The process would block on a full pipe."""
         for line in process.stdout or ():
             log.put(line.rstrip("\n"))
         log.put(None)
@@ -142,7 +143,11 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
     def invoke(
         self, event: object, request_id: str, *, trace_id: str | None = None, invoked_function_arn: str | None = None
     ) -> dict[str, Any]:
-        """Makes a call; returns `{"status": "ok", "result", "log"}`, or "error" with `error_payload` and `log`."""
+        """Calls the function, whose process is started if necessary.
+
+        Returns a dictionary with `status` and `log`. If `status` is "ok", it also has `result`; if it is "error",
+        `error_payload`.
+        """
         timeout = self.config.get("Timeout", 3)
         with self._lock:
             try:
@@ -170,7 +175,7 @@ class ExecutionEnvironment(lambda_runtime.Worker):  # type: ignore[misc]  # the 
         return {"status": "ok", "result": reply["result"], "log": log}
 
     def _broken(self, request_id: str, error: dict[str, Any]) -> dict[str, Any]:
-        """Ends the process, as AWS ends the environment, and returns the error."""
+        """Ends the process, as AWS ends a failed environment, and returns the call's outcome with the error."""
         if self._proc is not None:
             self._proc.kill()
         log = self._collect_log(request_id, until_exit=True)
@@ -183,7 +188,7 @@ def _size(value: object) -> int:
 
 
 def _call(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
-    """Makes a call within AWS's payload limits, as soon as one of the function's slots is free."""
+    """Calls a function as soon as one of its slots is free. Enforces AWS's payload limits."""
     if _size(event) > MAX_PAYLOAD:
         message = f"Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation"
         return {"body": {"errorType": TOO_LARGE, "errorMessage": message}, "error": True}
@@ -199,14 +204,14 @@ def _call(function: dict[str, Any], event: object, request_id: str) -> dict[str,
 def _sqs_concurrency(mapping: dict[str, Any], *_: object) -> int:
     """Returns how many batches of a FIFO queue are processed in parallel.
 
-    Order holds all the same: SQS delivers nothing of a message group of which a message is being processed.
+    Messages still keep their order: while a message is processed, SQS delivers no other message of its group.
     """
     limit: int = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", ENVIRONMENTS_PER_FUNCTION)
     return min(limit, ENVIRONMENTS_PER_FUNCTION)
 
 
 def apply(home: Path, endpoint: str) -> None:
-    """Makes the emulator run functions as described above, with their files under `home`."""
+    """Makes the emulator run functions as this module describes, with their files under `home`."""
     ExecutionEnvironment.code_store = CodeStore(home, endpoint)
     shutil.rmtree(ExecutionEnvironment.code_store.code, ignore_errors=True)
     lambda_runtime._worker_class_for = lambda _config: ExecutionEnvironment

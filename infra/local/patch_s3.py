@@ -1,4 +1,4 @@
-"""Patches the emulator's S3 where it ignores versions of objects: in its events, and in reads of a byte range."""
+"""Patches the emulator's S3 where it ignores object versions: in its events, and in reads of a byte range."""
 
 import json
 from contextvars import ContextVar
@@ -10,11 +10,11 @@ from ministack.services import eventbridge, s3
 Response = tuple[int, dict[str, str], bytes]
 
 _version: ContextVar[str | None] = ContextVar("version", default=None)
-"""The version of the object whose event is being sent, in the thread that sends it."""
+"""Version id of the S3 object whose event the current thread is sending; None if the bucket keeps no versions."""
 
 
 def _add_versions_to_events() -> None:
-    """Adds the version of a new object to its event, if the bucket keeps versions."""
+    """Adds the version id of a new S3 object to the object's event, if the bucket keeps versions."""
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
 
     def fire_with_version(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ def _add_versions_to_events() -> None:
 
 
 def _read_ranges_of_versions() -> None:
-    """Returns only the `Range` of a named version; the emulator returns the whole object."""
+    """Makes the emulator return only the requested `Range` of a given object version, not the whole object."""
     read = s3._get_object
 
     def read_range(bucket: str, key: str, headers: dict[str, str], query: dict[str, Any] | None = None) -> Response:
@@ -41,7 +41,7 @@ def _read_ranges_of_versions() -> None:
         if not byte_range or "versionId" not in (query or {}):
             response: Response = read(bucket, key, headers, query)
             return response
-        # A range is returned without a checksum: that would be the whole object's.
+        # A range is returned without a checksum, which would be the whole object's.
         plain = {name: value for name, value in headers.items() if name != "x-amz-checksum-mode"}
         status, response_headers, body = read(bucket, key, plain, query)
         if status != HTTPStatus.OK:
@@ -58,6 +58,6 @@ def _read_ranges_of_versions() -> None:
 
 
 def apply() -> None:
-    """Makes the emulator's S3 treat versions as AWS does."""
+    """Makes the emulator's S3 treat object versions as AWS does."""
     _add_versions_to_events()
     _read_ranges_of_versions()

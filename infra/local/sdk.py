@@ -1,4 +1,4 @@
-"""Provides boto3 to functions, as AWS's Python runtime does: the bundle does not contain it."""
+"""Provides boto3 to functions, as AWS's Python runtime does. The bundle does not contain boto3."""
 
 from importlib.metadata import distribution
 from pathlib import Path

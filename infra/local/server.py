@@ -1,4 +1,4 @@
-"""Starts and stops the emulator's process and finds one that is running."""
+"""Starts, finds and stops the emulator's process."""
 
 import errno
 import fcntl
@@ -21,12 +21,13 @@ DEFAULT_PORT = 4566
 LAST_PORT = 65_535
 START_SECONDS = 30
 STOP_SECONDS = 60
-"""Long, because the emulator saves the state of every table and queue before it ends."""
+"""Seconds until an emulator that is asked to stop is killed. Long, because it saves the state of every table and queue
+first."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
-"""The emulators that this process started, by pid, to be waited for when they end."""
+"""Emulators that this process started, by pid. `stop` waits for them, so that they leave no zombie processes."""
 
 
 class NotStarted(RuntimeError):
@@ -59,7 +60,7 @@ def _record(home: Path) -> Path:
 
 
 def _lock(home: Path) -> IO[bytes] | None:
-    """Takes the lock of `home`, which an emulator holds until its process ends; None if one holds it now."""
+    """Locks `home` and returns the lock file; None if an emulator holds the lock, as it does until its process ends."""
     home.mkdir(parents=True, exist_ok=True)
     file = (home / "lock").open("ab")
     try:
@@ -71,7 +72,7 @@ def _lock(home: Path) -> IO[bytes] | None:
 
 
 def _held(home: Path) -> bool:
-    """Returns whether the process of an emulator of `home` exists."""
+    """Returns whether an emulator's process exists for `home`."""
     lock = _lock(home)
     if lock is None:
         return True
@@ -103,7 +104,7 @@ def _obstacle(port: int) -> OSError | None:
 
 
 def free_port(first: int) -> int:
-    """Returns the first free port from `first` on. Raises NotStarted if there is none among the next 200."""
+    """Returns the first free port from `first` on. Raises NotStarted if 200 ports from `first` on are in use."""
     for port in range(first, min(first + 200, LAST_PORT + 1)):
         if _obstacle(port) is None:
             return port
@@ -124,9 +125,10 @@ def _check_is_free(port: int) -> None:
 def start(home: Path, port: int | None = None) -> Server:
     """Starts the emulator of `home` unless it is running, and returns it. Its output goes to `home/emulator.log`.
 
-    Without `port` it takes its last port, or the next free one; the first time it starts from 4566. Raises NotStarted
-    if it is running on another port, if the port is taken, or if its process exists but does not respond. If it does
-    not come up, the message holds the end of its log.
+    Without `port`, the emulator uses the port of its last start, or the next free port from there; the first search
+    starts at 4566. Raises NotStarted if the emulator is running on another port, if `port` is in use, if the emulator's
+    process exists but does not respond, or if the new process fails to start. The message then holds the end of its
+    log.
     """
     if server := running(home):
         if port not in (None, server.port):
@@ -170,7 +172,7 @@ def start(home: Path, port: int | None = None) -> Server:
 def stop(home: Path) -> bool:
     """Stops the emulator of `home` and its functions' processes; returns False if none was running.
 
-    It has a minute to save its state, then it is killed.
+    The emulator has a minute to save its state, then it is killed.
     """
     server = _last(home)
     if server is None or not _held(home):

@@ -26,7 +26,7 @@ class LocalStack:
     server: Server
     home: Path
     outputs: dict[str, str]
-    """The template's outputs: names of tables and bucket, URLs of queues."""
+    """The stack's outputs by name, such as the names of the tables and the bucket, and the URLs of the queues."""
 
     @property
     def api(self) -> str:
@@ -40,7 +40,8 @@ class LocalStack:
         return {**CREDENTIALS, **region, "AWS_ENDPOINT_URL": self.server.endpoint}
 
     def make_key(self, role: str, projects: Sequence[str] | None = None) -> str:
-        """Creates an API key for `projects`, or all of them, and returns its token. `role` is read, write or admin."""
+        """Creates an API key for `projects`, or for all if None, and returns its token. `role` is read, write or
+        admin."""
         scope = ["--all-projects"] if projects is None else [f"--project={project}" for project in projects]
         name = f"{role}-{uuid.uuid4().hex[:8]}"
         process = subprocess.run(
