@@ -1,7 +1,7 @@
-"""The HTTP API: API Gateway passes every request to the api function once the authorizer has admitted it.
+"""The HTTP API: API Gateway passes each request that the authorizer admits to the api function.
 
-Only the API's description needs no authorizer. The gateway has no other routes, so that the api function also responds
-to unknown paths, with the API's own error format.
+Only the OpenAPI document needs no authorizer. The gateway has no routes of its own for other resources, so that the api
+function also responds to unknown URL paths, in the API's error format.
 """
 
 import json
@@ -19,15 +19,15 @@ from infra.review import accept
 BASE_PATH = "/api/v2"
 
 REQUESTS_PER_SECOND = 2000
-"""The limit of all keys together, including refused requests. It is twenty times the limit of one key, so that the
-function refuses a key that floods the API while the stage still has room for all others.
+"""Most requests per second from all API keys together, counting those that the function refuses. It is twenty times the
+limit of one API key, so that the function refuses a key that floods the API while the stage still has room for others.
 
 At 50 to 100 ms a call, this many requests run 100 to 200 functions in parallel, far below an account's usual limit of
 1,000; a refusal takes a few ms. The gateway refuses requests above the limit with a 429, which costs nothing and which
 clients retry."""
 
 BURST = 1000
-"""Most requests at the same moment: as many as an account usually runs functions in parallel."""
+"""Most requests that the gateway accepts at once: as many as an account usually may run functions in parallel."""
 
 ACCESS_LOG = {
     "at": "requestTime",
@@ -42,11 +42,12 @@ ACCESS_LOG = {
     "authorizer_error": "authorizer.error",
     "integration_error": "integrationErrorMessage",
 }
-"""What is logged of each request. The sender is logged by the key's name; no header or body is, and so no key."""
+"""Fields of an entry in the access log, and the API Gateway variable that each is filled from. The sender is logged by
+name. Headers and bodies are not logged, and so no API key is."""
 
 
 class Api(Construct):
-    """An HTTP API with one stage that is throttled and has access logs."""
+    """An HTTP API with a single stage, which is throttled and writes an access log."""
 
     def __init__(
         self, scope: Construct, name: str, *, handler: lambda_.IFunction, authorizer: lambda_.IFunction
@@ -63,8 +64,8 @@ class Api(Construct):
                 "Authorizer",
                 authorizer,
                 response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
-                # A key is sent in one of two headers. The gateway's cache would need both as its key and would refuse
-                # requests that lack one, so the authorizer has a cache of its own.
+                # An API key is sent in one of two headers. The gateway's cache would need both headers as its cache key
+                # and would refuse requests that lack either, so the authorizer has a cache of its own.
                 identity_source=[],
                 results_cache_ttl=Duration.seconds(0),
             ),

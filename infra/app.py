@@ -14,11 +14,11 @@ from infra.stack import Tidemark
 
 
 def synthesise(outdir: Path, bundles: Bundles, context: Mapping[str, object]) -> None:
-    """Writes the cloud assembly of a deployment of `bundles` to `outdir`; `context` is added to that of cdk.json.
+    """Writes a cloud assembly that deploys `bundles` to `outdir`. `context` is added to the context of cdk.json.
 
     Raises ValueError for invalid context values.
     """
-    # The CDK's command line would pass the flags of cdk.json.
+    # The CDK's command line passes the flags of cdk.json by itself; here nothing else does.
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     _synthesise(App(outdir=str(outdir), context={**flags, **context}), bundles)
 
@@ -30,7 +30,7 @@ def _synthesise(app: App, bundles: Bundles) -> None:
 
 
 def main() -> None:
-    """Synthesises for AWS, to the folder that the CDK's command line sets in the environment."""
+    """Builds the bundles for AWS, and synthesises to the folder that the CDK's command line sets in the environment."""
     app = App()
     has_issuer = from_context(app.node.try_get_context) is not None
     _synthesise(app, build(Target.AWS, ROOT / "build" / "bundles", oidc=has_issuer))

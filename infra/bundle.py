@@ -1,4 +1,4 @@
-"""Builds the folders to deploy: the code that all functions share, and layers with packages that few of them need."""
+"""Builds the folders to deploy: the code that all functions share, and layers with packages that few functions need."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 SOURCES = (ROOT / "shared" / "tidemark", ROOT / "functions")
 LEFT_OUT = ("__pycache__", "cli", "client")
-"""Folders of the sources that no function imports; the command line also needs packages that are not deployed."""
+"""Source folders that are not deployed. No function imports them, and the command line needs packages of its own."""
 
 PARQUET_LEFT_OUT = (
     *("include", "includes", "src", "tests", "*.pxd", "*.pxi", "*.pyx", "conftest.py", "benchmark.py", "jvm.py"),
@@ -19,15 +19,16 @@ PARQUET_LEFT_OUT = (
     # The same library under the names for linkers; at run time libarrow_python.so.<n> is loaded.
     *("libarrow_python.so", "libarrow_python.so.*.*"),
 )
-"""Files of pyarrow, two fifths of its size, that are not needed to read and write Parquet files; nor is pyarrow's own
-access to S3 and the like. `libarrow_substrait` stays, although nothing here uses it: pyarrow does not load without."""
+"""Patterns of pyarrow's files that are not deployed: two fifths of its size. Neither these files nor pyarrow's own
+access to S3 and similar stores is needed to read and write Parquet files. `libarrow_substrait` is deployed although
+nothing here uses it, because pyarrow does not load without it."""
 
 PYTHON = "3.14"
-"""The version of Lambda's Python runtime, the same as `infra.lambda_function.RUNTIME`."""
+"""Python version of the functions, the same as in `infra.lambda_function.RUNTIME`."""
 
 
 class Target(StrEnum):
-    """Where a bundle runs: on AWS's arm64 machines, or on this machine under this interpreter."""
+    """The machine that a bundle is built for: AWS's arm64 machines, or this machine with this Python interpreter."""
 
     AWS = "aws"
     LOCAL = "local"
@@ -35,18 +36,19 @@ class Target(StrEnum):
 
 @dataclass(frozen=True)
 class Bundles:
-    """The folders of a deployment."""
+    """The folders that are deployed."""
 
     functions: Path
-    """The code of all functions: pinned dependencies, `tidemark` and `functions`."""
+    """Folder with the code of all functions: pinned dependencies, `tidemark` and `functions`."""
     parquet: Path
-    """A layer with the needed files of pyarrow in its folder `python`, which Lambda adds to Python's path."""
+    """Folder of a layer with the needed files of pyarrow in its subfolder `python`, which Lambda adds to Python's
+    path."""
     oidc: Path | None = None
-    """A layer with PyJWT, for the authorizer of a deployment with an OpenID Connect issuer."""
+    """Folder of a layer with PyJWT for the authorizer; None for a deployment without an OpenID Connect issuer."""
 
 
 def build(target: Target, folder: Path, *, oidc: bool = False) -> Bundles:
-    """Builds the bundles in `folder`; the layer with PyJWT only with `oidc`.
+    """Builds the bundles for `target` in `folder`. Builds the layer with PyJWT only if `oidc` is true.
 
     The same sources give the same bytes, so that an unchanged bundle is not uploaded again. Raises CalledProcessError
     if a dependency cannot be installed.
@@ -82,7 +84,7 @@ def _oidc(target: Target, folder: Path) -> Path:
 
 
 def _install(target: Target, requirements: Path, folder: Path) -> None:
-    """Replaces `folder` with the packages of a lock file."""
+    """Replaces the contents of `folder` by the packages of a lock file, as `target` needs them."""
     shutil.rmtree(folder, ignore_errors=True)
     # No dependencies are resolved: the lock file omits the packages that Lambda's runtime provides.
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]

@@ -1,6 +1,6 @@
-"""The tables and the bucket: datasets and their payloads, API keys, and the responses kept for idempotent requests.
+"""The tables and the bucket: datasets and their payloads, API keys, and the responses stored for idempotent requests.
 
-None is deleted with the stack, except the idempotency table, whose items expire anyway.
+Deleting the stack deletes none of them but the idempotency table, whose items expire anyway.
 """
 
 from aws_cdk import Duration, RemovalPolicy
@@ -11,20 +11,20 @@ from constructs import Construct
 from infra.review import accept
 
 RESTORED = "restored_table"
-"""The context value that makes the functions use another table, such as one restored from a point in time."""
+"""Name of the CDK context value that makes the functions use another table, such as a table restored to a past time."""
 
 RECOVERY_DAYS = 35
-"""How many days back the tables can be restored, DynamoDB's maximum. Replaced and deleted objects are kept as long, so
-that a restored table finds the packs that it refers to."""
+"""Days back to which the tables can be restored: DynamoDB's maximum. Replaced and deleted S3 objects are kept as long,
+so that the packs that a restored table refers to still exist."""
 
 UPLOADED_DAYS = 30
-"""How long a file of an upload is kept, whether or not it was read: its rows are in packs within hours."""
+"""Days that an uploaded file is kept, whether or not it was read. Its rows are in packs within hours."""
 
 REJECTED_DAYS = 90
-"""How long a rejected file of the drop folder is kept, for its producer to inspect."""
+"""Days that a file rejected by the drop folder is kept, for its producer to inspect."""
 
 DOWNLOAD_DAYS = 1
-"""How long a file for download is kept: its URL is valid for an hour, and it can be written again."""
+"""Days that a file written for download is kept. Its URL is valid for an hour, and the file can be written again."""
 
 STRING = dynamodb.AttributeType.STRING
 
@@ -34,12 +34,12 @@ def _attribute(name: str) -> dynamodb.Attribute:
 
 
 def _expiry(name: str, prefix: str, days: int) -> s3.LifecycleRule:
-    """Deletes objects under `prefix` after some days. Like all deleted objects they can be restored for a while."""
+    """Returns a rule that deletes objects under `prefix` after `days`. They can be restored for `RECOVERY_DAYS`."""
     return s3.LifecycleRule(id=name, prefix=prefix, expiration=Duration.days(days))
 
 
 class Data(Construct):
-    """The tables and the bucket, encrypted at rest with keys that AWS owns."""
+    """The tables and the bucket, encrypted at rest with encryption keys that AWS owns."""
 
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
@@ -98,7 +98,7 @@ class Data(Construct):
                     id="forget-downloads",
                     prefix="downloads/",
                     expiration=Duration.days(DOWNLOAD_DAYS),
-                    # Nobody restores a download. Of two rules for noncurrent versions, the shorter applies.
+                    # Nobody restores a download. If two rules apply to noncurrent versions, the shorter period counts.
                     noncurrent_version_expiration=Duration.days(DOWNLOAD_DAYS),
                 ),
             ],
@@ -115,15 +115,15 @@ class Data(Construct):
     def _in_use(self, table: dynamodb.Table) -> dynamodb.ITable:
         """Returns the stack's own table, or the restored table that the context value `RESTORED` names.
 
-        The stack keeps its own table unchanged; without the value it is used again.
+        The stack keeps its own table unchanged. The functions use it again once the context value is removed.
         """
         restored = self.node.try_get_context(RESTORED)
         return dynamodb.Table.from_table_name(self, "Restored", restored) if restored else table
 
     def _send_object_events(self) -> None:
-        """Makes S3 send an event to the account's bus for each new object; `infra.drop_folder` filters them.
+        """Makes S3 send an event to the account's event bus for each new object; `infra.drop_folder` filters them.
 
-        The CDK's own option would deploy a function to set what CloudFormation can set itself.
+        The CDK's own option would deploy a function for a setting that CloudFormation supports.
         """
         bucket = self.bucket.node.default_child
         assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 - the CDK types a child as any construct
@@ -132,7 +132,10 @@ class Data(Construct):
         )
 
     def _retained_table(self, name: str) -> dynamodb.Table:
-        """Creates a PK/SK table that outlives the stack and can be restored to any second of the last 35 days."""
+        """Creates a table with the keys PK and SK, which outlives the stack.
+
+        The table can be restored to any second of the last `RECOVERY_DAYS`.
+        """
         return dynamodb.Table(
             self,
             name,

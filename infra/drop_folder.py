@@ -1,6 +1,6 @@
-"""The drop folder: who may upload files to it, and the rule that passes their events to intake.
+"""The drop folder: who may upload files to it, and the rule that sends an event for each new file to intake.
 
-Producers need no API key: anyone who may put an object under `drop/` can upload to datasets.
+Producers need no API key: any AWS principal that may put an S3 object under `drop/` can upload to datasets.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from infra.queues import Queues
 PREFIX = "drop/"
 
 PRODUCERS = "drop_producers"
-"""The context value with the ARNs of producers outside this stack: a list, or a string separated by commas."""
+"""Name of the CDK context value with the ARNs of producers outside this stack: a list, or a comma-separated string."""
 
 
 class DropFolder(Construct):
-    """A rule that sends an event of each new file to the files queue, and the producers' permission to upload."""
+    """A rule that sends an event for each new file to the files queue, and the producers' permission to upload."""
 
     def __init__(self, scope: Construct, name: str, *, data: Data, queues: Queues) -> None:
         super().__init__(scope, name)
@@ -36,7 +36,7 @@ class DropFolder(Construct):
                     "object": {"key": events.Match.prefix(PREFIX)},
                 },
             ),
-            # EventBridge retries for a day. Events that it cannot deliver join the files that could not be read.
+            # EventBridge retries for a day. Events it cannot deliver go to the dead letter queue of failed tasks.
             targets=[targets.SqsQueue(queues.files, dead_letter_queue=queues.files_dead)],
         )
         producers = _producers(self.node.try_get_context(PRODUCERS))
@@ -52,7 +52,7 @@ class DropFolder(Construct):
 
 
 def _producers(value: str | Sequence[str] | None) -> list[str]:
-    """Returns the ARNs of a context value. Raises ValueError for others, such as `*`, which would admit everyone."""
+    """Returns the ARNs in a context value. Raises ValueError for other values, such as `*`, which admits everyone."""
     values = value.split(",") if isinstance(value, str) else value or []
     producers = [arn.strip() for arn in values]
     for arn in producers:

@@ -1,6 +1,7 @@
-"""The functions: memory, timeout, environment and permissions of each.
+"""The Lambda functions: memory, timeout, environment variables and permissions of each.
 
-All share one bundle. CPU is in proportion to memory (1,769 MB is one core), which decides the sizes.
+All functions share one bundle. A function's CPU is in proportion to its memory (1,769 MB is one core), so the memory
+sizes below are chosen for CPU.
 """
 
 from collections.abc import Sequence
@@ -17,23 +18,23 @@ from infra.oidc_settings import OidcSettings
 from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Queues
 
 APPLY_CONCURRENCY = 100
-"""Windows applied in parallel: enough for six datasets of 16 shards at full speed, and a tenth of an account's usual
-limit of 1,000 calls, so that the API always has room."""
+"""Most windows applied in parallel: enough for six datasets of 16 shards at full speed, and a tenth of an account's
+usual limit of 1,000 parallel calls, so that the API always has room."""
 
 INTAKE_CONCURRENCY = 20
-"""Files read in parallel. Each fills the windows queue faster than its dataset's shards empty it, so more would not be
-done sooner."""
+"""Most files read in parallel. Each fills the windows queue faster than its dataset's shards empty the queue, so
+reading more files in parallel would not finish them sooner."""
 
 PUBLISH_CONCURRENCY = 20
-"""Batches published in parallel; a call takes some 50 ms."""
+"""Most batches of messages published in parallel. Publishing a batch takes some 50 ms."""
 
 WORKFLOW_TIMEOUT = Duration.minutes(5)
-"""The timeout of a workflow's function, which continues in another call. `infra.workflows` depends on calls of about
-four minutes. Longer calls would lose more work when one is cut off."""
+"""Timeout of the functions that run workflow steps; unfinished work continues in another call. `infra.workflows`
+depends on calls of about four minutes. Longer calls would lose more work if they were cut off."""
 
 
 class Functions(Construct):
-    """All functions, with the queues that call them; `infra.api` and `infra.workflows` call the others."""
+    """All functions, with the queues that call some of them. `infra.api` and `infra.workflows` call the others."""
 
     def __init__(
         self, scope: Construct, name: str, *, bundles: Bundles, data: Data, queues: Queues, oidc: OidcSettings | None
@@ -85,12 +86,12 @@ class Functions(Construct):
             indexes=["unsettled", "uploads", "project_uploads"],
         )
         function.allow_packs(self._data)
-        # A signed URL grants what the function itself may do. The function lists the parts of a multipart upload before
-        # it completes it.
+        # A signed URL grants only what the function itself may do. The function lists the parts of a multipart upload
+        # before it completes the upload.
         function.allow_objects(self._data, ["GetObject", "PutObject", "ListMultipartUploadParts"], "uploads/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "assets/")
         function.allow_objects(self._data, ["GetObject", "PutObject"], "downloads/")
-        # To add up a dataset's storage.
+        # For the report of a dataset's storage use.
         function.allow_list(self._data, ("packs/", "checkpoints/", "exports/"))
         function.allow_objects(self._data, ["GetObject"], "checkpoints/")
         function.allow_objects(self._data, ["GetObject"], "exports/")
@@ -136,7 +137,7 @@ class Functions(Construct):
         function.allow_packs(self._data)
         # Without this, S3 responds to reads of a missing object with 403 rather than 404.
         function.allow(["s3:ListBucket"], [self._data.bucket.bucket_arn])
-        # It reads a file's version, in case the file is replaced while it is read.
+        # Intake reads a fixed version of a file, in case the file is replaced while it is read.
         function.allow_objects(self._data, ["GetObject", "GetObjectVersion"], "uploads/")
         actions = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
         function.allow_objects(self._data, actions, "drop/")
@@ -150,8 +151,8 @@ class Functions(Construct):
         function = self._function(
             "apply",
             "Applies a window of mutations to its shard",
-            # A whole core. Most windows take a fraction of a second. The largest allowed, 96 frames of a megabyte to be
-            # merged, take half a minute of it and some 300 MB.
+            # A whole core. Most windows take a fraction of a second. The largest allowed window, with 96 frames of a
+            # megabyte to merge, takes half a minute of CPU and some 300 MB.
             memory_mb=1769,
             timeout=APPLY_TIMEOUT,
             environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url},
@@ -159,8 +160,8 @@ class Functions(Construct):
         function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
         function.allow_send(self._queues.settled)
-        # One window a call. In a larger batch, the windows behind a failed one would have to be redelivered with it,
-        # and would move to the dead letter queue with it, although nothing is wrong with them (R21).
+        # One window a call. In a larger batch, the windows behind a failed window would be redelivered with it, and
+        # would move to the dead letter queue with it, although nothing is wrong with them (R21).
         function.consume(self._queues.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
         return function
 
@@ -175,7 +176,7 @@ class Functions(Construct):
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"])
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         function.allow(["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
-        # Ten a call, so that uploads that settle together share one version.
+        # Ten messages a call, so that uploads that settle together share one version.
         function.consume(self._queues.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
         return function
 

@@ -17,12 +17,12 @@ from infra.data import Data
 from infra.review import accept
 
 METRICS = "Tidemark"
-"""The namespace of the metrics that the functions write."""
+"""CloudWatch namespace of the metrics that the functions write."""
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
 ARCHITECTURE = lambda_.Architecture.ARM_64
-"""A fifth cheaper than x86 at the same speed or better."""
+"""Processor architecture of the functions: a fifth cheaper than x86, and at least as fast."""
 
 
 class Function(lambda_.Function):
@@ -77,28 +77,29 @@ class Function(lambda_.Function):
 
     @property
     def resource_arns_for_grant_invoke(self) -> list[str]:
-        """What a grant to call the function covers: the function itself, without the versions that the CDK adds."""
+        """ARNs that a grant to call the function covers: the function itself, without the versions that the CDK
+        adds."""
         return [self.function_arn]
 
     def allow(
         self, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
     ) -> None:
-        """Grants actions on resources."""
+        """Grants the function IAM actions on resources, subject to `conditions` if there are any."""
         self.add_to_role_policy(iam.PolicyStatement(actions=[*actions], resources=[*resources], conditions=conditions))
 
     def allow_table(self, data: Data, actions: Sequence[str], indexes: Sequence[str] = ()) -> None:
-        """Grants DynamoDB actions, named without prefix, on the table, and queries of `indexes`."""
+        """Grants the function DynamoDB actions, named without prefix, on the main table, and queries of `indexes`."""
         table = data.table.table_arn
         self.allow([f"dynamodb:{action}" for action in actions], [table])
         if indexes:
             self.allow(["dynamodb:Query"], [f"{table}/index/{index}" for index in indexes])
 
     def allow_packs(self, data: Data) -> None:
-        """Grants reading and writing packs."""
+        """Grants the function reading and writing packs."""
         self.allow_objects(data, ["GetObject", "PutObject"], "packs/")
 
     def allow_objects(self, data: Data, actions: Sequence[str], prefix: str) -> None:
-        """Grants S3 actions, named without prefix, on the objects under a key prefix."""
+        """Grants the function S3 actions, named without prefix, on the objects under a key prefix."""
         self.allow([f"s3:{action}" for action in actions], [data.bucket.arn_for_objects(f"{prefix}*")])
         role, bucket = self.role, data.bucket.node.default_child
         assert role is not None and isinstance(bucket, CfnElement)  # noqa: S101, PT018 - the CDK's types are wider
@@ -106,16 +107,16 @@ class Function(lambda_.Function):
         accept(role, finding, reason=f"The names of objects under {prefix} are not known before they are written.")
 
     def allow_list(self, data: Data, prefixes: Sequence[str]) -> None:
-        """Grants listing the objects under some key prefixes."""
+        """Grants the function listing the S3 objects under some key prefixes."""
         conditions = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
         self.allow(["s3:ListBucket"], [data.bucket.bucket_arn], conditions=conditions)
 
     def allow_send(self, *queues: sqs.Queue) -> None:
-        """Grants sending to queues."""
+        """Grants the function sending messages to queues."""
         self.allow(["sqs:SendMessage"], [queue.queue_arn for queue in queues])
 
     def consume(self, queue: sqs.Queue, *, batch_size: int, concurrency: int) -> None:
-        """Calls the function with batches of the queue's messages; it returns those that failed."""
+        """Calls the function with batches of a queue's messages. The function returns the messages that failed."""
         self.add_event_source(
             sources.SqsEventSource(
                 queue, batch_size=batch_size, max_concurrency=concurrency, report_batch_item_failures=True

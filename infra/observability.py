@@ -1,7 +1,7 @@
-"""Alarms, and a dashboard to find the cause.
+"""CloudWatch alarms, and a dashboard to find an alarm's cause.
 
-Alarms have no actions: CloudWatch sends every change of state to the account's event bus, and operators add rules there
-that notify them.
+Alarms have no actions. CloudWatch sends every change of an alarm's state to the account's event bus, where operators
+add rules to be notified.
 """
 
 from collections.abc import Sequence
@@ -23,17 +23,19 @@ MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
 LATE_SECONDS = 300
-"""The age at which a message is late: it has failed several times, and ten minutes are left to fix the cause."""
+"""Seconds after which a message counts as late. It has then failed several times, and ten minutes are left to fix the
+cause."""
 
 FILES_LATE_SECONDS = 600
-"""The age at which a file is late: two attempts, five minutes apart, have failed, or other files went first."""
+"""Seconds after which a file counts as late. Two attempts, five minutes apart, have then failed, or other files were
+read first."""
 
 THROTTLED = ("too_many_requests", "too_many_rows_in_flight")
-"""The codes of the API's 429 responses. They have no alarm: only their senders have to act."""
+"""Error codes of the API's 429 responses. They have no alarm, because only the refused clients have to act."""
 
 
 class Observability(Construct):
-    """Alarms on what users would sooner or later notice, and a dashboard."""
+    """Alarms for problems that users would sooner or later notice, and a dashboard."""
 
     def __init__(
         self,
@@ -61,7 +63,8 @@ class Observability(Construct):
     def _alarm(
         self, name: str, metric: cloudwatch.IMetric, meaning: str, *, above: float = 0, minutes: int = 1
     ) -> cloudwatch.Alarm:
-        """Creates an alarm for a `metric` that exceeds a value for `minutes` in a row. Missing data is no alarm."""
+        """Creates an alarm that goes off when `metric` exceeds `above` for `minutes` in a row. Missing data never
+        counts."""
         return cloudwatch.Alarm(
             self,
             name,
@@ -136,7 +139,7 @@ class Observability(Construct):
         ]
 
     def _given_up_alarm(self) -> cloudwatch.Alarm:
-        """Creates an alarm on a metric of dead_letter, which empties its queue too fast for an alarm on the queue."""
+        """Creates an alarm on a metric of dead_letter: the function empties its queue too fast for an alarm on it."""
         return self._alarm(
             "WindowsGivenUp",
             _own("dead_letter", "WindowsGivenUp"),
@@ -230,7 +233,7 @@ class Observability(Construct):
 
 
 def _own(service: str, name: str, **dimensions: str) -> cloudwatch.Metric:
-    """Returns a metric that a function writes."""
+    """Returns the sum per minute of a metric that the function `service` writes."""
     return cloudwatch.Metric(
         namespace=METRICS,
         metric_name=name,

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 DEFAULT_CLAIM = "groups"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Hosts whose issuer may be reached without TLS, so that the local stack can be tried with one."""
+"""Hosts on which an issuer may be reached without TLS, so that the local stack can be tried with an issuer."""
 
 
 @dataclass(frozen=True)
 class OidcSettings:
-    """The required `iss` and `aud` of tokens, and the claim that holds what a token allows."""
+    """The `iss` and `aud` that a token must have, and the name of the claim that lists what the token permits."""
 
     issuer: str
     audience: str
@@ -29,9 +29,9 @@ class OidcSettings:
 
 
 def from_context(look_up: Callable[[str], Any]) -> OidcSettings | None:
-    """Reads the context values `oidc_issuer`, `oidc_audience` and `oidc_claim`; returns None without an issuer.
+    """Reads the context values `oidc_issuer`, `oidc_audience` and `oidc_claim`. Returns None without an issuer.
 
-    Raises ValueError if they are invalid or incomplete.
+    `look_up` returns a context value by name. Raises ValueError if the values are invalid or incomplete.
     """
     issuer, audience = look_up("oidc_issuer"), look_up("oidc_audience")
     if issuer is None:

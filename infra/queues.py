@@ -1,8 +1,8 @@
 """The queues between the functions, and how often a message is received before it moves to a dead letter queue.
 
 A failed message becomes visible again after its visibility timeout; until then its message group waits. All failures
-count alike: a table that does not respond as much as a window that can never be applied. The first kind is far more
-frequent, so all queues keep retrying for a quarter of an hour.
+count alike, whether a table does not respond or a window can never be applied. The first kind is far more frequent, so
+all queues keep retrying for a quarter of an hour.
 """
 
 from typing import Any
@@ -14,41 +14,44 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 APPLY_TIMEOUT = Duration.seconds(90)
-"""Three times what the largest window allowed takes on one core."""
+"""Timeout of the apply function: three times as long as the largest allowed window takes on one core."""
 
 CONSUMER_TIMEOUT = Duration.seconds(30)
-"""The timeout of the other functions that read a queue. Ten messages take well under a second; the rest is for retries
+"""Timeout of the publish and dead_letter functions. Ten messages take well under a second; the rest is for retries
 inside the function when a table throttles."""
 
 INTAKE_TIMEOUT = Duration.minutes(5)
-"""The timeout of intake, which then continues a file in another call. Long, because a gzip file is read from its
-beginning again to continue it. No longer, because after a crash a file waits this long before it is continued."""
+"""Timeout of the intake function, which continues an unfinished file in another call. It is long, because continuing a
+gzip file means reading the file from its beginning again. It is no longer, because after a crash a file waits this long
+until another call continues it."""
 
 MARGIN = Duration.seconds(15)
-"""The time for Lambda to delete a message after its function's timeout, before the message becomes visible again.
+"""Time by which a queue's visibility timeout exceeds its function's timeout. In this time Lambda deletes the message,
+before the message would become visible again.
 
-Usual is a visibility timeout of six times the function's, to wait for throttled calls. Here the event source mapping
-keeps calls below the account's limit, and a window that is delivered twice is applied once."""
+AWS advises a visibility timeout of six times the function's timeout, to wait for throttled calls. Here the event source
+mapping keeps calls below the account's limit, and a window that is delivered twice is applied once."""
 
 WINDOW_ATTEMPTS = 10
 SETTLED_ATTEMPTS = 20
 FILES_ATTEMPTS = 4
-"""Each amounts to a quarter of an hour from the first attempt to the last. A settled message is never wrong in itself.
-A settled message or an intake task in its dead letter queue means an upload that waits for the sweep; a window there
-means accepted rows that fail until they are retried."""
+"""This and the two constants above are the deliveries of a message before it moves to its dead letter queue. Each
+amounts to a quarter of an hour from the first attempt to the last. A settled message is never invalid in itself. A
+settled message or an intake task in a dead letter queue means an upload that waits for the sweep; a window there means
+accepted rows that fail until they are retried."""
 
 SWEEP_INTERVAL = Duration.minutes(15)
-"""The time between two sweeps. `tidemark.recovery.resume` depends on it."""
+"""Time between two sweeps for stalled uploads. `tidemark.recovery.resume` depends on this value."""
 
 RETENTION = Duration.days(14)
-"""SQS's maximum: the time to find the cause of a failure and send the message again."""
+"""How long a queue keeps a message: SQS's maximum, as time to find a failure's cause and send the message again."""
 
 
 class Queues(Construct):
-    """The three queues, encrypted and TLS only, each with a dead letter queue.
+    """The queues for windows, settled messages and files, encrypted and TLS only, each with a dead letter queue.
 
-    Windows and settled messages need their order, so their queues are FIFO. Files are read in parallel. EventBridge
-    would also put the events of all dropped files into one message group.
+    Windows and settled messages must keep their order, so their queues are FIFO. The files queue is not: files are read
+    in parallel, and EventBridge would put the events of all dropped files into one message group.
     """
 
     def __init__(self, scope: Construct, name: str) -> None:
@@ -74,7 +77,7 @@ class Queues(Construct):
         )
 
     def _ordered(self, name: str, timeout: Duration, dead: sqs.Queue | None = None, attempts: int = 0) -> sqs.Queue:
-        """Creates a FIFO queue; see `_queue`."""
+        """Creates a FIFO queue. Its arguments are those of `_queue`."""
         return self._queue(
             name,
             timeout,
@@ -89,7 +92,7 @@ class Queues(Construct):
     def _queue(
         self, name: str, timeout: Duration, dead: sqs.Queue | None = None, attempts: int = 0, **options: Any
     ) -> sqs.Queue:
-        """Creates a queue for a consumer with a `timeout`. After `attempts` failures a message moves to `dead`."""
+        """Creates a queue for a function with a `timeout`. After `attempts` failures a message moves to `dead`."""
         return sqs.Queue(
             self,
             name,

@@ -1,4 +1,4 @@
-"""The security review: checks the template by cdk-nag's AwsSolutions rules, and accepts findings with a reason."""
+"""The security review: checks the template against cdk-nag's AwsSolutions rules, and accepts findings with reasons."""
 
 from aws_cdk import Acknowledgment, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -8,7 +8,7 @@ PACK = "AwsSolutions"
 
 
 def review(app: IConstruct) -> None:
-    """Makes the synthesis of `app` fail on every finding that is not accepted."""
+    """Makes the synthesis of `app` fail if there is a finding that is not accepted."""
     Validations.of(app).add_plugins(AwsSolutionsChecks())
 
 

@@ -1,7 +1,7 @@
-"""The state machines: long work on all shards of a dataset, done in many calls of one function.
+"""The Step Functions state machines, which do long work on all shards of a dataset in many calls of one function.
 
-All have the form that `tidemark.domain.workflows` describes, and so the same retries and time limits. If a step fails
-for good, the function is called once more to record that, before the execution fails.
+All state machines have the steps that `tidemark.domain.workflows` describes, and the same retries and time limits. If a
+step fails for good, the function is called once more to record the failure, before the execution fails.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from infra.lambda_function import Function
 from infra.review import accept
 
 MAX_PARALLEL_SHARDS = 16
-"""Shards of one execution that are processed in parallel: all shards of a dataset with the default number."""
+"""Most shards that one execution processes in parallel: all shards of a dataset that has the default number."""
 
 WORK_TIMEOUT = Duration.hours(12)
-"""The time for an execution's work. After that the function is called to record the failure; the work can be started
-again and continues."""
+"""Longest time for an execution's work. After that time the function is called to record the failure. Work that is
+started again continues where it stopped."""
 
 EXECUTION_TIMEOUT = WORK_TIMEOUT.plus(Duration.hours(1))
-"""When Step Functions ends an execution without calling the function, should even recording the failure not end."""
+"""Age at which Step Functions ends an execution without calling the function, in case recording a failure hangs."""
 
 CALL_TIMEOUT = Duration.minutes(15)
-"""The time for a call's response. Lambda ends the call long before; this is for a response that is lost."""
+"""Longest wait for a call's response. Lambda ends the call long before; the limit is for a response that is lost."""
 
 TOOK_TOO_LONG = {
     "Error": "TookTooLong",
@@ -44,15 +44,16 @@ ANY_ERROR = ["States.ALL"]
 class ShardWorkflow(Construct):
     """A state machine that calls `function` with `{"step": "shard"}` for each shard, then with `{"step": "finish"}`.
 
-    Its input is `{"work": …, "shards": [0, 1, …]}`. Each step is called again until it returns `{"done": true}`. If a
-    step fails for good, or the work takes too long, the function is called with `{"step": "fail"}` and the reason, and
-    the execution fails with the same reason. Calls for other shards may still be running then, until their timeout.
+    An execution's input is `{"work": …, "shards": [0, 1, …]}`. Each step is repeated until the function returns
+    `{"done": true}`. If a step fails for good, or the work takes too long, the function is called with
+    `{"step": "fail"}` and the reason, and the execution fails with the same reason. Calls for other shards may then
+    still be running, until their timeout.
 
-    Step Functions has two limits. An input is at most *256 KB*: only `work` counts, since it is passed to every call,
-    while progress is stored in the table and nothing is collected from the shards. An execution's history has at most
-    *25,000 events*; one more ends it without a call. A call takes 7 events, and 3 more for each retry. In 12 hours 16
-    parallel shards make 2,880 calls of four minutes, which take 20,000 events. A call that returns before it is done
-    therefore has to have worked for about four minutes, not for one page.
+    Step Functions has two limits. An input has at most *256 KB*. Only `work` counts, since it is passed to every call;
+    progress is stored in the table, and nothing is collected from the shards. An execution's history has at most
+    *25,000 events*; one more event ends the execution without a call. A call takes 7 events, and 3 more for each retry.
+    In 12 hours 16 parallel shards make 2,880 calls of four minutes, which take 20,000 events. A call with work left
+    must therefore have worked for about four minutes, not for one page, when it returns.
     """
 
     def __init__(self, scope: Construct, name: str, *, function: Function, started_by: Sequence[Function]) -> None:
@@ -118,7 +119,7 @@ class ShardWorkflow(Construct):
         return shards.next(finish)
 
     def _shard(self) -> sfn.IChainable:
-        """Returns the states that each shard goes through."""
+        """Returns the first of the states that process a shard."""
         shard = self._call(
             "Shard",
             {"shard": "{% $states.input.shard %}", "done": "{% $states.result.Payload.done %}"},
@@ -131,9 +132,10 @@ class ShardWorkflow(Construct):
     def _call(self, name: str, outputs: object, **arguments: str) -> tasks.LambdaInvoke:
         """Returns a state that calls the function for a step of the execution's work.
 
-        It is retried after any error, as in the queues: a table that does not respond is far more frequent than work
-        that cannot be done. The delays grow from seconds to five minutes and add up to a quarter of an hour at most.
-        Each is shortened at random, so that shards that were throttled together do not retry together.
+        The call is retried after any error, as messages of the queues are: a table that does not respond is far more
+        frequent than work that cannot be done. The delays grow from seconds to five minutes and add up to a quarter of
+        an hour at most. Each delay is shortened at random, so that shards that were throttled together do not retry
+        together.
         """
         work = "{% $states.context.Execution.Input.work %}"
         call = tasks.LambdaInvoke.jsonata(
@@ -156,7 +158,7 @@ class ShardWorkflow(Construct):
         return call
 
     def _repeat_until_done(self, call: tasks.LambdaInvoke, *, then: sfn.IChainable, late: sfn.IChainable) -> None:
-        """Repeats `call` until it is done, which leads to `then`, or the time is up, which leads to `late`."""
+        """Repeats `call` until the work is done, and goes on to `then`; goes on to `late` once the time is up."""
         is_done = sfn.Choice.jsonata(self, f"{call.node.id}Done?")
         is_done.when(sfn.Condition.jsonata("{% $states.input.done %}"), then)
         is_done.when(sfn.Condition.jsonata(f"{{% {TOO_LATE} %}}"), late)
@@ -165,7 +167,7 @@ class ShardWorkflow(Construct):
 
 
 class Workflows(Construct):
-    """All state machines, and which functions start them."""
+    """All state machines, each with the functions that may start it."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions) -> None:
         super().__init__(scope, name)
