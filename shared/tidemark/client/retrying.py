@@ -1,4 +1,7 @@
-"""Retries with exponential backoff, for requests that may succeed on the next attempt."""
+"""Retries with exponential backoff, for requests that may succeed on the next attempt.
+
+`api` and `signed_urls` decide which errors are transient.
+"""
 
 import time
 from collections.abc import Callable

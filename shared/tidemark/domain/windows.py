@@ -143,7 +143,7 @@ class WindowSettled(BaseModel):
 
     @property
     def id(self) -> str:
-        """Id of the attempt at the window, the same as that of its `Window`."""
+        """Id of the attempt that this is the outcome of; equals `Window.id`."""
         return window_id(self.upload, self.chunk, self.window, self.attempt)
 
 

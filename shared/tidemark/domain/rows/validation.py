@@ -168,11 +168,11 @@ def _model_of(value: object) -> type[Add | Modify | Delete] | Problem:
 
 
 def _malformed(row: dict[str, object]) -> Problem | None:
-    """Returns a problem that no valid row has: a name repeated in a JSON object, or JSON objects and lists that are too
-    large or nested too deeply.
+    """Returns what is malformed in a row, or None: a name repeated in a JSON object, or JSON objects and lists that are
+    too large or nested too deeply.
 
-    Works level by level, without recursion. The models would also report JSON objects and lists that are too large, but
-    item by item.
+    Works level by level, without recursion. The models would also refuse JSON objects and lists that are too large, but
+    with an error for each item.
     """
     level: list[Any] = [row]
     for _ in range(MAX_NESTING):
