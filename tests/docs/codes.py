@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -88,9 +89,10 @@ def _refusals() -> tuple[dict[str, HTTPStatus], dict[str, str]]:
     return kinds, defaults
 
 
-def _nodes() -> Iterator[ast.AST]:
-    for source in SOURCES:
-        yield from ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+@cache
+def _nodes() -> tuple[ast.AST, ...]:
+    trees = (ast.parse(source.read_text(encoding="utf-8")) for source in SOURCES)
+    return tuple(node for tree in trees for node in ast.walk(tree))
 
 
 def _code_of(call: ast.Call) -> ast.expr | None:
