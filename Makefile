@@ -16,7 +16,7 @@ export no_proxy := $(NO_PROXY)
 IN_LAMBDA := boto3 botocore s3transfer python-dateutil six urllib3
 
 # Tests run in up to four processes; those of one module stay together.
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope
+PROCESSES := --numprocesses auto --maxprocesses 4
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -30,10 +30,10 @@ demo: $(READY) ## run the demo, handwritten digits that change, on a local stack
 	@env -u TIDEMARK_API -u TIDEMARK_BUCKET python -m examples.digits
 
 check: lint ## before each commit: lint, then the unit and integration tests
-	@python -m pytest tests/unit tests/integration --hypothesis-profile quick $(SPREAD)
+	@python -m pytest tests/unit tests/integration --hypothesis-profile quick $(PROCESSES) --dist worksteal
 
 test: $(READY) ## all tests: unit, integration, template, faults, and the deployed stack on this machine
-	@python -m pytest $(SPREAD)
+	@python -m pytest $(PROCESSES) --dist loadscope
 
 faults: $(READY) ## test faults, hostile users and load at length, for docs/reliability.md (PART=… for one)
 	@uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/fuzz.txt || \

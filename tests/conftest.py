@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Schedules and large models are slow to generate on a busy machine.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("quick", max_examples=10, derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("quick", max_examples=5, derandomize=True, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("fast", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("nightly", max_examples=500, print_blob=True, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("fast")
@@ -24,6 +24,6 @@ class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # it carries no
         return "stack" if nodeid.startswith("tests/stack/") else nodeid
 
 
-def pytest_xdist_make_scheduler(config: Any, log: Any) -> StackTogether:
-    """Returns the scheduler, if tests run in several processes."""
-    return StackTogether(config, log)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> StackTogether | None:
+    """Returns the scheduler of `--dist loadscope`; None leaves other values to pytest-xdist."""
+    return StackTogether(config, log) if config.option.dist == "loadscope" else None
