@@ -17,7 +17,7 @@ from tidemark.domain.assets import (
     asset_url,
     key_of,
 )
-from tidemark.domain.errors import NotFound
+from tidemark.domain.errors import NotFound, listed
 
 MAX_ASSETS_NAMED = 5
 """Most missing assets that an error text names."""
@@ -58,9 +58,8 @@ def read(backend: Backend, *, project: str, urls: Sequence[str]) -> ReadableAsse
     objects = backend.parallel(lambda key: bucket.find(backend, key), keys)
     missing = [position for position, existing in enumerate(objects) if existing is None]
     if missing:
-        more = f" and {len(missing) - MAX_ASSETS_NAMED} more" if len(missing) > MAX_ASSETS_NAMED else ""
         raise NotFound(
-            f"These assets do not exist: {', '.join(urls[position] for position in missing[:MAX_ASSETS_NAMED])}{more}.",
+            f"These assets do not exist: {listed([urls[position] for position in missing], MAX_ASSETS_NAMED)}.",
             code="unknown_asset",
             pointer=f"/urls/{missing[0]}",
         )

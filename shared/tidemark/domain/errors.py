@@ -3,6 +3,8 @@
 An error says what is wrong in the user's terms. Only the HTTP function decides which status code an error becomes.
 """
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -91,3 +93,9 @@ class RowError(BaseModel):
     """JSON pointer to the invalid part of the row, such as `/frame/labels/0/width`; empty for the row as a whole."""
     message: str
     """What is wrong and what to do, as a sentence for people."""
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Returns the first `most` of the names, separated by commas, and how many more there are, for an error message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tidemark.aws import bucket, multipart
 from tidemark.aws.backend import Backend
 from tidemark.aws.bucket import Object
-from tidemark.domain.errors import Conflict, TooLarge
+from tidemark.domain.errors import Conflict, TooLarge, listed
 from tidemark.domain.limits import MAX_FILE_BYTES
 from tidemark.uploads.file_records import FileRecord
 
@@ -67,9 +67,8 @@ def _complete(backend: Backend, file: FileRecord, tags: dict[int, str]) -> None:
 
 def _refuse(missing: Sequence[str]) -> None:
     if missing:
-        more = f" and {len(missing) - MAX_FILES_NAMED} more" if len(missing) > MAX_FILES_NAMED else ""
         raise Conflict(
-            f"These files have not arrived yet: {', '.join(missing[:MAX_FILES_NAMED])}{more}. "
+            f"These files have not arrived yet: {listed(missing, MAX_FILES_NAMED)}. "
             "Upload them, then complete the upload again.",
             code="files_missing",
         )

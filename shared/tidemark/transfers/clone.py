@@ -5,7 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 from tidemark.aws.backend import Backend
 from tidemark.catalog import clone_references, dataset_records, project_records, schema_records
 from tidemark.domain.datasets import Clone, ClonedFrom, Dataset, Mode, Origin
-from tidemark.domain.errors import Conflict, InvalidRequest, NotFound
+from tidemark.domain.errors import Conflict, InvalidRequest, NotFound, listed
 from tidemark.domain.ids import DatasetName
 from tidemark.domain.transfers import Transfer
 from tidemark.domain.uploads import Source, Upload, upload_id_of
@@ -112,10 +112,9 @@ def _clone_project(backend: Backend, source: Dataset, into: str | None) -> str:
     source_classes, _ = project_records.class_map(backend, source.project, fresh=True)
     missing = [entry.name for entry in source_classes.classes if entry.name not in target_classes.names]
     if missing:
-        more = f" and {len(missing) - MAX_LISTED_CLASSES} more" if len(missing) > MAX_LISTED_CLASSES else ""
         raise Conflict(
             f"The class map of project {into!r} lacks classes of project {source.project!r}, which labels of the clone "
-            f"may have: {', '.join(missing[:MAX_LISTED_CLASSES])}{more}. Append them to it first.",
+            f"may have: {listed(missing, MAX_LISTED_CLASSES)}. Append them to it first.",
             code="class_map_does_not_fit",
             pointer="/project",
         )
