@@ -51,10 +51,17 @@ class RequestHandler(Protocol):
     on_request: Callable[[str], None]
 
     def intercept(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Returns the response of a queue, the event bus or a workflow."""
+        """Returns the response of a queue, the event bus or a workflow. Raises Refusal."""
 
     def perform(self, operation: str, body: dict[str, Any], send: "Callable[[], AWSResponse]") -> AWSResponse:
         """Returns the response of the table. `send` sends the request to moto."""
+
+    def sleep(self, seconds: float) -> None:
+        """Waits as long as an AWS client does before it repeats a request."""
+
+
+class Refusal(Exception):
+    """Raised when a queue refuses a request, with AWS's error code."""
 
 
 class Clients:
@@ -75,9 +82,10 @@ class Clients:
             hooks: Any = client.meta.events
             hooks.unregister("before-send", botocore_stubber)
             hooks.register("before-send", self._send)
-        # Never exhaust botocore's retry quota, which all invocations of this process would share, and never sleep.
+        # Never exhaust botocore's retry quota, which all invocations of this process would share, and sleep only in
+        # simulated time.
         patch.object(RetryQuota, "acquire", lambda _quota, _amount: True).start()
-        patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None)).start()
+        patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=self._sleep)).start()
         patch.object(models, "copy", SimpleNamespace(deepcopy=_copy_unless_table)).start()
         patch.object(models.DynamoDBBackend, "transact_write_items", _transact).start()
         _speed_up()
@@ -92,6 +100,10 @@ class Clients:
             return self._perform(call, request)
         return invocation.request(call, request, lambda sent: self._perform(call, sent))
 
+    def _sleep(self, seconds: float) -> None:
+        if self.world is not None:
+            self.world.sleep(seconds)
+
     def _perform(self, call: str, request: AWSPreparedRequest) -> AWSResponse:
         service, operation = call.split(".")
         world = self.world
@@ -100,7 +112,11 @@ class Clients:
         if operation not in READS:
             world.writes += 1
         if service in WORLD_SERVICES:
-            return json_response(request, world.intercept(operation, body_of(request)))
+            try:
+                return json_response(request, world.intercept(operation, body_of(request)))
+            except Refusal as refusal:
+                error = {"__type": f"com.amazonaws.{service}#{refusal}", "message": "simulated"}
+                return json_response(request, error, HTTPStatus.BAD_REQUEST)
         if service != "dynamodb" or operation not in DATA:
             return _send_to_moto(request)
         body = body_of(request)

@@ -7,13 +7,15 @@ that runs.
 import datetime as dt
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from aws_lambda_powertools.utilities.batch import BasePartialBatchProcessor
@@ -23,10 +25,10 @@ from aws_lambda_powertools.utilities.idempotency.persistence import base, datare
 
 from tidemark.aws.backend import Backend
 
-with patch.object(Backend, "from_environment", lambda: None):  # each invocation has its own
+with patch.object(Backend, "from_environment", lambda **_: None):  # each invocation has its own
     from functions.api import handler as api
     from functions.api.http import deployment as api_deployment
-    from functions.api.http import idempotency, problem, throttle
+    from functions.api.http import idempotency, throttle
     from functions.apply import handler as apply
     from functions.dead_letter import handler as dead_letter
     from functions.intake import handler as intake
@@ -54,6 +56,13 @@ ROLES = {
     api: "Api",
 }
 WRITER = Client()
+PATIENCE_SECONDS = 30
+"""For how long the functions repeat a write that meets conflicts. The API, whose clients wait, does not."""
+
+
+def name_of(function: ModuleType) -> str:
+    """Returns the name of a function, such as `apply`."""
+    return function.__name__.split(".")[1]
 
 
 def _call(function: ModuleType, event: Any, context: "Context") -> Any:
@@ -91,7 +100,13 @@ class Deployment(World):
         """Faults in the requests of the next process."""
 
     def invoke(
-        self, name: str, function: ModuleType, event: Any, steps: int | None = None, done: Any = lambda result: result
+        self,
+        name: str,
+        function: ModuleType,
+        event: Any,
+        steps: int | None = None,
+        done: Any = lambda result: result,
+        lineage: Mapping[str, int] | None = None,
     ) -> Invocation:
         """Starts a function. `done` handles its return value and returns the invocation's result.
 
@@ -99,7 +114,7 @@ class Deployment(World):
         its Lambda timeout.
         """
         remaining_steps = iter(range((steps or 1) - 1))
-        backend = self.process(self.offset)
+        backend = self.process(self.offset, patience=PATIENCE_SECONDS)
         ends = self.now + timedelta(seconds=SECONDS[function])
 
         def remaining() -> int:
@@ -112,12 +127,18 @@ class Deployment(World):
             lambda: done(_call(function, event, Context(remaining))),
             backend=backend,
             trouble=self.trouble,
+            lineage=lineage,
         )
 
     def deliver(
-        self, name: str, function: ModuleType, messages: Sequence[Message], delete: Callable[[Message], Any]
+        self,
+        name: str,
+        function: ModuleType,
+        messages: Sequence[Message],
+        delete: Callable[[Message], Any],
+        steps: int | None = None,
     ) -> Invocation:
-        """Delivers a batch of a FIFO queue to a function and deletes the messages that it does not report as failed.
+        """Delivers a batch of a queue to a function and deletes the messages that it does not report as failed.
 
         The invocation's error is that of the first failed message.
         """
@@ -129,7 +150,8 @@ class Deployment(World):
                     delete(message)
             _raise_caught(failed)
 
-        return self.invoke(name, function, {"Records": [_record(message) for message in messages]}, done=settle)
+        event = {"Records": [_record(message) for message in messages]}
+        return self.invoke(name, function, event, steps, settle, lineage_of(function, messages))
 
     def receive(self, queue: Queue, groups: Sequence[str], limit: int) -> Invocation | None:
         """Delivers the next messages of these groups of a queue. Messages received too often become dead letters.
@@ -146,7 +168,7 @@ class Deployment(World):
         if not received:
             return None
         receipts = {_id(message): message.receipt for message in received}
-        name = f"{function.__name__.split('.')[1]} {[_id(message) for message in received]}"
+        name = f"{name_of(function)} {[_id(message) for message in received]}"
         return self.deliver(
             name, function, received, lambda message: queue.settle(message, receipts[_id(message)], self.now)
         )
@@ -154,7 +176,13 @@ class Deployment(World):
     def start_task(self, task: IntakeTask, steps: int | None = 1000) -> Invocation:
         """Delivers a task to intake, which has time for `steps` chunks of work; None is until its timeout."""
         body = task.model_dump_json()
-        record = {"messageId": "order", "receiptHandle": "order", "body": body, "eventSource": "aws:sqs"}
+        record = {
+            "messageId": "order",
+            "receiptHandle": "order",
+            "body": body,
+            "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
 
         def delete(answer: dict[str, Any]) -> None:
             _raise_caught(answer["batchItemFailures"])
@@ -253,15 +281,26 @@ def _id(message: Message) -> str:
 def _record(message: Message) -> dict[str, Any]:
     return {
         "messageId": _id(message),
-        "receiptHandle": _id(message),
+        "receiptHandle": message.handle,
         "body": message.body,
         "eventSource": "aws:sqs",
         "attributes": {
             "MessageGroupId": message.group,
             "SequenceNumber": str(message.token.sequence),
             "SentTimestamp": str(message.token.sent_at),
+            "ApproximateReceiveCount": str(message.receives),
         },
     }
+
+
+def lineage_of(function: ModuleType, messages: Iterable[Message]) -> dict[str, int]:
+    """Returns how often each function was called in the chain of messages that leads to a call with these messages."""
+    lineage = {name_of(function): 0}
+    for message in messages:
+        for name, calls in message.lineage.items():
+            lineage[name] = max(calls, lineage.get(name, 0))
+    lineage[name_of(function)] += 1
+    return lineage
 
 
 def _step(execution: Execution, shard: int | None) -> dict[str, Any]:
@@ -294,14 +333,24 @@ def _save_request() -> Callable[[], None]:
     return put_back
 
 
+D = TypeVar("D", bound=Deployment)
+
+
 @contextmanager
 def new_deployment() -> Iterator[Deployment]:
     """Yields a world that calls the functions' handlers, with an empty table and an empty bucket."""
-    with world_of(Deployment) as world, ExitStack() as stack:
+    with deployment_of(Deployment) as world:
+        yield world
+
+
+@contextmanager
+def deployment_of(make: Callable[[Backend], D]) -> Iterator[D]:
+    """Yields a world that `make` creates and that calls the functions' handlers."""
+    with world_of(make) as world, ExitStack() as stack:
         present: Any = CurrentBackend()
         for module in WORKERS:
             stack.enter_context(patch.object(module, "backend", present))
-        stack.enter_context(patch.object(Backend, "from_environment", lambda: present))
+        stack.enter_context(patch.object(Backend, "from_environment", lambda **_: present))
         _silence(stack)
         _store_responses(stack, world)
         _install_throttle(stack, world, present)
@@ -324,23 +373,15 @@ def _silence(stack: ExitStack) -> None:
         return failure(processor, record, exception)
 
     stack.enter_context(patch.object(BasePartialBatchProcessor, "failure_handler", record_failure))
-    publish_group = publish._publish
+    for level in ("exception", "error", "warning"):
+        stack.enter_context(patch.object(Logger, level, _record_logged))
 
-    def record_error(uid: str, bodies: Any) -> None:
-        try:
-            publish_group(uid, bodies)
-        except Exception as error:
-            _record_error(error)
-            raise
 
-    stack.enter_context(patch.object(publish, "_publish", record_error))
-    original = problem.is_transient
-
-    def is_transient(error: Exception) -> bool:
+def _record_logged(_: Logger, *__: Any, exc_info: Any = None, **___: Any) -> None:
+    """Records the error that a handler logs."""
+    error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1]
+    if error is not None:
         _record_error(error)
-        return original(error)
-
-    stack.enter_context(patch.object(problem, "is_transient", is_transient))
 
 
 def _record_error(error: BaseException) -> None:

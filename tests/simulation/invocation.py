@@ -1,11 +1,11 @@
 """Invocations: operations that pause before each request to AWS until a test lets them go on.
 
 Each invocation has a thread of its own, and exactly one thread runs at any time. A retry by the AWS client counts as a
-request.
+request. In a world whose transactions take time, an invocation also pauses while AWS works on its transaction.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -44,6 +44,7 @@ class Invocation:
         backend: Any = None,
         trouble: Trouble | None = None,
         save: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        lineage: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self.number = Invocation.started
@@ -62,6 +63,10 @@ class Invocation:
         """Saves the module state of the process before other invocations run, and returns a function to put it back."""
         self.trouble = trouble
         """Faults in its requests."""
+        self.lineage = lineage or {}
+        """How often each function was called in the chain of messages that led here, this call included."""
+        self.sleeps: float | None = None
+        """Seconds for which it sleeps at this pause; None if it pauses at a request."""
         self._operation = operation
         self._go = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
@@ -89,7 +94,10 @@ class Invocation:
         return self
 
     def crash(self, *, after: bool) -> None:
-        """Crashes before the next request, or right after it took effect."""
+        """Crashes before the next request, or right after it took effect.
+
+        A transaction that AWS is working on takes effect in either case.
+        """
         self._crash_before, self._crash_after = not after, after
         while not self.finished:
             self.step()
@@ -102,17 +110,29 @@ class Invocation:
     def request(self, call: str, request: AWSPreparedRequest, perform: Perform) -> AWSResponse:
         """Sends a request to AWS, once a test lets it through. Called in the invocation's thread."""
         self.calls.append(call)
-        put_back = self.save()
-        self._stopped.release()
-        self._go.acquire()
-        put_back()
+        self.pause()
         if self._crash_before:
             raise Crash(call)
         try:
             return self.trouble.meet(call, request, perform) if self.trouble else perform(request)
         finally:
-            if self._crash_after:
+            if self._crash_before or self._crash_after:
                 raise Crash(call)
+
+    def sleep(self, seconds: float) -> None:
+        """Pauses for simulated seconds. Called in the invocation's thread."""
+        self.sleeps = seconds
+        self.pause()
+        self.sleeps = None
+        if self._crash_before:
+            raise Crash("sleep")
+
+    def pause(self) -> None:
+        """Waits until a test lets the invocation go on. Called in the invocation's thread."""
+        put_back = self.save()
+        self._stopped.release()
+        self._go.acquire()
+        put_back()
 
     def _run(self) -> None:
         Invocation.current.value = self

@@ -1,11 +1,12 @@
-"""SQS FIFO queues: which messages are delivered, in what order and how often.
+"""SQS queues: which messages are delivered, in what order and how often.
 
 A group's messages are delivered in order, one batch at a time. Until a batch is deleted or its visibility timeout is
 over, its group waits. A message received too often leaves the queue. A deduplication id seen within five minutes is
-ignored.
+ignored. In a queue that is not FIFO, each message is a group of its own.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,11 +14,13 @@ from tidemark.domain.windows import FIRST_TOKEN, FencingToken
 
 DEDUPLICATION = timedelta(minutes=5)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+MAX_RECEIVES = 1000
+"""Most receives of a message before it becomes a dead letter: SQS's maximum."""
 
 
 @dataclass
 class Message:
-    """A message of a FIFO queue."""
+    """A message of a queue."""
 
     group: str
     deduplication_id: str
@@ -28,14 +31,21 @@ class Message:
     """When the message is delivered again, unless it is deleted before."""
     receipt: int = 0
     """The receipt of the delivery that may delete the message."""
+    lineage: Mapping[str, int] = field(default_factory=dict)
+    """How often each function was called in the chain of messages that led to this one."""
+
+    @property
+    def handle(self) -> str:
+        """The receipt handle of the message's last delivery."""
+        return f"{self.deduplication_id}#{self.token.sequence}#{self.receipt}"
 
 
 @dataclass
 class Queue:
-    """A FIFO queue: the waiting messages and all messages ever accepted, both by group and in order."""
+    """A queue: the waiting messages and all messages ever accepted, both by group and in order."""
 
     visibility: timedelta = timedelta(seconds=105)
-    tries: int = 10
+    tries: int = MAX_RECEIVES
     waiting: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     taken: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -82,6 +92,17 @@ class Queue:
             message.receipt = self.receipts
             received.append(message)
         return received, spent
+
+    def change_visibility(self, handle: str, timeout: timedelta, now: datetime) -> bool:
+        """Delivers a message again after `timeout`, rather than after the visibility timeout.
+
+        Returns False if the handle is not that of a message on its way, which SQS refuses.
+        """
+        waiting = [message for messages in self.waiting.values() for message in messages if message.handle == handle]
+        if not waiting or waiting[0].hidden_until <= now:
+            return False
+        waiting[0].hidden_until = now + timeout
+        return True
 
     def settle(self, message: Message, receipt: int, now: datetime) -> None:
         """Deletes a message after a successful delivery, unless the delivery's visibility timeout is over."""

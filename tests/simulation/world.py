@@ -8,14 +8,15 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from botocore.awsrequest import AWSResponse
 
-from tests.simulation.aws import clients, forget_tables
+from tests.simulation.aws import Refusal, clients, forget_tables
 from tests.simulation.dynamodb import Tables
-from tests.simulation.invocation import Invocation
+from tests.simulation.invocation import Invocation, current
 from tests.simulation.queues import Message, Queue
 from tests.simulation.resources import create_bucket, create_table
 from tidemark.aws import queues
@@ -34,6 +35,8 @@ from tidemark.transfers import workflow
 from tidemark.versions.publish import publish
 
 WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo", "https://sqs/files"
+SETTLED_DEAD, FILES_DEAD = "https://sqs/settled-dead.fifo", "https://sqs/files-dead"
+SEND = frozenset({"SendMessage", "SendMessageBatch"})
 
 
 class Execution(NamedTuple):
@@ -62,6 +65,9 @@ class World:
         self.ended: set[str] = set()
         """The names of executions that have ended."""
         self.dead: list[Message] = []
+        """Windows in their dead-letter queue."""
+        self.settled_dead: list[Message] = []
+        self.files_dead: list[Message] = []
         self.events: list[tuple[str, dict[str, Any]]] = []
         """Published events: detail type and detail."""
         self.writes = 0
@@ -71,10 +77,15 @@ class World:
         self.on_request: Callable[[str], None] = lambda _: None
         """Called with the name of every AWS request."""
         self.tables = Tables(backend.table)
+        self.memory: Memory | None = None
+        """What all processes have cached, as if each ran in the same warm environment; None if each is a cold start."""
         self._backend = backend
 
-    def process(self, offset: timedelta = timedelta()) -> Backend:
-        """Returns the backend of a new process: it has nothing cached, and its clock is off by `offset`."""
+    def process(self, offset: timedelta = timedelta(), *, patience: float = 0) -> Backend:
+        """Returns the backend of a new process, whose clock is off by `offset`. It has nothing cached but `memory`.
+
+        `patience` is for how many seconds the process repeats a write that meets conflicts.
+        """
         return Backend(
             dynamodb=self._backend.dynamodb,
             s3=self._backend.s3,
@@ -86,12 +97,16 @@ class World:
             windows_queue_url=WINDOWS,
             settled_queue_url=SETTLED,
             files_queue_url=FILES,
+            **_known(settled_dead_queue_url=SETTLED_DEAD, files_dead_queue_url=FILES_DEAD, patience=patience),
             workflow_arns={workflow: workflow for workflow in Workflow},
             clock=lambda: self.tick() + offset,
-            sleep=lambda _: None,
+            sleep=self.sleep,
             workers=1,
-            memory=Memory(),
+            memory=self.memory or Memory(),
         )
+
+    def sleep(self, seconds: float) -> None:
+        """Waits. Takes no time here."""
 
     def tick(self) -> datetime:
         """Advances the clock by `pace` and returns the time."""
@@ -111,19 +126,59 @@ class World:
             execution = Execution(body["stateMachineArn"], body["name"], json.loads(body["input"]))
             assert self.executions.setdefault(execution.name, execution) == execution, "another execution has this name"
             return {"executionArn": execution.name, "startDate": self.now.timestamp()}
-        assert operation == "SendMessageBatch", f"the world does not simulate {operation}"
-        queue = self.windows if body["QueueUrl"] == WINDOWS else self.settled
-        for entry in body["Entries"]:
-            if body["QueueUrl"] == FILES:
-                task = INTAKE_TASK.validate_json(entry["MessageBody"])
-                if "DelaySeconds" in entry:
-                    self.delayed.append((self.now + timedelta(seconds=entry["DelaySeconds"]), task))
-                else:
-                    self.tasks.append(task)
-                continue
-            message = Message(entry["MessageGroupId"], entry["MessageDeduplicationId"], entry["MessageBody"])
-            queue.send(message, self.now)
+        if operation.startswith("ChangeMessageVisibility"):
+            return self._change_visibility(operation, body)
+        assert operation in SEND, f"the world does not simulate {operation}"
+        for entry in body["Entries"] if operation == "SendMessageBatch" else [body]:
+            self._send(body["QueueUrl"], entry)
+        if operation == "SendMessage":
+            return {"MessageId": "message"}
         return {"Successful": [{"Id": entry["Id"]} for entry in body["Entries"]], "Failed": []}
+
+    def queue_of(self, url: str) -> Queue:
+        """Returns the queue with a URL."""
+        return {WINDOWS: self.windows, SETTLED: self.settled}[url]
+
+    def _send(self, url: str, entry: dict[str, Any]) -> None:
+        """Accepts a message, with the lineage of the invocation that sends it."""
+        sender = current()
+        group, deduplication_id = entry.get("MessageGroupId", ""), entry.get("MessageDeduplicationId", "")
+        lineage = sender.lineage if sender is not None else {}
+        message = Message(group, deduplication_id, entry["MessageBody"], lineage=lineage)
+        if url == FILES:
+            self._send_task(message, timedelta(seconds=entry.get("DelaySeconds", 0)))
+        elif url == SETTLED_DEAD:
+            self.settled_dead.append(message)
+        elif url == FILES_DEAD:
+            self.files_dead.append(message)
+        else:
+            self.queue_of(url).send(message, self.now)
+
+    def _send_task(self, message: Message, delay: timedelta) -> None:
+        task = INTAKE_TASK.validate_json(message.body)
+        if delay:
+            self.delayed.append((self.now + delay, task))
+        else:
+            self.tasks.append(task)
+
+    def _change_visibility(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
+        queue = self.queue_of(body["QueueUrl"])
+        entries = body["Entries"] if operation.endswith("Batch") else [body]
+        changed = [
+            queue.change_visibility(entry["ReceiptHandle"], timedelta(seconds=entry["VisibilityTimeout"]), self.now)
+            for entry in entries
+        ]
+        if not operation.endswith("Batch"):
+            if changed == [False]:
+                raise Refusal("MessageNotInflight")
+            return {}
+        done = [{"Id": entry["Id"]} for entry, is_changed in zip(entries, changed, strict=True) if is_changed]
+        failed = [
+            {"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": True}
+            for entry, is_changed in zip(entries, changed, strict=True)
+            if not is_changed
+        ]
+        return {"Successful": done, "Failed": failed}
 
     def start_task(self, task: IntakeTask, steps: int = 1000) -> Invocation:
         """Delivers a task to intake, which has time for `steps` chunks of work."""
@@ -300,6 +355,12 @@ class World:
                 result_of(self.start_give_up(message).run())
             for uid in self.settled.groups():
                 result_of(self.start_publish(uid, 10).run())
+
+
+def _known(**options: Any) -> dict[str, Any]:
+    """Returns the options that `Backend` has."""
+    names = {field.name for field in fields(Backend)}
+    return {name: value for name, value in options.items() if name in names}
 
 
 def result_of(invocation: Invocation) -> Any:
