@@ -7,8 +7,6 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as AwsConnectionError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
@@ -50,22 +48,6 @@ STATUSES: Mapping[type[Exception], HTTPStatus] = {
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 MALFORMED_JSON = "malformed_json"
-
-THROTTLED = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
-"""AWS error codes that mean a request was throttled and may be sent again later."""
 
 
 class ProblemDetail(BaseModel):
@@ -178,14 +160,6 @@ def of_unexpected_error(request_id: str) -> Response[Any]:
 def retry_after(seconds: int) -> dict[str, str]:
     """Returns a `Retry-After` header of `seconds` plus random jitter."""
     return {"Retry-After": str(seconds + secrets.randbelow(MAX_JITTER_SECONDS))}
-
-
-def is_transient(error: Exception) -> bool:
-    """Returns whether an AWS client's error is transient: the same request may succeed if it is sent again."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response["Error"]["Code"] in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, AwsConnectionError | HTTPClientError)
 
 
 def _core(status: HTTPStatus, code: str, request_id: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from functions.api.http import access, problem, request_body, throttle
 from functions.api.http.problem import HttpError
+from tidemark.aws.transient import is_transient
 from tidemark.domain.errors import InvalidRequest, TidemarkError
 
 logger = Logger(child=True)
@@ -77,7 +78,7 @@ class Resolver(APIGatewayHttpResolver):
         return _record(error.code, problem.of_domain_error(error, self.request_id))
 
     def _unexpected_error(self, error: Exception) -> Response[Any]:
-        if problem.is_transient(error):
+        if is_transient(error):
             logger.warning("a service is busy", exc_info=error)
             return problem.of_busy_service(self.request_id)
         logger.error("unexpected error", exc_info=error)

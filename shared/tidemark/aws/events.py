@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.datasets import Mode
+from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Source, Upload, UploadStatus
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MAX_ENTRIES = 10
 """Most events in one PutEvents request: EventBridge's limit."""
 
 
-class EventsRefused(Exception):
+class EventsRefused(Unavailable):
     """Raised when EventBridge did not accept every event of a request."""
 
 

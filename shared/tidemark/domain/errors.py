@@ -17,6 +17,8 @@ class TidemarkError(Exception):
     """
 
     code = "refused"
+    is_transient = False
+    """Whether the same work may succeed later without any change to it."""
 
     def __init__(
         self, message: str, *, code: str | None = None, pointer: str | None = None, fault: str | None = None
@@ -76,6 +78,7 @@ class Unavailable(TidemarkError):
     sent again."""
 
     code = "unavailable"
+    is_transient = True
 
 
 class RowError(BaseModel):

@@ -59,6 +59,7 @@ class PackGone(Unavailable):
     """Raised when a pack does not exist. Only the purge of a dataset deletes packs."""
 
     code = "pack_gone"
+    is_transient = False
 
     def __init__(self) -> None:
         super().__init__(
