@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 B = TypeVar("B")
 
+PATIENCE_SECONDS = 30
+"""Patience of the functions that no client waits for. Two writes of one item overlap for milliseconds, so even twenty
+writers of an item are all served in this time."""
+
 WORKERS = 16
 """Most calls that `Backend.parallel` makes at once. A Lambda function waits more than it computes."""
 
@@ -93,15 +97,21 @@ class Backend:
     windows_queue_url: str = ""
     settled_queue_url: str = ""
     files_queue_url: str = ""
+    settled_dead_queue_url: str = ""
+    files_dead_queue_url: str = ""
     workflow_arns: Mapping[str, str] = field(default_factory=dict)
     """ARNs of the state machines that the function may start, by the value of `Workflow`."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     workers: int = WORKERS
+    patience: float = 0
+    """Seconds for which a write is repeated while other writes of the same item are in progress, beyond the usual
+    number of
+    attempts. The API must respond within seconds and has none."""
     memory: Memory = field(default_factory=Memory)
 
     @classmethod
-    def from_environment(cls) -> "Backend":
+    def from_environment(cls, *, patience: float = 0) -> "Backend":
         """Returns the backend for the deployment that the function's environment variables name.
 
         Each function has variables only for the resources that it uses. The other names are empty.
@@ -117,11 +127,14 @@ class Backend:
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
             files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
+            settled_dead_queue_url=os.environ.get("TIDEMARK_SETTLED_DEAD_QUEUE_URL", ""),
+            files_dead_queue_url=os.environ.get("TIDEMARK_FILES_DEAD_QUEUE_URL", ""),
             workflow_arns={
                 name.removeprefix(WORKFLOW_ARN_PREFIX).lower(): arn
                 for name, arn in os.environ.items()
                 if name.startswith(WORKFLOW_ARN_PREFIX)
             },
+            patience=patience,
         )
 
     def parallel(self, call: Callable[[A], B], items: Iterable[A]) -> list[B]:
