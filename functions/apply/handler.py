@@ -1,4 +1,4 @@
-"""Applies windows from the windows queue to their shards, then sends a message for each settled window."""
+"""Applies windows from the windows queue to their shards, and reports their outcomes to publish."""
 
 from typing import Any
 
@@ -9,47 +9,52 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.aws import queues
-from tidemark.aws.backend import Backend
-from tidemark.domain.windows import FencingToken, Window, WindowSettled
-from tidemark.shards.apply import apply_window
+from functions.failures import log_failure
+from tidemark.aws.backend import PATIENCE_SECONDS, Backend
+from tidemark.aws.deliveries import Delivery, postpone
+from tidemark.aws.transient import is_transient
+from tidemark.domain.windows import FencingToken, Window
+from tidemark.recovery import delivered
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-backend = Backend.from_environment()
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Applies the windows in a batch of messages, in order within each shard. Returns the messages to redeliver.
 
     After a failure, the remaining windows of the same shard are not applied; windows of other shards are.
     """
-    settled: list[WindowSettled] = []
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
-    response = process_partial_response(event, lambda record: settled.append(_apply(record)), processor, context)
-    # A window is done only when its settled message is sent. If sending fails, the batch is redelivered, and the
-    # windows' markers keep the windows from being applied twice.
-    queues.send_settled(backend, settled)
-    return response
+    return process_partial_response(event, _apply, processor, context)
 
 
-def _apply(record: SQSRecord) -> WindowSettled:
+def _apply(record: SQSRecord) -> None:
     window = Window.model_validate_json(record.body)
+    delivery = Delivery.of_record(record)
     attributes = record["attributes"]
     token = FencingToken(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
     with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):
         try:
-            settled = apply_window(backend, window, token)
-        except Exception:
-            logger.exception("window not applied")
+            settled = delivered.settle(backend, window, token, receives=delivery.receives)
+        except Exception as error:
+            log_failure(logger, "window not applied", error)
+            if is_transient(error):
+                postpone(backend, backend.windows_queue_url, [delivery])
             raise
-        logger.info("window settled", extra=settled.model_dump(include={"applied", "dropped", "failed"}))
+        log = logger.error if settled.given_up else logger.info
+        log(
+            "window given up" if settled.given_up else "window settled",
+            extra=settled.model_dump(include={"applied", "dropped", "failed"}),
+        )
     metrics.add_metric("RowsApplied", MetricUnit.Count, settled.applied)
     metrics.add_metric("RowsDropped", MetricUnit.Count, settled.dropped)
     metrics.add_metric("RowsFailed", MetricUnit.Count, settled.failed)
-    return settled
+    if settled.given_up:
+        metrics.add_metric("WindowsGivenUp", MetricUnit.Count, 1)
+    metrics.flush_metrics()

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
 from functions.workflow_step import run_step
-from tidemark.aws.backend import Backend
+from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.checkpoints.model import CheckpointStep
 from tidemark.checkpoints.workflow import take_step
 from tidemark.domain.exports import ExportFormat
@@ -18,7 +18,7 @@ from tidemark.domain.workflows import FinishStep
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-backend = Backend.from_environment()
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 STEP: TypeAdapter[CheckpointStep] = TypeAdapter(CheckpointStep)
 
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Runs one step. Returns whether the step's shard, or the whole manifest or export, is written."""
     step = STEP.validate_python(event)
     work = step.work
-    progress = run_step(logger, context, step, _run, dataset=work.uid, work=work.name, attempt=work.attempt)
+    progress = run_step(backend, logger, context, step, _run, dataset=work.uid, work=work.name, attempt=work.attempt)
     if isinstance(step, FinishStep) and progress["done"]:
         _count(work.format)
     return progress

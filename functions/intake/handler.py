@@ -10,8 +10,11 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.failures import log_failure
 from tidemark.aws import queues
-from tidemark.aws.backend import Backend
+from tidemark.aws.backend import PATIENCE_SECONDS, Backend
+from tidemark.aws.deliveries import Delivery, postpone, set_aside
+from tidemark.aws.transient import is_transient
 from tidemark.domain.intake_tasks import INTAKE_TASK, IntakeTask, ReadFile, ResumeUpload, Sweep
 from tidemark.domain.upload_files import DroppedObject
 from tidemark.ingest import drop_folder, file_reader
@@ -20,8 +23,12 @@ from tidemark.recovery import resume
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-backend = Backend.from_environment()
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
+MAX_RECEIVES = 4
+"""Number of deliveries from which on a message is set aside when it fails for a reason of its own: after a quarter of
+an
+hour, since SQS delivers a failed message every 315 seconds."""
 MIN_MILLISECONDS = 60_000
 """Milliseconds that must be left to start another chunk: enough to read and record one, however slow the table is."""
 
@@ -31,7 +38,21 @@ MIN_MILLISECONDS = 60_000
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handles each message in a batch independently. Returns the messages that failed, for redelivery."""
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event, lambda record: _handle(record, context), processor, context)
+    return process_partial_response(event, lambda record: _deliver(record, context), processor, context)
+
+
+def _deliver(record: SQSRecord, context: LambdaContext) -> None:
+    """Handles a message. Sets a message aside that keeps failing for a reason of its own, and raises other errors."""
+    try:
+        _handle(record, context)
+    except Exception as error:
+        delivery = Delivery.of_record(record)
+        if is_transient(error):
+            postpone(backend, backend.files_queue_url, [delivery])
+        elif delivery.receives >= MAX_RECEIVES:
+            set_aside(backend, backend.files_dead_queue_url, delivery)
+            return
+        raise
 
 
 def _handle(record: SQSRecord, context: LambdaContext) -> None:
@@ -67,8 +88,8 @@ def _take(dropped: DroppedObject) -> None:
     with logger.append_context_keys(key=dropped.key, version=dropped.version):
         try:
             upload = drop_folder.start_upload(backend, dropped)
-        except Exception:
-            logger.exception("dropped file not taken")
+        except Exception as error:
+            log_failure(logger, "dropped file not taken", error)
             raise
         if upload is None:
             logger.warning("dropped file starts no upload", extra={"bytes": dropped.bytes})
@@ -82,8 +103,8 @@ def _read(task: ReadFile, context: LambdaContext) -> None:
             pause = file_reader.read_file(backend, task, lambda: _has_time(context))
             if pause is not None:
                 queues.send_tasks(backend, [task], delay_seconds=int(pause.total_seconds()))
-        except Exception:
-            logger.exception("file not read")
+        except Exception as error:
+            log_failure(logger, "file not read", error)
             raise
         logger.info("file read" if pause is None else "file waits" if pause else "file read in part")
     if pause is None:
@@ -97,8 +118,8 @@ def _resume(task: ResumeUpload, context: LambdaContext) -> None:
             rest = resume.resume(backend, task, lambda: _has_time(context))
             if rest is not None:
                 queues.send_tasks(backend, [rest])
-        except Exception:
-            logger.exception("upload not resumed")
+        except Exception as error:
+            log_failure(logger, "upload not resumed", error)
             raise
         logger.info("upload resumed", extra={"part": task.chunk, "goes_on_with": rest.chunk if rest else None})
 
@@ -106,8 +127,8 @@ def _resume(task: ResumeUpload, context: LambdaContext) -> None:
 def _sweep(task: Sweep) -> None:
     try:
         resumed = resume.sweep(backend, task.at)
-    except Exception:
-        logger.exception("uploads not swept")
+    except Exception as error:
+        log_failure(logger, "uploads not swept", error)
         raise
     for upload in resumed:
         logger.warning("upload stalled", extra={"upload": upload.upload, "dataset": upload.uid})

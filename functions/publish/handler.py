@@ -1,44 +1,69 @@
 """Handles the settled queue: records the progress of uploads, and publishes new versions of their datasets."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.failures import log_failure
 from tidemark.aws.backend import Backend
+from tidemark.aws.deliveries import Delivery, postpone, set_aside
+from tidemark.aws.transient import is_transient
 from tidemark.domain.windows import PUBLISH_MESSAGE
 from tidemark.versions.publish import publish
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-backend = Backend.from_environment()
+
+PATIENCE_SECONDS = 15
+"""Seconds for which a write is repeated on conflicts: half of the function's timeout."""
+MAX_RECEIVES = 20
+"""Number of deliveries from which on a message is set aside when it fails for a reason of its own. Its dataset then
+goes on
+without it: after a quarter of an hour, since SQS delivers a failed message every 45 seconds."""
+
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@event_source(data_class=SQSEvent)
-def handler(event: SQSEvent, context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:  # noqa: ARG001 - Lambda's signature
     """Publishes each dataset in a batch of messages. Returns all messages of datasets that failed, for redelivery."""
-    datasets: dict[str, dict[str, str]] = defaultdict(dict)
-    for record in event.records:
-        datasets[record.attributes.message_group_id or ""][record.message_id] = record.body
-    failed: list[str] = []
-    for uid, bodies in datasets.items():
+    datasets: dict[str, list[Delivery]] = defaultdict(list)
+    for record in event["Records"]:
+        delivery = Delivery.of_record(record)
+        datasets[delivery.group].append(delivery)
+    failed: list[Delivery] = []
+    for uid, deliveries in datasets.items():
         with logger.append_context_keys(dataset=uid):
             try:
-                _publish(uid, bodies.values())
-            except Exception:  # any error: it is logged, and the dataset's messages are redelivered
-                logger.exception("dataset not published")
-                failed.extend(bodies)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+                _publish(uid, [delivery.body for delivery in deliveries])
+            except Exception as error:  # noqa: BLE001 - it is logged, and the dataset's messages are redelivered
+                log_failure(logger, "dataset not published", error)
+                failed.extend(_redelivered(deliveries, error))
+    return {"batchItemFailures": [{"itemIdentifier": delivery.id} for delivery in failed]}
 
 
-def _publish(uid: str, bodies: Any) -> None:
+def _redelivered(deliveries: Sequence[Delivery], error: Exception) -> Sequence[Delivery]:
+    """Returns the messages of a dataset that SQS is to deliver again. The others are set aside.
+
+    A message that waits for a transient error to pass is never set aside.
+    """
+    if is_transient(error):
+        postpone(backend, backend.settled_queue_url, deliveries)
+        return deliveries
+    spent = [delivery for delivery in deliveries if delivery.receives >= MAX_RECEIVES]
+    for delivery in spent:
+        set_aside(backend, backend.settled_dead_queue_url, delivery)
+    return [delivery for delivery in deliveries if delivery not in spent]
+
+
+def _publish(uid: str, bodies: Sequence[str]) -> None:
     published = publish(backend, uid, [PUBLISH_MESSAGE.validate_json(body) for body in bodies])
     for version in published:
         logger.info("version published", extra={"version": version.version, "uploads": version.uploads})

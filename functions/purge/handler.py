@@ -7,13 +7,13 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.workflow_step import run_step
-from tidemark.aws.backend import Backend
+from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.domain.workflows import PURGE_STEP, FailStep, FinishStep, PurgeStep, ShardStep
 from tidemark.retention import purge, purge_steps
 
 logger = Logger()
 tracer = Tracer()
-backend = Backend.from_environment()
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
@@ -21,7 +21,7 @@ backend = Backend.from_environment()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Runs one step. Returns whether the step's shard, or the whole dataset, is deleted."""
     step = PURGE_STEP.validate_python(event)
-    return run_step(logger, context, step, _run, dataset=step.work.uid, attempt=step.work.attempt)
+    return run_step(backend, logger, context, step, _run, dataset=step.work.uid, attempt=step.work.attempt)
 
 
 def _run(step: PurgeStep, has_time: Callable[[], bool]) -> bool:

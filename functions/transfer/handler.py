@@ -7,14 +7,14 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.workflow_step import run_step
-from tidemark.aws.backend import Backend
+from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.domain.transfers import TRANSFER_STEP, TransferStep
 from tidemark.domain.workflows import FailStep, FinishStep, ShardStep
 from tidemark.transfers import workflow
 
 logger = Logger()
 tracer = Tracer()
-backend = Backend.from_environment()
+backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
@@ -22,7 +22,7 @@ backend = Backend.from_environment()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Runs one step. Returns whether the step's shard, or the whole transfer, is done."""
     step = TRANSFER_STEP.validate_python(event)
-    return run_step(logger, context, step, _run, upload=step.work.upload, dataset=step.work.uid)
+    return run_step(backend, logger, context, step, _run, upload=step.work.upload, dataset=step.work.uid)
 
 
 def _run(step: TransferStep, has_time: Callable[[], bool]) -> bool:

@@ -27,10 +27,10 @@ from tidemark.domain.transfers import TransferWork
 from tidemark.domain.windows import PUBLISH_MESSAGE, Window, WindowSettled
 from tidemark.domain.workflows import PurgeWork
 from tidemark.ingest.file_reader import read_file
+from tidemark.recovery import delivered
 from tidemark.recovery.dead_letters import give_up
 from tidemark.recovery.resume import resume, sweep
 from tidemark.retention import purge_steps
-from tidemark.shards.apply import apply_window
 from tidemark.transfers import workflow
 from tidemark.versions.publish import publish
 
@@ -273,8 +273,8 @@ class World:
         backend = self.process()
 
         def operation() -> WindowSettled:
-            settled = apply_window(backend, Window.model_validate_json(message.body), message.token)
-            queues.send_settled(backend, [settled])
+            window = Window.model_validate_json(message.body)
+            settled = delivered.settle(backend, window, message.token, receives=message.receives)
             self.windows.delete(message)
             return settled
 
@@ -316,8 +316,9 @@ class World:
         backend = self.process()
 
         def operation() -> WindowSettled:
-            settled = give_up(backend, Window.model_validate_json(message.body))
-            queues.send_settled(backend, [settled])
+            window = Window.model_validate_json(message.body)
+            settled = give_up(backend, window)
+            delivered.report(backend, window, settled)
             if message in self.dead:
                 self.dead.remove(message)
             return settled

@@ -1,5 +1,6 @@
 """Sends messages to the queues: tasks to intake, windows to their shards, and settled windows to publish."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,15 +33,13 @@ class _Message(NamedTuple):
     """Message group id; empty for a queue that is not FIFO."""
     deduplication_id: str = ""
     keeps_order: bool = False
-    """Whether the message must not share a batch with another message of its group."""
+    """Whether the message must be accepted after the earlier messages of its group."""
 
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
-    """Sends windows in order, each to its shard's message group. Raises SendFailed.
-
-    Windows of an upload of several chunks may change the same frame, so their order within a shard matters. SQS may
-    accept a later message of a batch and refuse an earlier one, so such windows of one shard never share a batch.
-    """
+    """Sends windows, each to its shard's message group. Windows of an upload of several chunks keep their order within
+    a
+    shard, because they may change the same frame. Raises SendFailed."""
     messages = [
         _Message(
             body=window.model_dump_json(),
@@ -72,29 +71,52 @@ def send_tasks(backend: Backend, tasks: Iterable[IntakeTask], *, delay_seconds: 
 
 
 def _send(backend: Backend, queue_url: str, messages: Iterable[_Message], delay_seconds: int = 0) -> None:
-    for batch in _batches(messages):
-        delay: Any = {"DelaySeconds": delay_seconds} if delay_seconds else {}  # FIFO queues allow none
-        remaining: list[Entry] = [{**entry, **delay} for entry in batch]
-        for attempt in retrying(backend, SendFailed, attempts=MAX_ATTEMPTS, multiplier=0.05):
-            with attempt:
-                response = backend.sqs.send_message_batch(QueueUrl=queue_url, Entries=remaining)
-                refused = {failure["Id"]: failure["Code"] for failure in response.get("Failed", [])}
-                remaining = [entry for entry in remaining if entry["Id"] in refused]
-                if remaining:
-                    reasons = ", ".join(sorted(set(refused.values())))
-                    raise SendFailed(
-                        f"A queue did not take {len(remaining)} of {len(batch)} messages ({reasons}). "
-                        "Send the same request again, with the same Idempotency-Key."
-                    )
+    """Sends messages in batches, several at once. Raises SendFailed."""
+    for messages_of_round in _rounds(messages):
+        backend.parallel(
+            lambda batch: _send_batch(backend, queue_url, batch, delay_seconds), _batches(messages_of_round)
+        )
+
+
+def _send_batch(backend: Backend, queue_url: str, batch: "list[Entry]", delay_seconds: int) -> None:
+    delay: Any = {"DelaySeconds": delay_seconds} if delay_seconds else {}  # FIFO queues allow none
+    remaining: list[Entry] = [{**entry, **delay} for entry in batch]
+    for attempt in retrying(backend, SendFailed, attempts=MAX_ATTEMPTS, multiplier=0.05):
+        with attempt:
+            response = backend.sqs.send_message_batch(QueueUrl=queue_url, Entries=remaining)
+            refused = {failure["Id"]: failure["Code"] for failure in response.get("Failed", [])}
+            remaining = [entry for entry in remaining if entry["Id"] in refused]
+            if remaining:
+                reasons = ", ".join(sorted(set(refused.values())))
+                raise SendFailed(
+                    f"A queue did not take {len(remaining)} of {len(batch)} messages ({reasons}). "
+                    "Send the same request again, with the same Idempotency-Key."
+                )
+
+
+def _rounds(messages: Iterable[_Message]) -> list[list[_Message]]:
+    """Returns messages in rounds. A round is sent only once SQS has accepted the previous round.
+
+    SQS may accept a later message of a batch and refuse an earlier one, so messages of one group that must keep their
+    order are in different rounds.
+    """
+    rounds: list[list[_Message]] = []
+    sent: Counter[str] = Counter()
+    for message in messages:
+        number = sent[message.group] if message.keeps_order else 0
+        sent[message.group] += 1
+        while len(rounds) <= number:
+            rounds.append([])
+        rounds[number].append(message)
+    return rounds
 
 
 def _batches(messages: Iterable[_Message]) -> "Iterator[list[Entry]]":
     batch: list[Entry] = []
     size = 0
-    for body, group, deduplication_id, keeps_order in messages:
+    for body, group, deduplication_id, _ in messages:
         length = len(body.encode())
-        is_full = len(batch) == MAX_BATCH_MESSAGES or size + length > MAX_BATCH_BYTES
-        if batch and (is_full or (keeps_order and any(entry.get("MessageGroupId") == group for entry in batch))):
+        if batch and (len(batch) == MAX_BATCH_MESSAGES or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
         entry: Entry = {"Id": str(len(batch)), "MessageBody": body}

@@ -1,6 +1,8 @@
 """A workflow's progress in each shard of a dataset, from which the workflow resumes after an interruption."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
@@ -23,6 +25,8 @@ class ShardProgress:
     """Number of pages finished."""
     counted: int = 0
     """Total count over the finished pages, in a unit that the workflow chooses."""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Further totals over the finished pages, by name."""
     done: bool = False
     revision: int = 0
     """Revision of the stored progress; 0 if none is stored."""
@@ -48,7 +52,9 @@ def advance(backend: Backend, before: ShardProgress, after: ShardProgress) -> No
 
 def replacement(backend: Backend, before: ShardProgress, after: ShardProgress) -> Write:
     """Returns the write that stores the progress after a page, on condition that the stored one is still `before`."""
-    item = {"cursor": after.cursor, "pages": after.pages, "counted": after.counted, "done": after.done}
+    item: dict[str, Any] = {"cursor": after.cursor, "pages": after.pages, "counted": after.counted, "done": after.done}
+    if after.totals:
+        item["totals"] = dict(after.totals)
     return writes.revised(backend, _key(before.uid, before.work, before.shard), item, before.revision)
 
 
@@ -66,6 +72,7 @@ def _progress(uid: str, work: str, shard: int, item: Item | None) -> ShardProgre
         cursor=item["cursor"],
         pages=int(item["pages"]),
         counted=int(item["counted"]),
+        totals={name: int(total) for name, total in item.get("totals", {}).items()},
         done=item["done"],
         revision=int(item["revision"]),
     )

@@ -123,6 +123,10 @@ class InFlight(NamedTuple):
     rows: int = 0
     windows: int = 0
 
+    def reaches(self, quota: "InFlight") -> bool:
+        """Returns whether the rows or the windows in flight are at least as many as in `quota`."""
+        return self.rows >= quota.rows or self.windows >= quota.windows
+
     @classmethod
     def of_counts(cls, counts: Mapping[str, int]) -> "InFlight":
         """Returns the rows and windows in flight, given an upload's counts by field name. If `counts` are changes to

@@ -114,6 +114,10 @@ class Window(BaseModel):
     the last window is decided, this window comes too late, and its rows give way to later changes too."""
     attempt: int = 0
     """Number of times that the window was given up and its upload retried. Each attempt is decided separately."""
+    siblings: int = 0
+    """Number of windows in the chunk, this one included, whose outcomes are reported to publish together. If it is 0,
+    this
+    window's outcome is reported by itself."""
 
     @property
     def id(self) -> str:
@@ -152,6 +156,22 @@ def window_id(upload: str, chunk: str, number: int, attempt: int = 0) -> str:
     return "-".join(filter(None, (upload, chunk, str(number), f"r{attempt}" if attempt else "")))
 
 
+class ChunkSettled(BaseModel):
+    """Reports that all windows of a chunk have an outcome. The chunk's tally holds the outcomes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["chunk"] = "chunk"
+    dataset: str
+    upload: str
+    chunk: str
+
+    @property
+    def id(self) -> str:
+        """Id of the message: the same for the same chunk."""
+        return "-".join(filter(None, (self.upload, self.chunk, "all")))
+
+
 class CheckUpload(BaseModel):
     """Asks the publish function to check whether an upload is complete, because no outcome of a window may be left to
     trigger that check."""
@@ -171,7 +191,7 @@ class CheckUpload(BaseModel):
         return f"{self.upload}-{self.since}"
 
 
-PublishMessage = WindowSettled | CheckUpload
+PublishMessage = WindowSettled | ChunkSettled | CheckUpload
 PUBLISH_MESSAGE: TypeAdapter[PublishMessage] = TypeAdapter(PublishMessage)
 """Parses the messages of the publish queue."""
 

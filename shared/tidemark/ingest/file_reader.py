@@ -1,7 +1,8 @@
 """Reads files: turns their rows into chunks, cuts the chunks into windows and sends the windows (R31).
 
-A file is read in batches of lines, and each batch becomes a chunk. First the chunk's pack is written. Then one
-transaction stores the chunk, the upload's totals and the file's progress. Then the chunk's windows are sent. An
+A file is read in batches of lines, and each batch becomes a chunk. A batch has as many rows as fill a window of each
+shard. First the chunk's pack is written. Then one transaction stores the chunk and the file's progress. Then the
+chunk's windows are sent. An
 invocation that resumes a file first sends the last chunk's windows again, because the previous invocation may have died
 after the transaction. If two invocations read a file at once, the transaction of the slower invocation fails, and that
 invocation stops. A BATCH upload's windows are sent only after all its files are read.
@@ -22,6 +23,7 @@ from tidemark.catalog.schema_records import SchemaConflict
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
+from tidemark.domain.limits import MAX_SHARDS, MAX_WINDOW_FRAMES
 from tidemark.domain.rows.json_lines import START, Cursor, FileRow, RowFileReader
 from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import CheckUpload
@@ -31,14 +33,16 @@ from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
-MAX_CHUNK_ROWS = 1000
-"""Most rows in a chunk, unreadable lines included."""
-MAX_CHUNK_BYTES = 4 * 1024 * 1024
-"""Bytes of text in a chunk, exceeded at most by the chunk's last row. This bounds the memory that a chunk takes."""
-READ_PAUSE = timedelta(seconds=30)
-"""How long reading of a file pauses if its dataset has too much in flight. In this time, 16 shards apply most of what
+MAX_CHUNK_ROWS = MAX_WINDOW_FRAMES * MAX_SHARDS
+"""Most rows in a chunk, unreadable lines included, whatever the number of shards."""
+MAX_CHUNK_BYTES = 8 * 1024 * 1024
+"""Bytes of text in a chunk, exceeded at most by the chunk's last row. This bounds the memory that a chunk takes:
+parsed,
+the text takes at most 260 MB of the function's 1,024 MB. It has room for `MAX_CHUNK_ROWS` rows of a kilobyte."""
+READ_PAUSE = timedelta(seconds=10)
+"""How long reading of a file pauses if its dataset has too much in flight. In this time, 64 shards apply most of what
 may be in flight."""
-CLOCK_SKEW = timedelta(seconds=10)
+CLOCK_SKEW = timedelta(seconds=5)
 """How much earlier than planned a delayed task may seem to arrive, because the clocks of two machines differ."""
 MAX_LISTED_ERRORS = 1000
 """Most errors stored for a file. Further errors are only counted."""
@@ -59,7 +63,7 @@ def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) ->
     try:
         if not file.is_read and _must_wait(backend, upload, file):
             return _wait(backend, file)
-        for batch in [] if file.is_read else _batches(backend, file):
+        for batch in [] if file.is_read else _batches(backend, upload, file):
             file = _write_batch(backend, upload, file, batch)
             if file.is_read:
                 break
@@ -144,8 +148,10 @@ class _Batch:
     """Why the rest of the file is not read; None if nothing prevents that."""
 
 
-def _batches(backend: Backend, file: FileRecord) -> Iterator[_Batch]:
+def _batches(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> Iterator[_Batch]:
     """Yields batches of a file's lines, starting at the file's cursor. The last batch may be empty."""
+    dataset = dataset_records.get(backend, upload.upload.project, upload.upload.dataset)
+    most_rows = min(MAX_CHUNK_ROWS, MAX_WINDOW_FRAMES * dataset.shards)
     reader = RowFileReader(bucket.stream(backend, file.source, file.cursor.first_byte), file.cursor)
     batch = _Batch()
     begin = file.cursor.offset
@@ -155,7 +161,7 @@ def _batches(backend: Backend, file: FileRecord) -> Iterator[_Batch]:
         else:
             batch.errors.append(_error(line.line, line.code, line.message))
         batch.end = reader.cursor
-        if len(batch.rows) + len(batch.errors) == MAX_CHUNK_ROWS or batch.end.offset - begin > MAX_CHUNK_BYTES:
+        if len(batch.rows) + len(batch.errors) == most_rows or batch.end.offset - begin > MAX_CHUNK_BYTES:
             yield batch
             batch, begin = _Batch(), batch.end.offset
     if reader.error is not None:
@@ -189,11 +195,19 @@ def _write_batch(backend: Backend, upload: ChunkedUpload, file: FileRecord, batc
         written = chunk_writer.write(backend, dataset, checked, counts, name=file.chunk_name(file.chunks))
         totals = {"rows": file.file.rows + counts.rows, "rejected": file.file.rejected + counts.rejected}
         progressed = _progressed(file, batch.end, progress | totals)
-        after = replace(progressed, chunks=file.chunks + 1, listed_errors=listed_errors)
+        chunk = written.chunk
+        after = replace(
+            progressed,
+            chunks=file.chunks + 1,
+            labels=file.labels + chunk.upload.labels,
+            windows=file.windows + chunk.upload.windows,
+            listed_errors=listed_errors,
+        )
         with suppress(SchemaConflict):
-            chunked_uploads.advance_file(backend, file, after, written.chunk, checked.schema_update, staged)
+            chunked_uploads.advance_file(backend, file, after, chunk, checked.schema_update, staged)
             break
     if upload.may_send:
+        chunked_uploads.count_in_flight(backend, chunk)
         queues.send_windows(backend, written.windows)
     return replace(after, revision=file.revision + 1)
 

@@ -16,7 +16,7 @@ from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.windows import CheckUpload, chunk_source
 from tidemark.ingest import batch_mode, file_reader
-from tidemark.recovery import dead_letters, retry
+from tidemark.recovery import dead_letters, delivered, retry
 from tidemark.transfers import workflow
 from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads import records as upload_records
@@ -160,7 +160,8 @@ def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> No
         return
     windows = chunks.unsettled_windows(backend, chunk, until)
     if _is_given_up(backend, upload):
-        queues.send_settled(backend, [dead_letters.give_up(backend, window) for window in windows])
+        for window in windows:
+            delivered.report(backend, window, dead_letters.give_up(backend, window))
     else:
         queues.send_windows(backend, windows)
 

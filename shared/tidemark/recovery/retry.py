@@ -99,7 +99,12 @@ def _retry_chunks(backend: Backend, uid: str, upload: str) -> None:
         changes["rejected"] = 0
     else:
         _check(record.upload)
-    begun = replace(record, upload=record.upload.model_copy(update=changes), retrying=not was_stopped)
+    begun = replace(
+        record,
+        upload=record.upload.model_copy(update=changes),
+        has_complete_totals=not was_stopped,
+        retrying=not was_stopped,
+    )
     chunked_uploads.begin_retry(backend, record, begun, others)
     if was_stopped:
         workflow.start(backend, begun)

@@ -23,6 +23,7 @@ from tidemark.aws.workflows import Workflow
 from tidemark.domain.datasets import Dataset, Origin
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.intake_tasks import ResumeUpload
+from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.domain.transfers import Transfer, TransferWork
 from tidemark.domain.uploads import Source, Upload, UploadStatus
 from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
@@ -34,8 +35,10 @@ from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
 from tidemark.versions.changed_frames import HeadPair, Position, changed_frames
 
-MAX_CHUNK_ROWS = 1000
-"""Most rows that a page of a shard puts in a chunk: as many as in a chunk that is read from a file."""
+MAX_CHUNK_ROWS = 10 * MAX_WINDOW_FRAMES
+"""Most rows that a page of a shard puts in a chunk. They fill ten windows."""
+DELETING_PAGES = "deletes"
+"""Name of the number of pages with rows that delete frames, in the totals of a shard's progress."""
 REMEDIES = {
     Source.ROLLBACK: "Nothing was changed; roll back once more.",
     Source.CLONE: "A retry of the upload goes on where it stopped.",
@@ -125,8 +128,10 @@ def release(backend: Backend, record: ChunkedUpload) -> ChunkedUpload:
         return record
     if not record.is_read:
         raise LookupError(f"upload {record.upload.id} of {record.uid} is not read")
+    progress = shard_progress.find_all(backend, record.uid, record.upload.id, record.upload.shards)
+    deletes = any(shard.totals.get(DELETING_PAGES) for shard in progress)
     try:
-        return chunked_uploads.release(backend, record, None)
+        return chunked_uploads.release(backend, record, deletes=deletes)
     except ConditionFailed:
         after = chunked_uploads.find(backend, record.uid, record.upload.id)
         if after is None or not after.released:
@@ -192,16 +197,24 @@ def _read_page(backend: Backend, record: ChunkedUpload, task: ShardProgress) -> 
             to=transfer.heads[task.shard], since=transfer.since[task.shard], row=task.counted + len(page.rows)
         )
         plans.append(WindowPlan(number=len(plans), shard=task.shard, rows=[], restore=restore))
+    chunk = _chunk(backend, record, task, plans)
     after = replace(
         task,
         cursor=page.cursor or "",
         pages=task.pages + 1,
         counted=task.counted + len(page.rows),
+        totals=_totals(task, chunk),
         done=page.cursor is None,
         revision=task.revision + 1,
     )
-    chunked_uploads.advance_shard(backend, record, task, after, _chunk(backend, record, task, plans))
+    chunked_uploads.advance_shard(backend, task, after, chunk)
     return after
+
+
+def _totals(task: ShardProgress, chunk: Chunk) -> dict[str, int]:
+    """Returns the totals of a shard's upload after a page that made `chunk`."""
+    added = {"labels": chunk.upload.labels, "windows": chunk.upload.windows, DELETING_PAGES: int(chunk.deletes)}
+    return {name: task.totals.get(name, 0) + count for name, count in added.items()}
 
 
 def _chunk(backend: Backend, record: ChunkedUpload, task: ShardProgress, plans: list[WindowPlan]) -> Chunk:

@@ -1,12 +1,13 @@
 """Records of uploads that have several chunks, from files or from a workflow.
 
-An upload's record adds up the counts of its chunks. Many invocations work on an upload at once: they read files or
-shards in parallel, and publish settles chunks. None of them replaces the whole record. Each adds to the record's totals
-in the transaction that stores its work, so nothing is counted twice. Only publish finishes an upload, because it
-handles a dataset's messages one after another.
+Many invocations read an upload's files or shards at once. Each counts what it has read in the record of its file or
+shard, in the transaction that stores its work. None of them has the upload's record in a transaction, because DynamoDB
+refuses one of two transactions that overlap on an item. Only publish adds the outcomes of windows to the record and
+finishes the upload, because it handles a dataset's messages one after another.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +28,7 @@ from tidemark.uploads.chunks import Chunk, Counts
 from tidemark.uploads.file_records import FileRecord
 
 PLANNING = "attribute_not_exists(settled_at) AND attribute_not_exists(released)"
-"""Condition expression: the upload's workflow may still make chunks."""
+"""Condition expression: the upload's workflow has neither failed nor finished."""
 UNDECIDED = Condition(
     "attribute_not_exists(released) AND attribute_not_exists(refused) AND attribute_not_exists(settled_at)"
 )
@@ -46,8 +47,8 @@ class ChunkedUpload:
     uid: str
     """The dataset's uid."""
     upload: Upload
-    chunks: int = 0
-    chunks_settled: int = 0
+    has_complete_totals: bool = False
+    """Whether the record itself holds the upload's complete totals, because the upload has settled before."""
     retrying: bool = False
     """Whether windows that were given up are being sent again."""
     released: bool = False
@@ -88,13 +89,26 @@ class ChunkedUpload:
         """
         if self.upload.status is not UploadStatus.PENDING or self.retrying or not self.is_decided:
             return False
-        return self.is_read and (self.refused is not None or self.chunks_settled == self.chunks)
+        upload = self.upload
+        return self.is_read and (self.refused is not None or upload.windows_settled == upload.windows)
+
+    def with_settled(self, chunks: Sequence[Chunk]) -> "ChunkedUpload":
+        """Returns the upload with the outcomes of chunks added that its totals do not include yet."""
+        added = _recounted(chunks)
+        changes = {name: getattr(self.upload, name) + count for name, count in added.items()}
+        return replace(self, upload=self.upload.model_copy(update=changes))
 
 
 def find(backend: Backend, uid: str, upload_id: str) -> ChunkedUpload | None:
-    """Reads the record of an upload of several chunks consistently. None for an unknown or a single-chunk upload."""
+    """Reads an upload of several chunks consistently. None for an unknown or a single-chunk upload.
+
+    Takes two requests until the upload settles; see `uploads.records.of_item`.
+    """
     item = table.get(backend, upload_records.key(uid, upload_id))
-    return _upload(uid, item) if item and "parts" in item else None
+    if item is None:
+        return None
+    upload = upload_records.of_item(backend, uid, item)
+    return _upload(uid, item, upload) if upload.is_chunked else None
 
 
 # Creating and starting
@@ -130,7 +144,7 @@ def start(backend: Backend, upload: ChunkedUpload, files: Sequence[FileRecord]) 
 def expire(backend: Backend, waiting: ChunkedUpload, reason: str) -> None:
     """Fails a waiting upload whose files were never completed. Does nothing if the upload is no longer waiting."""
     changes = {"status": UploadStatus.FAILED, "reason": reason, "settled_at": backend.clock()}
-    failed = replace(waiting, upload=waiting.upload.model_copy(update=changes))
+    failed = replace(waiting, upload=waiting.upload.model_copy(update=changes), has_complete_totals=True)
     with suppress(table.ConditionFailed):
         table.write(backend, _put(backend, failed, _is_waiting(waiting.uid)))
 
@@ -158,36 +172,35 @@ def advance_file(
     SchemaConflict if the schema has changed.
     """
     requests: list[Write] = [file_records.replacement(backend, before, after)]
-    added = {"files_read": 1} if after.is_read else {}
     if chunk is not None:
         requests.append(chunks.new(backend, chunk))
-        added |= _counts(chunk)
-    if added:
-        deletes = chunk is not None and chunk.deletes
-        in_flight = InFlight() if staged else InFlight.of_counts(added)
-        requests.append(_add(backend, before.uid, before.upload, added, deletes=deletes, in_flight=in_flight))
     schema_records.write_with_schema(backend, before.uid, requests, schema_update, staged)
 
 
-def advance_shard(
-    backend: Backend, upload: ChunkedUpload, before: ShardProgress, after: ShardProgress, chunk: Chunk
-) -> None:
+def count_in_flight(backend: Backend, chunk: Chunk) -> None:
+    """Adds a new chunk of a file to the rows and windows that its upload has in flight.
+
+    A plain write, so that many files of an upload are read without conflicts. If the process dies before it, the upload
+    has a little more in flight than counted, until it settles. No write for a chunk without windows.
+    """
+    counts = chunk.upload
+    if not counts.windows:
+        return
+    in_flight = InFlight(counts.rows - counts.rejected, counts.windows)
+    totals = upload_records.in_flight_attributes(in_flight)
+    is_unsettled = Condition(f"attribute_exists({upload_records.UNSETTLED})")
+    with suppress(table.ConditionFailed):  # a late invocation: its chunk has settled with the upload
+        table.write(backend, _add(backend, chunk.uid, counts.id, totals, deletes=chunk.deletes, condition=is_unsettled))
+
+
+def advance_shard(backend: Backend, before: ShardProgress, after: ShardProgress, chunk: Chunk) -> None:
     """Stores, in one transaction, a workflow's progress in a shard and the chunk made in that step.
 
-    Raises ConditionFailed if the progress is no longer `before`, or the upload was released, settled or retried.
+    Raises ConditionFailed if the progress is no longer `before`. After the last page it never is, so a late invocation
+    adds nothing to an upload that is released.
     """
-    added = _counts(chunk) | ({"shards_read": 1} if after.done else {})
-    totals = _add(
-        backend,
-        upload.uid,
-        upload.upload.id,
-        added,
-        deletes=chunk.deletes,
-        in_flight=InFlight(),
-        condition=_in_this_retry(upload, PLANNING),
-    )
     progress = shard_progress.replacement(backend, before, after)
-    table.transact(backend, [progress, chunks.new(backend, chunk), totals])
+    table.transact(backend, [progress, chunks.new(backend, chunk)])
 
 
 def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
@@ -195,34 +208,32 @@ def stop(backend: Backend, upload: ChunkedUpload, reason: str) -> None:
 
     Does nothing if the upload was settled, released or retried after `upload` was read.
     """
-    now = backend.clock()
-    failed = upload.upload.model_copy(update={"status": UploadStatus.FAILED, "reason": reason, "settled_at": now})
-    # The workflow may add to the totals until this write, so `rejected` is set to the stored `rows`.
-    expression = "SET upload = :upload, settled_at = :now, rejected = #rows REMOVE unsettled, unsettled_order"
-    values = {"upload": failed.model_dump_json(), "now": now.isoformat()}
-    key = upload_records.key(upload.uid, upload.upload.id)
+    changes = {
+        "status": UploadStatus.FAILED,
+        "reason": reason,
+        "settled_at": backend.clock(),
+        "rejected": upload.upload.rows,
+    }
+    # Rows that the workflow may still make are not counted. A retry counts the rows of all shards again.
+    failed = replace(upload, upload=upload.upload.model_copy(update=changes), has_complete_totals=True)
     with suppress(table.ConditionFailed):
-        table.write(backend, writes.update(backend, key, expression, values, _in_this_retry(upload, PLANNING)))
-
-
-def _counts(chunk: Chunk) -> dict[str, int]:
-    """Returns what a new chunk adds to its upload's totals, by attribute name."""
-    counts = chunk.upload
-    added = {"rows": counts.rows, "rejected": counts.rejected, "labels": counts.labels, "windows": counts.windows}
-    return added | {"parts": 1, "parts_settled": 0 if counts.windows else 1}
+        table.write(backend, _put(backend, failed, _in_this_retry(upload, PLANNING)))
 
 
 # Deciding
 
 
-def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate | None) -> ChunkedUpload:
+def release(
+    backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate | None = None, *, deletes: bool = False
+) -> ChunkedUpload:
     """Releases an upload, so that its windows may be sent. An upload to a BATCH dataset then also fills the dataset.
 
-    `schema_update` adds the upload's staged schema to the dataset's schema. Raises ConditionFailed if another upload
-    fills the dataset, or this upload is already decided, otherwise SchemaConflict if the schema has changed.
+    `schema_update` adds the upload's staged schema to the dataset's schema. `deletes` is whether any rows are DELETEs.
+    Raises ConditionFailed if another upload fills the dataset, or this upload is already decided, otherwise
+    SchemaConflict if the schema has changed.
     """
     released = replace(upload, released=True)
-    requests = [_decide(backend, upload, "released", True, in_flight=released.in_flight)]
+    requests = [_decide(backend, upload, "released", True, deletes=deletes, in_flight=released.in_flight)]
     if upload.upload.mode is Mode.BATCH:
         requests.insert(0, dataset_records.fill(backend, upload.uid, upload.upload.id))
     schema_records.write_with_schema(backend, upload.uid, requests, schema_update)
@@ -231,32 +242,47 @@ def release(backend: Backend, upload: ChunkedUpload, schema_update: SchemaUpdate
 
 def refuse(backend: Backend, upload: ChunkedUpload, reason: str) -> ChunkedUpload:
     """Refuses an upload to a BATCH dataset as a whole. Raises ConditionFailed if the upload is already decided."""
-    table.transact(backend, [_decide(backend, upload, "refused", reason, in_flight=InFlight())])
+    table.transact(backend, [_decide(backend, upload, "refused", reason, deletes=False, in_flight=InFlight())])
     return replace(upload, refused=reason)
 
 
-def _decide(backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, in_flight: InFlight) -> Write:
+def _decide(
+    backend: Backend, upload: ChunkedUpload, verdict: str, value: Any, *, deletes: bool, in_flight: InFlight
+) -> Write:
     """Returns the write that stores the verdict `released` or `refused`, on condition that an upload is undecided."""
     key = upload_records.key(upload.uid, upload.upload.id)
-    counts = upload_records.in_flight_attributes(in_flight)
-    expression = f"SET #{verdict} = :verdict, " + ", ".join(f"#{name} = :{name}" for name in counts)
-    return writes.update(backend, key, expression, {"verdict": value, **counts}, UNDECIDED)
+    changes = {verdict: value, "deletes": deletes, **upload_records.in_flight_attributes(in_flight)}
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)
+    return writes.update(backend, key, expression, changes, UNDECIDED)
 
 
 # Settling
 
 
-def settle_chunk(backend: Backend, chunk: Chunk) -> None:
-    """Records that all windows of a chunk have an outcome, and adds the chunk's counts to its upload's totals.
+def settle_chunks(backend: Backend, settled: Sequence[Chunk]) -> None:
+    """Stores chunks of one upload whose windows all have an outcome, and adds their counts to the upload's totals.
 
-    Raises ConditionFailed if the chunk has changed since it was read.
+    One transaction. Raises ConditionFailed if one of the chunks has changed since it was read.
     """
-    _recount(backend, chunk, chunk.counted, settled=1, deletes=False, condition=writes.PRESENT)
+    upload = settled[0].upload.id
+    totals = _add_recounted(
+        backend, settled[0].uid, upload, _recounted(settled), deletes=False, condition=writes.PRESENT
+    )
+    table.transact(backend, [*store_settled(backend, settled), totals])
+
+
+def store_settled(backend: Backend, settled: Sequence[Chunk]) -> list[Write]:
+    """Returns the writes that store chunks whose counts an upload's totals include from now on.
+
+    Each is on condition that the chunk has not changed since it was read.
+    """
+    return [chunks.replacement(backend, replace(chunk, counted=chunk.counts)) for chunk in settled]
 
 
 def finish(backend: Backend, settled: ChunkedUpload) -> Write:
     """Returns the write that stores a finished upload, on condition that it has not settled since its last retry."""
-    return _put(backend, settled, _in_this_retry(settled, "attribute_not_exists(settled_at)"))
+    complete = replace(settled, has_complete_totals=True)
+    return _put(backend, complete, _in_this_retry(settled, "attribute_not_exists(settled_at)"))
 
 
 def check_settled(backend: Backend, uid: str, upload_id: str) -> Write:
@@ -283,7 +309,11 @@ def reopen_chunk(backend: Backend, upload: ChunkedUpload, before: Chunk, after: 
     `before` was read, or the upload's retry is over.
     """
     condition = _in_this_retry(upload, RETRYING)
-    _recount(backend, after, before.counts, settled=-1, deletes=after.deletes, condition=condition)
+    reopened = replace(after, counted=before.counts)
+    totals = _add_recounted(
+        backend, after.uid, upload.upload.id, _recounted([reopened]), deletes=after.deletes, condition=condition
+    )
+    table.transact(backend, [*store_settled(backend, [reopened]), totals])
 
 
 def end_retry(backend: Backend, upload: ChunkedUpload) -> None:
@@ -301,41 +331,35 @@ def _in_this_retry(upload: ChunkedUpload, expression: str) -> Condition:
     return Condition(f"{expression} AND retries = :retry", {"retry": upload.upload.retries})
 
 
-def _recount(
-    backend: Backend, chunk: Chunk, before: Counts, *, settled: int, deletes: bool, condition: Condition
-) -> None:
-    """Replaces a chunk and, in the same transaction, adds its counts' change since `before` to its upload's totals.
+def _recounted(settled: Sequence[Chunk]) -> dict[str, int]:
+    """Returns what chunks add to their upload's totals beyond what these include already, by attribute name."""
+    added: Counter[str] = Counter()
+    for chunk in settled:
+        added.update(chunk.counts.since(chunk.counted))
+    counts = {name: added[name] for name in Counts._fields}
+    counts["rows"] = counts.pop("found")
+    return counts
 
-    `settled` is added to the number of settled chunks. Raises ConditionFailed if the chunk has changed since it was
-    read, or `condition` fails for the upload's record.
-    """
-    added = chunk.counts.since(before) | {"parts_settled": settled}
-    added["rows"] = added.pop("found")
-    in_flight = InFlight.of_counts(added)
-    totals = _add(backend, chunk.uid, chunk.upload.id, added, deletes=deletes, in_flight=in_flight, condition=condition)
-    counted = replace(chunk, counted=chunk.counts)
-    table.transact(backend, [chunks.replacement(backend, counted), totals])
+
+def _add_recounted(
+    backend: Backend, uid: str, upload_id: str, added: dict[str, int], *, deletes: bool, condition: Condition
+) -> Write:
+    """Returns the write that adds the outcomes of windows to an upload's totals and to what it has in flight."""
+    # Counts in flight are copied to an index, so changing one costs an index write. Unchanged counts are left out.
+    changes = upload_records.in_flight_attributes(InFlight.of_counts(added))
+    totals = added | {name: count for name, count in changes.items() if count}
+    return _add(backend, uid, upload_id, totals, deletes=deletes, condition=condition)
 
 
 def _add(
-    backend: Backend,
-    uid: str,
-    upload_id: str,
-    counts: dict[str, int],
-    *,
-    deletes: bool,
-    in_flight: InFlight,
-    condition: Condition = writes.PRESENT,
+    backend: Backend, uid: str, upload_id: str, added: Mapping[str, int], *, deletes: bool, condition: Condition
 ) -> Write:
-    """Returns the write that adds `counts` to an upload's totals, and `in_flight` to its rows and windows in flight."""
-    # Counts in flight are copied to an index, so changing one costs an index write. Unchanged counts are left out.
-    changes = {name: count for name, count in upload_records.in_flight_attributes(in_flight).items() if count}
-    added: dict[str, Any] = counts | changes
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
+    values: dict[str, Any] = dict(added)
     if deletes:
         expression += " SET deletes = :deletes"
-        added["deletes"] = True
-    return writes.update(backend, upload_records.key(uid, upload_id), expression, added, condition)
+        values["deletes"] = True
+    return writes.update(backend, upload_records.key(uid, upload_id), expression, values, condition)
 
 
 def _put(backend: Backend, record: ChunkedUpload, condition: Condition) -> Write:
@@ -344,12 +368,13 @@ def _put(backend: Backend, record: ChunkedUpload, condition: Condition) -> Write
 
 def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
     upload = record.upload
-    totals = {name: getattr(upload, name) for name in upload_records.TOTALS}
+    is_complete = record.has_complete_totals
+    totals = {name: getattr(upload, name) if is_complete else 0 for name in upload_records.TOTALS}
+    totals["retries"] = upload.retries
     attributes = upload_records.index_attributes(record.uid, upload, deletes=False, in_flight=record.in_flight) | totals
     attributes |= {
         "upload": upload.model_dump_json(),
-        "parts": record.chunks,
-        "parts_settled": record.chunks_settled,
+        upload_records.TOTALS_COMPLETE: record.has_complete_totals or None,
         "retrying": record.retrying or None,
         "released": record.released or None,
         "refused": record.refused,
@@ -359,12 +384,11 @@ def _upload_item(record: ChunkedUpload) -> dict[str, Any]:
     return attributes
 
 
-def _upload(uid: str, item: Item) -> ChunkedUpload:
+def _upload(uid: str, item: Item, upload: Upload) -> ChunkedUpload:
     return ChunkedUpload(
         uid=uid,
-        upload=upload_records.from_item(item),
-        chunks=int(item["parts"]),
-        chunks_settled=int(item["parts_settled"]),
+        upload=upload,
+        has_complete_totals=upload_records.has_complete_totals(item),
         retrying=bool(item.get("retrying")),
         released=bool(item.get("released")),
         refused=item.get("refused"),

@@ -5,7 +5,7 @@ request has a single chunk, whose record is also the upload's record.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,10 +19,11 @@ from tidemark.catalog import schema_records
 from tidemark.catalog.schema_records import SchemaUpdate
 from tidemark.domain.errors import RowError
 from tidemark.domain.uploads import InFlight, Source, Upload
-from tidemark.domain.windows import Window, WindowPlan, WindowSettled, chunk_source, window_id
+from tidemark.domain.windows import ChunkSettled, Window, WindowPlan, WindowSettled, chunk_source, window_id
 from tidemark.shards import packs
 from tidemark.shards.packs import ByteRange
 from tidemark.uploads import records as upload_records
+from tidemark.uploads import tallies
 
 PLANS = TypeAdapter(list[WindowPlan])
 ERRORS = TypeAdapter(list[RowError])
@@ -162,6 +163,24 @@ def of_upload(
         yield _read(uid, item)
 
 
+def find_with_outcomes(
+    backend: Backend, uid: str, names: list[tuple[str, str]], settled: Sequence[ChunkSettled]
+) -> tuple[list[Chunk], list[WindowSettled]]:
+    """Reads chunks like `find_many`, and the outcomes in the tallies of settled chunks. One request per hundred items.
+
+    Raises LookupError if a settled chunk has no tally.
+    """
+    keys = [_key(uid, upload_id, name) for upload_id, name in names]
+    tally_keys = [tallies.key(uid, message.upload, message.chunk) for message in settled]
+    items = table.get_many(backend, [*keys, *tally_keys])
+    outcomes = [
+        outcome
+        for message, key in zip(settled, tally_keys, strict=True)
+        for outcome in tallies.outcomes(message, items[key])
+    ]
+    return [_read(uid, items[key]) for key in keys if key in items], outcomes
+
+
 def plans(backend: Backend, chunk: Chunk) -> list[WindowPlan]:
     """Reads the plans of a chunk's windows. One ranged GET."""
     return PLANS.validate_json(packs.read_range(backend, chunk.pack, chunk.index))
@@ -190,6 +209,8 @@ def window(chunk: Chunk, plan: WindowPlan, *, again: bool = False, until: str = 
         again=again,
         until="" if plan.restore else until,
         attempt=chunk.attempts.get(plan.number, 0),
+        # A chunk of an older release may have outcomes that no tally holds.
+        siblings=0 if chunk.settled else tallies.siblings(chunk.upload.windows),
     )
 
 

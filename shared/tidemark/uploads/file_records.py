@@ -33,6 +33,10 @@ class FileRecord:
     """The position in the file where reading resumes."""
     chunks: int = 0
     """Number of chunks made of the file so far."""
+    labels: int = 0
+    """Number of labels in the file's accepted rows so far."""
+    windows: int = 0
+    """Number of windows that the file's chunks have been cut into so far."""
     listed_errors: int = 0
     """Number of stored errors of the file's rows. Errors beyond a limit are only counted."""
     paused_until: datetime | None = None
@@ -92,6 +96,8 @@ def _file_item(file: FileRecord) -> dict[str, Any]:
         "source": json.dumps([file.source.key, file.source.version]),
         "cursor": json.dumps(file.cursor),
         "parts": file.chunks,
+        "labels": file.labels,
+        "windows": file.windows,
         "told": file.listed_errors,
         "revision": file.revision,
         "waits_until": file.paused_until.isoformat() if file.paused_until else None,
@@ -112,6 +118,8 @@ def _file(uid: str, item: Item) -> FileRecord:
         cursor=Cursor(*json.loads(item["cursor"])),
         file=UploadFile.model_validate_json(item["file"]),
         chunks=int(item["parts"]),
+        labels=int(item.get("labels", 0)),
+        windows=int(item.get("windows", 0)),
         listed_errors=int(item["told"]),
         revision=int(item["revision"]),
         paused_until=datetime.fromisoformat(item["waits_until"]) if "waits_until" in item else None,

@@ -1,21 +1,27 @@
 """Records of uploads, as their senders see them, however their rows arrived.
 
 An upload that came in a request has a single chunk and shares its record with that chunk (see `chunks`). An upload of
-several chunks has a record of its own, which adds up the chunks' counts (see `chunked_uploads`).
+several chunks has a record of its own (see `chunked_uploads`). What its files or shards contribute is counted in their
+records, so that many invocations can read them at once without sharing an item. Readers add the counts up until the
+upload settles; then its record stores the sums.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
-from tidemark.aws import table
+from tidemark.aws import shard_progress, table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, dataset_pk
 from tidemark.domain.errors import NotFound
 from tidemark.domain.uploads import InFlight, Upload, UploadStatus
+from tidemark.uploads import file_records
 
 MAX_PENDING_COUNTED = 100
 """Most pending uploads that are counted for the activity of a dataset."""
+MAX_COUNTED_ALONE = 1000
+"""Most pending uploads that a process counts by itself, for what a dataset has in flight. They take 25 read units."""
 
 UNSETTLED = "unsettled"
 """Attribute that only unsettled uploads have: the first digit of their dataset's uid. The sweep queries for this
@@ -40,7 +46,9 @@ TOTALS = (
     "shards_read",
 )
 """Counts that the record of an upload of several chunks stores as separate attributes, so that invocations can add to
-them."""
+them. Until the upload settles, they leave out what the records of its files or shards count."""
+TOTALS_COMPLETE = "totals_complete"
+"""Attribute of the record of an upload of several chunks whose `TOTALS` include all files or shards."""
 
 ListScope = Literal["dataset", "project"]
 """What a list of uploads covers. The value is also the name of the list index's partition attribute."""
@@ -81,7 +89,53 @@ def get(backend: Backend, uid: str, upload_id: str) -> Upload:
 def find(backend: Backend, uid: str, upload_id: str) -> Upload | None:
     """Reads an upload consistently. None if it is unknown."""
     item = table.get(backend, key(uid, upload_id))
-    return from_item(item) if item else None
+    return of_item(backend, uid, item) if item else None
+
+
+def of_item(backend: Backend, uid: str, item: Item) -> Upload:
+    """Returns the upload that a record stores.
+
+    Until an upload of several chunks settles, this takes another request: a query of its files, or a read of the
+    progress in a hundred shards.
+    """
+    upload = Upload.model_validate_json(item["upload"])
+    if not upload.is_chunked:
+        return upload
+    totals = Counter({name: int(item[name]) for name in TOTALS})
+    if not has_complete_totals(item):
+        totals.update(
+            _counts_of_files(backend, uid, upload) if upload.files else _counts_of_shards(backend, uid, upload)
+        )
+    return upload.model_copy(update={name: totals[name] for name in TOTALS})
+
+
+def has_complete_totals(item: Item) -> bool:
+    """Returns whether the record of an upload of several chunks stores its complete totals."""
+    is_of_older_release = "parts" in item
+    return TOTALS_COMPLETE in item or is_of_older_release
+
+
+def _counts_of_files(backend: Backend, uid: str, upload: Upload) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    if upload.status is UploadStatus.WAITING:
+        return counts
+    for record in file_records.of_upload(backend, uid, upload.id):
+        counts.update(
+            rows=record.file.rows,
+            rejected=record.file.rejected,
+            labels=record.labels,
+            windows=record.windows,
+            files_read=int(record.is_read),
+        )
+    return counts
+
+
+def _counts_of_shards(backend: Backend, uid: str, upload: Upload) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for progress in shard_progress.find_all(backend, uid, upload.id, upload.shards):
+        counts.update(progress.totals)
+        counts.update(rows=progress.counted, shards_read=int(progress.done))
+    return counts
 
 
 def newest_first(
@@ -102,9 +156,10 @@ def newest_first(
         )
         keys = [Key(entry["PK"], entry["SK"]) for entry in entries]
         items = table.get_many(backend, keys)
-        for entry, record in zip(entries, keys, strict=True):
-            if record in items:
-                yield _position(entry), from_item(items[record])
+        listed = [entry for entry, record in zip(entries, keys, strict=True) if record in items]
+        stored = [items[record] for record in keys if record in items]
+        uploads = backend.parallel(lambda item: of_item(backend, str(item["dataset"]), item), stored)
+        yield from zip(map(_position, listed), uploads, strict=True)
         if start is None:
             return
 
@@ -131,36 +186,60 @@ def pending(backend: Backend, uid: str) -> list[bool]:
     return [bool(entry["deletes"]) for entry in entries]
 
 
-def in_flight(backend: Backend, uid: str, *, most: InFlight) -> InFlight:
-    """Counts a dataset's rows and windows in flight. Stops early once either count reaches its limit in `most`.
+def in_flight(backend: Backend, uid: str, *, most: InFlight, count_ttl: timedelta) -> InFlight:
+    """Returns a dataset's rows and windows in flight. May stop counting once either reaches its limit in `most`.
 
-    The counts come from an index that lags a moment behind the table. One query per MB, which is some five thousand
-    uploads.
+    Usually takes a query of an index, which lags a moment behind the table. If the dataset has more pending uploads
+    than `MAX_COUNTED_ALONE`, all processes share a count: each reads it, and only one of them counts again when it is
+    older than `count_ttl`. What a request costs therefore does not grow with what is pending.
     """
-    rows = windows = 0
-    start: Mapping[str, Any] | None = None
-    while rows < most.rows and windows < most.windows:
-        entries, start = _pending(backend, uid, start=start, attributes=(ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT))
-        # Uploads of an older release lack these attributes, for example in a table restored to an earlier time.
-        rows += sum(int(entry.get(ROWS_IN_FLIGHT, 0)) for entry in entries)
-        windows += sum(int(entry.get(WINDOWS_IN_FLIGHT, 0)) for entry in entries)
-        if start is None:
-            break
-    return InFlight(rows, windows)
+    counted, rest = _count(backend, uid, InFlight(), limit=MAX_COUNTED_ALONE)
+    if rest is None or counted.reaches(most):
+        return counted
+    item = table.get(backend, _count_key(uid), consistent=False)
+    shared = InFlight(int(item["rows"]), int(item["windows"])) if item else counted
+    if not _may_count(backend, uid, item, count_ttl):
+        return shared
+    while rest is not None and not counted.reaches(most):
+        counted, rest = _count(backend, uid, counted, start=rest)
+    table.write(backend, writes.put(backend, _count_key(uid), _count_item(backend, counted)))
+    return counted
+
+
+def _count(backend: Backend, uid: str, before: InFlight, **options: Any) -> tuple[InFlight, Mapping[str, Any] | None]:
+    """Adds to `before` what a query of pending uploads has in flight. Returns the sum, and the next query's `start`."""
+    entries, rest = _pending(backend, uid, attributes=(ROWS_IN_FLIGHT, WINDOWS_IN_FLIGHT), **options)
+    # Uploads of an older release lack these attributes, for example in a table restored to an earlier time.
+    rows = sum(int(entry.get(ROWS_IN_FLIGHT, 0)) for entry in entries)
+    windows = sum(int(entry.get(WINDOWS_IN_FLIGHT, 0)) for entry in entries)
+    return InFlight(before.rows + rows, before.windows + windows), rest
+
+
+def _may_count(backend: Backend, uid: str, item: Item | None, count_ttl: timedelta) -> bool:
+    """Returns whether this process counts again, for all processes, because the shared count `item` is too old."""
+    now = backend.clock()
+    if item is not None and now - datetime.fromisoformat(item["at"]) < count_ttl:
+        return False
+    seen = writes.unchanged("at", item["at"]) if item else writes.ABSENT
+    counted = InFlight(int(item["rows"]), int(item["windows"])) if item else InFlight()
+    try:
+        table.write(backend, writes.put(backend, _count_key(uid), _count_item(backend, counted), seen))
+    except table.ConditionFailed:
+        return False
+    return True
+
+
+def _count_item(backend: Backend, counted: InFlight) -> Item:
+    return {"at": backend.clock().isoformat(), **counted._asdict()}
+
+
+def _count_key(uid: str) -> Key:
+    return Key(dataset_pk(uid), "IN_FLIGHT")
 
 
 def key(uid: str, upload_id: str) -> Key:
     """Returns the primary key of an upload's record."""
     return Key(dataset_pk(uid), f"U#{upload_id}")
-
-
-def from_item(item: Item) -> Upload:
-    """Returns the upload that a record stores, whether it has a single chunk or several."""
-    upload = Upload.model_validate_json(item["upload"])
-    if not upload.is_chunked:
-        return upload
-    totals: dict[str, Any] = {name: int(item[name]) for name in TOTALS}
-    return upload.model_copy(update=totals)
 
 
 def index_attributes(uid: str, upload: Upload, *, deletes: bool, in_flight: InFlight) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Source, Upload, UploadStatus, settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
-from tidemark.domain.windows import PublishMessage, WindowSettled
+from tidemark.domain.windows import CheckUpload, ChunkSettled, PublishMessage, WindowSettled
 from tidemark.shards import log
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads.chunked_uploads import ChunkedUpload
@@ -43,11 +43,12 @@ TAKES_ALL = ("a BATCH dataset takes", "a clone takes")
 
 
 def publish(backend: Backend, uid: str, messages: Iterable[PublishMessage]) -> list[VersionPublished]:
-    """Processes messages about one dataset's settled windows and finished files. Returns the announced versions.
+    """Processes messages about one dataset's settled windows, settled chunks and finished files.
 
     Uploads that become complete settle, and share one new version. Announces the settled uploads and their versions as
     events. If a message is redelivered, its upload may have settled earlier and is announced again, so every upload is
-    announced at least once. Raises Unavailable if other invocations were faster in every attempt.
+    announced at least once. Returns the announced versions. Raises Unavailable if other invocations were faster in
+    every attempt.
     """
     pending = list(messages)
     for _ in range(MAX_ATTEMPTS):
@@ -80,55 +81,79 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
     Returns the uploads that settle now. Also returns the uploads of redelivered messages, because an earlier attempt
     may have stopped before it announced these uploads.
     """
-    window_messages = [message for message in messages if isinstance(message, WindowSettled)]
-    checked = {message.upload for message in messages if not isinstance(message, WindowSettled)}
-    updated_chunks, redelivered = _settle_chunks(backend, uid, window_messages)
-    announced_again = checked | redelivered
-    names = announced_again | {chunk.upload.id for chunk in updated_chunks if chunk.name and chunk.is_settled}
-    requests = {chunk.upload.id: chunk for chunk in updated_chunks if not chunk.name}
-    chunked = [chunked_uploads.find(backend, uid, name) for name in sorted(names - requests.keys())]
-    records: list[Chunk | ChunkedUpload] = [*requests.values(), *(record for record in chunked if record is not None)]
-    complete = [record for record in records if _is_complete(record)]
+    updated_chunks, redelivered = _updated_chunks(backend, uid, messages)
+    announced_again = redelivered | {message.upload for message in messages if isinstance(message, CheckUpload)}
+    requests = [chunk for chunk in updated_chunks if not chunk.name]
+    settled_chunks: dict[str, list[Chunk]] = defaultdict(list)
+    for chunk in updated_chunks:
+        if chunk.name and chunk.is_settled and chunk.counts != chunk.counted:
+            settled_chunks[chunk.upload.id].append(chunk)
+    names = (announced_again | settled_chunks.keys()) - {chunk.upload.id for chunk in requests}
+    found = backend.parallel(lambda name: chunked_uploads.find(backend, uid, name), sorted(names))
+    stored: list[Chunk | ChunkedUpload] = [*requests, *(record for record in found if record is not None)]
+    records = [
+        _Record(record, settled_chunks[record.upload.id]) if isinstance(record, ChunkedUpload) else _Record(record, [])
+        for record in stored
+    ]
+    complete = [record for record in records if record.is_complete]
+    incomplete = [record for record in records if record.chunks and not record.is_complete]
+    backend.parallel(lambda record: chunked_uploads.settle_chunks(backend, record.chunks), incomplete)
     settled_before = [
         _SettledUpload(record.upload, record.upload.versions)
-        for record in records
+        for record in stored
         if record.upload.id in announced_again
     ]
     return settled_before + (_settle(backend, uid, complete) if complete else [])
 
 
-def _is_complete(record: Chunk | ChunkedUpload) -> bool:
-    if isinstance(record, ChunkedUpload):
-        return record.is_complete
-    return record.upload.status is UploadStatus.PENDING and record.is_settled
-
-
-def _settle_chunks(backend: Backend, uid: str, messages: list[WindowSettled]) -> tuple[list[Chunk], set[str]]:
+def _updated_chunks(backend: Backend, uid: str, messages: list[PublishMessage]) -> tuple[list[Chunk], set[str]]:
     """Applies messages to their chunks. Returns the updated chunks, and the ids of uploads with a redelivered message.
 
-    The only chunk of a request, once complete, is not stored here: the write that settles its upload stores it.
+    Stores the chunks that are not settled yet. The others are stored together with their upload.
     """
+    chunk_messages = [message for message in messages if isinstance(message, ChunkSettled)]
     by_chunk: dict[tuple[str, str], list[WindowSettled]] = defaultdict(list)
     for message in messages:
-        by_chunk[message.upload, message.chunk].append(message)
+        if not isinstance(message, CheckUpload):
+            by_chunk[message.upload, message.chunk].extend([message] if isinstance(message, WindowSettled) else [])
+    found, tallied = chunks.find_with_outcomes(backend, uid, sorted(by_chunk), chunk_messages)
+    for outcome in tallied:
+        by_chunk[outcome.upload, outcome.chunk].append(outcome)
     updated_chunks: list[Chunk] = []
     redelivered: set[str] = set()
-    for chunk in chunks.find_many(backend, uid, sorted(by_chunk)):
-        chunk_messages = by_chunk[chunk.upload.id, chunk.name]
-        updated = chunks.settle(chunk, chunk_messages)
+    for chunk in found:
+        outcomes = by_chunk[chunk.upload.id, chunk.name]
+        updated = chunks.settle(chunk, outcomes)
         updated_chunks.append(updated)
-        if not all(chunks.is_unsettled(chunk, message) for message in chunk_messages):
+        if not all(chunks.is_unsettled(chunk, outcome) for outcome in outcomes):
             redelivered.add(chunk.upload.id)
-        if updated is chunk:
-            continue
-        if not updated.is_settled:
+        if updated is not chunk and not updated.is_settled:
             chunks.update(backend, updated)
-        elif updated.name:
-            chunked_uploads.settle_chunk(backend, updated)
     return updated_chunks, redelivered
 
 
-def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -> list[_SettledUpload]:
+class _Record(NamedTuple):
+    """The stored record of an upload, and what messages change about it."""
+
+    stored: Chunk | ChunkedUpload
+    chunks: list[Chunk]
+    """Chunks that are settled now, and that the record's totals do not include yet."""
+
+    @property
+    def current(self) -> Chunk | ChunkedUpload:
+        """The record, with the chunks' outcomes included."""
+        return self.stored.with_settled(self.chunks) if isinstance(self.stored, ChunkedUpload) else self.stored
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the upload is pending, and can settle now."""
+        current = self.current
+        if isinstance(current, ChunkedUpload):
+            return current.is_complete
+        return current.upload.status is UploadStatus.PENDING and current.is_settled
+
+
+def _settle(backend: Backend, uid: str, complete: list[_Record]) -> list[_SettledUpload]:
     """Settles complete uploads and returns them. Uploads that may have changed a frame share one new version."""
     state = dataset_records.state(backend, uid)
     now = backend.clock()
@@ -139,7 +164,7 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
     settlements = [_settlement(record, number, at) for record in complete]
     for settlement in settlements:
         if settlement.upload.version is None:
-            table.write(backend, settlement.write(backend))
+            settlement.store(backend)
     changing = [settlement for settlement in settlements if settlement.upload.version is not None]
     if changing:
         heads = log.shard_heads(backend, uid, state.shards)
@@ -152,31 +177,42 @@ def _settle(backend: Backend, uid: str, complete: list[Chunk | ChunkedUpload]) -
             ),
             shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
         )
-        version_records.publish(backend, uid, version, [settlement.write(backend) for settlement in changing])
+        writes = [write for settlement in changing for write in settlement.writes(backend)]
+        version_records.publish(backend, uid, version, writes)
     return [_SettledUpload(settlement.upload, settlement.upload.versions[-1:]) for settlement in settlements]
 
 
 class _Settlement(NamedTuple):
     """An upload that settles now."""
 
-    record: Chunk | ChunkedUpload
-    """The record as it was read."""
+    record: _Record
     upload: Upload
     """The upload after it has settled."""
 
-    def write(self, backend: Backend) -> Write:
-        """Returns the write that settles the upload."""
-        if isinstance(self.record, Chunk):
-            return chunks.replacement(backend, replace(self.record, upload=self.upload))
-        return chunked_uploads.finish(backend, replace(self.record, upload=self.upload))
+    def writes(self, backend: Backend) -> list[Write]:
+        """Returns the writes that settle the upload."""
+        record = self.record.current
+        if isinstance(record, Chunk):
+            return [chunks.replacement(backend, replace(record, upload=self.upload))]
+        finish = chunked_uploads.finish(backend, replace(record, upload=self.upload))
+        return [finish, *chunked_uploads.store_settled(backend, self.record.chunks)]
+
+    def store(self, backend: Backend) -> None:
+        """Settles the upload without a version. Raises ConditionFailed if it has changed since it was read."""
+        writes = self.writes(backend)
+        if len(writes) == 1:  # a transaction would cost twice as much
+            table.write(backend, writes[0])
+        else:
+            table.transact(backend, writes)
 
 
-def _settlement(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _Settlement:
+def _settlement(complete: _Record, version: int, at: datetime) -> _Settlement:
     """Returns the settlement of a complete upload at time `at`.
 
     The upload settles into `version`, unless it was refused, had nothing to apply, or had to be applied whole and was
     not (R22, R32).
     """
+    record = complete.current
     upload = record.upload
     is_clone = upload.source is Source.CLONE
     refused = record.refused if isinstance(record, ChunkedUpload) else None
@@ -196,18 +232,15 @@ def _settlement(record: Chunk | ChunkedUpload, version: int, at: datetime) -> _S
         )
         if upload.windows or is_clone:
             changes |= {"version": version, "versions": (*upload.versions, version)}
-    return _Settlement(record, upload.model_copy(update=changes))
+    return _Settlement(complete, upload.model_copy(update=changes))
 
 
 def _published_versions(backend: Backend, uid: str, settled_uploads: list[_SettledUpload]) -> list[VersionPublished]:
     numbers = {number for settled in settled_uploads for number in settled.versions}
-    if not numbers:
-        return []
-    state = dataset_records.state(backend, uid)
     return [
         VersionPublished(
-            project=state.project,
-            dataset=state.name,
+            project=settled_uploads[0].upload.project,
+            dataset=settled_uploads[0].upload.dataset,
             uid=uid,
             version=number,
             uploads=_all_uploads(backend, uid, number),

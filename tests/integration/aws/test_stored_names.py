@@ -20,22 +20,23 @@ ATTRIBUTES = {
     "HEAD": "frames highest labels live_bytes n payload_bytes revisions turn",
     "C#": "at frames number part upload window",
     "F#": "actor at digest labels length offset op pack upload",
-    "I#": "cursor file parts revision source told",
+    "I#": "cursor file labels parts revision source told windows",
     "META": "clones latest latest_at name project rolled_back_by shards",
+    "O#": "outcomes",
     "P#": "body counted deletes errors found index pack revision settled upload",
     "R#": "",
     "SCHEMA": "revision schema",
     "SOURCES": "uids",
-    "T#": "counted cursor done pages revision",
-    "U#": "accepted_at applied body dataset deletes dropped failed files_read found index labels pack parts "
-    "parts_settled project rejected released retries revision rows settled settled_at shards_read transfer upload "
+    "T#": "counted cursor done pages revision totals",
+    "U#": "accepted_at applied body dataset deletes dropped failed files_read found index labels pack "
+    "project rejected released retries revision rows settled settled_at shards_read totals_complete transfer upload "
     "windows windows_failed windows_settled",
     "V#": "version",
     "W#": "applied dropped failed",
 }
 """The attributes that items have, besides their keys, by what their sort keys start with."""
 WINDOW = {
-    "dataset", "upload", "part", "pack", "actor", "accepted_at", "plan", "again", "until", "attempt",
+    "dataset", "upload", "part", "pack", "actor", "accepted_at", "plan", "again", "until", "attempt", "siblings",
 }  # fmt: skip
 SETTLED = {
     "dataset", "upload", "part", "window", "attempt", "applied", "dropped", "failed", "found", "given_up",
@@ -69,7 +70,7 @@ def test_messages_keep_their_fields(used: World) -> None:
     windows = [message for messages in used.windows.taken.values() for message in messages]
     settled = [message for messages in used.settled.taken.values() for message in messages]
     assert {name for message in windows for name in json.loads(message.body)} == WINDOW
-    assert {name for message in settled for name in json.loads(message.body)} - {"kind", "since"} == SETTLED
+    assert {name for message in settled for name in json.loads(message.body)} - {"kind", "since", "chunk"} == SETTLED
 
 
 def test_a_task_keeps_the_name_of_the_chunk_that_it_resumes_from() -> None:

@@ -49,6 +49,7 @@ def failures(function: ModuleType, messages: Iterable[Message]) -> list[str]:
                 "MessageGroupId": message.group,
                 "SequenceNumber": str(message.token.sequence),
                 "SentTimestamp": str(message.token.sent_at),
+                "ApproximateReceiveCount": "1",
             },
         }
         for message in messages

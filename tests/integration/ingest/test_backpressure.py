@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
 from tests.support.transfers import start_rollback
 from tests.support.uploads import (
@@ -20,6 +21,7 @@ from tests.support.uploads import (
     upload_files,
     where,
 )
+from tidemark.aws import table
 from tidemark.catalog import dataset_records
 from tidemark.datasets import datasets
 from tidemark.domain.datasets import Mode
@@ -30,13 +32,16 @@ from tidemark.recovery import retry
 from tidemark.uploads import records as upload_records
 
 ALL = InFlight(10**9, 10**9)
+TTL = backpressure.COUNT_TTL
 ROWS = [add(f"f{number}", n=number) for number in range(12)]
 
 
 def in_flight_of(world: World, dataset: str = DATASET) -> InFlight:
     """Returns the number of rows and windows that a dataset has in flight."""
     backend = world.process()
-    return upload_records.in_flight(backend, dataset_records.get(backend, PROJECT, dataset).uid, most=ALL)
+    return upload_records.in_flight(
+        backend, dataset_records.get(backend, PROJECT, dataset).uid, most=ALL, count_ttl=TTL
+    )
 
 
 def run_tasks(world: World) -> None:
@@ -258,9 +263,66 @@ def test_a_process_remembers_for_a_moment_what_is_in_flight(world: World, monkey
     assert reads == [uid, uid]
 
 
-def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World) -> None:
+def count(world: World, most: InFlight = ALL) -> InFlight:
     backend = world.process()
+    uid = dataset_records.get(backend, PROJECT, DATASET).uid
+    return upload_records.in_flight(backend, uid, most=most, count_ttl=TTL)
+
+
+def test_no_more_is_counted_than_shows_that_a_dataset_is_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_records, "MAX_COUNTED_ALONE", 1)
     for number in range(3):
         send(world, add(f"f{number}"))
-    uid = dataset_records.get(backend, PROJECT, DATASET).uid
-    assert upload_records.in_flight(backend, uid, most=InFlight(0, 0)) == InFlight()
+    assert count(world, most=InFlight(1, 1)) == InFlight(1, 1)
+
+
+def test_processes_share_a_count_of_many_pending_uploads_while_it_is_fresh(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_records, "MAX_COUNTED_ALONE", 2)
+    for number in range(5):
+        send(world, add(f"f{number}"))
+    assert count(world) == InFlight(5, 5)
+    world.pace = timedelta()
+    send(world, add("new"))
+    assert count(world) == InFlight(5, 5)
+    world.now += TTL
+    assert count(world) == InFlight(6, 6)
+
+
+def test_of_processes_that_find_an_old_count_only_the_first_counts_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_records, "MAX_COUNTED_ALONE", 2)
+    for number in range(5):
+        send(world, add(f"f{number}"))
+    count(world)
+    send(world, add("new"))
+    world.now += TTL
+    first, second = (Invocation(name, lambda: count(world)) for name in ("first", "second"))
+    first.run_to("dynamodb.PutItem")
+    second.run_to("dynamodb.PutItem")
+    first.step()
+    assert second.run().result == InFlight(5, 5)
+    assert first.run().result == InFlight(6, 6)
+    assert [calls.count("dynamodb.Query") for calls in (first.calls, second.calls)] == [2, 1]
+
+
+def test_a_count_that_fails_leaves_the_last_count_in_force(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota(monkeypatch, "QUOTA", rows=12)
+    send(world, *ROWS)
+    process = world.process()
+    uid = dataset_records.get(process, PROJECT, DATASET).uid
+    assert backpressure.is_full(process, uid)
+    counts: list[str] = []
+
+    def throttled(*_: Any, **__: Any) -> InFlight:
+        counts.append("throttled")
+        raise table.Contended
+
+    monkeypatch.setattr(upload_records, "in_flight", throttled)
+    world.pace = timedelta()
+    world.now += TTL
+    assert [backpressure.is_full(process, uid) for _ in range(3)] == [True] * 3
+    assert len(counts) == 1
+    assert not backpressure.is_full(world.process(), uid)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.simulation.invocation import Invocation
 from tests.simulation.world import World
 from tests.support.strategies import any_json, small_mutations, spoiled
-from tests.support.uploads import DATASET, PROJECT, add, body_of, delete, modify, send, submit, upload
+from tests.support.uploads import DATASET, PROJECT, add, body_of, delete, get_upload, modify, send, submit, upload
 from tidemark.catalog import schema_records
 from tidemark.datasets import datasets, projects
 from tidemark.domain.errors import IdempotencyMismatch, InvalidRequest, NotFound, TidemarkError, TooLarge, Unavailable
@@ -65,17 +65,19 @@ def test_a_repeat_of_an_upload_gets_its_receipt_and_writes_nothing(world: World,
     assert world.writes == before
 
 
-def test_a_repeat_sends_only_the_windows_that_have_not_settled(world: World) -> None:
+def test_a_repeat_sends_the_windows_of_an_unsettled_upload_again_and_none_is_applied_twice(world: World) -> None:
     rows = [add(f"f{number}") for number in range(8)]
-    send(world, *rows, key="once")
-    first, *others = world.windows.groups()
-    world.start_apply(first).run()
-    (uid,) = world.settled.groups()
-    world.start_publish(uid, 1).run()
+    sent = send(world, *rows, key="once")
+    groups = world.windows.groups()
+    world.start_apply(groups[0]).run()
     world.windows.seen.clear()
     send(world, *rows, key="once")
-    assert len(world.windows.taken[first]) == 1
-    assert [len(world.windows.taken[group]) for group in others] == [2] * len(others)
+    assert [len(world.windows.taken[group]) for group in groups] == [2] * len(groups)
+    world.drain()
+    upload = get_upload(world, sent.upload)
+    assert (upload.status, upload.applied) == (UploadStatus.SETTLED, len(rows))
+    send(world, *rows, key="once")
+    assert world.windows.groups() == []
 
 
 def test_without_a_key_a_repeat_is_another_upload(world: World) -> None:

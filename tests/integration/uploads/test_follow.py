@@ -52,12 +52,13 @@ def give_up_all_windows(world: World) -> None:
 def test_an_upload_is_pending_until_its_last_window_has_settled(world: World) -> None:
     sent = send(world, *(add(f"f{number}") for number in range(8))).upload
     groups = world.windows.groups()
-    for settled, group in enumerate(groups):
+    for group in groups:
+        assert world.settled.groups() == []
         followed = get(world, sent)
-        assert (followed.status, followed.windows_settled, followed.version) == (UploadStatus.PENDING, settled, None)
+        assert (followed.status, followed.windows_settled, followed.version) == (UploadStatus.PENDING, 0, None)
         world.start_apply(group).run()
-        (uid,) = world.settled.groups()
-        world.start_publish(uid, 1).run()
+    (uid,) = world.settled.groups()
+    world.start_publish(uid, 1).run()
     followed = get(world, sent)
     assert (followed.status, followed.windows_settled, followed.version) == (UploadStatus.SETTLED, len(groups), 1)
 

@@ -56,7 +56,6 @@ def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(app
     calls = applied.start_publish(uid, 1).run().calls
     assert calls[calls.index("dynamodb.TransactWriteItems") :] == [
         "dynamodb.TransactWriteItems",
-        "dynamodb.GetItem",
         "events.PutEvents",
     ]
 
