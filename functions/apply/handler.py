@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.failures import log_failure
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
-from tidemark.aws.deliveries import Delivery, postpone
+from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone
 from tidemark.aws.transient import is_transient
 from tidemark.domain.windows import FencingToken, Window
 from tidemark.recovery import delivered
@@ -45,7 +45,7 @@ def _apply(record: SQSRecord) -> None:
         except Exception as error:
             log_failure(logger, "window not applied", error)
             if is_transient(error):
-                postpone(backend, backend.windows_queue_url, [delivery])
+                postpone(backend, backend.windows_queue_url, WINDOWS_PACE, [delivery])
             raise
         log = logger.error if settled.given_up else logger.info
         log(

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.failures import log_failure
 from tidemark.aws import queues
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
-from tidemark.aws.deliveries import Delivery, postpone, set_aside
+from tidemark.aws.deliveries import FILES_PACE, Delivery, postpone, set_aside
 from tidemark.aws.transient import is_transient
 from tidemark.domain.intake_tasks import INTAKE_TASK, IntakeTask, ReadFile, ResumeUpload, Sweep
 from tidemark.domain.upload_files import DroppedObject
@@ -48,7 +48,7 @@ def _deliver(record: SQSRecord, context: LambdaContext) -> None:
     except Exception as error:
         delivery = Delivery.of_record(record)
         if is_transient(error):
-            postpone(backend, backend.files_queue_url, [delivery])
+            postpone(backend, backend.files_queue_url, FILES_PACE, [delivery])
         elif delivery.receives >= MAX_RECEIVES:
             set_aside(backend, backend.files_dead_queue_url, delivery)
             return

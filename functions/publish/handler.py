@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.failures import log_failure
 from tidemark.aws.backend import Backend
-from tidemark.aws.deliveries import Delivery, postpone, set_aside
+from tidemark.aws.deliveries import SETTLED_PACE, Delivery, postpone, set_aside
 from tidemark.aws.transient import is_transient
 from tidemark.domain.windows import PUBLISH_MESSAGE
 from tidemark.versions.publish import publish
@@ -55,7 +55,7 @@ def _redelivered(deliveries: Sequence[Delivery], error: Exception) -> Sequence[D
     A message that waits for a transient error to pass is never set aside.
     """
     if is_transient(error):
-        postpone(backend, backend.settled_queue_url, deliveries)
+        postpone(backend, backend.settled_queue_url, SETTLED_PACE, deliveries)
         return deliveries
     spent = [delivery for delivery in deliveries if delivery.receives >= MAX_RECEIVES]
     for delivery in spent:

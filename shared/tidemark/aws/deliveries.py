@@ -6,13 +6,34 @@ from typing import Any, NamedTuple
 
 from tidemark.aws.backend import Backend
 
-FIRST_WAIT_SECONDS = 20
-"""Longest wait before the second delivery of a postponed message, in seconds."""
-WAIT_GROWTH_SECONDS = 2
-"""How much the longest wait grows with each delivery, in seconds."""
+WAIT_GROWTH = 1.5
+"""Factor by which the longest wait of a postponed message grows with each delivery."""
+OUTAGE_RECEIVES = 20
+"""Number of deliveries after which an outage is under way, and the longest wait grows further."""
+OUTAGE_GROWTH_SECONDS = 2
+"""How much the longest wait grows with each delivery in an outage, in seconds."""
 MAX_WAIT_SECONDS = 600
 """Longest wait before any delivery, in seconds. With a thousand deliveries, SQS's maximum, postponing takes four
 days."""
+
+
+class Pace(NamedTuple):
+    """How long the messages of a queue wait when they are postponed, in seconds. Outages take longer."""
+
+    first: float
+    """The longest wait before the second delivery."""
+    usual: float
+    """The longest wait before later deliveries."""
+
+
+WINDOWS_PACE = Pace(30, 30)
+"""A window fails because too many shards write to its partition of the table. Windows that come back sooner use up
+capacity
+for nothing; windows that come back later leave capacity unused."""
+SETTLED_PACE = Pace(2, 20)
+"""While publish waits, nothing leaves the dataset's count of rows in flight, and files wait too."""
+FILES_PACE = Pace(2, 20)
+"""While a file waits, its windows may not be sent yet, and its shards have nothing to do."""
 
 
 class Delivery(NamedTuple):
@@ -40,13 +61,13 @@ class Delivery(NamedTuple):
         )
 
 
-def postpone(backend: Backend, queue_url: str, deliveries: Sequence[Delivery]) -> None:
+def postpone(backend: Backend, queue_url: str, pace: Pace, deliveries: Sequence[Delivery]) -> None:
     """Has SQS deliver messages again after a random time, rather than after the queue's visibility timeout. One
     request.
 
     For messages whose work met a transient error. At most ten messages, which become visible together.
     """
-    seconds = _wait(max(delivery.receives for delivery in deliveries))
+    seconds = wait_seconds(pace, max(delivery.receives for delivery in deliveries))
     entries: Any = [
         {"Id": str(number), "ReceiptHandle": delivery.receipt, "VisibilityTimeout": seconds}
         for number, delivery in enumerate(deliveries)
@@ -63,6 +84,9 @@ def set_aside(backend: Backend, dead_queue_url: str, delivery: Delivery) -> None
     backend.sqs.send_message(QueueUrl=dead_queue_url, MessageBody=delivery.body, **ordered)
 
 
-def _wait(receives: int) -> int:
-    longest = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS + WAIT_GROWTH_SECONDS * receives)
-    return round(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
+def wait_seconds(pace: Pace, receives: int) -> int:
+    """Returns for how long a message is postponed that was delivered so often: a random time, in whole seconds."""
+    usual = min(pace.usual, pace.first * WAIT_GROWTH ** (receives - 1))
+    outage = OUTAGE_GROWTH_SECONDS * max(0, receives - OUTAGE_RECEIVES)
+    longest = min(MAX_WAIT_SECONDS, usual + outage)
+    return max(1, round(random.uniform(longest / 2, longest)))  # noqa: S311 - no secret

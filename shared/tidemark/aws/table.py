@@ -11,7 +11,7 @@ from tenacity import Retrying
 from tidemark.aws import writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, marshal, unmarshal
-from tidemark.aws.retrying import retrying
+from tidemark.aws.retrying import Waits, retrying
 from tidemark.aws.writes import Write
 from tidemark.domain.errors import Unavailable
 
@@ -26,6 +26,11 @@ DELETE_PAGE_ITEMS = 1000
 """Items that `delete_range` reads, then deletes, at a time."""
 MAX_ATTEMPTS = 8
 """Most attempts at a write, or at the rest of a batch, while it meets conflicts or throttling."""
+LARGE_WAITS = (0.5, 4.0)
+"""Longest waits between the attempts at a large transaction that is throttled, in seconds. Each attempt uses up
+capacity of
+its partition, whether it takes effect or not, so there are few. A shard that is alone on its partition goes on after
+the first wait, since a partition's capacity is for one second."""
 METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 """Method of the DynamoDB client for each kind of write."""
 CONFLICT = "TransactionConflict"
@@ -50,6 +55,10 @@ class Contended(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The store is busy; send the same request again in a moment.")
+
+
+class LargeThrottled(Contended):
+    """Raised when the last attempt at a large transaction is still throttled."""
 
 
 class Conflicting(Contended):
@@ -284,11 +293,12 @@ def delete_range(backend: Backend, pk: str, low: str, high: str, has_time: Calla
             return False
 
 
-def transact(backend: Backend, requests: Sequence[Write]) -> None:
+def transact(backend: Backend, requests: Sequence[Write], *, is_large: bool = False) -> None:
     """Makes all of `requests` in one transaction, or none. Retries, after a random wait, on conflicts and throttling.
 
-    Raises ConditionFailed and Contended.
+    `is_large` says that the requests may take a second's capacity of a partition. Raises ConditionFailed and Contended.
     """
+    throttled = LargeThrottled if is_large else Contended
     # All attempts share a token. If an attempt took effect but its response was lost, the next one succeeds and changes
     # nothing.
     token = uuid.uuid4().hex
@@ -301,7 +311,7 @@ def transact(backend: Backend, requests: Sequence[Write]) -> None:
                 if "ConditionalCheckFailed" in codes:
                     raise ConditionFailed([code == "ConditionalCheckFailed" for code in codes]) from None
                 if not THROTTLED.isdisjoint(codes):
-                    raise Contended from error
+                    raise throttled from error
                 if CONFLICT in codes:
                     raise Conflicting from error
                 raise
@@ -312,4 +322,11 @@ def transact(backend: Backend, requests: Sequence[Write]) -> None:
 
 
 def _attempts(backend: Backend) -> Retrying:
-    return retrying(backend, Contended, attempts=MAX_ATTEMPTS, multiplier=0.02, patient_with=Conflicting)
+    return retrying(
+        backend,
+        Contended,
+        attempts=MAX_ATTEMPTS,
+        multiplier=0.02,
+        patient_with=Conflicting,
+        waits=Waits(LargeThrottled, LARGE_WAITS),
+    )

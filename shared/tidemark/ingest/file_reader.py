@@ -1,11 +1,10 @@
 """Reads files: turns their rows into chunks, cuts the chunks into windows and sends the windows (R31).
 
-A file is read in batches of lines, and each batch becomes a chunk. A batch has as many rows as fill a window of each
-shard. First the chunk's pack is written. Then one transaction stores the chunk and the file's progress. Then the
-chunk's windows are sent. An
-invocation that resumes a file first sends the last chunk's windows again, because the previous invocation may have died
-after the transaction. If two invocations read a file at once, the transaction of the slower invocation fails, and that
-invocation stops. A BATCH upload's windows are sent only after all its files are read.
+A file is read in batches of lines, and each batch becomes a chunk. A batch has about as many rows as fill a window of
+each shard. First the chunk's pack is written. Then one transaction stores the chunk and the file's progress. Then the
+chunk's windows are sent. An invocation that resumes a file first sends the last chunk's windows again, because the
+previous invocation may have died after the transaction. If two invocations read a file at once, the transaction of the
+slower invocation fails, and that invocation stops. A BATCH upload's windows are sent only after all its files are read.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from tidemark.catalog.schema_records import SchemaConflict
 from tidemark.domain.datasets import Dataset, Mode
 from tidemark.domain.errors import RowError
 from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
-from tidemark.domain.limits import MAX_SHARDS, MAX_WINDOW_FRAMES
+from tidemark.domain.limits import MAX_SHARDS
 from tidemark.domain.rows.json_lines import START, Cursor, FileRow, RowFileReader
 from tidemark.domain.uploads import FileStatus, Source, Upload
 from tidemark.domain.windows import CheckUpload
@@ -33,8 +32,13 @@ from tidemark.uploads import chunked_uploads, chunks, file_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.file_records import FileRecord
 
-MAX_CHUNK_ROWS = MAX_WINDOW_FRAMES * MAX_SHARDS
-"""Most rows in a chunk, unreadable lines included, whatever the number of shards."""
+SHARD_ROWS = 82
+"""Rows in a chunk for each shard, unreadable lines included. Frames spread over the shards at random, so with fewer
+rows than
+`MAX_WINDOW_FRAMES` nearly every shard gets a single window, which is nearly full. With `MAX_WINDOW_FRAMES` rows, half
+of the shards would get a second, small one."""
+MAX_CHUNK_ROWS = SHARD_ROWS * MAX_SHARDS
+"""Most rows in a chunk, whatever the number of shards."""
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Bytes of text in a chunk, exceeded at most by the chunk's last row. This bounds the memory that a chunk takes:
 parsed,
@@ -151,7 +155,7 @@ class _Batch:
 def _batches(backend: Backend, upload: ChunkedUpload, file: FileRecord) -> Iterator[_Batch]:
     """Yields batches of a file's lines, starting at the file's cursor. The last batch may be empty."""
     dataset = dataset_records.get(backend, upload.upload.project, upload.upload.dataset)
-    most_rows = min(MAX_CHUNK_ROWS, MAX_WINDOW_FRAMES * dataset.shards)
+    most_rows = min(MAX_CHUNK_ROWS, SHARD_ROWS * dataset.shards)
     reader = RowFileReader(bucket.stream(backend, file.source, file.cursor.first_byte), file.cursor)
     batch = _Batch()
     begin = file.cursor.offset

@@ -119,6 +119,7 @@ def commit(
             writes.put(backend, Key(pk, f"C#{padded(new_head.n)}"), commit_item),
             *(frame_versions.put(backend, pk, version) for version in versions),
         ],
+        is_large=True,
     )
 
 

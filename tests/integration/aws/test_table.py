@@ -94,6 +94,39 @@ def test_a_transaction_that_has_to_wait_too_long_is_unavailable(world: World) ->
     assert client.calls == table.MAX_ATTEMPTS
 
 
+def slept(backend: Backend, patience: float = 0) -> tuple[Backend, list[float]]:
+    """Returns a backend that records for how many seconds it sleeps, and the record."""
+    seconds: list[float] = []
+    return replace(backend, sleep=seconds.append, patience=patience), seconds
+
+
+@pytest.mark.parametrize("patience", [0, 30])
+def test_a_worker_repeats_a_write_that_meets_conflicts_for_as_long_as_it_has_patience(
+    world: World, patience: float
+) -> None:
+    backend, seconds = slept(busy(world, 1000, "TransactionConflict")[0], patience)
+    with pytest.raises(table.Conflicting):
+        table.transact(backend, [WRITE])
+    assert patience <= sum(seconds) < patience + 8
+
+
+def test_patience_is_for_conflicts_and_not_for_throttling(world: World) -> None:
+    busy_backend, client = busy(world, 1000, "ThrottlingError")
+    backend, _ = slept(busy_backend, patience=30)
+    with pytest.raises(table.Contended):
+        table.transact(backend, [WRITE])
+    assert client.calls == table.MAX_ATTEMPTS
+
+
+def test_a_large_transaction_that_is_throttled_is_sent_again_a_few_times_and_not_at_once(world: World) -> None:
+    busy_backend, client = busy(world, 1000, "ThrottlingError")
+    backend, seconds = slept(busy_backend)
+    with pytest.raises(table.LargeThrottled):
+        table.transact(backend, [WRITE], is_large=True)
+    assert client.calls == 3
+    assert all(most / 2 <= wait <= most for wait, most in zip(seconds, table.LARGE_WAITS, strict=True))
+
+
 def test_a_transaction_whose_conditions_do_not_hold_is_refused_at_once_though_it_met_a_conflict_too(
     world: World,
 ) -> None:

@@ -1,6 +1,7 @@
 """What becomes of a message whose work failed: it waits for a transient error to pass, or is given up or set aside."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -11,13 +12,13 @@ from functions.intake import handler as intake
 from functions.publish import handler as publish
 from tests.integration.functions.conftest import Context
 from tests.integration.functions.test_batches import send, status
-from tests.simulation.queues import Message, Queue
+from tests.simulation.queues import MAX_RECEIVES, Message, Queue
 from tests.simulation.world import World
 from tidemark.aws import deliveries
 from tidemark.aws.table import Contended
 from tidemark.domain.uploads import UploadStatus
 from tidemark.ingest import file_reader
-from tidemark.recovery import delivered
+from tidemark.recovery import delivered, resume
 from tidemark.shards import log
 from tidemark.shards.packs import PackCorrupt
 
@@ -97,9 +98,15 @@ def test_a_throttled_window_comes_back_early_and_at_random_times(world: World) -
 
 
 def test_a_window_waits_longer_the_longer_an_outage_lasts_but_at_most_ten_minutes() -> None:
-    waits = [deliveries._wait(receives) for receives in (1, 100, 999)]
+    waits = [deliveries.wait_seconds(deliveries.WINDOWS_PACE, receives) for receives in (1, 100, 999)]
     assert waits == sorted(waits)
     assert waits[-1] <= 600
+
+
+def test_postponing_lasts_as_long_as_an_upload_may_be_pending() -> None:
+    for pace in (deliveries.WINDOWS_PACE, deliveries.SETTLED_PACE, deliveries.FILES_PACE):
+        total = sum(deliveries.wait_seconds(pace, receives) for receives in range(1, MAX_RECEIVES))
+        assert timedelta(days=3) < timedelta(seconds=total) < resume.PENDING_TIMEOUT
 
 
 def test_a_window_that_fails_for_a_reason_of_its_own_is_given_up_and_its_shard_goes_on(world: World) -> None:
