@@ -129,6 +129,7 @@ class Functions(Construct):
                 "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
                 "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
                 "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
+                "TIDEMARK_FILES_DEAD_QUEUE_URL": self._queues.files_dead.queue_url,
             },
         )
         function.allow_table(
@@ -142,7 +143,7 @@ class Functions(Construct):
         actions = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
         function.allow_objects(self._data, actions, "drop/")
         function.allow_objects(self._data, ["PutObject"], "rejected/")
-        function.allow_send(self._queues.windows, self._queues.settled, self._queues.files)
+        function.allow_send(self._queues.windows, self._queues.settled, self._queues.files, self._queues.files_dead)
         # One file a call: each call reads until its time is up.
         function.consume(self._queues.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
         return function
@@ -155,13 +156,17 @@ class Functions(Construct):
             # megabyte to merge, takes half a minute of CPU and some 300 MB.
             memory_mb=1769,
             timeout=APPLY_TIMEOUT,
-            environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url},
+            environment={
+                **self._store,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
+            },
         )
-        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "ConditionCheckItem"])
+        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
         function.allow_send(self._queues.settled)
         # One window a call. In a larger batch, the windows behind a failed window would be redelivered with it, and
-        # would move to the dead letter queue with it, although nothing is wrong with them (R21).
+        # would count its failures, although nothing is wrong with them (R21).
         function.consume(self._queues.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
         return function
 
@@ -169,11 +174,17 @@ class Functions(Construct):
         function = self._function(
             "publish",
             "Publishes a dataset's next version when uploads settle",
-            memory_mb=512,
+            # For CPU: a dataset's uploads are published one call after another, so its pace is that of one call.
+            memory_mb=1024,
             timeout=CONSUMER_TIMEOUT,
-            environment={"TIDEMARK_TABLE": self._data.table.table_name},
+            environment={
+                "TIDEMARK_TABLE": self._data.table.table_name,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
+                "TIDEMARK_SETTLED_DEAD_QUEUE_URL": self._queues.settled_dead.queue_url,
+            },
         )
-        function.allow_table(self._data, ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"])
+        function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
+        function.allow_send(self._queues.settled_dead)
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         function.allow(["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
         # Ten messages a call, so that uploads that settle together share one version.
@@ -191,7 +202,7 @@ class Functions(Construct):
                 "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
             },
         )
-        function.allow_table(self._data, ["BatchGetItem", "PutItem"])
+        function.allow_table(self._data, ["BatchGetItem", "PutItem", "UpdateItem"])
         function.allow_send(self._queues.settled)
         # Rarely called and not urgent: only the upload's final status waits for it.
         function.consume(self._queues.windows_dead, batch_size=10, concurrency=2)

@@ -53,7 +53,7 @@ class Observability(Construct):
         self.alarms = [
             *self._queue_alarms(queues),
             *(alarm for function in functions.all for alarm in self._function_alarms(function)),
-            self._given_up_alarm(),
+            *self._given_up_alarms(),
             *(alarm for workflow in workflows.all for alarm in self._workflow_alarms(workflow)),
             self._api_alarm(api),
             self._table_alarm(data),
@@ -138,13 +138,16 @@ class Observability(Construct):
             ),
         ]
 
-    def _given_up_alarm(self) -> cloudwatch.Alarm:
-        """Creates an alarm on a metric of dead_letter: the function empties its queue too fast for an alarm on it."""
-        return self._alarm(
-            "WindowsGivenUp",
-            _own("dead_letter", "WindowsGivenUp"),
-            "Windows could not be applied and were recorded as failed in their uploads; the log of apply says why.",
+    def _given_up_alarms(self) -> list[cloudwatch.Alarm]:
+        """Creates an alarm for each function that gives windows up, on a metric: dead_letter empties its queue too fast
+        for an alarm on that."""
+        meaning = (
+            "Windows could not be applied and were recorded as failed in their uploads; the log of apply says why."
         )
+        return [
+            self._alarm("WindowsGivenUp", _own("apply", "WindowsGivenUp"), meaning),
+            self._alarm("DeadWindowsGivenUp", _own("dead_letter", "WindowsGivenUp"), meaning),
+        ]
 
     def _workflow_alarms(self, workflow: ShardWorkflow) -> list[cloudwatch.Alarm]:
         name, machine = workflow.node.id, workflow.machine

@@ -41,8 +41,9 @@ def test_a_file_is_late_only_after_a_try_and_another(template: Template) -> None
 
 def test_windows_that_were_given_up_raise_an_alarm(template: Template) -> None:
     alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
-    (alarm,) = [each for each in alarms if each["MetricName"] == "WindowsGivenUp"]
-    assert (alarm["Namespace"], alarm["Threshold"]) == ("Tidemark", 0)
+    given_up = [each for each in alarms if each["MetricName"] == "WindowsGivenUp"]
+    assert {(alarm["Namespace"], alarm["Threshold"]) for alarm in given_up} == {("Tidemark", 0)}
+    assert {each["Dimensions"][0]["Value"] for each in given_up} == {"apply", "dead_letter"}
 
 
 @pytest.mark.parametrize("metric", ["ExecutionsFailed", "ExecutionsTimedOut"])
