@@ -131,6 +131,10 @@ class Functions(Construct):
                 "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
                 "TIDEMARK_FILES_DEAD_QUEUE_URL": self._queues.files_dead.queue_url,
             },
+            # Intake sends itself messages on purpose: one to read on in a file when its time is up, and one every few
+            # seconds while a file waits for its dataset. Lambda would stop such a loop after 16 calls and drop the
+            # file. Five days after an upload began, intake gives its files up (`PENDING_TIMEOUT`), which ends it.
+            may_loop=True,
         )
         function.allow_table(
             self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"], indexes=["unsettled"]
@@ -294,6 +298,7 @@ class Functions(Construct):
         environment: dict[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
         disk: Size | None = None,
+        may_loop: bool = False,
     ) -> Function:
         return Function(
             self,
@@ -305,4 +310,5 @@ class Functions(Construct):
             environment=environment,
             layers=layers,
             disk=disk,
+            may_loop=may_loop,
         )

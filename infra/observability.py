@@ -136,6 +136,11 @@ class Observability(Construct):
                 f"{name} is throttled: the account's limit of concurrent executions is too low for the load.",
                 minutes=3,
             ),
+            self._alarm(
+                f"{name}Looped",
+                function.metric("RecursiveInvocationsDropped", period=MINUTE, statistic=TOTAL),
+                f"Lambda dropped messages for {name}, because it took them for an endless loop; their uploads wait.",
+            ),
         ]
 
     def _given_up_alarms(self) -> list[cloudwatch.Alarm]:

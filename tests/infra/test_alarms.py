@@ -18,7 +18,7 @@ def _watched(template: Template, metric: str, dimension: str) -> set[str]:
     return {without_hash(value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]) for value in values}
 
 
-@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("metric", ["Errors", "Throttles", "RecursiveInvocationsDropped"])
 def test_every_function_has_an_alarm(template: Template, metric: str) -> None:
     functions = {without_hash(name) for name in template.of_type("Lambda::Function")}
     assert _watched(template, metric, "FunctionName") == functions
