@@ -32,6 +32,14 @@ WORKFLOW_TIMEOUT = Duration.minutes(5)
 """Timeout of the functions that run workflow steps; unfinished work continues in another call. `infra.workflows`
 depends on calls of about four minutes. Longer calls would lose more work if they were cut off."""
 
+OWN_EVENTS = {
+    "ForAllValues:StringEquals": {"events:source": "tidemark"},
+    "Null": {"events:source": "false"},
+}
+"""Condition under which publish may put events: every event in the request is Tidemark's. `events:source` has one value
+for each event, and IAM supports only set operators for such keys. `ForAllValues` alone also holds for a request without
+the key, which `Null` excludes."""
+
 
 class Functions(Construct):
     """All functions, with the queues that call some of them. `infra.api` and `infra.workflows` call the others."""
@@ -190,7 +198,7 @@ class Functions(Construct):
         function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
         function.allow_send(self._queues.settled_dead)
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        function.allow(["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
+        function.allow(["events:PutEvents"], [bus], conditions=OWN_EVENTS)
         # Ten messages a call, so that uploads that settle together share one version.
         function.consume(self._queues.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
         return function
