@@ -6,7 +6,7 @@ step fails for good, the function is called once more to record the failure, bef
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -16,6 +16,7 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.lambda_function import Function
 from infra.review import accept
+from infra.vended_logs import VendedLogs
 
 MAX_PARALLEL_SHARDS = 16
 """Most shards that one execution processes in parallel: all shards of a dataset that has the default number."""
@@ -74,8 +75,8 @@ class ShardWorkflow(Construct):
             role=role,
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self, "Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+                destination=VendedLogs(
+                    self, "Logs", service="states", title=name, retention=logs.RetentionDays.ONE_MONTH
                 ),
                 # Logs which step of which execution failed, without its data, which contains users' names. The function
                 # logs why it failed, and Step Functions keeps each execution's input and errors for 90 days.
