@@ -26,6 +26,13 @@ REJECTED_DAYS = 90
 DOWNLOAD_DAYS = 1
 """Days that a file written for download is kept. Its URL is valid for an hour, and the file can be written again."""
 
+KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""What happens to users' data when a resource leaves the stack: it stays. Only if the stack's very first deployment
+fails are the empty tables and the empty bucket deleted with it.
+
+The tables' deletion protection is not in the template, because DynamoDB would refuse that deletion and the stack would
+end in ROLLBACK_FAILED. `infra.deployment` switches it on after each deployment."""
+
 STRING = dynamodb.AttributeType.STRING
 
 
@@ -102,7 +109,7 @@ class Data(Construct):
                     noncurrent_version_expiration=Duration.days(DOWNLOAD_DAYS),
                 ),
             ],
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEPT,
         )
         self._send_object_events()
         accept(
@@ -145,6 +152,5 @@ class Data(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS
             ),
-            deletion_protection=True,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEPT,
         )
