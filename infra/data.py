@@ -48,9 +48,9 @@ def _expiry(name: str, prefix: str, days: int) -> s3.LifecycleRule:
 class Data(Construct):
     """The tables and the bucket, encrypted at rest with encryption keys that AWS owns."""
 
-    def __init__(self, scope: Construct, name: str) -> None:
+    def __init__(self, scope: Construct, name: str, *, write_units: int | None) -> None:
         super().__init__(scope, name)
-        table = self._retained_table("Table")
+        table = self._retained_table("Table", write_units)
         table.add_global_secondary_index(
             index_name="unsettled",
             partition_key=_attribute("unsettled"),
@@ -138,10 +138,13 @@ class Data(Construct):
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
 
-    def _retained_table(self, name: str) -> dynamodb.Table:
+    def _retained_table(self, name: str, write_units: int | None = None) -> dynamodb.Table:
         """Creates a table with the keys PK and SK, which outlives the stack.
 
-        The table can be restored to any second of the last `RECOVERY_DAYS`.
+        The table can be restored to any second of the last `RECOVERY_DAYS`. It is prepared for `write_units` a second,
+        which DynamoDB charges once; a table can never be prepared for less again. Its indexes stay as DynamoDB creates
+        them, since only uploads have entries there. Its reads do too: more partitions serve more reads anyway, and a
+        number here would be refused once the table's own has grown above it.
         """
         return dynamodb.Table(
             self,
@@ -149,6 +152,7 @@ class Data(Construct):
             partition_key=_attribute("PK"),
             sort_key=_attribute("SK"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            warm_throughput=dynamodb.WarmThroughput(write_units_per_second=write_units) if write_units else None,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS
             ),

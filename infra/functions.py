@@ -12,21 +12,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.bundle import Bundles
+from infra.capacity import Capacity
 from infra.data import Data
 from infra.lambda_function import ARCHITECTURE, RUNTIME, Function
 from infra.oidc_settings import OidcSettings
 from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Queues
-
-APPLY_CONCURRENCY = 100
-"""Most windows applied in parallel: enough for six datasets of 16 shards at full speed, and a tenth of an account's
-usual limit of 1,000 parallel calls, so that the API always has room."""
-
-INTAKE_CONCURRENCY = 20
-"""Most files read in parallel. Each fills the windows queue faster than its dataset's shards empty the queue, so
-reading more files in parallel would not finish them sooner."""
-
-PUBLISH_CONCURRENCY = 20
-"""Most batches of messages published in parallel. Publishing a batch takes some 50 ms."""
 
 WORKFLOW_TIMEOUT = Duration.minutes(5)
 """Timeout of the functions that run workflow steps; unfinished work continues in another call. `infra.workflows`
@@ -45,13 +35,22 @@ class Functions(Construct):
     """All functions, with the queues that call some of them. `infra.api` and `infra.workflows` call the others."""
 
     def __init__(
-        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, queues: Queues, oidc: OidcSettings | None
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        bundles: Bundles,
+        data: Data,
+        queues: Queues,
+        oidc: OidcSettings | None,
+        capacity: Capacity,
     ) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
         self._parquet = self._layer("Parquet", "pyarrow, reduced to what Parquet files need", bundles.parquet)
         self._data = data
         self._queues = queues
+        self._capacity = capacity
         self.authorizer = self._authorizer(oidc, bundles.oidc)
         self.api = self._api()
         self.intake = self._intake()
@@ -157,7 +156,7 @@ class Functions(Construct):
         function.allow_objects(self._data, ["PutObject"], "rejected/")
         function.allow_send(self._queues.windows, self._queues.settled, self._queues.files, self._queues.files_dead)
         # One file a call: each call reads until its time is up.
-        function.consume(self._queues.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
+        function.consume(self._queues.files, batch_size=1, concurrency=self._capacity.intake_calls)
         return function
 
     def _apply(self) -> Function:
@@ -179,7 +178,7 @@ class Functions(Construct):
         function.allow_send(self._queues.settled)
         # One window a call. In a larger batch, the windows behind a failed window would be redelivered with it, and
         # would count its failures, although nothing is wrong with them (R21).
-        function.consume(self._queues.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
+        function.consume(self._queues.windows, batch_size=1, concurrency=self._capacity.apply_calls)
         return function
 
     def _publish(self) -> Function:
@@ -200,7 +199,7 @@ class Functions(Construct):
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         function.allow(["events:PutEvents"], [bus], conditions=OWN_EVENTS)
         # Ten messages a call, so that uploads that settle together share one version.
-        function.consume(self._queues.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
+        function.consume(self._queues.settled, batch_size=10, concurrency=self._capacity.publish_calls)
         return function
 
     def _dead_letter(self) -> Function:
@@ -217,7 +216,7 @@ class Functions(Construct):
         function.allow_table(self._data, ["BatchGetItem", "PutItem", "UpdateItem"])
         function.allow_send(self._queues.settled)
         # Rarely called and not urgent: only the upload's final status waits for it.
-        function.consume(self._queues.windows_dead, batch_size=10, concurrency=2)
+        function.consume(self._queues.windows_dead, batch_size=10, concurrency=self._capacity.dead_letter_calls)
         return function
 
     def _transfer(self) -> Function:

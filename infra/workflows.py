@@ -18,9 +18,6 @@ from infra.lambda_function import Function
 from infra.review import accept
 from infra.vended_logs import VendedLogs
 
-MAX_PARALLEL_SHARDS = 16
-"""Most shards that one execution processes in parallel: all shards of a dataset that has the default number."""
-
 WORK_TIMEOUT = Duration.hours(12)
 """Longest time for an execution's work. After that time the function is called to record the failure. Work that is
 started again continues where it stopped."""
@@ -48,7 +45,7 @@ class ShardWorkflow(Construct):
     An execution's input is `{"work": …, "shards": [0, 1, …]}`. Each step is repeated until the function returns
     `{"done": true}`. If a step fails for good, or the work takes too long, the function is called with
     `{"step": "fail"}` and the reason, and the execution fails with the same reason. Calls for other shards may then
-    still be running, until their timeout.
+    still be running, until their timeout. An execution works on `shards` shards at once.
 
     Step Functions has two limits. An input has at most *256 KB*. Only `work` counts, since it is passed to every call;
     progress is stored in the table, and nothing is collected from the shards. An execution's history has at most
@@ -57,9 +54,12 @@ class ShardWorkflow(Construct):
     must therefore have worked for about four minutes, not for one page, when it returns.
     """
 
-    def __init__(self, scope: Construct, name: str, *, function: Function, started_by: Sequence[Function]) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, function: Function, started_by: Sequence[Function], shards: int
+    ) -> None:
         super().__init__(scope, name)
         self._function = function
+        self._shards_at_once = shards
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         accept(
             role,
@@ -105,7 +105,7 @@ class ShardWorkflow(Construct):
             "Shards",
             items=sfn.ProvideItems.jsonata("{% $states.input.shards %}"),
             item_selector={"shard": "{% $states.context.Map.Item.Value %}"},
-            max_concurrency=MAX_PARALLEL_SHARDS,
+            max_concurrency=self._shards_at_once,
             outputs={},
         )
         shards.item_processor(self._shard())
@@ -170,11 +170,14 @@ class ShardWorkflow(Construct):
 class Workflows(Construct):
     """All state machines, each with the functions that may start it."""
 
-    def __init__(self, scope: Construct, name: str, *, functions: Functions) -> None:
+    def __init__(self, scope: Construct, name: str, *, functions: Functions, shards: int) -> None:
         super().__init__(scope, name)
+        api, intake = functions.api, functions.intake
         self.transfer = ShardWorkflow(
-            self, "Transfer", function=functions.transfer, started_by=[functions.api, functions.intake]
+            self, "Transfer", function=functions.transfer, started_by=[api, intake], shards=shards
         )
-        self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[functions.api])
-        self.checkpoint = ShardWorkflow(self, "Checkpoint", function=functions.checkpoint, started_by=[functions.api])
+        self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[api], shards=shards)
+        self.checkpoint = ShardWorkflow(
+            self, "Checkpoint", function=functions.checkpoint, started_by=[api], shards=shards
+        )
         self.all = [self.transfer, self.purge, self.checkpoint]

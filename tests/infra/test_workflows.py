@@ -1,12 +1,11 @@
 """The state machines have one form, are limited in time and in calls, and record every failure."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.infra.template import Template, as_text
+from tests.infra.template import Template
 
 MACHINES = ["Transfer", "Purge", "Checkpoint"]
 MAX_EVENTS = 25_000
@@ -28,9 +27,8 @@ def machine(name: str, template: Template) -> dict[str, Any]:
 
 
 @pytest.fixture
-def definition(machine: dict[str, Any]) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(as_text(machine["DefinitionString"]))
-    return parsed
+def definition(name: str, template: Template) -> dict[str, Any]:
+    return template.definition(name)
 
 
 def _states(definition: dict[str, Any]) -> Iterator[tuple[str, State]]:
