@@ -38,6 +38,16 @@ TOO_LATE = f"$millis() - $toMillis($states.context.Execution.StartTime) > {WORK_
 
 ANY_ERROR = ["States.ALL"]
 
+THROTTLED = ["Lambda.TooManyRequestsException"]
+"""The error of a call for which the account had no concurrency left."""
+
+MAX_THROTTLED_CALLS = 100
+"""Most retries of a call that is throttled, before the execution fails: almost four hours. They say nothing about the
+work, so they do not count as its failures. A retry takes three events of the execution's history."""
+
+MAX_FAILED_CALLS = 8
+"""Most retries of a call that fails, before the execution fails: a quarter of an hour at most."""
+
 
 class ShardWorkflow(Construct):
     """A state machine that calls `function` with `{"step": "shard"}` for each shard, then with `{"step": "finish"}`.
@@ -134,9 +144,8 @@ class ShardWorkflow(Construct):
         """Returns a state that calls the function for a step of the execution's work.
 
         The call is retried after any error, as messages of the queues are: a table that does not respond is far more
-        frequent than work that cannot be done. The delays grow from seconds to five minutes and add up to a quarter of
-        an hour at most. Each delay is shortened at random, so that shards that were throttled together do not retry
-        together.
+        frequent than work that cannot be done. The delays grow from seconds to five minutes. Each is shortened at
+        random, so that shards that were throttled together do not retry together.
         """
         work = "{% $states.context.Execution.Input.work %}"
         call = tasks.LambdaInvoke.jsonata(
@@ -148,14 +157,16 @@ class ShardWorkflow(Construct):
             task_timeout=sfn.Timeout.duration(CALL_TIMEOUT),
             retry_on_service_exceptions=False,
         )
-        call.add_retry(
-            errors=ANY_ERROR,
-            interval=Duration.seconds(2),
-            backoff_rate=2.5,
-            max_delay=Duration.minutes(5),
-            max_attempts=8,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        # The first entry that names the error counts. `States.ALL` must be in the last one.
+        for errors, attempts in ((THROTTLED, MAX_THROTTLED_CALLS), (ANY_ERROR, MAX_FAILED_CALLS)):
+            call.add_retry(
+                errors=errors,
+                interval=Duration.seconds(2),
+                backoff_rate=2.5,
+                max_delay=Duration.minutes(5),
+                max_attempts=attempts,
+                jitter_strategy=sfn.JitterType.FULL,
+            )
         return call
 
     def _repeat_until_done(self, call: tasks.LambdaInvoke, *, then: sfn.IChainable, late: sfn.IChainable) -> None:
