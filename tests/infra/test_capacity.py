@@ -1,7 +1,10 @@
 """A deployment is sized by the account's quota of Lambda, and its table by the load that it can take."""
 
+import re
+
 import pytest
 
+from infra.bundle import ROOT
 from infra.capacity import Capacity, from_context
 from tests.infra.template import Template
 
@@ -45,6 +48,24 @@ def test_queues_and_a_workflow_leave_half_of_the_calls_to_the_api(concurrency: i
 def test_no_queue_is_limited_to_fewer_calls_than_lambda_accepts(concurrency: int) -> None:
     capacity = read(concurrency=concurrency)
     assert min(capacity.apply_calls, capacity.intake_calls, capacity.publish_calls, capacity.dead_letter_calls) >= 2
+
+
+def _documented() -> list[list[int]]:
+    """Returns the rows of the table in the page on operations: the concurrency, the calls, and what is left."""
+    (section,) = re.findall(
+        r"^### Small accounts$(.*?)^### ", (ROOT / "docs" / "operations.md").read_text(), re.M | re.S
+    )
+    rows = [line.strip("|").split("|") for line in section.splitlines() if re.match(r"\| [\d,]+", line)]
+    return [[int(cell.split(", ")[0].replace(",", "")) for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("row", _documented(), ids=lambda row: str(row[0]))
+def test_the_shares_of_a_concurrency_are_documented(row: list[int]) -> None:
+    concurrency, *shares, left = row
+    planned = read(concurrency=concurrency)
+    queues = [planned.apply_calls, planned.intake_calls, planned.publish_calls, planned.dead_letter_calls]
+    assert [*queues, planned.shards] == shares
+    assert left == concurrency - calls(planned)
 
 
 def test_more_than_it_can_use_is_not_asked_of_the_account() -> None:
