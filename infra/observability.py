@@ -23,8 +23,7 @@ MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
 LATE_SECONDS = 300
-"""Seconds after which a message counts as late. It has then failed several times, and ten minutes are left to fix the
-cause."""
+"""Seconds after which a message counts as late. In plain load it waits less, even while a new table is throttled."""
 
 FILES_LATE_SECONDS = 600
 """Seconds after which a file counts as late. Two attempts, five minutes apart, have then failed, or other files were

@@ -30,8 +30,8 @@ MARGIN = Duration.seconds(15)
 """Time by which a queue's visibility timeout exceeds its function's timeout. In this time Lambda deletes the message,
 before the message would become visible again.
 
-AWS advises a visibility timeout of six times the function's timeout, to wait for throttled calls. Here the event source
-mapping keeps calls below the account's limit, and a window that is delivered twice is applied once."""
+AWS advises a visibility timeout of six times the function's timeout, so that throttled calls do not use up receives.
+Here they may (`MAX_RECEIVES`), and a window that is delivered twice is applied once."""
 
 MAX_RECEIVES = 1000
 """Receives of a message before SQS moves it to its dead letter queue: SQS's maximum. A function gives a message up much
