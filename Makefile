@@ -63,7 +63,9 @@ bootstrap: $(READY) node_modules ## prepare an AWS account and region for the CD
 	npx --no-install cdk bootstrap $(ARGS)
 
 deploy: $(READY) node_modules ## deploy to the AWS account and region of your credentials (ARGS=… for the CDK)
+	@python -m infra.deployment check $(ARGS)
 	npx --no-install cdk deploy $(ARGS)
+	@python -m infra.deployment protect $(ARGS)
 
 bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds (writes docs/costs-measured.md)
 	@python -m tests.bench

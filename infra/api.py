@@ -6,7 +6,7 @@ function also responds to unknown URL paths, in the API's error format.
 
 import json
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.review import accept
+from infra.vended_logs import VendedLogs
 
 BASE_PATH = "/api/v2"
 
@@ -78,8 +79,8 @@ class Api(Construct):
         )
         for route in description:
             accept(route, "APIG4", reason="The API's description is the same for everyone and contains no user data.")
-        self.access_logs = logs.LogGroup(
-            self, "AccessLogs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
+        self.access_logs = VendedLogs(
+            self, "AccessLogs", service="apigateway", title="Access", retention=logs.RetentionDays.THREE_MONTHS
         )
         self.stage = apigateway.HttpStage(
             self,

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from infra import STACK
+from infra import STACK, capacity, oidc_settings
 from infra.bundle import ROOT, Bundles, Target, build
-from infra.oidc_settings import from_context
 from infra.review import review
 from infra.stack import Tidemark
 
@@ -25,14 +24,21 @@ def synthesise(outdir: Path, bundles: Bundles, context: Mapping[str, object]) ->
 
 def _synthesise(app: App, bundles: Bundles) -> None:
     review(app)
-    Tidemark(app, STACK, bundles=bundles, oidc=from_context(app.node.try_get_context))
+    look_up = app.node.try_get_context
+    Tidemark(
+        app,
+        STACK,
+        bundles=bundles,
+        oidc=oidc_settings.from_context(look_up),
+        capacity=capacity.from_context(look_up),
+    )
     app.synth()
 
 
 def main() -> None:
     """Builds the bundles for AWS, and synthesises to the folder that the CDK's command line sets in the environment."""
     app = App()
-    has_issuer = from_context(app.node.try_get_context) is not None
+    has_issuer = oidc_settings.from_context(app.node.try_get_context) is not None
     _synthesise(app, build(Target.AWS, ROOT / "build" / "bundles", oidc=has_issuer))
 
 

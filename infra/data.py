@@ -26,6 +26,13 @@ REJECTED_DAYS = 90
 DOWNLOAD_DAYS = 1
 """Days that a file written for download is kept. Its URL is valid for an hour, and the file can be written again."""
 
+KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""What happens to users' data when a resource leaves the stack: it stays. Only if the stack's very first deployment
+fails are the empty tables and the empty bucket deleted with it.
+
+The tables' deletion protection is not in the template, because DynamoDB would refuse that deletion and the stack would
+end in ROLLBACK_FAILED. `infra.deployment` switches it on after each deployment."""
+
 STRING = dynamodb.AttributeType.STRING
 
 
@@ -41,9 +48,9 @@ def _expiry(name: str, prefix: str, days: int) -> s3.LifecycleRule:
 class Data(Construct):
     """The tables and the bucket, encrypted at rest with encryption keys that AWS owns."""
 
-    def __init__(self, scope: Construct, name: str) -> None:
+    def __init__(self, scope: Construct, name: str, *, write_units: int | None) -> None:
         super().__init__(scope, name)
-        table = self._retained_table("Table")
+        table = self._retained_table("Table", write_units)
         table.add_global_secondary_index(
             index_name="unsettled",
             partition_key=_attribute("unsettled"),
@@ -102,7 +109,7 @@ class Data(Construct):
                     noncurrent_version_expiration=Duration.days(DOWNLOAD_DAYS),
                 ),
             ],
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEPT,
         )
         self._send_object_events()
         accept(
@@ -131,10 +138,13 @@ class Data(Construct):
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
 
-    def _retained_table(self, name: str) -> dynamodb.Table:
+    def _retained_table(self, name: str, write_units: int | None = None) -> dynamodb.Table:
         """Creates a table with the keys PK and SK, which outlives the stack.
 
-        The table can be restored to any second of the last `RECOVERY_DAYS`.
+        The table can be restored to any second of the last `RECOVERY_DAYS`. It is prepared for `write_units` a second,
+        which DynamoDB charges once; a table can never be prepared for less again. Its indexes stay as DynamoDB creates
+        them, since only uploads have entries there. Its reads do too: more partitions serve more reads anyway, and a
+        number here would be refused once the table's own has grown above it.
         """
         return dynamodb.Table(
             self,
@@ -142,9 +152,9 @@ class Data(Construct):
             partition_key=_attribute("PK"),
             sort_key=_attribute("SK"),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            warm_throughput=dynamodb.WarmThroughput(write_units_per_second=write_units) if write_units else None,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS
             ),
-            deletion_protection=True,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEPT,
         )

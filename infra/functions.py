@@ -12,38 +12,45 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.bundle import Bundles
+from infra.capacity import Capacity
 from infra.data import Data
 from infra.lambda_function import ARCHITECTURE, RUNTIME, Function
 from infra.oidc_settings import OidcSettings
 from infra.queues import APPLY_TIMEOUT, CONSUMER_TIMEOUT, INTAKE_TIMEOUT, Queues
 
-APPLY_CONCURRENCY = 100
-"""Most windows applied in parallel: enough for six datasets of 16 shards at full speed, and a tenth of an account's
-usual limit of 1,000 parallel calls, so that the API always has room."""
-
-INTAKE_CONCURRENCY = 20
-"""Most files read in parallel. Each fills the windows queue faster than its dataset's shards empty the queue, so
-reading more files in parallel would not finish them sooner."""
-
-PUBLISH_CONCURRENCY = 20
-"""Most batches of messages published in parallel. Publishing a batch takes some 50 ms."""
-
 WORKFLOW_TIMEOUT = Duration.minutes(5)
 """Timeout of the functions that run workflow steps; unfinished work continues in another call. `infra.workflows`
 depends on calls of about four minutes. Longer calls would lose more work if they were cut off."""
+
+OWN_EVENTS = {
+    "ForAllValues:StringEquals": {"events:source": "tidemark"},
+    "Null": {"events:source": "false"},
+}
+"""Condition under which publish may put events: every event in the request is Tidemark's. `events:source` has one value
+for each event, and IAM supports only set operators for such keys. `ForAllValues` alone also holds for a request without
+the key, which `Null` excludes."""
 
 
 class Functions(Construct):
     """All functions, with the queues that call some of them. `infra.api` and `infra.workflows` call the others."""
 
     def __init__(
-        self, scope: Construct, name: str, *, bundles: Bundles, data: Data, queues: Queues, oidc: OidcSettings | None
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        bundles: Bundles,
+        data: Data,
+        queues: Queues,
+        oidc: OidcSettings | None,
+        capacity: Capacity,
     ) -> None:
         super().__init__(scope, name)
         self._code = lambda_.Code.from_asset(str(bundles.functions))
         self._parquet = self._layer("Parquet", "pyarrow, reduced to what Parquet files need", bundles.parquet)
         self._data = data
         self._queues = queues
+        self._capacity = capacity
         self.authorizer = self._authorizer(oidc, bundles.oidc)
         self.api = self._api()
         self.intake = self._intake()
@@ -129,7 +136,12 @@ class Functions(Construct):
                 "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
                 "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
                 "TIDEMARK_FILES_QUEUE_URL": self._queues.files.queue_url,
+                "TIDEMARK_FILES_DEAD_QUEUE_URL": self._queues.files_dead.queue_url,
             },
+            # Intake sends itself messages on purpose: one to read on in a file when its time is up, and one every few
+            # seconds while a file waits for its dataset. Lambda would stop such a loop after 16 calls and drop the
+            # file. Five days after an upload began, intake gives its files up (`PENDING_TIMEOUT`), which ends it.
+            may_loop=True,
         )
         function.allow_table(
             self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"], indexes=["unsettled"]
@@ -142,9 +154,9 @@ class Functions(Construct):
         actions = ["GetObject", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging", "DeleteObject"]
         function.allow_objects(self._data, actions, "drop/")
         function.allow_objects(self._data, ["PutObject"], "rejected/")
-        function.allow_send(self._queues.windows, self._queues.settled, self._queues.files)
+        function.allow_send(self._queues.windows, self._queues.settled, self._queues.files, self._queues.files_dead)
         # One file a call: each call reads until its time is up.
-        function.consume(self._queues.files, batch_size=1, concurrency=INTAKE_CONCURRENCY)
+        function.consume(self._queues.files, batch_size=1, concurrency=self._capacity.intake_calls)
         return function
 
     def _apply(self) -> Function:
@@ -155,29 +167,39 @@ class Functions(Construct):
             # megabyte to merge, takes half a minute of CPU and some 300 MB.
             memory_mb=1769,
             timeout=APPLY_TIMEOUT,
-            environment={**self._store, "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url},
+            environment={
+                **self._store,
+                "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
+            },
         )
-        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "ConditionCheckItem"])
+        function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
         function.allow_send(self._queues.settled)
         # One window a call. In a larger batch, the windows behind a failed window would be redelivered with it, and
-        # would move to the dead letter queue with it, although nothing is wrong with them (R21).
-        function.consume(self._queues.windows, batch_size=1, concurrency=APPLY_CONCURRENCY)
+        # would count its failures, although nothing is wrong with them (R21).
+        function.consume(self._queues.windows, batch_size=1, concurrency=self._capacity.apply_calls)
         return function
 
     def _publish(self) -> Function:
         function = self._function(
             "publish",
             "Publishes a dataset's next version when uploads settle",
-            memory_mb=512,
+            # For CPU: a dataset's uploads are published one call after another, so its pace is that of one call.
+            memory_mb=1024,
             timeout=CONSUMER_TIMEOUT,
-            environment={"TIDEMARK_TABLE": self._data.table.table_name},
+            environment={
+                "TIDEMARK_TABLE": self._data.table.table_name,
+                "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
+                "TIDEMARK_SETTLED_DEAD_QUEUE_URL": self._queues.settled_dead.queue_url,
+            },
         )
-        function.allow_table(self._data, ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"])
+        function.allow_table(self._data, ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"])
+        function.allow_send(self._queues.settled_dead)
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        function.allow(["events:PutEvents"], [bus], conditions={"StringEquals": {"events:source": "tidemark"}})
+        function.allow(["events:PutEvents"], [bus], conditions=OWN_EVENTS)
         # Ten messages a call, so that uploads that settle together share one version.
-        function.consume(self._queues.settled, batch_size=10, concurrency=PUBLISH_CONCURRENCY)
+        function.consume(self._queues.settled, batch_size=10, concurrency=self._capacity.publish_calls)
         return function
 
     def _dead_letter(self) -> Function:
@@ -191,10 +213,10 @@ class Functions(Construct):
                 "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
             },
         )
-        function.allow_table(self._data, ["BatchGetItem", "PutItem"])
+        function.allow_table(self._data, ["BatchGetItem", "PutItem", "UpdateItem"])
         function.allow_send(self._queues.settled)
         # Rarely called and not urgent: only the upload's final status waits for it.
-        function.consume(self._queues.windows_dead, batch_size=10, concurrency=2)
+        function.consume(self._queues.windows_dead, batch_size=10, concurrency=self._capacity.dead_letter_calls)
         return function
 
     def _transfer(self) -> Function:
@@ -283,6 +305,7 @@ class Functions(Construct):
         environment: dict[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
         disk: Size | None = None,
+        may_loop: bool = False,
     ) -> Function:
         return Function(
             self,
@@ -294,4 +317,5 @@ class Functions(Construct):
             environment=environment,
             layers=layers,
             disk=disk,
+            may_loop=may_loop,
         )

@@ -26,7 +26,10 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 
 
 class Function(lambda_.Function):
-    """A traced function with the handler `functions.{name}.handler.handler` and a log kept for a month."""
+    """A traced function with the handler `functions.{name}.handler.handler` and a log kept for a month.
+
+    Lambda stops a function that its own messages have called 16 times in a row, unless the function `may_loop`.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Function(lambda_.Function):
         environment: Mapping[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
         disk: Size | None = None,
+        may_loop: bool = False,
     ) -> None:
         title = name.title().replace("_", "")
         log_group = logs.LogGroup(
@@ -67,6 +71,7 @@ class Function(lambda_.Function):
             tracing=lambda_.Tracing.ACTIVE,
             layers=[*layers],
             ephemeral_storage_size=disk,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if may_loop else None,
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": name,

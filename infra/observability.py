@@ -23,8 +23,7 @@ MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
 LATE_SECONDS = 300
-"""Seconds after which a message counts as late. It has then failed several times, and ten minutes are left to fix the
-cause."""
+"""Seconds after which a message counts as late. In plain load it waits less, even while a new table is throttled."""
 
 FILES_LATE_SECONDS = 600
 """Seconds after which a file counts as late. Two attempts, five minutes apart, have then failed, or other files were
@@ -53,7 +52,7 @@ class Observability(Construct):
         self.alarms = [
             *self._queue_alarms(queues),
             *(alarm for function in functions.all for alarm in self._function_alarms(function)),
-            self._given_up_alarm(),
+            *self._given_up_alarms(),
             *(alarm for workflow in workflows.all for alarm in self._workflow_alarms(workflow)),
             self._api_alarm(api),
             self._table_alarm(data),
@@ -136,15 +135,23 @@ class Observability(Construct):
                 f"{name} is throttled: the account's limit of concurrent executions is too low for the load.",
                 minutes=3,
             ),
+            self._alarm(
+                f"{name}Looped",
+                function.metric("RecursiveInvocationsDropped", period=MINUTE, statistic=TOTAL),
+                f"Lambda dropped messages for {name}, because it took them for an endless loop; their uploads wait.",
+            ),
         ]
 
-    def _given_up_alarm(self) -> cloudwatch.Alarm:
-        """Creates an alarm on a metric of dead_letter: the function empties its queue too fast for an alarm on it."""
-        return self._alarm(
-            "WindowsGivenUp",
-            _own("dead_letter", "WindowsGivenUp"),
-            "Windows could not be applied and were recorded as failed in their uploads; the log of apply says why.",
+    def _given_up_alarms(self) -> list[cloudwatch.Alarm]:
+        """Creates an alarm for each function that gives windows up, on a metric: dead_letter empties its queue too fast
+        for an alarm on that."""
+        meaning = (
+            "Windows could not be applied and were recorded as failed in their uploads; the log of apply says why."
         )
+        return [
+            self._alarm("WindowsGivenUp", _own("apply", "WindowsGivenUp"), meaning),
+            self._alarm("DeadWindowsGivenUp", _own("dead_letter", "WindowsGivenUp"), meaning),
+        ]
 
     def _workflow_alarms(self, workflow: ShardWorkflow) -> list[cloudwatch.Alarm]:
         name, machine = workflow.node.id, workflow.machine

@@ -1,8 +1,9 @@
-"""The queues between the functions, and how often a message is received before it moves to a dead letter queue.
+"""The queues between the functions, each with a dead letter queue.
 
-A failed message becomes visible again after its visibility timeout; until then its message group waits. All failures
-count alike, whether a table does not respond or a window can never be applied. The first kind is far more frequent, so
-all queues keep retrying for a quarter of an hour.
+A failed message becomes visible again after its visibility timeout, or earlier if its function says so; until then its
+message group waits. SQS counts every receive alike: of a window that can never be applied, of one whose table was busy,
+and even of one that Lambda did not deliver because the account had no calls left. The functions can tell these apart,
+so they decide when to give a message up, and SQS's own count is only a backstop.
 """
 
 from typing import Any
@@ -29,16 +30,13 @@ MARGIN = Duration.seconds(15)
 """Time by which a queue's visibility timeout exceeds its function's timeout. In this time Lambda deletes the message,
 before the message would become visible again.
 
-AWS advises a visibility timeout of six times the function's timeout, to wait for throttled calls. Here the event source
-mapping keeps calls below the account's limit, and a window that is delivered twice is applied once."""
+AWS advises a visibility timeout of six times the function's timeout, so that throttled calls do not use up receives.
+Here they may (`MAX_RECEIVES`), and a window that is delivered twice is applied once."""
 
-WINDOW_ATTEMPTS = 10
-SETTLED_ATTEMPTS = 20
-FILES_ATTEMPTS = 4
-"""This and the two constants above are the deliveries of a message before it moves to its dead letter queue. Each
-amounts to a quarter of an hour from the first attempt to the last. A settled message is never invalid in itself. A
-settled message or an intake task in a dead letter queue means an upload that waits for the sweep; a window there means
-accepted rows that fail until they are retried."""
+MAX_RECEIVES = 1000
+"""Receives of a message before SQS moves it to its dead letter queue: SQS's maximum. A function gives a message up much
+earlier, if the message failed for reasons of its own. This count catches what crashes its function every time, such as
+a message that cannot be read, after hours or days."""
 
 SWEEP_INTERVAL = Duration.minutes(15)
 """Time between two sweeps for stalled uploads. `tidemark.recovery.resume` depends on this value."""
@@ -57,11 +55,11 @@ class Queues(Construct):
     def __init__(self, scope: Construct, name: str) -> None:
         super().__init__(scope, name)
         self.windows_dead = self._ordered("WindowsDead", CONSUMER_TIMEOUT)
-        self.windows = self._ordered("Windows", APPLY_TIMEOUT, dead=self.windows_dead, attempts=WINDOW_ATTEMPTS)
+        self.windows = self._ordered("Windows", APPLY_TIMEOUT, dead=self.windows_dead)
         self.settled_dead = self._ordered("SettledDead", CONSUMER_TIMEOUT)
-        self.settled = self._ordered("Settled", CONSUMER_TIMEOUT, dead=self.settled_dead, attempts=SETTLED_ATTEMPTS)
+        self.settled = self._ordered("Settled", CONSUMER_TIMEOUT, dead=self.settled_dead)
         self.files_dead = self._queue("FilesDead", CONSUMER_TIMEOUT)
-        self.files = self._queue("Files", INTAKE_TIMEOUT, dead=self.files_dead, attempts=FILES_ATTEMPTS)
+        self.files = self._queue("Files", INTAKE_TIMEOUT, dead=self.files_dead)
         events.Rule(
             self,
             "Sweep",
@@ -76,23 +74,20 @@ class Queues(Construct):
             ],
         )
 
-    def _ordered(self, name: str, timeout: Duration, dead: sqs.Queue | None = None, attempts: int = 0) -> sqs.Queue:
+    def _ordered(self, name: str, timeout: Duration, dead: sqs.Queue | None = None) -> sqs.Queue:
         """Creates a FIFO queue. Its arguments are those of `_queue`."""
         return self._queue(
             name,
             timeout,
             dead,
-            attempts,
             fifo=True,
             # Deduplication and throughput are counted by message group, so that shards do not share one limit.
             deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP,
             fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
         )
 
-    def _queue(
-        self, name: str, timeout: Duration, dead: sqs.Queue | None = None, attempts: int = 0, **options: Any
-    ) -> sqs.Queue:
-        """Creates a queue for a function with a `timeout`. After `attempts` failures a message moves to `dead`."""
+    def _queue(self, name: str, timeout: Duration, dead: sqs.Queue | None = None, **options: Any) -> sqs.Queue:
+        """Creates a queue for a function with a `timeout`. After `MAX_RECEIVES` a message moves to `dead`."""
         return sqs.Queue(
             self,
             name,
@@ -100,7 +95,7 @@ class Queues(Construct):
             retention_period=RETENTION,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=attempts) if dead else None,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVES) if dead else None,
             removal_policy=RemovalPolicy.DESTROY,
             **options,
         )

@@ -5,6 +5,7 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.bundle import Bundles
+from infra.capacity import Capacity
 from infra.data import Data
 from infra.drop_folder import DropFolder
 from infra.functions import Functions
@@ -17,13 +18,17 @@ from infra.workflows import Workflows
 class Tidemark(Stack):
     """Everything that Tidemark deploys to an account."""
 
-    def __init__(self, scope: Construct, name: str, *, bundles: Bundles, oidc: OidcSettings | None) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, bundles: Bundles, oidc: OidcSettings | None, capacity: Capacity
+    ) -> None:
         super().__init__(scope, name, description="Tidemark: a versioned store for datasets that keep changing")
-        self.data = Data(self, "Data")
+        self.data = Data(self, "Data", write_units=capacity.write_units)
         self.queues = Queues(self, "Ingest")
         self.drop_folder = DropFolder(self, "DropFolder", data=self.data, queues=self.queues)
-        self.functions = Functions(self, "Functions", bundles=bundles, data=self.data, queues=self.queues, oidc=oidc)
-        self.workflows = Workflows(self, "Workflows", functions=self.functions)
+        self.functions = Functions(
+            self, "Functions", bundles=bundles, data=self.data, queues=self.queues, oidc=oidc, capacity=capacity
+        )
+        self.workflows = Workflows(self, "Workflows", functions=self.functions, shards=capacity.shards)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
         Observability(
             self,

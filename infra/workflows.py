@@ -6,7 +6,7 @@ step fails for good, the function is called once more to record the failure, bef
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -16,9 +16,7 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.lambda_function import Function
 from infra.review import accept
-
-MAX_PARALLEL_SHARDS = 16
-"""Most shards that one execution processes in parallel: all shards of a dataset that has the default number."""
+from infra.vended_logs import VendedLogs
 
 WORK_TIMEOUT = Duration.hours(12)
 """Longest time for an execution's work. After that time the function is called to record the failure. Work that is
@@ -40,6 +38,16 @@ TOO_LATE = f"$millis() - $toMillis($states.context.Execution.StartTime) > {WORK_
 
 ANY_ERROR = ["States.ALL"]
 
+THROTTLED = ["Lambda.TooManyRequestsException"]
+"""The error of a call for which the account had no concurrency left."""
+
+MAX_THROTTLED_CALLS = 100
+"""Most retries of a call that is throttled, before the execution fails: almost four hours. They say nothing about the
+work, so they do not count as its failures. A retry takes three events of the execution's history."""
+
+MAX_FAILED_CALLS = 8
+"""Most retries of a call that fails, before the execution fails: a quarter of an hour at most."""
+
 
 class ShardWorkflow(Construct):
     """A state machine that calls `function` with `{"step": "shard"}` for each shard, then with `{"step": "finish"}`.
@@ -47,7 +55,7 @@ class ShardWorkflow(Construct):
     An execution's input is `{"work": …, "shards": [0, 1, …]}`. Each step is repeated until the function returns
     `{"done": true}`. If a step fails for good, or the work takes too long, the function is called with
     `{"step": "fail"}` and the reason, and the execution fails with the same reason. Calls for other shards may then
-    still be running, until their timeout.
+    still be running, until their timeout. An execution works on `shards` shards at once.
 
     Step Functions has two limits. An input has at most *256 KB*. Only `work` counts, since it is passed to every call;
     progress is stored in the table, and nothing is collected from the shards. An execution's history has at most
@@ -56,9 +64,12 @@ class ShardWorkflow(Construct):
     must therefore have worked for about four minutes, not for one page, when it returns.
     """
 
-    def __init__(self, scope: Construct, name: str, *, function: Function, started_by: Sequence[Function]) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, function: Function, started_by: Sequence[Function], shards: int
+    ) -> None:
         super().__init__(scope, name)
         self._function = function
+        self._shards_at_once = shards
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         accept(
             role,
@@ -74,8 +85,8 @@ class ShardWorkflow(Construct):
             role=role,
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self, "Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+                destination=VendedLogs(
+                    self, "Logs", service="states", title=name, retention=logs.RetentionDays.ONE_MONTH
                 ),
                 # Logs which step of which execution failed, without its data, which contains users' names. The function
                 # logs why it failed, and Step Functions keeps each execution's input and errors for 90 days.
@@ -104,7 +115,7 @@ class ShardWorkflow(Construct):
             "Shards",
             items=sfn.ProvideItems.jsonata("{% $states.input.shards %}"),
             item_selector={"shard": "{% $states.context.Map.Item.Value %}"},
-            max_concurrency=MAX_PARALLEL_SHARDS,
+            max_concurrency=self._shards_at_once,
             outputs={},
         )
         shards.item_processor(self._shard())
@@ -133,9 +144,8 @@ class ShardWorkflow(Construct):
         """Returns a state that calls the function for a step of the execution's work.
 
         The call is retried after any error, as messages of the queues are: a table that does not respond is far more
-        frequent than work that cannot be done. The delays grow from seconds to five minutes and add up to a quarter of
-        an hour at most. Each delay is shortened at random, so that shards that were throttled together do not retry
-        together.
+        frequent than work that cannot be done. The delays grow from seconds to five minutes. Each is shortened at
+        random, so that shards that were throttled together do not retry together.
         """
         work = "{% $states.context.Execution.Input.work %}"
         call = tasks.LambdaInvoke.jsonata(
@@ -147,14 +157,16 @@ class ShardWorkflow(Construct):
             task_timeout=sfn.Timeout.duration(CALL_TIMEOUT),
             retry_on_service_exceptions=False,
         )
-        call.add_retry(
-            errors=ANY_ERROR,
-            interval=Duration.seconds(2),
-            backoff_rate=2.5,
-            max_delay=Duration.minutes(5),
-            max_attempts=8,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        # The first entry that names the error counts. `States.ALL` must be in the last one.
+        for errors, attempts in ((THROTTLED, MAX_THROTTLED_CALLS), (ANY_ERROR, MAX_FAILED_CALLS)):
+            call.add_retry(
+                errors=errors,
+                interval=Duration.seconds(2),
+                backoff_rate=2.5,
+                max_delay=Duration.minutes(5),
+                max_attempts=attempts,
+                jitter_strategy=sfn.JitterType.FULL,
+            )
         return call
 
     def _repeat_until_done(self, call: tasks.LambdaInvoke, *, then: sfn.IChainable, late: sfn.IChainable) -> None:
@@ -169,11 +181,14 @@ class ShardWorkflow(Construct):
 class Workflows(Construct):
     """All state machines, each with the functions that may start it."""
 
-    def __init__(self, scope: Construct, name: str, *, functions: Functions) -> None:
+    def __init__(self, scope: Construct, name: str, *, functions: Functions, shards: int) -> None:
         super().__init__(scope, name)
+        api, intake = functions.api, functions.intake
         self.transfer = ShardWorkflow(
-            self, "Transfer", function=functions.transfer, started_by=[functions.api, functions.intake]
+            self, "Transfer", function=functions.transfer, started_by=[api, intake], shards=shards
         )
-        self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[functions.api])
-        self.checkpoint = ShardWorkflow(self, "Checkpoint", function=functions.checkpoint, started_by=[functions.api])
+        self.purge = ShardWorkflow(self, "Purge", function=functions.purge, started_by=[api], shards=shards)
+        self.checkpoint = ShardWorkflow(
+            self, "Checkpoint", function=functions.checkpoint, started_by=[api], shards=shards
+        )
         self.all = [self.transfer, self.purge, self.checkpoint]

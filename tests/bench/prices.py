@@ -33,7 +33,7 @@ MEMORY_MB = {
     "api": 1024,
     "intake": 1024,
     "apply": 1769,
-    "publish": 512,
+    "publish": 1024,
     "transfer": 1024,
     "checkpoint": 1769,
 }
@@ -51,6 +51,7 @@ PUTS = (
     "s3.PutObjectTagging",
     "s3.CreateMultipartUpload",
     "s3.UploadPart",
+    "s3.UploadPartCopy",
     "s3.CompleteMultipartUpload",
     "s3.ListObjectsV2",
 )

@@ -16,11 +16,14 @@ def _template(folder: Path) -> Template:
 
 @pytest.fixture(scope="session")
 def folders() -> list[Path]:
-    """Cloud assemblies of a plain deployment, and of ones with producers, with an issuer and with a restored table.
+    """Cloud assemblies of a plain deployment, and of ones with producers, with an issuer, with a restored table, and in
+    a small account.
 
     They are synthesised together, since one alone takes as long.
     """
-    return assemblies(NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER, {"restored_table": "put-back"})
+    return assemblies(
+        NO_CONTEXT, {"drop_producers": PRODUCERS}, ISSUER, {"restored_table": "put-back"}, {"concurrency": 10}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,8 @@ def template_with_issuer(folders: list[Path]) -> Template:
 @pytest.fixture(scope="session")
 def template_of_a_table_put_back(folders: list[Path]) -> Template:
     return _template(folders[3])
+
+
+@pytest.fixture(scope="session")
+def template_of_a_small_account(folders: list[Path]) -> Template:
+    return _template(folders[4])

@@ -1,5 +1,6 @@
 """Finds resources in a template by their type and by the name that the CDK's construct path gives them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,12 @@ class Template:
     def properties(self, kind: str, name: str) -> dict[str, Any]:
         properties: dict[str, Any] = self.one(kind, name)[1]["Properties"]
         return properties
+
+    def definition(self, machine: str) -> dict[str, Any]:
+        """Returns the definition of a state machine, such as `Transfer`."""
+        text = as_text(self.properties("StepFunctions::StateMachine", f"Workflows{machine}Machine")["DefinitionString"])
+        definition: dict[str, Any] = json.loads(text)
+        return definition
 
     def statements(self, role: str) -> Iterator[dict[str, Any]]:
         """Yields the statements of a role's policies."""

@@ -18,7 +18,7 @@ def _watched(template: Template, metric: str, dimension: str) -> set[str]:
     return {without_hash(value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]) for value in values}
 
 
-@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("metric", ["Errors", "Throttles", "RecursiveInvocationsDropped"])
 def test_every_function_has_an_alarm(template: Template, metric: str) -> None:
     functions = {without_hash(name) for name in template.of_type("Lambda::Function")}
     assert _watched(template, metric, "FunctionName") == functions
@@ -41,8 +41,9 @@ def test_a_file_is_late_only_after_a_try_and_another(template: Template) -> None
 
 def test_windows_that_were_given_up_raise_an_alarm(template: Template) -> None:
     alarms = [each["Properties"] for each in template.of_type("CloudWatch::Alarm").values()]
-    (alarm,) = [each for each in alarms if each["MetricName"] == "WindowsGivenUp"]
-    assert (alarm["Namespace"], alarm["Threshold"]) == ("Tidemark", 0)
+    given_up = [each for each in alarms if each["MetricName"] == "WindowsGivenUp"]
+    assert {(alarm["Namespace"], alarm["Threshold"]) for alarm in given_up} == {("Tidemark", 0)}
+    assert {each["Dimensions"][0]["Value"] for each in given_up} == {"apply", "dead_letter"}
 
 
 @pytest.mark.parametrize("metric", ["ExecutionsFailed", "ExecutionsTimedOut"])

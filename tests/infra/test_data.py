@@ -19,8 +19,13 @@ def test_every_table_can_be_put_back_in_time(template: Template, table: str) -> 
 @pytest.mark.parametrize("table", KEPT_TABLES)
 def test_deleting_the_stack_deletes_no_table_with_users_data(template: Template, table: str) -> None:
     resource = template.one("DynamoDB::Table", table)[1]
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
-    assert resource["Properties"]["DeletionProtectionEnabled"] is True
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+@pytest.mark.parametrize("table", KEPT_TABLES)
+def test_a_first_deployment_that_fails_can_delete_its_tables(template: Template, table: str) -> None:
+    """DynamoDB refuses to delete a protected table. `make deploy` protects the tables once the stack is complete."""
+    assert "DeletionProtectionEnabled" not in template.properties("DynamoDB::Table", table)
 
 
 def test_tables_are_paid_by_request(template: Template) -> None:
@@ -51,7 +56,7 @@ def test_the_memory_of_small_writes_forgets_by_itself(template: Template) -> Non
 
 def test_deleting_the_stack_does_not_delete_the_bucket(template: Template) -> None:
     bucket = template.one("S3::Bucket", "DataBucket")[1]
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_nothing_in_the_bucket_can_be_made_public(template: Template) -> None:
@@ -118,5 +123,5 @@ def test_a_table_that_was_put_back_takes_the_place_of_the_stacks_own_which_stays
     }
     own, kept = template.one("DynamoDB::Table", "DataTable")
     assert used == {"put-back", None}  # the authorizer has the keys alone
-    assert kept["DeletionPolicy"] == "Retain"
+    assert kept["DeletionPolicy"] == "RetainExceptOnCreate"
     assert own not in json.dumps([*template.of_type("IAM::Policy").values()])

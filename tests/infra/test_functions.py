@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.infra.template import Template
+from tests.infra.template import Template, as_text, without_hash
 from tidemark.checkpoints.coco import Numbering
 from tidemark.checkpoints.frame_pages import MAX_PAGE_PAYLOAD_BYTES
 from tidemark.domain.canonical import canonical_json
@@ -45,6 +45,24 @@ def test_every_log_is_kept_for_a_limited_time(template: Template) -> None:
     groups = template.of_type("Logs::LogGroup")
     assert len(groups) == len(HANDLERS) + len(template.of_type("StepFunctions::StateMachine")) + 1
     assert {each["Properties"]["RetentionInDays"] for each in groups.values()} == {30, 90}
+
+
+VENDED = {
+    "ApiAccessLogs": "/aws/vendedlogs/apigateway/AWS::StackName-Access",
+    "WorkflowsTransferLogs": "/aws/vendedlogs/states/AWS::StackName-Transfer",
+    "WorkflowsPurgeLogs": "/aws/vendedlogs/states/AWS::StackName-Purge",
+    "WorkflowsCheckpointLogs": "/aws/vendedlogs/states/AWS::StackName-Checkpoint",
+}
+
+
+def test_logs_that_services_write_share_an_entry_of_the_accounts_policy(template: Template) -> None:
+    """Other names take an entry each, which stays, until the policy is full and a deployment fails."""
+    names = {
+        without_hash(name): as_text(group["Properties"]["LogGroupName"])
+        for name, group in template.of_type("Logs::LogGroup").items()
+        if "LogGroupName" in group["Properties"]
+    }
+    assert names == VENDED
 
 
 def test_the_api_answers_before_the_gateway_gives_up(template: Template) -> None:

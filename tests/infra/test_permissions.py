@@ -58,7 +58,10 @@ def test_only_functions_and_state_machines_have_roles(template: Template) -> Non
 def test_publish_puts_only_events_of_its_own_on_the_bus(template: Template) -> None:
     role, _ = template.one("IAM::Role", "FunctionsPublishRole")
     (statement,) = [each for each in template.statements(role) if each["Action"] == "events:PutEvents"]
-    assert statement["Condition"] == {"StringEquals": {"events:source": "tidemark"}}
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {"events:source": "tidemark"},
+        "Null": {"events:source": "false"},
+    }
 
 
 @pytest.mark.parametrize(

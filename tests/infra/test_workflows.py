@@ -1,18 +1,19 @@
 """The state machines have one form, are limited in time and in calls, and record every failure."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.infra.template import Template, as_text
+from tests.infra.template import Template
 
 MACHINES = ["Transfer", "Purge", "Checkpoint"]
 MAX_EVENTS = 25_000
 """Step Functions' limit for an execution's history."""
 EVENTS_PER_CALL = 7
 """A task is entered, scheduled, started, succeeds and is left. The choice after it is entered and left."""
+EVENTS_PER_RETRY = 3
+"""A task that is retried fails, and is scheduled and started again."""
 
 State = dict[str, Any]
 
@@ -28,9 +29,8 @@ def machine(name: str, template: Template) -> dict[str, Any]:
 
 
 @pytest.fixture
-def definition(machine: dict[str, Any]) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(as_text(machine["DefinitionString"]))
-    return parsed
+def definition(name: str, template: Template) -> dict[str, Any]:
+    return template.definition(name)
 
 
 def _states(definition: dict[str, Any]) -> Iterator[tuple[str, State]]:
@@ -58,16 +58,31 @@ def test_it_calls_one_function_with_the_three_steps(definition: dict[str, Any], 
 
 def test_every_call_is_tried_again_whatever_it_failed_of(definition: dict[str, Any]) -> None:
     for call in _calls(definition).values():
-        (retry,) = call["Retry"]
-        assert retry["ErrorEquals"] == ["States.ALL"]
-        assert retry["JitterStrategy"] == "FULL"
+        assert call["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+        assert {retry["JitterStrategy"] for retry in call["Retry"]} == {"FULL"}
+
+
+def _waits(retry: dict[str, Any]) -> list[float]:
+    """Returns the longest waits before the retries of a call, in seconds. Full jitter halves them on average."""
+    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
+    return [min(first * rate**attempt, most) for attempt in range(retry["MaxAttempts"])]
 
 
 def test_the_tries_of_a_call_come_to_a_quarter_of_an_hour_at_most(definition: dict[str, Any]) -> None:
-    (retry,) = definition["States"]["Finish"]["Retry"]
-    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
-    waits = [min(first * rate**attempt, most) for attempt in range(retry["MaxAttempts"])]
-    assert 600 < sum(waits) <= 960
+    assert 600 < sum(_waits(definition["States"]["Finish"]["Retry"][-1])) <= 960
+
+
+def test_a_call_that_the_account_has_no_room_for_is_tried_again_for_hours(definition: dict[str, Any]) -> None:
+    for call in _calls(definition).values():
+        throttled = call["Retry"][0]
+        assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+        assert sum(_waits(throttled)) / 2 > 3.9 * 3600
+
+
+def test_retries_of_throttled_calls_leave_the_history_its_room(definition: dict[str, Any]) -> None:
+    shards = definition["States"]["Shards"]
+    throttled = shards["ItemProcessor"]["States"]["Shard"]["Retry"][0]
+    assert shards["MaxConcurrency"] * throttled["MaxAttempts"] * EVENTS_PER_RETRY < 0.2 * MAX_EVENTS
 
 
 @pytest.mark.parametrize("state", ["Shards", "Finish"])

@@ -10,14 +10,17 @@ from botocore.exceptions import ClientError
 from tidemark.aws.backend import Backend
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, TaggingTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef, TaggingTypeDef
 
 SIGNED_URL_SECONDS = 60 * 60
 """How long a signed URL can be used, in seconds."""
 STREAM_BYTES = 1024 * 1024
 """Most bytes that `stream` yields at a time."""
 MAX_COPY_BYTES = 5 * 1024**3
-"""Size, in bytes, of the largest object that S3 copies in one request."""
+"""Size, in bytes, of the largest object that `move` copies. It fits well within the time of a call of intake."""
+COPY_PART_BYTES = 64 * 1024**2
+"""Most bytes that `move` has S3 copy in one request. S3 may copy gigabytes for longer than the client waits for a
+response, and the client would begin again until it gives up. It copies this much in about a second."""
 NOT_FOUND_CODES = frozenset({"404", "403", "NoSuchKey", "NoSuchVersion", "AccessDenied", "Forbidden"})
 """S3's error codes for a missing object. S3 reports 403 to a function that may not list the bucket."""
 
@@ -151,15 +154,41 @@ def move(backend: Backend, source: Object, key: str, metadata: dict[str, str]) -
     """
     if source.size > MAX_COPY_BYTES:
         return
-    backend.s3.copy_object(
-        Bucket=backend.bucket,
-        Key=key,
-        CopySource=_parameters(backend, source),
-        Metadata=metadata,
-        MetadataDirective="REPLACE",
-        TaggingDirective="REPLACE",
-    )
+    if source.size > COPY_PART_BYTES:
+        _copy_in_parts(backend, source, key, metadata)
+    else:
+        backend.s3.copy_object(
+            Bucket=backend.bucket,
+            Key=key,
+            CopySource=_parameters(backend, source),
+            Metadata=metadata,
+            MetadataDirective="REPLACE",
+            TaggingDirective="REPLACE",
+        )
     backend.s3.delete_object(Bucket=backend.bucket, Key=source.key)
+
+
+def _copy_in_parts(backend: Backend, source: Object, key: str, metadata: dict[str, str]) -> None:
+    """Copies an object by a multipart upload, whose parts S3 copies side by side. Costs a request for each part.
+
+    A lifecycle rule of the bucket aborts the multipart upload if it is not completed.
+    """
+    upload = backend.s3.create_multipart_upload(Bucket=backend.bucket, Key=key, Metadata=metadata)["UploadId"]
+    target: Any = {"Bucket": backend.bucket, "Key": key, "UploadId": upload}
+
+    def copy(part: tuple[int, int]) -> "CompletedPartTypeDef":
+        number, start = part
+        last = min(start + COPY_PART_BYTES, source.size) - 1
+        response = backend.s3.upload_part_copy(
+            **target,
+            PartNumber=number,
+            CopySource=_parameters(backend, source),
+            CopySourceRange=f"bytes={start}-{last}",
+        )
+        return {"PartNumber": number, "ETag": response["CopyPartResult"]["ETag"]}
+
+    parts = backend.parallel(copy, enumerate(range(0, source.size, COPY_PART_BYTES), 1))
+    backend.s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
 
 
 def delete(backend: Backend, keys: Sequence[str]) -> None:

@@ -1,0 +1,111 @@
+"""What `make deploy` does before and after the CDK: checks the account's quota of Lambda, and protects the tables.
+
+`python -m infra.deployment check|protect ARGS` takes the CDK's options and follows `--context` and `--profile` among
+them.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import STACK
+from infra.bundle import ROOT
+from infra.capacity import CONCURRENCY, DEFAULT_CONCURRENCY, MIN_CONCURRENCY, Capacity, from_context
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+
+QUOTA_CODE = "L-B99A9384"
+"""Service Quotas' code of Lambda's concurrent executions."""
+
+TABLES = ("TableName", "KeysTableName")
+"""The stack's outputs that name tables with users' data."""
+
+
+class QuotaTooLow(Exception):
+    """Raised when the account allows fewer calls of Lambda at once than planned; the message says what to do."""
+
+
+def check_quota(client: "LambdaClient", planned: Capacity) -> str:
+    """Compares what Lambda allows with what is planned, and returns a line that says so. Raises QuotaTooLow.
+
+    Calls that other functions of the account have reserved are not available to this deployment.
+    """
+    limit = client.get_account_settings()["AccountLimit"]
+    quota, available = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    reserved = f" (the quota is {quota}, other functions have reserved the rest)" if available < quota else ""
+    if available >= planned.concurrency:
+        return (
+            f"Lambda allows {available} calls at once{reserved}; this deployment is planned for {planned.concurrency}."
+        )
+    ways = [
+        f"Lambda allows {available} calls at once in this account and region{reserved}, and this deployment is planned "
+        f"for {planned.concurrency}.",
+        "Ask AWS for more, wait until it is granted, and deploy again:",
+        f"  aws service-quotas request-service-quota-increase --service-code lambda --quota-code {QUOTA_CODE} "
+        f"--desired-value {DEFAULT_CONCURRENCY + quota - available}",
+    ]
+    if available >= MIN_CONCURRENCY:
+        ways += [
+            "Or deploy for what there is. Nothing is lost, but large loads take longer:",
+            f'  make deploy ARGS="-c {CONCURRENCY}={available}"',
+        ]
+    raise QuotaTooLow("\n".join(ways))
+
+
+def protect(cloudformation: "CloudFormationClient", dynamodb: "DynamoDBClient") -> list[str]:
+    """Switches on deletion protection of the tables in use, and returns the names of those that had none.
+
+    The template cannot do it: see `infra.data.KEPT`.
+    """
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    tables = [output["OutputValue"] for output in stack.get("Outputs", []) if output["OutputKey"] in TABLES]
+    unprotected = [
+        name for name in tables if not dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled")
+    ]
+    for name in unprotected:
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)
+    return unprotected
+
+
+def context(arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Returns the context values of cdk.json and of the CDK's options `-c name=value`, which come first."""
+    values: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    given = [pair.partition("=") for pair in _options(arguments).context]
+    return {**values, **{name: value for name, _, value in given}}
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("-c", "--context", action="append", default=[])
+    parser.add_argument("--profile")
+    return parser.parse_known_args(arguments)[0]
+
+
+def main(step: str, arguments: Sequence[str]) -> None:
+    """Runs a step with the operator's credentials. Exits with a message if the quota is too low or cannot be read, or
+    if a context value is invalid."""
+    # boto3 reads AWS_DEFAULT_REGION only; the CDK prefers AWS_REGION.
+    session = boto3.Session(profile_name=_options(arguments).profile, region_name=os.environ.get("AWS_REGION"))
+    if step == "protect":
+        for name in protect(session.client("cloudformation"), session.client("dynamodb")):
+            print(f"Switched on deletion protection of {name}.")
+        return
+    try:
+        print(check_quota(session.client("lambda"), from_context(context(arguments).get)))
+    except (QuotaTooLow, ValueError) as error:
+        sys.exit(str(error))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"Lambda's quota could not be read: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
