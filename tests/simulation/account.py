@@ -152,9 +152,14 @@ class Account(Deployment):
 
     # Running
 
-    def start(self, invocation: Invocation) -> None:
-        """Lets a client run beside everything else."""
-        self._continue(_Running(invocation, None, lambda ended: self._record("client", ended)))
+    def start(self, invocation: Invocation, ended: Callable[[Invocation], None] = lambda _: None) -> None:
+        """Lets a client run beside everything else. Calls `ended` with it at its end."""
+
+        def record(finished: Invocation) -> None:
+            self._record("client", finished)
+            ended(finished)
+
+        self._continue(_Running(invocation, None, record))
 
     def at(self, when: datetime, what: Callable[[], None]) -> None:
         """Calls `what` at a time, such as one that starts a client or ends a fault."""
