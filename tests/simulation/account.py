@@ -24,19 +24,8 @@ from random import Random
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from tests.simulation.deployment import (
-    SECONDS,
-    Deployment,
-    apply,
-    dead_letter,
-    deployment_of,
-    intake,
-    lineage_of,
-    name_of,
-    publish,
-    purge,
-    transfer,
-)
+from tests.simulation import deployment
+from tests.simulation.deployment import SECONDS, Deployment, deployment_of, lineage_of, name_of
 from tests.simulation.invocation import Invocation, current
 from tests.simulation.queues import MAX_RECEIVES, Message, Queue
 from tests.simulation.seeding import seed_ids
@@ -44,6 +33,8 @@ from tests.simulation.world import FILES, Execution
 from tidemark.aws.backend import Backend
 from tidemark.aws.workflows import Workflow
 from tidemark.domain.intake_tasks import IntakeTask, Sweep
+
+apply, publish, dead_letter, intake, transfer, purge = deployment.WORKERS
 
 MAX_HOPS = 16
 """Calls of a function in one chain of messages, after which Lambda stops the next one."""

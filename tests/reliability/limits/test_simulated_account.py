@@ -77,9 +77,11 @@ def test_a_write_is_refused_while_a_transaction_is_in_progress_on_its_item(world
 def test_writes_of_one_item_do_not_conflict_with_each_other(world: World) -> None:
     world.tables.conflicts = True
     backend = world.process()
-    first, second = (
-        Invocation("put", lambda n=n: table.write(backend, writes.put(backend, HERE, {"n": n}))) for n in (1, 2)
-    )
+
+    def put(n: int) -> Invocation:
+        return Invocation("put", lambda: table.write(backend, writes.put(backend, HERE, {"n": n})))
+
+    first, second = put(1), put(2)
     first.step()
     assert second.run().error is None
     assert first.run().error is None
