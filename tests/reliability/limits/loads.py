@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,9 @@ from tests.simulation.world import result_of
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.uploads import follow
 
-CLIENT_PAUSE = timedelta(seconds=5)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a simulated world begins."""
+CLIENT_PAUSE = timedelta(seconds=20)
 """How long a refused client waits until it repeats its request."""
 
 
@@ -70,18 +72,20 @@ def submit_files(account: Account, to: DatasetModel, files: list[list[Row]], key
 
 def send(account: Account, to: DatasetModel, rows: list[Row], key: str) -> None:
     """Starts a client that sends rows in a request, again and again until it is accepted."""
-    _persist(account, lambda: requests.start_submit(account, to, rows, key))
+    persist(account, lambda: requests.start_submit(account, to, rows, key))
 
 
 def send_file(account: Account, to: DatasetModel, rows: list[Row], key: str) -> None:
     """Starts a client that sends rows in a file, again and again until it is accepted."""
-    _persist(account, lambda: requests.start_file(account, to, rows, key))
+    persist(account, lambda: requests.start_file(account, to, rows, key))
 
 
-def _persist(account: Account, start: Callable[[], Invocation]) -> None:
+def persist(account: Account, start: Callable[[], Invocation]) -> None:
+    """Starts a client, again and again until it is accepted."""
+
     def repeat(ended: Invocation) -> None:
         if isinstance(ended.error, Refused):
-            account.at(account.now + CLIENT_PAUSE, lambda: _persist(account, start))
+            account.at(account.now + CLIENT_PAUSE, lambda: persist(account, start))
 
     account.start(start(), repeat)
 
