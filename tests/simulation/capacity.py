@@ -24,6 +24,8 @@ class _Block:
 
     requests: float
     until: datetime | None
+    reads: bool
+    """Whether it refuses reads, rather than writes."""
 
     def refuses(self, now: datetime) -> bool:
         if self.until is not None:
@@ -56,9 +58,11 @@ class Capacity:
         """Whether any request may be throttled."""
         return bool(self._blocks) or min(self.write_units, self.read_units) < inf
 
-    def throttle(self, partition: str, *, requests: int = 0, until: datetime | None = None) -> None:
-        """Throttles the next `requests` requests to a partition, or all of them `until` a time."""
-        self._blocks[partition] = _Block(requests, until)
+    def throttle(
+        self, partition: str, *, requests: int = 0, until: datetime | None = None, reads: bool = False
+    ) -> None:
+        """Throttles the next `requests` writes, or reads, of a partition, or all of them `until` a time."""
+        self._blocks[partition] = _Block(requests, until, reads)
 
     def release(self) -> None:
         """Ends all throttling by name."""
@@ -67,7 +71,7 @@ class Capacity:
     def admits(self, partition: str, now: datetime, *, write: bool) -> bool:
         """Returns whether a partition takes a request now. Counts the request against `throttle`."""
         block = self._blocks.get(partition)
-        if block is not None and block.refuses(now):
+        if block is not None and block.reads != write and block.refuses(now):
             return False
         return self._bucket(partition, now, write=write).units > 0
 

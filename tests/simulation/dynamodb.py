@@ -126,14 +126,14 @@ class Tables:
         throttled = {each for each in partitions if not self.capacity.admits(each, now, write=is_write)}
         if throttled:
             self.capacity.refused += 1
-        for partition, needed in entries:
-            if partition not in throttled and (operation in BATCHES or operation == "TransactWriteItems"):
-                # A transaction that is cancelled because of another item has used these units all the same.
-                self.capacity.use(partition, needed, now, write=is_write)
-        if operation == "TransactWriteItems" and throttled:
-            return _cancelled(["ThrottlingError" if each in throttled else "None" for each, _ in entries], operation)
-        if operation in BATCHES:
-            return self._rest(operation, body, throttled, send)
+        if operation in BATCHES or operation == "TransactWriteItems":
+            for partition, needed in entries:
+                if partition not in throttled:  # also if the transaction is cancelled because of another item
+                    self.capacity.use(partition, needed, now, write=is_write)
+            if operation in BATCHES:
+                return self._rest(operation, body, throttled, send)
+            codes = ["ThrottlingError" if partition in throttled else "None" for partition, _ in entries]
+            return _cancelled(codes, operation) if throttled else send()
         if throttled:
             return _error("ProvisionedThroughputExceededException")
         result = send()

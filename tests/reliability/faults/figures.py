@@ -117,7 +117,8 @@ def _injected(outcomes: list[Outcome], singles: list[_Single]) -> Table:
     everywhere = Counter[str]()
     for single in singles:
         everywhere[single.fault] += single.tried
-    kinds = [fault.value for fault in Fault] + sorted(name for name in random if name.startswith("crash"))
+    kinds = [fault.value for fault in Fault]
+    kinds += sorted(random.keys() - set(kinds))
     rows: list[tuple[str | int, ...]] = [(kind, random[kind], everywhere[kind]) for kind in kinds]
     rows.append(("crash after each request in turn", 0, everywhere["crash"]))
     rows.append(("all", random.total(), everywhere.total()))

@@ -26,6 +26,7 @@ from tests.simulation.invocation import Crash, Invocation, current
 from tests.simulation.queues import Message
 from tests.simulation.seeding import seed_ids
 from tidemark.aws.events import EventsRefused
+from tidemark.aws.keys import dataset_pk, shard_pk
 from tidemark.aws.table import ConditionFailed
 from tidemark.domain import windows
 from tidemark.domain.datasets import Mode
@@ -48,6 +49,10 @@ CHECK_RATE = 0.04
 SWEEPS = 12
 """Sweeps, 15 minutes apart, within which everything must settle at the end."""
 MAX_CLONES = 2
+CONFLICT_RATE = 0.3
+"""Share of the schedules in which writes take time, so that others conflict with them."""
+MAX_THROTTLED = 12
+"""Most writes that a throttled partition refuses, one after the other: enough that an AWS client gives up twice."""
 EXPECTED = (Crash, Refused, StaleDelivery, Unavailable, EventsRefused, ConditionFailed, BotoCoreError, ClientError)
 """Errors with which an invocation may end after a fault, since its message or request is sent again."""
 
@@ -117,6 +122,10 @@ class _Schedule:
         world.settled.visibility = timedelta(seconds=45)
         world.on_request = self._record_request
         lag = Random(f"{seed}/lag")
+        limits = Random(f"{seed}/limits")
+        world.tables.conflicts = limits.random() < CONFLICT_RATE
+        self._busy = limits.choice([0, 0, 0.05])
+        """Share of the moves before which a partition is throttled."""
         late = random.choice([0, 0.3])
         world.tables.lag = lambda: lag.randint(1, 3) if current() is not None and lag.random() < late else 0
         size = random.randint(1, 3)
@@ -138,6 +147,7 @@ class _Schedule:
             self._outcome.moves.append(self._move)
             self._outcome.trace.append(f"{self._move} {name} {self.world.now.isoformat()}")
             self._disturb(random)
+            self._throttle()
             move(random)
             self._reap()
             if random.random() < CHECK_RATE:
@@ -145,7 +155,9 @@ class _Schedule:
         self._settle()
 
     def abandon(self) -> None:
-        """Ends the threads of unfinished invocations."""
+        """Counts what the table refused, and ends the threads of unfinished invocations."""
+        self._outcome.faults["conflict with another invocation"] += self.world.tables.conflicted
+        self._outcome.faults["request to a throttled partition"] += self.world.tables.capacity.refused
         self._calm = True
         self.world.on_request = lambda _: None
         for invocation in self._running:
@@ -311,6 +323,16 @@ class _Schedule:
         )
         self.world.offset = timedelta(seconds=random.uniform(-self._apart, self._apart))
 
+    def _throttle(self) -> None:
+        """Sometimes throttles the next writes of a partition: of a dataset's records or of one of its shards."""
+        draws = Random(f"{self._seed}/{self._move}/throttle")
+        if draws.random() < self._busy:
+            dataset = draws.choice(self.datasets)
+            partition = draws.choice([dataset_pk(dataset.uid), shard_pk(dataset.uid, draws.randrange(dataset.shards))])
+            writes = draws.randint(1, MAX_THROTTLED)
+            self.world.tables.capacity.throttle(partition, requests=writes)
+            self._outcome.trace.append(f"  throttles: {partition} {writes}")
+
     def _start(self, invocation: Invocation | None) -> None:
         if invocation is not None:
             self._outcome.trace.append(f"  begins: {invocation.number} {invocation.name}")
@@ -368,6 +390,7 @@ class _Schedule:
         self._calm = True
         self.world.trouble = None
         self.world.offset = timedelta()
+        self.world.tables.capacity.release()
         for invocation in self._running:
             invocation.run()
         self._reap()
