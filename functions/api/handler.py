@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import openapi
+from functions.api import description
 from functions.api.http import access
 from functions.api.http.resolver import Resolver
 from functions.api.http.router import BASE_PATH
@@ -30,7 +30,7 @@ from functions.api.resources import (
 )
 
 RESOURCES = (
-    openapi,
+    description,
     projects,
     class_map,
     datasets,
@@ -63,7 +63,6 @@ def build() -> Resolver:
 
 
 app = build()
-
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
