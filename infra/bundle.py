@@ -141,6 +141,6 @@ def _interpreter() -> str | None:
     installed = subprocess.run(install, env=ours, capture_output=True, text=True, check=False)
     if installed.returncode == 0:
         return subprocess.run(find, env=ours, capture_output=True, text=True, check=True).stdout.strip()
-    reason = installed.stderr.strip().replace("\n", ";")
+    reason = " ".join(installed.stderr.split())
     print(f"Bundles have no bytecode, so that functions take twice as long to start: {reason}", file=sys.stderr)
     return None
