@@ -6,8 +6,9 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import openapi
-from functions.api.http import access
+from functions import IN_LAMBDA
+from functions.api import description
+from functions.api.http import access, deployment, throttle
 from functions.api.http.resolver import Resolver
 from functions.api.http.router import BASE_PATH
 from functions.api.resources import (
@@ -30,7 +31,7 @@ from functions.api.resources import (
 )
 
 RESOURCES = (
-    openapi,
+    description,
     projects,
     class_map,
     datasets,
@@ -63,6 +64,12 @@ def build() -> Resolver:
 
 
 app = build()
+
+if IN_LAMBDA:
+    # Every request needs these clients. AWS advises to create clients while a function loads: it has more CPU then than
+    # its memory buys (measured by many, not promised).
+    deployment.backend()
+    throttle.throttle()
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)

@@ -1,25 +1,24 @@
-"""The OpenAPI 3.1 document: generated from the routes and their models, once per process.
+"""Generates the OpenAPI 3.1 document from the routes and their models.
 
 Powertools describes parameters, bodies and successful responses. This module adds what Powertools cannot know: the
 errors, role and response headers of each route, and the body of submitted mutations, which Powertools never parses.
+Only `description` imports this module, when it is first asked for the document: loading Powertools' models of OpenAPI
+takes longer than loading any resource.
 """
 
 import inspect
 import json
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, HTTPBearer, License, Server
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from functions.api.http import problem, request_body
-from functions.api.http.access import PUBLIC, allow, role_of
+from functions.api.http.access import PUBLIC, role_of
 from functions.api.http.parameters import IDEMPOTENCY_KEY
 from functions.api.http.problem import Problem, UploadProblem
-from functions.api.http.router import Router
 from functions.api.resources.mutations import MUTATION_EXAMPLES, NewMutations
 
 if TYPE_CHECKING:
@@ -71,25 +70,11 @@ GATEWAY_ERRORS = frozenset({403, 413, 429, 500, 503})
 STATE_DEPENDENT = frozenset({"unarchiveDataset", "getCheckpointStatistics", "createExport", "listExportFiles"})
 """Ids of operations that take no idempotency key, but can return 409 because of a resource's state."""
 
-router = Router()
-
 
 class GatewayRefusal(BaseModel):
     """An error response of the gateway itself: an invalid API key or token, too many requests, or a failed function."""
 
     message: str = Field(description="The error in a few words.", examples=["Forbidden"])
-
-
-@router.get("/openapi.json", operation_id="getDescription", summary="Read the OpenAPI document", tags=["description"])
-@allow(PUBLIC)
-def get_description() -> Response[Any]:
-    """Returns this document. No API key is needed."""
-    return Response(200, content_type=request_body.JSON_TYPE, body=_serialized(cast("Resolver", router.api_resolver)))
-
-
-@cache
-def _serialized(resolver: "Resolver") -> str:
-    return json.dumps(describe(resolver), separators=(",", ":"))
 
 
 def describe(resolver: "Resolver") -> dict[str, Any]:

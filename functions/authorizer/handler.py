@@ -19,6 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import LRUCache
 
+from functions import IN_LAMBDA
 from tidemark.access.api_keys import authenticate
 from tidemark.access.key_records import KeysTable
 from tidemark.access.oidc import Issuer, TokenRefused, is_signed_token
@@ -149,3 +150,7 @@ def _verifier() -> "Verify | None":
         claim=os.environ["TIDEMARK_OIDC_CLAIM"],
     )
     return partial(verify, issuer, IssuerKeys(issuer.url))
+
+
+if IN_LAMBDA:
+    _table()  # creates the client while the function loads, for the reason in `functions.api.handler`

@@ -1,8 +1,8 @@
 """`make bench` runs this: it measures, prints the report, and writes it to docs/costs-measured.md and build/bench.json.
 
 Two passes over the same operations, on a local stack of its own: the functions in this process, where their requests
-can be counted and their CPU time taken, then the deployed functions through the HTTPS API, by the clock. Exits with an
-error if a counted target is missed.
+can be counted and their CPU time taken, then the deployed functions through the HTTPS API, by the clock. Then the cold
+starts of all functions. Exits with an error if a counted target is missed.
 """
 
 import json
@@ -18,12 +18,13 @@ from pathlib import Path
 
 from infra.local.server import ROOT, free_port, stop
 from infra.local.stack import LocalStack, up
+from tests.bench.cold import cold_starts
 from tests.bench.deployed import Deployed
 from tests.bench.measured import Measured, Run, representative
 from tests.bench.process import process
 from tests.bench.report import document, page, text
 from tests.bench.scenario import Operation, operations, prepare
-from tests.bench.targets import targets
+from tests.bench.targets import targets, targets_of_cold_starts
 
 FIRST_PORT = 15566
 """Away from the ports of `make up` and of the tests."""
@@ -40,15 +41,18 @@ def main() -> None:
         counted = dict(_counted(stack, key))
         _say("Taking the time of the deployed functions …")
         lines = [Measured(operation, counted[operation.name], took) for operation, took in _timed(stack, key)]
-    checked = list(targets({line.operation.name: line for line in lines}))
+    _say("Taking the CPU time of cold starts …")
+    cold = cold_starts()
+    checked = [*targets({line.operation.name: line for line in lines}), *targets_of_cold_starts(cold)]
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(document(lines, checked), indent=2) + "\n")
+    RESULT.write_text(json.dumps(document(lines, cold, checked), indent=2) + "\n")
     when = f"{datetime.now(UTC):%-d %B %Y}"
     PAGE.write_text(
-        page(lines, checked, when=when, python=platform.python_version(), cores=os.cpu_count() or 1), encoding="utf-8"
+        page(lines, cold, checked, when=when, python=platform.python_version(), cores=os.cpu_count() or 1),
+        encoding="utf-8",
     )
     written = " and ".join(str(path.relative_to(ROOT)) for path in (PAGE, RESULT))
-    print(f"\n{text(lines, checked)}\n\nWrote {written} in {time.monotonic() - began:.0f} s.")
+    print(f"\n{text(lines, cold, checked)}\n\nWrote {written} in {time.monotonic() - began:.0f} s.")
     if missed := [target.name for target in checked if target.counted and not target.met]:
         sys.exit(f"Targets missed: {'; '.join(missed)}")
 
@@ -68,6 +72,7 @@ def _counted(stack: LocalStack, key: str) -> Iterator[tuple[str, Run]]:
 
         def counted(operation: Operation, number: int) -> Run:
             functions.take()
+            functions.round_trips.delays = operation.is_of_one_frame
             operation.run(number)
             return functions.take()
 

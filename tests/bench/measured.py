@@ -32,10 +32,14 @@ class Measured:
 def representative(runs: list[Run]) -> Run:
     """Returns the run with the fewest requests, so that refreshing a function's caches does not count.
 
-    The CPU time of each function is the least of all runs. On a busy machine, the rest is noise.
+    The CPU time and the round trips of each function are the least of all runs. On a busy machine, the rest is noise.
     """
     warm = min(runs, key=lambda run: sum(usage.tally.requests.total() for usage in run.values()))
     return {
-        name: replace(usage, cpu=min((run[name].cpu for run in runs), key=lambda cpu: cpu.ours))
+        name: replace(
+            usage,
+            cpu=min((run[name].cpu for run in runs), key=lambda cpu: cpu.ours),
+            round_trips=min(run[name].round_trips for run in runs),
+        )
         for name, usage in warm.items()
     }

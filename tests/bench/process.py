@@ -25,6 +25,7 @@ from tests.bench.folder import Folder
 from tests.bench.metering import Meter, Tally
 from tests.bench.observer import observer
 from tests.bench.queues import FILES, SETTLED, WINDOWS, Queues
+from tests.bench.round_trips import RoundTrips
 from tests.support.deployed.inside import backend_of, table_of_counts
 
 FUNCTIONS = ("authorizer", "api", "intake", "apply", "publish", "transfer", "checkpoint")
@@ -53,6 +54,8 @@ class Usage:
     """State transitions that Step Functions charges."""
     carried_bytes: int = 0
     """Bytes of request and response bodies, for the API's function."""
+    round_trips: int = 0
+    """The most sequential round trips of a call."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -62,6 +65,7 @@ class Usage:
             self.log_bytes + other.log_bytes,
             self.transitions + other.transitions,
             self.carried_bytes + other.carried_bytes,
+            max(self.round_trips, other.round_trips),
         )
 
 
@@ -82,9 +86,12 @@ class Context:
 class Process:
     """The functions behind their API. A `Door`."""
 
-    def __init__(self, meter: Meter, clock: CpuClock, queues: Queues, folder: Folder, key: str) -> None:
+    def __init__(
+        self, meter: Meter, clock: CpuClock, round_trips: RoundTrips, queues: Queues, folder: Folder, key: str
+    ) -> None:
         self._meter = meter
         self._clock = clock
+        self.round_trips = round_trips
         self._queues = queues
         self._folder = folder
         self._key = key
@@ -160,7 +167,8 @@ class Process:
         self._log.truncate()
         with redirect_stdout(self._log), self._clock.measure() as cpu:
             answer = self._handlers[function](event, Context(function))
-        self._usage[function] += Usage(1, self._meter.take(), cpu, len(self._log.getvalue().encode()))
+        log_bytes = len(self._log.getvalue().encode())
+        self._usage[function] += Usage(1, self._meter.take(), cpu, log_bytes, round_trips=self.round_trips.take())
         return answer
 
 
@@ -173,12 +181,13 @@ def process(stack: LocalStack, key: str) -> Iterator[Process]:
     with patch.dict(os.environ, _environment(stack)):
         # The functions create their clients from the default session, so the default session is metered.
         session = boto3.Session()
-        meter, clock, queues = Meter(observer()), CpuClock(), Queues()
+        meter, clock, round_trips, queues = Meter(observer()), CpuClock(), RoundTrips(), Queues()
         meter.attach(session)
         clock.attach(session)
+        round_trips.attach(session)
         session.events.register("before-call", queues.answer)
         with patch.object(boto3, "DEFAULT_SESSION", session), Folder(stack.outputs["BucketName"]) as folder:
-            yield Process(meter, clock, queues, folder, key)
+            yield Process(meter, clock, round_trips, queues, folder, key)
 
 
 def _environment(stack: LocalStack) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The benchmark's report: tables for the terminal, a page for the documentation, JSON for programs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,33 +31,44 @@ class Table:
     note: str
 
 
-def text(lines: Sequence[Measured], targets: Sequence[Target]) -> str:
+def text(lines: Sequence[Measured], cold: Mapping[str, float], targets: Sequence[Target]) -> str:
     """Returns the report for the terminal."""
     return "\n\n".join(
         "\n".join([table.title, *_aligned(table), *(f"  {line}" for line in table.note.splitlines())])
-        for table in _tables(lines, targets)
+        for table in _tables(lines, cold, targets)
     )
 
 
-def page(lines: Sequence[Measured], targets: Sequence[Target], *, when: str, python: str, cores: int) -> str:
+def page(
+    lines: Sequence[Measured],
+    cold: Mapping[str, float],
+    targets: Sequence[Target],
+    *,
+    when: str,
+    python: str,
+    cores: int,
+) -> str:
     """Returns the report as a page in Markdown."""
     header = HEADER.format(when=when, python=python, cores=cores)
-    return "\n".join([header, *(_section(table) for table in _tables(lines, targets))])
+    return "\n".join([header, *(_section(table) for table in _tables(lines, cold, targets))])
 
 
-def document(lines: Sequence[Measured], targets: Sequence[Target]) -> dict[str, Any]:
+def document(lines: Sequence[Measured], cold: Mapping[str, float], targets: Sequence[Target]) -> dict[str, Any]:
     """Returns the report as JSON, by operation and function."""
     return {
         "operations": {line.operation.name: _operation(line) for line in lines},
+        "cold_starts": {function: round(seconds, 3) for function, seconds in cold.items()},
         "targets": [{**asdict(target), "met": target.met} for target in targets],
     }
 
 
-def _tables(lines: Sequence[Measured], targets: Sequence[Target]) -> Iterator[Table]:
+def _tables(lines: Sequence[Measured], cold: Mapping[str, float], targets: Sequence[Target]) -> Iterator[Table]:
     yield Table("Units and times", USAGE_COLUMNS, [_usage_row(line) for line in lines], USAGE_NOTE)
     yield _dollars(lines)
     yield _write_units(lines)
     yield _requests(lines)
+    yield _round_trips(lines)
+    yield Table("Cold starts", COLD_COLUMNS, [(name, f"{seconds:.2f}") for name, seconds in cold.items()], COLD_NOTE)
     stored = [_storage_row(line) for line in lines if line.total.tally.table_bytes > 0]
     yield Table("Storage of a million frames", STORAGE_COLUMNS, stored, STORAGE_NOTE)
     yield Table("Targets", TARGET_COLUMNS, [_target_row(target) for target in targets], TARGET_NOTE)
@@ -149,6 +160,32 @@ def _requests(lines: Sequence[Measured]) -> Table:
     return Table("Requests to AWS", ("operation", *(kind.partition(".")[2] for kind in kinds)), rows, REQUESTS_NOTE)
 
 
+ROUND_TRIPS_NOTE = """\
+The longest chain of requests in a call of which none begins before the last has ended: what latency is made of. As with
+the counts, functions have definitions in memory. An `api` that adds to the count of a key's requests, every tenth time,
+or counts what a dataset has in flight, every two seconds, makes a round trip more for each."""
+
+
+def _round_trips(lines: Sequence[Measured]) -> Table:
+    single = [line for line in lines if line.operation.is_of_one_frame]
+    names = [
+        name
+        for name in FUNCTIONS
+        if any(name in line.functions and line.functions[name].round_trips for line in single)
+    ]
+    rows = [
+        (line.operation.name, *(f"{line.functions.get(name, Usage()).round_trips:,}" for name in names))
+        for line in single
+    ]
+    return Table("Sequential round trips of a call", ("operation", *names), rows, ROUND_TRIPS_NOTE)
+
+
+COLD_COLUMNS = ("function", "s of CPU to load")
+COLD_NOTE = """\
+The least CPU time of five new processes that load the function from a bundle with bytecode, as it is deployed, and
+create its AWS clients. A cold request waits for `authorizer` and `api`, one after the other. Lambda also fetches the
+code and starts an execution environment."""
+
 STORAGE_COLUMNS = ("operation", "DynamoDB, GB", "S3, GB", "$ a month")
 STORAGE_NOTE = """\
 What the operation leaves. DynamoDB's share counts the index entries and the 100 bytes that are charged for each item;
@@ -221,4 +258,5 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "carried_bytes": usage.carried_bytes,
         "log_bytes": usage.log_bytes,
         "transitions": usage.transitions,
+        "round_trips": usage.round_trips,
     }

@@ -35,6 +35,11 @@ class Operation:
     times: int
     run: Callable[[int], object]
 
+    @property
+    def is_of_one_frame(self) -> bool:
+        """Whether it writes or reads a single frame, so that a person may be waiting for it."""
+        return self.frames == 1
+
 
 def prepare(door: Door) -> None:
     """Creates the datasets that operations only read."""

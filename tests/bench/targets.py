@@ -36,8 +36,18 @@ def targets(lines: Mapping[str, Measured]) -> Iterator[Target]:
         yield Target(f"{name}: DynamoDB queries", line.requests("dynamodb.Query"), 1)
         yield Target(f"{name}: S3 GETs", line.requests("s3.GetObject"), 1)
         yield Target(f"{name}: all requests", line.total.tally.requests.total(), 2)
+    for name in (ADD_ONE, MODIFY_ONE):
+        for function in ("api", "apply", "publish"):
+            round_trips = lines[name].functions[function].round_trips
+            yield Target(f"{name}: sequential round trips in {function}", round_trips, 5)
     for name in (ADD_BULK, MODIFY_BULK):
         yield Target(f"{name}: ms of CPU a frame in api and apply", _cpu(lines[name]), 0.5, counted=False)
+
+
+def targets_of_cold_starts(seconds: Mapping[str, float]) -> Iterator[Target]:
+    """Yields the targets of cold starts, from the seconds of CPU time by function. A request may wait for both."""
+    for function, most in (("api", 0.8), ("authorizer", 0.35)):
+        yield Target(f"{function}: s of CPU to load", seconds[function], most, counted=False)
 
 
 def _cpu(line: Measured) -> float:

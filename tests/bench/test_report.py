@@ -19,11 +19,12 @@ WRITING = Measured(
 )
 READING = Measured(
     Operation("read a frame", 1, 3, lambda _: None),
-    {"api": Usage(calls=1, tally=Tally(Counter({"dynamodb.Query": 1}), read_units=1))},
+    {"api": Usage(calls=1, tally=Tally(Counter({"dynamodb.Query": 1}), read_units=1), round_trips=2)},
     seconds=0.02,
 )
 TARGETS = [Target("write units a frame", 2.16, 2.4), Target("CPU ms a frame", 0.9, 0.5, counted=False)]
-PAGE = page([WRITING, READING], TARGETS, when="1 March 2026", python="3.11.9", cores=2)
+COLD = {"api": 0.412, "authorizer": 0.2}
+PAGE = page([WRITING, READING], COLD, TARGETS, when="1 March 2026", python="3.11.9", cores=2)
 
 
 def _section(title: str) -> str:
@@ -52,12 +53,22 @@ def test_storage_is_that_of_a_million_frames_and_of_what_writes() -> None:
     assert "read a frame" not in _section("Storage of a million frames")
 
 
+def test_round_trips_are_those_of_single_frames() -> None:
+    section = _section("Sequential round trips of a call")
+    assert "| read a frame | 2 |" in section
+    assert "ADD 1,000 frames" not in section
+
+
+def test_cold_starts_are_listed_by_function() -> None:
+    assert "| api | 0.41 |" in _section("Cold starts")
+
+
 def test_missed_targets_are_marked() -> None:
     assert "| write units a frame | 2.16 | 2.4 | met |" in PAGE
     assert "| CPU ms a frame | 0.9 | 0.5 | missed (CPU time: no error) |" in PAGE
 
 
 def test_the_terminal_shows_the_same_tables() -> None:
-    shown = text([WRITING, READING], TARGETS)
+    shown = text([WRITING, READING], COLD, TARGETS)
     assert "Dollars for a million frames" in shown
     assert "  ADD 1,000 frames" in shown

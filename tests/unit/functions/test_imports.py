@@ -39,5 +39,9 @@ def test_the_checkpoint_function_loads_it() -> None:
     assert _loads("checkpoint", "pyarrow")
 
 
+def test_the_api_does_not_load_the_models_of_openapi_before_its_description_is_read() -> None:
+    assert not _loads("api", "aws_lambda_powertools.event_handler.openapi.models")
+
+
 def test_the_authorizer_does_not_load_pyjwt_before_it_is_needed() -> None:
     assert not _loads("authorizer", "jwt")
