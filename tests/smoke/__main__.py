@@ -7,6 +7,7 @@ are purged too if all is as expected.
 
 import argparse
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -164,4 +165,5 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as after Ctrl-C
     sys.exit(main())

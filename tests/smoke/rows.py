@@ -108,12 +108,23 @@ def wide_classes() -> list[str]:
 
 
 def wide_rows() -> Iterator[Json]:
-    """Yields the rows of the widest window: each frame has a label of every class of `wide_classes`."""
+    """Yields rows that add frames with a label of every class of `wide_classes`."""
     classes = wide_classes()
     for number in range(WIDE_ROWS):
         box = {"type": "BBOX_2D", "left": 1, "top": 1, "width": 1, "height": 1}
         labels = [{"id": str(position), "class": name, **box} for position, name in enumerate(classes)]
         yield {"op": "ADD", "frame": {"frame_id": frame_id(number), "labels": labels}}
+
+
+def wide_changes() -> list[Json]:
+    """Returns rows that change the metadata of the frames of `wide_rows`.
+
+    The rows are short, so that one window holds all of them. Its transaction writes the classes of every frame again.
+    """
+    return [
+        {"op": "MODIFY", "frame": {"frame_id": frame_id(number), "metadata": {"number": number}}}
+        for number in range(WIDE_ROWS)
+    ]
 
 
 def write(path: Path, rows: Iterable[Json]) -> None:

@@ -14,6 +14,7 @@ from tests.smoke.bus import Listener
 from tests.smoke.deployment import Deployment
 from tests.smoke.rows import (
     CHANGED,
+    WIDE_CLASSES,
     WIDE_ROWS,
     Content,
     Json,
@@ -23,6 +24,7 @@ from tests.smoke.rows import (
     differences,
     frame_id,
     number_of,
+    wide_changes,
     wide_classes,
     wide_rows,
     write,
@@ -239,12 +241,17 @@ def read_back(subject: Subject) -> Seen:
 
 
 def fill_widest_window(subject: Subject) -> Seen:
-    """Fills the window that takes the most write units: 96 frames, each with 128 classes of the longest names."""
+    """Fills the window that writes most: 96 frames, each with 128 classes of the longest names, take 6,400 write units.
+
+    The first upload adds the frames, in many windows. The second changes them, in one.
+    """
     dataset = widest_of(subject.dataset)
     open_dataset(subject.api, dataset, wide_classes(), shards=1)
-    upload = _push(subject, dataset, [wide_rows()])
-    wrong = [*_outcome(upload, applied=WIDE_ROWS), *_unequal("windows", upload["windows"], 1)]
-    return Seen(f"a window of {upload['applied']} frames, {upload['labels']:,} labels", wrong)
+    wrong = _outcome(_push(subject, dataset, [wide_rows()]), applied=WIDE_ROWS)
+    receipt = subject.api.post(*dataset.path, "mutations", body={"mutations": wide_changes()})
+    upload = subject.settled(receipt["upload"], dataset)
+    wrong += [*_outcome(upload, applied=WIDE_ROWS), *_unequal("windows", upload["windows"], 1)]
+    return Seen(f"a window of {upload['applied']} frames with {WIDE_CLASSES} classes each", wrong)
 
 
 STEPS = (
