@@ -20,7 +20,7 @@ PROCESSES := --numprocesses auto --maxprocesses 4
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults lint format docs up down bootstrap deploy bench lock audit clean
+.PHONY: help demo test check faults lint format docs up down bootstrap deploy smoke bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ deploy: $(READY) node_modules ## deploy to the AWS account and region of your cr
 	@python -m infra.deployment check $(ARGS)
 	npx --no-install cdk deploy $(ARGS)
 	@python -m infra.deployment protect $(ARGS)
+
+smoke: $(READY) ## use a deployment once with your AWS credentials, and compare what comes back (ARGS=--help)
+	@python -m tests.smoke $(ARGS)
 
 bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds (writes docs/costs-measured.md)
 	@python -m tests.bench
