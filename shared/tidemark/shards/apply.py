@@ -13,10 +13,8 @@ from tidemark.aws.backend import Backend
 from tidemark.aws.table import ConditionFailed
 from tidemark.domain.canonical import digest
 from tidemark.domain.errors import Unavailable
-from tidemark.domain.frames.frames import Frame
-from tidemark.domain.frames.merge import Effect, MergeRefused, effect, merge
+from tidemark.domain.frames.merge import Effect, Merged, MergeRefused, effect, merge
 from tidemark.domain.frames.operations import Op
-from tidemark.domain.rows.validation import parse_frame, parse_patch
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.windows import FencingToken, Window, WindowRow, WindowSettled, chunk_source
 from tidemark.shards import frame_versions, log, packs, restore
@@ -174,7 +172,7 @@ def _merge(
     refused: list[RowOutcome] = []
     for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
         try:
-            merged = merge(parse_frame(state), parse_patch(patch))
+            merged = merge(state, patch)
         except MergeRefused as refusal:
             refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
             continue
@@ -184,11 +182,10 @@ def _merge(
     return writes, refused
 
 
-def _merged_frame(pack: PackWriter, row: WindowRow, frame: Frame) -> _FrameWrite:
-    payload = frame.canonical
-    byte_range = pack.add(payload)
-    pointer = PayloadPointer(pack.name, byte_range.offset, byte_range.length, digest(payload))
-    return _FrameWrite(row, pointer, frame.label_count(), frame.class_counts())
+def _merged_frame(pack: PackWriter, row: WindowRow, merged: Merged) -> _FrameWrite:
+    byte_range = pack.add(merged.payload)
+    pointer = PayloadPointer(pack.name, byte_range.offset, byte_range.length, digest(merged.payload))
+    return _FrameWrite(row, pointer, merged.labels, merged.classes)
 
 
 def _append(

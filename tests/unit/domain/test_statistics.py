@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.strategies import frames
-from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.frames import Frame, class_counts
 from tidemark.domain.frames.schema import FieldType, Schema
 from tidemark.domain.limits import (
     MAX_CLASS_MAP_BYTES,
@@ -25,7 +25,7 @@ SCHEMA = Schema(fields={"turn": FieldType.NUMBER, "tags": FieldType.STRINGS, "ni
 def counted(some: list[Frame]) -> Tally:
     tally = Tally(SCHEMA)
     for frame in some:
-        tally.add(_stored_json(frame), frame.class_counts())
+        tally.add(_stored_json(frame), class_counts(frame.stored()))
     return tally
 
 

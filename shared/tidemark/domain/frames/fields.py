@@ -185,6 +185,9 @@ def check_scalar(value: object, kinds: str = "text, a number, or true or false")
 
 
 def _check_value(value: object) -> Scalar | tuple[Scalar, ...]:
+    check = _CHECKS.get(type(value))
+    if check is not None:
+        return check(value)
     if not isinstance(value, (list, tuple)):
         return check_scalar(value, "text, a number, true or false, or a list of these")
     if len(value) > MAX_LIST_ITEMS:

@@ -1,8 +1,7 @@
 """Frames: the datapoints of a dataset, with their sensors, metadata and labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from typing import Annotated, Protocol, Self
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Protocol, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -15,6 +14,9 @@ from tidemark.domain.frames.sensors import ImageOverlay, Sensor
 from tidemark.domain.ids import FrameId
 from tidemark.domain.limits import MAX_LABELS_PER_FRAME, MAX_SENSORS
 from tidemark.domain.problems import Problem, contradiction, pointer
+
+Json = dict[str, Any]
+"""A JSON object."""
 
 Sensors = Annotated[tuple[Sensor, ...], Field(max_length=MAX_SENSORS)]
 CoordinateFrames = Annotated[tuple[CoordinateFrame, ...], Field(max_length=MAX_SENSORS)]
@@ -33,15 +35,6 @@ class _HasItems(Protocol):
     def coordinate_frames(self) -> Sequence[_HasId] | None: ...
     @property
     def labels(self) -> Sequence[_HasId] | None: ...
-
-
-class _HasClass(Protocol):
-    @property
-    def class_name(self) -> str | None: ...
-
-
-class _HasClasses(_HasClass, Protocol):
-    def all_instances(self) -> Iterable[_HasClass]: ...
 
 
 class Geo(BaseModel):
@@ -76,28 +69,26 @@ class Frame(BaseModel):
             raise contradiction(problems)
         return self
 
-    @cached_property
+    def stored(self) -> Json:
+        """Returns the frame as JSON, without fields that are not given."""
+        return self.model_dump(exclude_defaults=True)
+
+    @property
     def canonical(self) -> bytes:
-        """The frame in canonical JSON, without fields that are not given. Equal states have equal bytes."""
-        return canonical_json(self.model_dump(exclude_defaults=True))
-
-    def label_count(self) -> int:
-        """Returns the number of labels. A mask counts as one label, whatever its instances."""
-        return len(self.labels)
-
-    def class_counts(self) -> dict[str, int]:
-        """Returns the number of labels and mask instances of each class, by class name."""
-        return class_counts(self.labels)
+        """The frame in canonical JSON, as it is stored. Equal states have equal bytes."""
+        return canonical_json(self.stored())
 
 
-def class_counts(labels: Iterable[_HasClasses]) -> dict[str, int]:
-    """Returns the number of labels and mask instances of each class, by class name. The labels can be complete or
-    patches."""
+def class_counts(content: Json) -> dict[str, int]:
+    """Returns the number of labels and mask instances of each class, by class name, in the JSON of a frame or a patch.
+
+    A mask counts as one label, whatever its instances.
+    """
     counts: dict[str, int] = {}
-    for label in labels:
-        for name in (label.class_name, *(instance.class_name for instance in label.all_instances())):
-            if name is not None:
-                counts[name] = counts.get(name, 0) + 1
+    for label in content.get("labels", ()):
+        for item in (label, *label.get("instances", ())):
+            if "class" in item:
+                counts[item["class"]] = counts.get(item["class"], 0) + 1
     return counts
 
 

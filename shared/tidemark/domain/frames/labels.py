@@ -81,10 +81,6 @@ class _Label(BaseModel):
     attributes: Metadata = Field(default_factory=dict)
     embedding: Embedding | None = None
 
-    def all_instances(self) -> tuple[Instance, ...]:
-        """Returns the instances of an instance mask; other labels have none."""
-        return ()
-
 
 class _Classified(_Label):
     class_name: Name = Field(alias="class")
@@ -161,10 +157,6 @@ class InstanceMask2D(_Label):
     instances: Annotated[
         tuple[Instance, ...], Field(max_length=MAX_INSTANCES, fail_fast=True), AfterValidator(distinct_instances)
     ] = ()
-
-    def all_instances(self) -> tuple[Instance, ...]:
-        """Returns the instances of the mask."""
-        return self.instances
 
 
 class Classification2D(_Classified):

@@ -18,29 +18,47 @@ the frame. The merged frame must satisfy the same rules and limits as an added o
 Embedding sources (R4) and metadata types (R3) were checked against the dataset when the row was accepted. A merge
 cannot violate them, because it replaces those values as a whole. A MODIFY that gives nothing new is applied like any
 other and leaves an equal frame.
+
+A merge works on stored JSON, which was validated when it was stored. It validates again only what the patch touches:
+the patched items, and the rules of the frame as a whole that the patch may break.
 """
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
+from tidemark.domain.canonical import canonical_json
 from tidemark.domain.errors import TidemarkError
-from tidemark.domain.frames.coordinate_frames import CoordinateFrame
-from tidemark.domain.frames.frames import Frame
+from tidemark.domain.frames.coordinate_frames import WORLD, CoordinateFrame
+from tidemark.domain.frames.frames import Frame, Json, class_counts
 from tidemark.domain.frames.labels import Label
 from tidemark.domain.frames.operations import Op
-from tidemark.domain.frames.patches import FramePatch
 from tidemark.domain.frames.sensors import Sensor
-from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_FRAME_BYTES, MAX_LABELS_PER_FRAME, MAX_METADATA_FIELDS
 from tidemark.domain.problems import Problem, pointer, problems_of
+
+_REPLACED_FIELDS = ("captured_at", "device_id", "geo", "embedding")
+"""Fields of a frame that a given value replaces as a whole."""
 
 
 class MergeRefused(TidemarkError):
     """Raised when a MODIFY does not fit the current state of its frame. `pointer` is a JSON pointer into the row."""
 
     code = "merge_refused"
+
+
+class Merged(NamedTuple):
+    """A merged frame."""
+
+    payload: bytes
+    """The frame in canonical JSON."""
+    labels: int
+    """Number of labels."""
+    classes: dict[str, int]
+    """Number of labels and mask instances, by class."""
 
 
 class Effect(Enum):
@@ -65,110 +83,130 @@ def effect(op: Op, *, exists: bool) -> Effect:
     return Effect.MERGE if op is Op.MODIFY else Effect.REMOVE
 
 
-def merge(frame: Frame, patch: FramePatch) -> Frame:
-    """Returns the frame merged with a patch (R17, R19). Raises MergeRefused if the patch does not fit the frame."""
-    changes = patch.frame
-    removed = set(patch.remove_labels)
-    remaining = tuple(label for label in frame.labels if label.id not in removed) if removed else frame.labels
-    fields = {
-        "frame_id": frame.frame_id,
-        "captured_at": frame.captured_at if changes.captured_at is None else changes.captured_at,
-        "device_id": frame.device_id if changes.device_id is None else changes.device_id,
-        "geo": changes.geo or frame.geo,
-        "sensors": _upsert(_SENSORS, frame.sensors, changes.sensors or ()),
-        "coordinate_frames": _upsert(_COORDINATE_FRAMES, frame.coordinate_frames, changes.coordinate_frames or ()),
-        "metadata": {**frame.metadata, **(changes.metadata or {})},
-        "embedding": changes.embedding or frame.embedding,
-        "labels": _upsert(_LABELS, remaining, changes.labels or ()),
-    }
-    try:
-        merged = Frame.model_validate(fields)
-    except ValidationError as error:
-        raise _refusal(fields, patch, problems_of(error, Frame)[0]) from None
-    size = len(merged.canonical)
-    if size > MAX_FRAME_BYTES:
+def merge(frame: bytes, patch: bytes) -> Merged:
+    """Returns a frame merged with a patch (R17, R19). Both are payloads as they are stored, in canonical JSON.
+
+    Raises MergeRefused if the patch does not fit the frame.
+    """
+    given: Json = from_json(patch)
+    changes = given["frame"]
+    merged = _merged(from_json(frame), changes, set(given["remove_labels"]))
+    if _may_break_a_rule(merged, changes):
+        try:
+            Frame.model_validate(merged)
+        except ValidationError as error:
+            raise _refusal(merged, changes, problems_of(error, Frame)[0]) from None
+    payload = canonical_json(merged)
+    if len(payload) > MAX_FRAME_BYTES:
         raise MergeRefused(
-            f"The merged frame would have {size:,} bytes; a frame can have at most {MAX_FRAME_BYTES:,}.",
+            f"The merged frame would have {len(payload):,} bytes; a frame can have at most {MAX_FRAME_BYTES:,}.",
             code="frame_too_large",
             pointer="/frame",
         )
-    if len(merged.class_counts()) > MAX_CLASSES_PER_FRAME:
+    classes = class_counts(merged)
+    if len(classes) > MAX_CLASSES_PER_FRAME:
         raise MergeRefused(
             f"The labels of the merged frame would have more than {MAX_CLASSES_PER_FRAME} classes.",
             code="too_many_classes_in_frame",
             pointer="/frame/labels",
         )
-    return merged
+    return Merged(payload, len(merged.get("labels", ())), classes)
 
 
-class _Item(Protocol):
-    @property
-    def id(self) -> str: ...
-    def model_dump(self, *, exclude_defaults: bool = False, exclude_none: bool = False) -> dict[str, Any]: ...
+def _merged(frame: Json, changes: Json, removed: set[str]) -> Json:
+    """Returns the JSON of a frame after its changes, without empty lists and objects, as canonical JSON has it.
+
+    Raises MergeRefused if a patched item is not valid.
+    """
+    merged = frame | {field: changes[field] for field in _REPLACED_FIELDS if field in changes}
+    merged["metadata"] = frame.get("metadata", {}) | changes.get("metadata", {})
+    if removed:
+        merged["labels"] = [label for label in frame.get("labels", ()) if label["id"] not in removed]
+    for kind in _KINDS:
+        merged[kind.field] = _upsert(kind, merged.get(kind.field, ()), changes.get(kind.field, ()))
+    return {field: value for field, value in merged.items() if value not in ((), [], {})}
 
 
-ItemT = TypeVar("ItemT", bound=_Item)
+def _may_break_a_rule(merged: Json, changes: Json) -> bool:
+    """Returns whether a merged frame may break a rule of frames as a whole, and so must be validated.
+
+    The rules limit the numbers of items and fields, and require that each reference has its sensor or coordinate frame.
+    As no MODIFY removes a sensor or a coordinate frame, only what it gives can break a reference.
+    """
+    if changes.get("sensors") or changes.get("coordinate_frames"):
+        return True
+    labels = merged.get("labels", ())
+    if len(labels) > MAX_LABELS_PER_FRAME or len(merged.get("metadata", ())) > MAX_METADATA_FIELDS:
+        return True
+    sensors = {sensor["id"] for sensor in merged.get("sensors", ())}
+    coordinate_frames = {WORLD, *(item["id"] for item in merged.get("coordinate_frames", ()))}
+    return any(
+        (sensors and "sensor" in label and label["sensor"] not in sensors)
+        or label.get("coordinate_frame", WORLD) not in coordinate_frames
+        for label in changes.get("labels", ())
+    )
 
 
-class _Kind(NamedTuple, Generic[ItemT]):
+class _Kind(NamedTuple):
     """A kind of item that a frame lists: sensors, coordinate frames or labels."""
 
     name: str
     field: str
     model: Any
-    adapter: TypeAdapter[ItemT]
+    adapter: TypeAdapter[Any]
 
 
-_SENSORS: _Kind[Sensor] = _Kind("sensor", "sensors", Sensor, TypeAdapter(Sensor))
-_COORDINATE_FRAMES: _Kind[CoordinateFrame] = _Kind(
-    "coordinate frame", "coordinate_frames", CoordinateFrame, TypeAdapter(CoordinateFrame)
+_KINDS = (
+    _Kind("sensor", "sensors", Sensor, TypeAdapter(Sensor)),
+    _Kind("coordinate frame", "coordinate_frames", CoordinateFrame, TypeAdapter(CoordinateFrame)),
+    _Kind("label", "labels", Label, TypeAdapter(Label)),
 )
-_LABELS: _Kind[Label] = _Kind("label", "labels", Label, TypeAdapter(Label))
 
 
-def _upsert(kind: _Kind[ItemT], known: tuple[ItemT, ...], patches: Sequence[_Item]) -> tuple[ItemT, ...]:
+def _upsert(kind: _Kind, known: Sequence[Json], patches: Sequence[Json]) -> Sequence[Json]:
     """Returns a frame's items of one kind after the patches, which are matched by id: known items in their old order,
     then new items."""
-    items = {item.id: item for item in known}
+    if not patches:
+        return known
+    items = {item["id"]: item for item in known}
     for position, patch in enumerate(patches):
         path = ("frame", kind.field, position)
-        fields = _patched(kind.name, items.get(patch.id), patch, path)
+        fields = _patched(kind.name, items.get(patch["id"]), patch, path)
         try:
-            items[patch.id] = kind.adapter.validate_python(fields)
+            item: BaseModel = kind.adapter.validate_python(fields)
         except ValidationError as error:
             code, place, message = problems_of(error, kind.model, *path)[0]
             raise MergeRefused(
-                f"The {kind.name} '{patch.id}' would not be a valid {fields['type']}: {message}",
+                f"The {kind.name} '{patch['id']}' would not be a valid {fields['type']}: {message}",
                 code=code,
                 pointer=_in_row(place, fields, patch),
             ) from None
-    return tuple(items.values())
+        items[patch["id"]] = item.model_dump(exclude_defaults=True)
+    return list(items.values())
 
 
-def _patched(kind: str, known: _Item | None, patch: _Item, path: tuple[str | int, ...]) -> dict[str, Any]:
+def _patched(kind: str, known: Json | None, patch: Json, path: tuple[str | int, ...]) -> Json:
     """Returns the fields of an item after its patch. Raises MergeRefused if a new item has no type, or if the patch
     changes a type."""
-    changes = patch.model_dump(exclude_none=True)
     if known is None:
-        if "type" not in changes:
+        if "type" not in patch:
             raise MergeRefused(
-                f"The frame has no {kind} '{patch.id}'; a new one needs its 'type' and the fields of that type.",
+                f"The frame has no {kind} '{patch['id']}'; a new one needs its 'type' and the fields of that type.",
                 code="unknown_part",
                 pointer=pointer(*path),
             )
-        return changes
-    fields = known.model_dump(exclude_defaults=True)
-    if changes.get("type", fields["type"]) != fields["type"]:
+        return patch
+    if patch.get("type", known["type"]) != known["type"]:
         raise MergeRefused(
-            f"The {kind} '{patch.id}' has the type {fields['type']}, which cannot change to {changes['type']}. "
+            f"The {kind} '{patch['id']}' has the type {known['type']}, which cannot change to {patch['type']}. "
             "Use another id.",
             code="type_changed",
             pointer=pointer(*path, "type"),
         )
-    return _overlaid(fields, changes)
+    return _overlaid(known, patch)
 
 
-def _overlaid(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _overlaid(fields: Json, changes: Json) -> Json:
     merged = {**fields, **changes}
     for field in ("metadata", "attributes", "secondary_labels"):
         if field in changes and field in fields:
@@ -177,11 +215,11 @@ def _overlaid(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
         instances = {instance["id"]: instance for instance in fields.get("instances", ())}
         for instance in changes["instances"]:
             instances[instance["id"]] = _overlaid(instances.get(instance["id"], {}), instance)
-        merged["instances"] = tuple(instances.values())
+        merged["instances"] = list(instances.values())
     return merged
 
 
-def _in_row(place: str, fields: dict[str, Any], patch: _Item) -> str:
+def _in_row(place: str, fields: Json, patch: Json) -> str:
     """Returns the JSON pointer into the row for a pointer into a patched item. A mask's instances have other positions
     in the row than in the patched item."""
     item, separator, rest = place.partition("/instances/")
@@ -189,11 +227,11 @@ def _in_row(place: str, fields: dict[str, Any], patch: _Item) -> str:
         return place
     position, *inner = rest.split("/")
     culprit = fields["instances"][int(position)]["id"]
-    patch_ids = [instance["id"] for instance in patch.model_dump()["instances"]]
+    patch_ids = [instance["id"] for instance in patch["instances"]]
     return "/".join([f"{item}/instances", str(patch_ids.index(culprit)), *inner])
 
 
-def _refusal(fields: dict[str, Any], patch: FramePatch, problem: Problem) -> MergeRefused:
+def _refusal(merged: Json, changes: Json, problem: Problem) -> MergeRefused:
     """Returns the refusal for a problem of the merged frame, with a JSON pointer to the part of the row that caused the
     problem.
 
@@ -202,10 +240,10 @@ def _refusal(fields: dict[str, Any], patch: FramePatch, problem: Problem) -> Mer
     """
     place = "/frame"
     _, field, *rest = problem.pointer.split("/")
-    value = getattr(patch.frame, field, None)
-    if rest and isinstance(value, tuple):
-        culprit = fields[field][int(rest[0])].id
-        positions = [position for position, item in enumerate(value) if item.id == culprit]
+    value = changes.get(field)
+    if rest and isinstance(value, list):
+        culprit = merged[field][int(rest[0])]["id"]
+        positions = [position for position, item in enumerate(value) if item["id"] == culprit]
         if positions:
             place = "/".join(["/frame", field, str(positions[0]), *rest[1:]])
     elif value is not None:

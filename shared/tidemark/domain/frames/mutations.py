@@ -23,10 +23,6 @@ class Add(BaseModel):
         """Id of the mutation's frame."""
         return self.frame.frame_id
 
-    def payload(self) -> bytes:
-        """Returns the frame in canonical JSON, as it is stored."""
-        return self.frame.canonical
-
 
 class Modify(FramePatch):
     """Changes the given fields of a frame, and removes labels from it (R17, R19)."""
@@ -37,10 +33,6 @@ class Modify(FramePatch):
     def frame_id(self) -> str:
         """Id of the mutation's frame."""
         return self.frame.frame_id
-
-    def payload(self) -> bytes:
-        """Returns the patch in canonical JSON, as it is stored."""
-        return self.canonical
 
 
 class Delete(BaseModel):

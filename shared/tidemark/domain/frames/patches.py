@@ -26,7 +26,7 @@ from tidemark.domain.frames.fields import (
     Text,
     Url,
 )
-from tidemark.domain.frames.frames import Geo, duplicate_ids
+from tidemark.domain.frames.frames import Geo, Json, duplicate_ids
 from tidemark.domain.frames.labels import Keypoints, LabelType, Point, Polygons, distinct_instances
 from tidemark.domain.frames.sensors import PointFormat, ResizeMode, SensorType
 from tidemark.domain.ids import CoordinateFrameId, FrameId, LabelId, SensorId
@@ -115,10 +115,6 @@ class LabelPatch(_Patch):
     token: Text | None = None
     visible: Flag | None = None
 
-    def all_instances(self) -> tuple[InstancePatch, ...]:
-        """Returns the mask instances that the patch gives."""
-        return self.instances or ()
-
 
 class PartialFrame(_Patch):
     """Fields of a frame to set, and patches of its sensors, coordinate frames and labels, matched by id."""
@@ -167,7 +163,11 @@ class FramePatch(_Patch):
             raise contradiction(problems)
         return self
 
+    def stored(self) -> Json:
+        """Returns the patch as JSON, without nulls."""
+        return self.model_dump(include={"frame", "remove_labels"}, exclude_none=True)
+
     @property
     def canonical(self) -> bytes:
-        """The patch in canonical JSON, without nulls. `parse_patch` parses it again."""
-        return canonical_json(self.model_dump(include={"frame", "remove_labels"}, exclude_none=True))
+        """The patch in canonical JSON, as it is stored."""
+        return canonical_json(self.stored())
