@@ -170,12 +170,13 @@ class Functions(Construct):
             environment={
                 **self._store,
                 "TIDEMARK_WINDOWS_QUEUE_URL": self._queues.windows.queue_url,
+                "TIDEMARK_WINDOWS_DEAD_QUEUE_URL": self._queues.windows_dead.queue_url,
                 "TIDEMARK_SETTLED_QUEUE_URL": self._queues.settled.queue_url,
             },
         )
         function.allow_table(self._data, ["BatchGetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"])
         function.allow_packs(self._data)
-        function.allow_send(self._queues.settled)
+        function.allow_send(self._queues.settled, self._queues.windows_dead)
         # One window a call. In a larger batch, the windows behind a failed window would be redelivered with it, and
         # would count its failures, although nothing is wrong with them (R21).
         function.consume(self._queues.windows, batch_size=1, concurrency=self._capacity.apply_calls)

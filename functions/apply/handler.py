@@ -8,10 +8,11 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 
 from functions.failures import log_failure
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
-from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone
+from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone, set_aside
 from tidemark.aws.transient import is_transient
 from tidemark.domain.windows import FencingToken, Window
 from tidemark.recovery import delivered
@@ -19,6 +20,12 @@ from tidemark.recovery import delivered
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
+MAX_UNREADABLE_RECEIVES = 10
+"""Number of deliveries from which on a message that is no window is set aside, so that its shard goes on: after a
+quarter of
+an hour, since SQS delivers a failed message every 105 seconds. During a deployment, such a message may be a window of
+the newer release."""
+
 backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 
@@ -35,8 +42,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def _apply(record: SQSRecord) -> None:
-    window = Window.model_validate_json(record.body)
     delivery = Delivery.of_record(record)
+    try:
+        window = Window.model_validate_json(record.body)
+    except ValidationError:
+        logger.exception("message not understood", extra={"message_id": delivery.id})
+        if delivery.receives < MAX_UNREADABLE_RECEIVES:
+            raise
+        set_aside(backend, backend.windows_dead_queue_url, delivery)
+        return
     attributes = record["attributes"]
     token = FencingToken(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
     with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):

@@ -8,7 +8,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
@@ -35,7 +34,8 @@ from tidemark.transfers import workflow
 from tidemark.versions.publish import publish
 
 WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo", "https://sqs/files"
-SETTLED_DEAD, FILES_DEAD = "https://sqs/settled-dead.fifo", "https://sqs/files-dead"
+WINDOWS_DEAD, SETTLED_DEAD = "https://sqs/windows-dead.fifo", "https://sqs/settled-dead.fifo"
+FILES_DEAD = "https://sqs/files-dead"
 SEND = frozenset({"SendMessage", "SendMessageBatch"})
 
 
@@ -97,7 +97,10 @@ class World:
             windows_queue_url=WINDOWS,
             settled_queue_url=SETTLED,
             files_queue_url=FILES,
-            **_known(settled_dead_queue_url=SETTLED_DEAD, files_dead_queue_url=FILES_DEAD, patience=patience),
+            windows_dead_queue_url=WINDOWS_DEAD,
+            settled_dead_queue_url=SETTLED_DEAD,
+            files_dead_queue_url=FILES_DEAD,
+            patience=patience,
             workflow_arns={workflow: workflow for workflow in Workflow},
             clock=lambda: self.tick() + offset,
             sleep=self.sleep,
@@ -147,6 +150,8 @@ class World:
         message = Message(group, deduplication_id, entry["MessageBody"], lineage=lineage)
         if url == FILES:
             self._send_task(message, timedelta(seconds=entry.get("DelaySeconds", 0)))
+        elif url == WINDOWS_DEAD:
+            self.dead.append(message)
         elif url == SETTLED_DEAD:
             self.settled_dead.append(message)
         elif url == FILES_DEAD:
@@ -356,12 +361,6 @@ class World:
                 result_of(self.start_give_up(message).run())
             for uid in self.settled.groups():
                 result_of(self.start_publish(uid, 10).run())
-
-
-def _known(**options: Any) -> dict[str, Any]:
-    """Returns the options that `Backend` has."""
-    names = {field.name for field in fields(Backend)}
-    return {name: value for name, value in options.items() if name in names}
 
 
 def result_of(invocation: Invocation) -> Any:

@@ -67,6 +67,7 @@ REVIEWED: dict[str, dict[str, set[str]]] = {
         "DataTable": {BATCH_GET, QUERY, PUT, UPDATE, CHECK},
         "DataBucket/packs/*": PACKS,
         "IngestWindows": CONSUME,
+        "IngestWindowsDead": {"sqs:SendMessage"},
         "IngestSettled": {"sqs:SendMessage"},
     },
     "Publish": {

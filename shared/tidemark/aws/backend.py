@@ -97,6 +97,7 @@ class Backend:
     windows_queue_url: str = ""
     settled_queue_url: str = ""
     files_queue_url: str = ""
+    windows_dead_queue_url: str = ""
     settled_dead_queue_url: str = ""
     files_dead_queue_url: str = ""
     workflow_arns: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +128,7 @@ class Backend:
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
             settled_queue_url=os.environ.get("TIDEMARK_SETTLED_QUEUE_URL", ""),
             files_queue_url=os.environ.get("TIDEMARK_FILES_QUEUE_URL", ""),
+            windows_dead_queue_url=os.environ.get("TIDEMARK_WINDOWS_DEAD_QUEUE_URL", ""),
             settled_dead_queue_url=os.environ.get("TIDEMARK_SETTLED_DEAD_QUEUE_URL", ""),
             files_dead_queue_url=os.environ.get("TIDEMARK_FILES_DEAD_QUEUE_URL", ""),
             workflow_arns={

@@ -182,6 +182,18 @@ def test_a_settled_window_that_cannot_be_published_is_set_aside_after_a_quarter_
 
 
 @pytest.mark.parametrize(
+    ("receives", "set_aside"), [(apply.MAX_UNREADABLE_RECEIVES - 1, False), (apply.MAX_UNREADABLE_RECEIVES, True)]
+)
+def test_a_message_that_is_no_window_is_set_aside_after_a_quarter_of_an_hour(
+    world: World, receives: int, set_aside: bool
+) -> None:
+    world.windows.send(Message("shard", "poison", "not a window"), world.now)
+    deliver(world, apply, world.windows, "shard", receives=receives)
+    assert [dead.body for dead in world.dead] == (["not a window"] if set_aside else [])
+    assert (world.windows.groups() == []) is set_aside
+
+
+@pytest.mark.parametrize(
     ("error", "receives", "set_aside"),
     [
         (Contended(), MANY, False),
