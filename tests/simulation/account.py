@@ -54,7 +54,7 @@ class Limits:
     """Limits of an account and of the deployment's queues and functions. The defaults are those of a usual account."""
 
     concurrency: int = 1000
-    """Most functions that run at once."""
+    """Most functions that run at once, besides those that serve the API, which are not counted."""
     loops_allowed: frozenset[str] = frozenset({"intake"})
     """The functions that may be called again in a chain of messages as often as they like."""
     window_receives: int = MAX_RECEIVES
@@ -117,7 +117,10 @@ class Account(Deployment):
         self.settled = Queue(visibility=timedelta(seconds=45), tries=limits.settled_receives)
         self.files = Queue(visibility=timedelta(seconds=315), tries=limits.file_receives)
         self.chunks_per_call: int | None = None
-        """Chunks that intake reads, and pages that transfer reads, before its time is up; None for as many as fit."""
+        """Chunks that intake reads, and pages that transfer reads, before its time is up; None for as many as fit.
+
+        With 1, an upload that is resumed makes no progress, since intake looks at its time before each chunk.
+        """
         self.kills: Callable[[Invocation], bool] = lambda _: False
         """Returns whether Lambda kills an invocation at its next request, as if it had used up its memory."""
         self.deliveries: list[Delivery] = []
