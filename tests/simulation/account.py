@@ -46,6 +46,8 @@ MAX_PARALLEL_SHARDS = 16
 """Shards that a state machine processes at once."""
 STEP_ATTEMPTS = 8
 """Retries of a workflow step that fails, after which the workflow fails."""
+DEAD_VISIBILITY = timedelta(seconds=45)
+"""Visibility timeout of the dead-letter queue of windows."""
 SWEEP_INTERVAL = timedelta(minutes=15)
 
 
@@ -137,12 +139,15 @@ class Account(Deployment):
             _Source(self.settled, publish, 10, 20),
             _Source(self.files, intake, 1, 20),
         ]
+        """As `infra.functions` sets them."""
         self._random = Random(f"{seed}/account")
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
         self._running: list[_Running] = []
         self._executions: dict[str, _Steps] = {}
         self._waits_for_poll = False
+        self._dead_from = self.now
+        """When the dead letters may be received again."""
 
     # Running
 
@@ -245,7 +250,8 @@ class Account(Deployment):
             name = name_of(source.function)
             if sum(running.function == name for running in self._running) < source.concurrency:
                 self._receive(source, group)
-        if self.dead and not any(running.function == "dead_letter" for running in self._running):
+        is_giving_up = any(running.function == "dead_letter" for running in self._running)
+        if self.dead and not is_giving_up and self.now >= self._dead_from:
             self._run_function(dead_letter, self.start_giving_up(self.dead[:10]), self._retry_dead)
         for execution in self.executions.values():
             self._begin_steps(execution)
@@ -267,11 +273,10 @@ class Account(Deployment):
             self._call(source, messages)
 
     def _call(self, source: _Source, messages: Sequence[Message]) -> None:
-        receipts = {message.handle: message.receipt for message in messages}
-        handles = {id(message): message.handle for message in messages}
+        receipts = {id(message): message.receipt for message in messages}
 
         def delete(message: Message) -> None:
-            source.queue.settle(message, receipts[handles[id(message)]], self.now)
+            source.queue.settle(message, receipts[id(message)], self.now)
 
         ids = tuple(message.deduplication_id or message.body for message in messages)
         self.deliveries.append(Delivery(self.now, name_of(source.function), ids))
@@ -286,7 +291,8 @@ class Account(Deployment):
 
     def _retry_dead(self, invocation: Invocation) -> None:
         if invocation.error is not None:
-            self.at(self.now + timedelta(seconds=45), self._poll_soon)
+            self._dead_from = self.now + DEAD_VISIBILITY
+            self.at(self._dead_from, self._poll_soon)
 
     def _poll_soon(self) -> None:
         self._waits_for_poll = True
