@@ -25,9 +25,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from tests.simulation import deployment
-from tests.simulation.deployment import SECONDS, Deployment, deployment_of, lineage_of, name_of
+from tests.simulation.deployment import SECONDS, Deployment, deployment_of, name_of
 from tests.simulation.invocation import Invocation, current
-from tests.simulation.queues import MAX_RECEIVES, Message, Queue
+from tests.simulation.queues import MAX_RECEIVES, Message, Queue, lineage_of
 from tests.simulation.seeding import seed_ids
 from tests.simulation.world import FILES, Execution
 from tidemark.aws.backend import Backend
@@ -265,7 +265,7 @@ class Account(Deployment):
             return
         self.at(self.now + source.queue.visibility, self._poll_soon)
         name = name_of(source.function)
-        if name not in self.limits.loops_allowed and lineage_of(source.function, messages)[name] > MAX_HOPS:
+        if name not in self.limits.loops_allowed and lineage_of(name, messages)[name] > MAX_HOPS:
             self.stopped[name] += 1
         elif self._is_busy():
             self.throttled[name] += 1

@@ -104,11 +104,12 @@ def _disturb(account: Account, datasets: list[DatasetModel], random: Random) -> 
 
 def _load(account: Account, dataset: DatasetModel, random: Random) -> None:
     """Has clients send requests and files, and roll back, at random times."""
+    spread = random.choice([0, MINUTES / 4])
     for number in range(random.randint(3, 12)):
         drawn = rows.drawn(random)
         send = loads.send_file if random.random() < 0.5 else loads.send
         key = f"{dataset.name}-{number}"
-        at = account.now + timedelta(minutes=random.uniform(0, MINUTES / 4))
+        at = account.now + timedelta(minutes=random.uniform(0, spread))
         account.at(at, lambda send=send, drawn=drawn, key=key: send(account, dataset, drawn, key))  # type: ignore[misc]
     if random.random() < 0.5:
         at = account.now + timedelta(minutes=random.uniform(MINUTES / 4, MINUTES))
