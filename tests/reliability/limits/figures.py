@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
+from tests.reliability.limits.deployed import deployed_limits
 from tests.reliability.limits.random_loads import Result, run
 from tests.reliability.report import Findings, Table
 
@@ -22,6 +23,7 @@ def find() -> Findings:
     ends = time.monotonic() + SECONDS
     processes = os.cpu_count() or 1
     loads: list[_Load] = []
+    deployed_limits()  # once, before the processes are forked
     with ProcessPoolExecutor(processes) as pool:
         while time.monotonic() < ends:
             loads += pool.map(_load, range(len(loads), len(loads) + 2 * processes))
