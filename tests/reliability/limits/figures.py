@@ -39,7 +39,8 @@ def find() -> Findings:
         ("Conflicting writes", sum(result.conflicts for result in results)),
         ("Violations found in this run", len(violations)),
     ]
-    return Findings(tables=[Table(name="limits", columns=("", "Number"), rows=rows)], violations=violations)
+    note = f"Seeds 0 to {len(loads) - 1}, on {processes} cores shared with other work."
+    return Findings(tables=[Table(name="limits", columns=("", "Number"), rows=rows, note=note)], violations=violations)
 
 
 def _load(seed: int) -> _Load:
