@@ -11,6 +11,7 @@ from tests.reliability.report import DOCUMENT, Findings, insert_tables
 
 PARTS = {
     "faults": "tests.reliability.faults.figures",
+    "limits": "tests.reliability.limits.figures",
     "access": "tests.reliability.access.figures",
     "hostile": "tests.reliability.hostile.figures",
     "soak": "tests.reliability.soak.figures",

@@ -25,9 +25,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from tests.simulation import deployment
-from tests.simulation.deployment import SECONDS, Deployment, deployment_of, lineage_of, name_of
+from tests.simulation.deployment import SECONDS, Deployment, deployment_of, name_of
 from tests.simulation.invocation import Invocation, current
-from tests.simulation.queues import MAX_RECEIVES, Message, Queue
+from tests.simulation.queues import MAX_RECEIVES, Message, Queue, lineage_of
 from tests.simulation.seeding import seed_ids
 from tests.simulation.world import FILES, Execution
 from tidemark.aws.backend import Backend
@@ -46,6 +46,8 @@ MAX_PARALLEL_SHARDS = 16
 """Shards that a state machine processes at once."""
 STEP_ATTEMPTS = 8
 """Retries of a workflow step that fails, after which the workflow fails."""
+DEAD_VISIBILITY = timedelta(seconds=45)
+"""Visibility timeout of the dead-letter queue of windows."""
 SWEEP_INTERVAL = timedelta(minutes=15)
 
 
@@ -54,7 +56,7 @@ class Limits:
     """Limits of an account and of the deployment's queues and functions. The defaults are those of a usual account."""
 
     concurrency: int = 1000
-    """Most functions that run at once."""
+    """Most functions that run at once, besides those that serve the API, which are not counted."""
     loops_allowed: frozenset[str] = frozenset({"intake"})
     """The functions that may be called again in a chain of messages as often as they like."""
     window_receives: int = MAX_RECEIVES
@@ -117,7 +119,10 @@ class Account(Deployment):
         self.settled = Queue(visibility=timedelta(seconds=45), tries=limits.settled_receives)
         self.files = Queue(visibility=timedelta(seconds=315), tries=limits.file_receives)
         self.chunks_per_call: int | None = None
-        """Chunks that intake reads, and pages that transfer reads, before its time is up; None for as many as fit."""
+        """Chunks that intake reads, and pages that transfer reads, before its time is up; None for as many as fit.
+
+        With 1, an upload that is resumed makes no progress, since intake looks at its time before each chunk.
+        """
         self.kills: Callable[[Invocation], bool] = lambda _: False
         """Returns whether Lambda kills an invocation at its next request, as if it had used up its memory."""
         self.deliveries: list[Delivery] = []
@@ -134,12 +139,15 @@ class Account(Deployment):
             _Source(self.settled, publish, 10, 20),
             _Source(self.files, intake, 1, 20),
         ]
+        """As `infra.functions` sets them."""
         self._random = Random(f"{seed}/account")
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
         self._running: list[_Running] = []
         self._executions: dict[str, _Steps] = {}
         self._waits_for_poll = False
+        self._dead_from = self.now
+        """When the dead letters may be received again."""
 
     # Running
 
@@ -242,7 +250,8 @@ class Account(Deployment):
             name = name_of(source.function)
             if sum(running.function == name for running in self._running) < source.concurrency:
                 self._receive(source, group)
-        if self.dead and not any(running.function == "dead_letter" for running in self._running):
+        is_giving_up = any(running.function == "dead_letter" for running in self._running)
+        if self.dead and not is_giving_up and self.now >= self._dead_from:
             self._run_function(dead_letter, self.start_giving_up(self.dead[:10]), self._retry_dead)
         for execution in self.executions.values():
             self._begin_steps(execution)
@@ -256,7 +265,7 @@ class Account(Deployment):
             return
         self.at(self.now + source.queue.visibility, self._poll_soon)
         name = name_of(source.function)
-        if name not in self.limits.loops_allowed and lineage_of(source.function, messages)[name] > MAX_HOPS:
+        if name not in self.limits.loops_allowed and lineage_of(name, messages)[name] > MAX_HOPS:
             self.stopped[name] += 1
         elif self._is_busy():
             self.throttled[name] += 1
@@ -264,11 +273,10 @@ class Account(Deployment):
             self._call(source, messages)
 
     def _call(self, source: _Source, messages: Sequence[Message]) -> None:
-        receipts = {message.handle: message.receipt for message in messages}
-        handles = {id(message): message.handle for message in messages}
+        receipts = {id(message): message.receipt for message in messages}
 
         def delete(message: Message) -> None:
-            source.queue.settle(message, receipts[handles[id(message)]], self.now)
+            source.queue.settle(message, receipts[id(message)], self.now)
 
         ids = tuple(message.deduplication_id or message.body for message in messages)
         self.deliveries.append(Delivery(self.now, name_of(source.function), ids))
@@ -283,7 +291,8 @@ class Account(Deployment):
 
     def _retry_dead(self, invocation: Invocation) -> None:
         if invocation.error is not None:
-            self.at(self.now + timedelta(seconds=45), self._poll_soon)
+            self._dead_from = self.now + DEAD_VISIBILITY
+            self.at(self._dead_from, self._poll_soon)
 
     def _poll_soon(self) -> None:
         self._waits_for_poll = True

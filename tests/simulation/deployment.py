@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import ModuleType, SimpleNamespace
@@ -38,7 +38,7 @@ with patch.object(Backend, "from_environment", lambda **_: None):  # each invoca
 
 from tests.simulation.gateway import Answer, Client, answer_of
 from tests.simulation.invocation import Invocation, Trouble, current
-from tests.simulation.queues import Message, Queue
+from tests.simulation.queues import Message, Queue, lineage_of
 from tests.simulation.roles import acting_as
 from tests.simulation.world import Execution, World, world_of
 from tidemark.domain.intake_tasks import IntakeTask
@@ -146,12 +146,12 @@ class Deployment(World):
         def settle(answer: dict[str, Any]) -> None:
             failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
             for message in messages:
-                if _id(message) not in failed:
+                if message.id not in failed:
                     delete(message)
             _raise_caught(failed)
 
-        event = {"Records": [_record(message) for message in messages]}
-        return self.invoke(name, function, event, steps, settle, lineage_of(function, messages))
+        event = {"Records": [message.record() for message in messages]}
+        return self.invoke(name, function, event, steps, settle, lineage_of(name_of(function), messages))
 
     def receive(self, queue: Queue, groups: Sequence[str], limit: int) -> Invocation | None:
         """Delivers the next messages of these groups of a queue. Messages received too often become dead letters.
@@ -167,10 +167,10 @@ class Deployment(World):
                 self.dead += spent
         if not received:
             return None
-        receipts = {_id(message): message.receipt for message in received}
-        name = f"{name_of(function)} {[_id(message) for message in received]}"
+        receipts = {message.id: message.receipt for message in received}
+        name = f"{name_of(function)} {[message.id for message in received]}"
         return self.deliver(
-            name, function, received, lambda message: queue.settle(message, receipts[_id(message)], self.now)
+            name, function, received, lambda message: queue.settle(message, receipts[message.id], self.now)
         )
 
     def start_task(self, task: IntakeTask, steps: int | None = 1000) -> Invocation:
@@ -212,7 +212,7 @@ class Deployment(World):
             if message in self.dead:
                 self.dead.remove(message)
 
-        return self.deliver(f"give up {[_id(message) for message in messages]}", dead_letter, messages, delete)
+        return self.deliver(f"give up {[message.id for message in messages]}", dead_letter, messages, delete)
 
     def start_step(self, execution: Execution, shard: int | None, pages: int | None = 1000) -> Invocation:
         """Calls the transfer function for a shard, with time for `pages` pages, or, without a shard, to finish."""
@@ -272,35 +272,6 @@ class Caller:
         """Uploads a file to the URL that the API signed for it."""
         backend = self.process()
         backend.s3.put_object(Bucket=backend.bucket, Key=key, Body=body)
-
-
-def _id(message: Message) -> str:
-    return f"{message.deduplication_id}#{message.token.sequence}"
-
-
-def _record(message: Message) -> dict[str, Any]:
-    return {
-        "messageId": _id(message),
-        "receiptHandle": message.handle,
-        "body": message.body,
-        "eventSource": "aws:sqs",
-        "attributes": {
-            "MessageGroupId": message.group,
-            "SequenceNumber": str(message.token.sequence),
-            "SentTimestamp": str(message.token.sent_at),
-            "ApproximateReceiveCount": str(message.receives),
-        },
-    }
-
-
-def lineage_of(function: ModuleType, messages: Iterable[Message]) -> dict[str, int]:
-    """Returns how often each function was called in the chain of messages that leads to a call with these messages."""
-    lineage = {name_of(function): 0}
-    for message in messages:
-        for name, calls in message.lineage.items():
-            lineage[name] = max(calls, lineage.get(name, 0))
-    lineage[name_of(function)] += 1
-    return lineage
 
 
 def _step(execution: Execution, shard: int | None) -> dict[str, Any]:

@@ -6,9 +6,10 @@ ignored. In a queue that is not FIFO, each message is a group of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tidemark.domain.windows import FIRST_TOKEN, FencingToken
 
@@ -35,9 +36,39 @@ class Message:
     """How often each function was called in the chain of messages that led to this one."""
 
     @property
+    def id(self) -> str:
+        """The message's id."""
+        return f"{self.deduplication_id}#{self.token.sequence}"
+
+    @property
     def handle(self) -> str:
         """The receipt handle of the message's last delivery."""
-        return f"{self.deduplication_id}#{self.token.sequence}#{self.receipt}"
+        return f"{self.id}#{self.receipt}"
+
+    def record(self) -> dict[str, Any]:
+        """Returns the message as a record of the event with which Lambda calls a function."""
+        return {
+            "messageId": self.id,
+            "receiptHandle": self.handle,
+            "body": self.body,
+            "eventSource": "aws:sqs",
+            "attributes": {
+                "MessageGroupId": self.group,
+                "SequenceNumber": str(self.token.sequence),
+                "SentTimestamp": str(self.token.sent_at),
+                "ApproximateReceiveCount": str(self.receives),
+            },
+        }
+
+
+def lineage_of(function: str, messages: Iterable[Message]) -> dict[str, int]:
+    """Returns how often each function was called in the chain of messages that leads to a call with these messages."""
+    lineage = {function: 0}
+    for message in messages:
+        for name, calls in message.lineage.items():
+            lineage[name] = max(calls, lineage.get(name, 0))
+    lineage[function] += 1
+    return lineage
 
 
 @dataclass
@@ -92,6 +123,16 @@ class Queue:
             message.receipt = self.receipts
             received.append(message)
         return received, spent
+
+    def change_visibilities(self, entries: Iterable[dict[str, Any]], now: datetime) -> dict[str, Any]:
+        """Returns the response to a ChangeMessageVisibilityBatch request with these entries."""
+        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        for entry in entries:
+            if self.change_visibility(entry["ReceiptHandle"], timedelta(seconds=entry["VisibilityTimeout"]), now):
+                answer["Successful"].append({"Id": entry["Id"]})
+            else:
+                answer["Failed"].append({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": True})
+        return answer
 
     def change_visibility(self, handle: str, timeout: timedelta, now: datetime) -> bool:
         """Delivers a message again after `timeout`, rather than after the visibility timeout.

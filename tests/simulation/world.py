@@ -129,8 +129,13 @@ class World:
             execution = Execution(body["stateMachineArn"], body["name"], json.loads(body["input"]))
             assert self.executions.setdefault(execution.name, execution) == execution, "another execution has this name"
             return {"executionArn": execution.name, "startDate": self.now.timestamp()}
-        if operation.startswith("ChangeMessageVisibility"):
-            return self._change_visibility(operation, body)
+        if operation == "ChangeMessageVisibilityBatch":
+            return self.queue_of(body["QueueUrl"]).change_visibilities(body["Entries"], self.now)
+        if operation == "ChangeMessageVisibility":
+            timeout = timedelta(seconds=body["VisibilityTimeout"])
+            if not self.queue_of(body["QueueUrl"]).change_visibility(body["ReceiptHandle"], timeout, self.now):
+                raise Refusal("MessageNotInflight")
+            return {}
         assert operation in SEND, f"the world does not simulate {operation}"
         for entry in body["Entries"] if operation == "SendMessageBatch" else [body]:
             self._send(body["QueueUrl"], entry)
@@ -165,25 +170,6 @@ class World:
             self.delayed.append((self.now + delay, task))
         else:
             self.tasks.append(task)
-
-    def _change_visibility(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        queue = self.queue_of(body["QueueUrl"])
-        entries = body["Entries"] if operation.endswith("Batch") else [body]
-        changed = [
-            queue.change_visibility(entry["ReceiptHandle"], timedelta(seconds=entry["VisibilityTimeout"]), self.now)
-            for entry in entries
-        ]
-        if not operation.endswith("Batch"):
-            if changed == [False]:
-                raise Refusal("MessageNotInflight")
-            return {}
-        done = [{"Id": entry["Id"]} for entry, is_changed in zip(entries, changed, strict=True) if is_changed]
-        failed = [
-            {"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": True}
-            for entry, is_changed in zip(entries, changed, strict=True)
-            if not is_changed
-        ]
-        return {"Successful": done, "Failed": failed}
 
     def start_task(self, task: IntakeTask, steps: int = 1000) -> Invocation:
         """Delivers a task to intake, which has time for `steps` chunks of work."""

@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import Any
 from unittest.mock import patch
 
 from tests.reliability.faults import invariants, model, requests, rows
 from tests.reliability.faults.model import DatasetModel
 from tests.reliability.limits import loads
+from tests.reliability.limits.deployed import deployed_limits
 from tests.simulation.account import Account, new_account
 from tests.simulation.invocation import Invocation
 from tidemark.aws.keys import dataset_pk, shard_pk
@@ -34,6 +34,8 @@ class Result:
 
     minutes: float = 0
     """Simulated minutes until everything had settled."""
+    calls: int = 0
+    """Calls of functions with messages."""
     failures: Counter[str] = field(default_factory=Counter)
     throttled: Counter[str] = field(default_factory=Counter)
     refused: int = 0
@@ -41,10 +43,13 @@ class Result:
     conflicts: int = 0
 
 
-def run(seed: int, **limits: Any) -> Result:
-    """Runs the load of a seed in an account with these limits, and checks that nothing was lost and no row failed."""
+def run(seed: int) -> Result:
+    """Runs the load of a seed in an account with the template's limits.
+
+    Checks that nothing is lost and no row fails.
+    """
     random = Random(f"{seed}/load")
-    limits |= {"concurrency": random.choice([2, 10, 1000])}
+    limits = deployed_limits() | {"concurrency": random.choice([2, 10, 1000])}
     frames = random.randint(1, 3)
     with (
         patch.object(windows, "MAX_WINDOW_FRAMES", frames),
@@ -66,14 +71,20 @@ def run(seed: int, **limits: Any) -> Result:
             account.run()
         _check(account, datasets)
         minutes = (account.now - loads.START) / timedelta(minutes=1)
-        capacity = account.tables.capacity
-        return Result(minutes, account.failures, account.throttled, capacity.refused, account.tables.conflicted)
+        return Result(
+            minutes=minutes,
+            calls=len(account.deliveries),
+            failures=account.failures,
+            throttled=account.throttled,
+            refused=account.tables.capacity.refused,
+            conflicts=account.tables.conflicted,
+        )
 
 
 def _disturb(account: Account, datasets: list[DatasetModel], random: Random) -> None:
     """Limits the table, throttles some partitions for some minutes, and kills some calls."""
     account.tables.conflicts = random.random() < 0.7
-    account.chunks_per_call = random.choice([1, 3, None])
+    account.chunks_per_call = random.choice([2, 3, None])
     if random.random() < 0.5:
         account.tables.capacity.write_units = random.choice([10, 50])
     for _ in range(random.randint(0, 4)):
@@ -93,11 +104,12 @@ def _disturb(account: Account, datasets: list[DatasetModel], random: Random) -> 
 
 def _load(account: Account, dataset: DatasetModel, random: Random) -> None:
     """Has clients send requests and files, and roll back, at random times."""
+    spread = random.choice([0, MINUTES / 4])
     for number in range(random.randint(3, 12)):
         drawn = rows.drawn(random)
         send = loads.send_file if random.random() < 0.5 else loads.send
         key = f"{dataset.name}-{number}"
-        at = account.now + timedelta(minutes=random.uniform(0, MINUTES / 4))
+        at = account.now + timedelta(minutes=random.uniform(0, spread))
         account.at(at, lambda send=send, drawn=drawn, key=key: send(account, dataset, drawn, key))  # type: ignore[misc]
     if random.random() < 0.5:
         at = account.now + timedelta(minutes=random.uniform(MINUTES / 4, MINUTES))

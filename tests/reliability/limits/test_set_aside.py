@@ -1,0 +1,33 @@
+"""Messages that can never be handled end in a dead-letter queue, where an alarm sees them, and others go on."""
+
+from tests.reliability.limits import loads
+from tests.reliability.limits.conftest import MakeAccount
+from tests.simulation.queues import Message
+from tidemark.domain.intake_tasks import ReadFile
+
+FILE_ATTEMPTS, SETTLED_ATTEMPTS = 4, 20
+"""Deliveries of a message to intake, and to publish, before it is set aside, as `docs/operations.md` says."""
+
+
+def test_a_task_that_cannot_be_done_is_set_aside(make_account: MakeAccount) -> None:
+    account = make_account()
+    dataset = loads.dataset(account)
+    task = ReadFile(uid=dataset.uid, upload="unknown", file=0)
+    account.send_task(task)
+    loads.submit_file(account, dataset, loads.adds("f", 4), "file")
+    account.run()
+    assert [message.body for message in account.files_dead] == [task.model_dump_json()]
+    assert account.failures["intake"] in {FILE_ATTEMPTS - 1, FILE_ATTEMPTS}
+    assert loads.upload_of(account, dataset, "file").applied == 4
+
+
+def test_a_message_that_publish_cannot_read_is_set_aside_and_its_dataset_goes_on(make_account: MakeAccount) -> None:
+    account = make_account()
+    dataset = loads.dataset(account)
+    account.settled.send(Message(dataset.uid, "unreadable", "{}"), account.now)
+    account.run()
+    assert [message.body for message in account.settled_dead] == ["{}"]
+    assert account.failures["publish"] in {SETTLED_ATTEMPTS - 1, SETTLED_ATTEMPTS}
+    loads.submit(account, dataset, loads.adds("f", 4), "rows")
+    account.run()
+    assert loads.upload_of(account, dataset, "rows").applied == 4
