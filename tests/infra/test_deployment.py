@@ -1,6 +1,7 @@
 """Before a deployment the account's quota is checked, and after it the tables are protected."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import boto3
@@ -10,6 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from infra import STACK, deployment
+from infra.bundle import ROOT
 from infra.capacity import Capacity, from_context
 from infra.deployment import QuotaTooLow, check_quota, context, protect
 
@@ -125,6 +127,15 @@ def _protected(names: list[str]) -> list[str]:
     dynamodb = boto3.client("dynamodb", region_name=REGION)
     tables = [dynamodb.describe_table(TableName=name)["Table"] for name in names]
     return [table["TableName"] for table in tables if table["DeletionProtectionEnabled"]]
+
+
+def test_make_deploy_checks_before_the_cdk_and_protects_after_it() -> None:
+    (recipe,) = re.findall(r"^deploy:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
+    assert [line.lstrip("\t@") for line in recipe.splitlines()] == [
+        "python -m infra.deployment check $(ARGS)",
+        "npx --no-install cdk deploy $(ARGS)",
+        "python -m infra.deployment protect $(ARGS)",
+    ]
 
 
 def test_tables_with_users_data_are_protected_after_a_deployment(tables: list[str]) -> None:
