@@ -7,12 +7,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from infra.local.stack import LocalStack
 from tests.smoke import __main__ as smoke
 from tests.smoke.bus import NoEvent
 from tests.smoke.cleaning import datasets_of
-from tests.smoke.deployment import Deployment, deployment
+from tests.smoke.deployment import PERMISSIONS, Deployment, deployment
 from tests.smoke.steps import STEPS, Seen, Step, Subject
 from tests.support.deployed.client import Caller
 from tests.support.deployed.inside import archived_long_ago, backend_of
@@ -51,6 +52,20 @@ def datasets(admin: Caller, stack: LocalStack) -> Iterator[Callable[[], list[Dat
         yield lambda: datasets_of(api, PROJECTS)
 
 
+@pytest.fixture
+def requested(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The operations of AWS that are called in this process, each by its name."""
+    names: set[str] = set()
+    call = BaseClient._make_api_call
+
+    def record(client: BaseClient, operation: str, parameters: Any) -> Any:
+        names.add(operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    return names
+
+
 def temporary(found: Deployment) -> list[Any]:
     """Returns the temporary rules, queues and valid keys that are left."""
     rules = found.events.list_rules(NamePrefix="tidemark-smoke")["Rules"]
@@ -76,8 +91,10 @@ def test_everything_is_as_it_should_be_and_what_was_made_is_purged_later(
     found: Deployment,
     datasets: Callable[[], list[DatasetRef]],
     capsys: pytest.CaptureFixture[str],
+    requested: set[str],
 ) -> None:
     status = run("--files", "2", "--widest", "--keep")
+    assert requested == {permission.partition(":")[2] for permission in PERMISSIONS}
     output = capsys.readouterr().out
     assert (status, output.splitlines()[-2]) == (0, "Everything is as it should be."), output
     assert steps(output) == ["dataset", "bus", *(step.name for step in STEPS), "widest"]
