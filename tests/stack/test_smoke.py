@@ -1,6 +1,9 @@
 """The smoke test runs against the local stack: it finds nothing wrong, notices what is, and cleans up in any case."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -9,6 +12,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
+from infra.local.server import ROOT
 from infra.local.stack import LocalStack
 from tests.smoke import __main__ as smoke
 from tests.smoke.bus import NoEvent
@@ -56,7 +60,7 @@ def datasets(admin: Caller, stack: LocalStack) -> Iterator[Callable[[], list[Dat
 def requested(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The operations of AWS that are called in this process, each by its name."""
     names: set[str] = set()
-    call = BaseClient._make_api_call
+    call = vars(BaseClient)["_make_api_call"]
 
     def record(client: BaseClient, operation: str, parameters: Any) -> Any:
         names.add(operation)
@@ -149,3 +153,18 @@ def test_a_step_that_goes_wrong_is_an_exit_status_and_leaves_archived_datasets_o
     (dataset,) = set(datasets()) - set(before)
     # Only an archived dataset can be made to look as if it had been archived long ago.
     archived_long_ago(backend_of(stack), dataset.project, dataset.name)
+
+
+def test_a_run_that_is_terminated_cleans_up(stack: LocalStack, found: Deployment) -> None:
+    arguments = [sys.executable, "-m", "tests.smoke", "--api", stack.api, "--rows", "200", "--shards", "2"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("add "):
+                process.terminate()
+                break
+        output, _ = process.communicate()
+    assert (process.returncode, "Stopped." in output) == (130, True)
+    assert temporary(found) == []
