@@ -44,7 +44,7 @@ BURST = 50
 SENDERS = 8
 """Requests of the burst that are on their way at the same time."""
 MAX_LISTED = 20_000
-"""Most frames of a version that is read back whole. Of a larger one, `SAMPLE` frames are read."""
+"""Most frames of a version that is read back whole. Of a larger one, `SAMPLE` frames and the changed ones are read."""
 SAMPLE = 2_000
 MAX_COCO_BYTES = 256 * 1024**2
 """Most bytes of a COCO file that is downloaded. Of a larger one, only the number of rows is compared."""
@@ -200,7 +200,7 @@ def clone(subject: Subject) -> Seen:
     body = {"name": copy.name, "version": str(version)}
     receipt = subject.api.post(*subject.dataset.path, "clones", body=body)
     upload = subject.settled(receipt["upload"]["id"], copy)
-    read, wrong = _read(subject.api, copy, upload["version"], content)
+    read, wrong = compare_version(subject.api, copy, upload["version"], content)
     what = f"{upload['applied']:,} frames of version {version}, {read:,} of them read"
     return Seen(what, [*_outcome(upload, applied=content.frames), *wrong])
 
@@ -235,7 +235,7 @@ def read_back(subject: Subject) -> Seen:
     """Reads the dataset as of every version in which nothing was in flight."""
     total, wrong = 0, []
     for version, content in subject.expected.items():
-        count, found = _read(subject.api, subject.dataset, version, content)
+        count, found = compare_version(subject.api, subject.dataset, version, content)
         total += count
         wrong += [f"version {version}: {difference}" for difference in found]
     versions = ", ".join(map(str, subject.expected))
@@ -319,19 +319,19 @@ def _dropped(subject: Subject) -> str:
     raise TimedOut(f"The file in the drop folder has started no upload after {subject.load.seconds:.0f} s.")
 
 
-def _read(api: Api, dataset: DatasetRef, version: int, content: Content) -> tuple[int, list[str]]:
+def compare_version(api: Api, dataset: DatasetRef, version: int, content: Content) -> tuple[int, list[str]]:
     """Reads a version back. Returns the number of frames that were read, and how they and the counts differ."""
     counted = api.get(*dataset.path, "versions", str(version))
     wrong = _unequal("frames and labels", (counted["frames"], counted["labels"]), (content.frames, content.labels))
     if content.added <= MAX_LISTED:
         items = (item["frame"] for item in api.items(*dataset.path, "frames", version=version))
         return content.frames, [*wrong, *differences(content, items)]
-    numbers = range(0, content.added, content.added // SAMPLE)
+    numbers = sorted({*range(CHANGED), *range(0, content.added, content.added // SAMPLE)})
     sampled = (difference_of(content, number, read) for number, read in _sample(api, dataset, version, numbers))
     return len(numbers), [*wrong, *filter(None, sampled)]
 
 
-def _sample(api: Api, dataset: DatasetRef, version: int, numbers: range) -> Iterator[tuple[int, Json | None]]:
+def _sample(api: Api, dataset: DatasetRef, version: int, numbers: Sequence[int]) -> Iterator[tuple[int, Json | None]]:
     """Yields frames by number, with None for those that do not exist."""
     remaining = [frame_id(number) for number in numbers]
     while remaining:

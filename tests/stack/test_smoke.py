@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 from infra.local.server import ROOT
 from infra.local.stack import LocalStack
 from tests.smoke import __main__ as smoke
+from tests.smoke import steps
 from tests.smoke.bus import NoEvent
 from tests.smoke.cleaning import datasets_of
 from tests.smoke.deployment import PERMISSIONS, Deployment, deployment
@@ -38,8 +39,9 @@ def aws(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(stack: LocalStack) -> Run:
+def run(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the smoke test with a small load and returns its exit status."""
+    monkeypatch.setattr(steps, "BURST", 20)
     return lambda *arguments: smoke.main(["--api", stack.api, "--rows", "200", "--shards", "2", *arguments])
 
 
@@ -84,7 +86,7 @@ def dropped(stack: LocalStack) -> list[Any]:
         return s3.list_objects_v2(Bucket=stack.outputs["BucketName"], Prefix="drop/smoke-test").get("Contents", [])
 
 
-def steps(output: str) -> list[str]:
+def printed_steps(output: str) -> list[str]:
     """Returns the names of the steps that were printed with their seconds."""
     return re.findall(r"^(\w[\w ]*?) +[0-9.]+ s  ", output, re.MULTILINE)
 
@@ -101,7 +103,7 @@ def test_everything_is_as_it_should_be_and_what_was_made_is_purged_later(
     assert requested == {permission.partition(":")[2] for permission in PERMISSIONS}
     output = capsys.readouterr().out
     assert (status, output.splitlines()[-2]) == (0, "Everything is as it should be."), output
-    assert steps(output) == ["dataset", "bus", *(step.name for step in STEPS), "widest"]
+    assert printed_steps(output) == ["dataset", "bus", *(step.name for step in STEPS), "widest"]
     assert (temporary(found), dropped(stack)) == ([], [])
     kept = datasets()
     assert [dataset.project for dataset in kept] == ["smoke-test", "smoke-test", "smoke-test-widest"]
