@@ -29,7 +29,7 @@ from tests.smoke.rows import (
     wide_rows,
     write,
 )
-from tests.smoke.waiting import FIRST_PAUSE, MAX_PAUSE, TimedOut, until_done
+from tests.smoke.waiting import FIRST_PAUSE, MAX_PAUSE, Failed, TimedOut, until_done
 from tidemark.client.api import Api, Refused
 from tidemark.client.polling import polls
 from tidemark.client.push.by_files import ByFiles
@@ -88,8 +88,12 @@ class Subject:
         return max(self.expected)
 
     def settled(self, upload: str, dataset: DatasetRef | None = None) -> Json:
-        """Waits until an upload has settled, and returns it."""
-        return until_done(self.api, (*(dataset or self.dataset).path, "uploads", upload), self.load.seconds)
+        """Waits until an upload has settled into a version, and returns it. Raises Failed and TimedOut."""
+        path = (*(dataset or self.dataset).path, "uploads", upload)
+        settled = until_done(self.api, path, self.load.seconds)
+        if settled["version"] is None:
+            raise Failed(f"Upload {upload} is {settled['status']} and in no version: {settled['reason']}")
+        return settled
 
 
 class Seen(NamedTuple):
@@ -304,7 +308,7 @@ def _push(subject: Subject, dataset: DatasetRef, files: Iterable[Iterable[Json]]
         sent = [item for item in ByFiles(subject.api, dataset, local, "").send() if item is not None]
     (delivery,) = sent
     if not isinstance(delivery, Delivery):
-        raise TimedOut(f"{delivery.place} was not sent: {delivery.message}")
+        raise Failed(f"{delivery.place} was not sent: {delivery.message}")
     return subject.settled(delivery.upload, dataset)
 
 
