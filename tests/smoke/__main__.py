@@ -22,7 +22,7 @@ from tests.smoke.cleaning import archive, datasets_of, purge
 from tests.smoke.deployment import Deployment, NotFound, deployment, missing_permission, temporary_key
 from tests.smoke.rows import CHANGED, CLASSES
 from tests.smoke.steps import STEPS, WIDEST, Load, Step, Subject, clone_of, open_dataset, widest_of
-from tests.smoke.waiting import TimedOut
+from tests.smoke.waiting import Failed, TimedOut
 from tidemark.client.api import Api, Refused, Unreachable
 from tidemark.client.models import UnexpectedResponse
 from tidemark.client.refs import DatasetRef
@@ -36,7 +36,17 @@ MAX_ROWS = 5_000_000
 PURGE_SECONDS = 900.0
 """Longest wait for a purge of a small load: two minutes until it may begin, and the rest for a slow one."""
 MAX_SHOWN = 20
-FAILURES = (NoEvent, TimedOut, Refused, Unreachable, UnexpectedResponse, httpx2.HTTPError, BotoCoreError, ClientError)
+FAILURES = (
+    NoEvent,
+    Failed,
+    TimedOut,
+    Refused,
+    Unreachable,
+    UnexpectedResponse,
+    httpx2.HTTPError,
+    BotoCoreError,
+    ClientError,
+)
 INTERRUPTED = 130
 """Exit status of a program that Ctrl-C has ended."""
 

@@ -15,6 +15,8 @@ PROBE_SECONDS = 5.0
 TIMEOUT_SECONDS = 120.0
 """Longest wait for an event. EventBridge delivers in a second; a new rule takes effect within a minute."""
 RETENTION_SECONDS = 3600
+NEW_QUEUE_SECONDS = 1.0
+"""Seconds after which a new queue can be used, says SQS's documentation of CreateQueue."""
 TARGET = "queue"
 
 Event = dict[str, Any]
@@ -90,6 +92,7 @@ def listening(deployment: Deployment, name: str, project: str, dataset: str) -> 
         made.callback(deployment.events.delete_rule, Name=name)
         deployment.events.put_targets(Rule=name, Targets=[{"Id": TARGET, "Arn": queue_arn}])
         made.callback(deployment.events.remove_targets, Rule=name, Ids=[TARGET])
+        time.sleep(NEW_QUEUE_SECONDS)
         listener = Listener(deployment, queue_url)
         listener.probe(project, dataset)
         yield listener

@@ -15,7 +15,7 @@ GONE = "unknown_dataset"
 UNKNOWN_PROJECT = "unknown_project"
 PURGED = "dataset_purged"
 """Error code of archiving a dataset whose purge has begun."""
-FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
+FIRST_PAUSE, MAX_PAUSE = 0.2, 5.0
 """First and longest pause between two polls, in seconds."""
 
 

@@ -16,6 +16,10 @@ COUNTS = ("rows", "applied", "files_read", "shards_read", "windows", "windows_se
 """Counts of an upload that such a line names."""
 
 
+class Failed(Exception):
+    """Raised when something has failed as a whole, so that the steps after it have nothing to use."""
+
+
 class TimedOut(Exception):
     """Raised when something is not done in time."""
 

@@ -1,18 +1,24 @@
 """The smoke test runs against the local stack: it finds nothing wrong, notices what is, and cleans up in any case."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
+from infra.local.server import ROOT
 from infra.local.stack import LocalStack
 from tests.smoke import __main__ as smoke
+from tests.smoke import steps
 from tests.smoke.bus import NoEvent
 from tests.smoke.cleaning import datasets_of
-from tests.smoke.deployment import Deployment, deployment
+from tests.smoke.deployment import PERMISSIONS, Deployment, deployment
 from tests.smoke.steps import STEPS, Seen, Step, Subject
 from tests.support.deployed.client import Caller
 from tests.support.deployed.inside import archived_long_ago, backend_of
@@ -33,8 +39,9 @@ def aws(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(stack: LocalStack) -> Run:
+def run(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the smoke test with a small load and returns its exit status."""
+    monkeypatch.setattr(steps, "BURST", 20)
     return lambda *arguments: smoke.main(["--api", stack.api, "--rows", "200", "--shards", "2", *arguments])
 
 
@@ -51,6 +58,20 @@ def datasets(admin: Caller, stack: LocalStack) -> Iterator[Callable[[], list[Dat
         yield lambda: datasets_of(api, PROJECTS)
 
 
+@pytest.fixture
+def requested(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The operations of AWS that are called in this process, each by its name."""
+    names: set[str] = set()
+    call = vars(BaseClient)["_make_api_call"]
+
+    def record(client: BaseClient, operation: str, parameters: Any) -> Any:
+        names.add(operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    return names
+
+
 def temporary(found: Deployment) -> list[Any]:
     """Returns the temporary rules, queues and valid keys that are left."""
     rules = found.events.list_rules(NamePrefix="tidemark-smoke")["Rules"]
@@ -65,7 +86,7 @@ def dropped(stack: LocalStack) -> list[Any]:
         return s3.list_objects_v2(Bucket=stack.outputs["BucketName"], Prefix="drop/smoke-test").get("Contents", [])
 
 
-def steps(output: str) -> list[str]:
+def printed_steps(output: str) -> list[str]:
     """Returns the names of the steps that were printed with their seconds."""
     return re.findall(r"^(\w[\w ]*?) +[0-9.]+ s  ", output, re.MULTILINE)
 
@@ -76,11 +97,13 @@ def test_everything_is_as_it_should_be_and_what_was_made_is_purged_later(
     found: Deployment,
     datasets: Callable[[], list[DatasetRef]],
     capsys: pytest.CaptureFixture[str],
+    requested: set[str],
 ) -> None:
     status = run("--files", "2", "--widest", "--keep")
+    assert requested == {permission.partition(":")[2] for permission in PERMISSIONS}
     output = capsys.readouterr().out
     assert (status, output.splitlines()[-2]) == (0, "Everything is as it should be."), output
-    assert steps(output) == ["dataset", "bus", *(step.name for step in STEPS), "widest"]
+    assert printed_steps(output) == ["dataset", "bus", *(step.name for step in STEPS), "widest"]
     assert (temporary(found), dropped(stack)) == ([], [])
     kept = datasets()
     assert [dataset.project for dataset in kept] == ["smoke-test", "smoke-test", "smoke-test-widest"]
@@ -132,3 +155,18 @@ def test_a_step_that_goes_wrong_is_an_exit_status_and_leaves_archived_datasets_o
     (dataset,) = set(datasets()) - set(before)
     # Only an archived dataset can be made to look as if it had been archived long ago.
     archived_long_ago(backend_of(stack), dataset.project, dataset.name)
+
+
+def test_a_run_that_is_terminated_cleans_up(stack: LocalStack, found: Deployment) -> None:
+    arguments = [sys.executable, "-m", "tests.smoke", "--api", stack.api, "--rows", "200", "--shards", "2"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("add "):
+                process.terminate()
+                break
+        output, _ = process.communicate()
+    assert (process.returncode, "Stopped." in output) == (130, True)
+    assert temporary(found) == []

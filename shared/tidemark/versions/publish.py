@@ -111,7 +111,8 @@ def _updated_chunks(backend: Backend, uid: str, messages: list[PublishMessage]) 
 
     Stores the chunks that are not settled yet. The others are stored together with their upload.
     """
-    chunk_messages = [message for message in messages if isinstance(message, ChunkSettled)]
+    # A message may be in a batch twice: SQS ignores a repeat for five minutes only.
+    chunk_messages = list(dict.fromkeys(message for message in messages if isinstance(message, ChunkSettled)))
     by_chunk: dict[tuple[str, str], list[WindowSettled]] = defaultdict(list)
     for message in messages:
         if not isinstance(message, CheckUpload):
