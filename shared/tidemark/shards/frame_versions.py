@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from tidemark.aws import table
@@ -99,10 +100,10 @@ def newest_versions(
     The first query of a range reads no more than a query of one frame costs. The range goes on only while it is the
     cheaper way:
 
-    - Where frames are next to each other and have few versions, sixteen of them take two queries.
+    - Where frames are next to each other and have up to nine versions, sixteen of them take two queries or three.
     - Where they are apart, the first query of the range still finds its first frame. The requests and the read units
       are those of a query per frame, and the range takes one round trip more.
-    - Where histories have ten versions or more, the first query finds nothing, and costs a sixteenth more.
+    - Where histories are longer, the first query finds nothing, and costs a sixteenth more.
     """
     ordered = sorted(set(frame_ids), key=lambda frame_id: f"{frame_id}#")
     runs = [ordered[start : start + MAX_RUN_FRAMES] for start in range(0, len(ordered), MAX_RUN_FRAMES)]
@@ -138,7 +139,8 @@ def scan_histories(
 
     Reads a range of sort keys, and stops once that costs as much as a query per frame would. The result therefore has
     all of the frames if they are most of the shard, and few or none if they are far apart. The first query reads up to
-    `first_items` versions, and no query reads more than single queries of the remaining frames would cost.
+    `first_items` versions. Each further one reads twice what the remaining frames take if they are like the first, and
+    no more than single queries would cost.
     """
     histories: dict[str, list[FrameVersion]] = {frame_id: [] for frame_id in frame_ids}
     low, high = _frame_sk(frame_ids[0], 0), _frame_sk(frame_ids[-1], head)
@@ -155,9 +157,10 @@ def scan_histories(
         while _frame_sk(frame_ids[complete], head) < stopped:
             complete += 1
         read += len(items)
-        if read >= complete * ITEMS_PER_QUERY_COST:
+        reached = complete + bool(histories[frame_ids[complete]])  # the last one may have more versions
+        if read >= reached * ITEMS_PER_QUERY_COST:
             return {frame_id: histories[frame_id] for frame_id in frame_ids[:complete]}
-        low, size = f"{stopped}!", size * 4
+        low, size = f"{stopped}!", 2 * (len(frame_ids) - complete) * ceil(read / reached)
 
 
 def live_frames(
