@@ -121,6 +121,11 @@ def tables() -> Iterator[list[str]]:
         cloudformation = boto3.client("cloudformation", region_name=REGION)
         cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
         yield names
+        # Moto may be in use around this test, so nothing must stay.
+        cloudformation.delete_stack(StackName=STACK)
+        for name in names:
+            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            dynamodb.delete_table(TableName=name)
 
 
 def _protected(names: list[str]) -> list[str]:

@@ -3,11 +3,16 @@
 A window's rows are resolved against their frames at the shard's head. A transaction then commits the result, on
 condition that the head has not moved and the window has no marker. Applying a window twice, late, or in two invocations
 at once therefore has no further effect.
+
+The order of the reads matters. The frames' newest versions are read after the head: whatever is committed between the
+two reads moves the head, so the transaction fails. If the head were read last, a commit between the two reads would go
+unnoticed, and its change would be lost. Payloads never change, so that they may be fetched at any time. For a window of
+few rows they are therefore fetched beside the head, by a guess which versions the head will name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import ConditionFailed
@@ -24,6 +29,9 @@ from tidemark.shards.packs import PackWriter, PayloadPointer
 
 MAX_ATTEMPTS = 5
 """Most attempts to commit a window while other invocations keep moving the shard's head."""
+MAX_GUESSED_ROWS = 4
+"""Most MODIFY rows of a window whose payloads are fetched by a guess. This saves a round trip, for one more query a
+frame. The sender of a few rows waits for that round trip; in a large window it makes no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,17 @@ class _FrameWrite:
     """Where the frame's payload is stored; None for a frame that is removed."""
     labels: int
     classes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A shard as a window finds it."""
+
+    head: Head
+    marker: Marker | None
+    current: dict[str, FrameVersion]
+    """The newest versions, as of `head`, of the window's frames, by frame id, without frames that have none. Empty if
+    the window has an outcome, and for a window that restores frames."""
 
 
 class StaleDelivery(Exception):
@@ -53,33 +72,72 @@ def apply_window(backend: Backend, window: Window, token: FencingToken) -> Windo
     later.
     """
     for _ in range(MAX_ATTEMPTS):
-        head, marker = log.head_and_marker(backend, window)
-        if marker is None and token.is_before(head.token):
-            raise StaleDelivery(f"window {window.id} has token {token}, the shard has {head.token}")
+        shard, payloads = _read(backend, window)
+        marker = shard.marker
+        if marker is None and token.is_before(shard.head.token):
+            raise StaleDelivery(f"window {window.id} has token {token}, the shard has {shard.head.token}")
         if marker is None:
             try:
-                marker = _commit(backend, window, token, head)
+                marker = _commit(backend, window, token, shard, payloads)
             except ConditionFailed:
                 continue
         return marker.settled(window)
     raise Unavailable(f"Other windows kept moving the head of shard {window.plan.shard} before window {window.id}.")
 
 
-def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -> Marker:
+def _read(backend: Backend, window: Window) -> tuple[_Shard, dict[PayloadPointer, bytes]]:
+    """Reads the window's shard, and for a few MODIFY rows the payloads that they will probably merge."""
+    rows = [row for row in window.plan.rows if row.op is Op.MODIFY]
+    if not 0 < len(rows) <= MAX_GUESSED_ROWS:
+        return _shard(backend, window), {}
+    reads: list[Callable[[], Any]] = [
+        lambda: _guessed_payloads(backend, window, rows),
+        lambda: _shard(backend, window),
+    ]
+    payloads, shard = backend.parallel(lambda read: read(), reads)
+    return shard, payloads
+
+
+def _shard(backend: Backend, window: Window) -> _Shard:
+    """Reads the window's shard: first its head, then the newest versions of the window's frames.
+
+    A frame id above the highest that the shard has ever held is new, so it costs no read.
+    """
+    head, marker = log.head_and_marker(backend, window)
+    if marker is not None:
+        return _Shard(head, marker, {})
+    known_ids = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
+    current = frame_versions.newest_versions(backend, window.dataset, window.plan.shard, known_ids, head.n)
+    return _Shard(head, None, current)
+
+
+def _guessed_payloads(backend: Backend, window: Window, rows: Sequence[WindowRow]) -> dict[PayloadPointer, bytes]:
+    """Fetches the payloads that MODIFY rows will probably merge: their patches, and their frames' newest states."""
+    shard, frame_ids = window.plan.shard, [row.frame_id for row in rows]
+    versions = frame_versions.newest_versions(backend, window.dataset, shard, frame_ids, frame_versions.NEWEST_COMMIT)
+    states = [version.pointer for version in versions.values() if version.pointer is not None]
+    pointers = [*states, *(packs.payload_of(row, window.pack) for row in rows)]
+    return dict(zip(pointers, packs.read_payloads(backend, pointers), strict=True))
+
+
+def _commit(
+    backend: Backend, window: Window, token: FencingToken, shard: _Shard, payloads: dict[PayloadPointer, bytes]
+) -> Marker:
     """Commits a window and returns its marker, which the last transaction writes. Raises ConditionFailed.
 
     A window with given rows takes one transaction. A window that restores frames takes as many as its rows need.
+    `payloads` holds payloads that are already read.
     """
+    head = shard.head
     if window.plan.restore is None:
-        current = _current_versions(backend, window, head)
-        writes, outcomes = _resolve(backend, window, window.plan.rows, current)
+        writes, outcomes = _resolve(backend, window, window.plan.rows, shard.current, payloads)
         marker = _marker(len(writes), outcomes)
-        _append(backend, window, token, head, writes, current, marker)
+        _append(backend, window, token, head, writes, shard.current, marker)
         return marker
     remaining = restore.remaining_rows(backend, window, head)
     applied = remaining.restored
     for number, rows in enumerate(remaining.batches, 1):
-        writes, _ = _resolve(backend, window, rows, remaining.current)
+        writes, _ = _resolve(backend, window, rows, remaining.current, {})
         applied += len(writes)
         marker = replace(_marker(applied, []), found=applied)
         is_last = number == len(remaining.batches)
@@ -87,21 +145,12 @@ def _commit(backend: Backend, window: Window, token: FencingToken, head: Head) -
     return marker
 
 
-def _current_versions(backend: Backend, window: Window, head: Head) -> dict[str, FrameVersion]:
-    """Returns the newest version of each of the window's frames, by frame id, without frames that have none.
-
-    A frame id above the highest that the shard has ever held is new, so it costs no read.
-    """
-    known_ids = [row.frame_id for row in window.plan.rows if row.frame_id <= head.highest]
-    versions = backend.parallel(
-        lambda frame_id: frame_versions.frame_at(backend, window.dataset, window.plan.shard, frame_id, head.n),
-        known_ids,
-    )
-    return {version.frame_id: version for version in versions if version}
-
-
 def _resolve(
-    backend: Backend, window: Window, rows: Sequence[WindowRow], current: dict[str, FrameVersion]
+    backend: Backend,
+    window: Window,
+    rows: Sequence[WindowRow],
+    current: dict[str, FrameVersion],
+    payloads: dict[PayloadPointer, bytes],
 ) -> tuple[list[_FrameWrite], list[RowOutcome]]:
     """Returns the new states of the rows' frames, and the outcomes of the rows that do not take effect."""
     writes: list[_FrameWrite] = []
@@ -124,7 +173,7 @@ def _resolve(
             case Effect.NOTHING:
                 outcomes.append(_unknown_frame(row))
     if merges:
-        merged, refused = _merge(backend, window, merges, current)
+        merged, refused = _merge(backend, window, merges, current, payloads)
         writes.extend(merged)
         outcomes.extend(refused)
     return writes, outcomes
@@ -159,20 +208,27 @@ def _superseded_frames(backend: Backend, window: Window, current: dict[str, Fram
 
 
 def _merge(
-    backend: Backend, window: Window, rows: list[WindowRow], current: dict[str, FrameVersion]
+    backend: Backend,
+    window: Window,
+    rows: list[WindowRow],
+    current: dict[str, FrameVersion],
+    payloads: dict[PayloadPointer, bytes],
 ) -> tuple[list[_FrameWrite], list[RowOutcome]]:
-    """Merges MODIFY rows into their frames (R17, R19). Writes the merged payloads to a new pack.
+    """Merges MODIFY rows into their frames (R17, R19). Writes the merged payloads to a new pack. `payloads` holds
+    payloads that are already read.
 
     Returns the frames' new states, and the outcomes of the rows that cannot be merged.
     """
     states = [current[row.frame_id].payload for row in rows]
-    payloads = packs.read_payloads(backend, [*states, *(packs.payload_of(row, window.pack) for row in rows)])
+    patches = [packs.payload_of(row, window.pack) for row in rows]
+    missing = [pointer for pointer in (*states, *patches) if pointer not in payloads]
+    known = payloads | dict(zip(missing, packs.read_payloads(backend, missing), strict=True))
     pack = PackWriter(window.dataset)
     writes: list[_FrameWrite] = []
     refused: list[RowOutcome] = []
-    for row, state, patch in zip(rows, payloads[: len(rows)], payloads[len(rows) :], strict=True):
+    for row, state, patch in zip(rows, states, patches, strict=True):
         try:
-            merged = merge(state, patch)
+            merged = merge(known[state], known[patch])
         except MergeRefused as refusal:
             refused.append(_outcome(row, "failed", refusal.code, refusal.message, pointer=refusal.pointer or ""))
             continue

@@ -43,8 +43,8 @@ def remaining_rows(backend: Backend, window: Window, head: Head) -> Remaining:
     change applied before it, and none applied after it (R10). The log shows what an earlier attempt has restored. A
     retry skips frames that uploads accepted after this one have changed.
 
-    Costs a request per MB of commits. Each frame that other uploads have changed costs a query, and a hundredth of a
-    batch request.
+    Costs a request per MB of commits. Each frame that other uploads have changed costs a hundredth of a batch request,
+    and at most a query (see `frame_versions.newest_versions`).
     """
     restore, shard = window.plan.restore, window.plan.shard
     if restore is None:
@@ -61,11 +61,12 @@ def remaining_rows(backend: Backend, window: Window, head: Head) -> Remaining:
     others = [(frame_id, n) for frame_id, n in newest.items() if n not in own_commits]
     number = restore.row + restored
     current_versions = frame_versions.get_many(backend, window.dataset, [(shard, *change) for change in others])
-    wanted_versions = backend.parallel(
-        lambda change: frame_versions.frame_at(backend, window.dataset, shard, change[0], restore.to), others
+    wanted_versions = frame_versions.newest_versions(
+        backend, window.dataset, shard, [frame_id for frame_id, _ in others], restore.to
     )
     rows: list[WindowRow] = []
-    for current, wanted in zip(current_versions, wanted_versions, strict=True):
+    for current in current_versions:
+        wanted = wanted_versions.get(current.frame_id)
         is_later = window.attempt > 0 and current.at > window.accepted_at
         if _digest(current) != _digest(wanted) and not is_later:
             rows.append(restoring_row(number + len(rows), current.frame_id, wanted))

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.simulation.invocation import Invocation
 from tests.simulation.queues import Message
 from tests.simulation.world import World
 from tests.support.uploads import DATASET, PROJECT, add, delete, modify, send, upload
@@ -241,3 +242,47 @@ def test_a_window_that_is_outrun_again_and_again_is_left_for_later(world: World)
     assert isinstance(outrun.run().error, Unavailable)
     world.drain()
     assert frame(world).metadata == {"n": apply.MAX_ATTEMPTS}
+
+
+def guessed(world: World) -> tuple[Sent, Invocation]:
+    """Returns an earlier window that is not applied yet, and a MODIFY that has fetched its payloads by a guess and is
+    about to read the shard's head."""
+    upload(world, add("f1", "l1", city="Oslo"))
+    early, late = sent(world, modify("f1", metadata={"speed": 7})), sent(world, modify("f1", metadata={"city": "Rome"}))
+    return early, world.redeliver(late.message).run_to("dynamodb.BatchGetItem")
+
+
+def test_a_change_between_the_guess_and_the_head_is_not_lost(world: World) -> None:
+    early, modifying = guessed(world)
+    assert modifying.calls.count("s3.GetObject") == 2
+    world.redeliver(early.message).run()
+    assert modifying.run().result.applied == 1
+    world.drain()
+    assert frame(world).metadata == {"city": "Rome", "speed": 7}
+
+
+def test_a_change_between_the_head_and_the_commit_is_not_lost(world: World) -> None:
+    early, modifying = guessed(world)
+    modifying.run_to("dynamodb.Query")
+    world.redeliver(early.message).run()
+    assert modifying.run().result.applied == 1
+    world.drain()
+    assert frame(world).metadata == {"city": "Rome", "speed": 7}
+
+
+def test_a_modify_row_reads_no_payload_after_the_head(world: World) -> None:
+    upload(world, add("f1", "l1"))
+    modifying = world.redeliver(sent(world, modify("f1", metadata={"city": "Rome"})).message).run()
+    head = modifying.calls.index("dynamodb.BatchGetItem")
+    assert modifying.calls[head:][:4] == [
+        "dynamodb.BatchGetItem",
+        "dynamodb.Query",
+        "s3.PutObject",
+        "dynamodb.TransactWriteItems",
+    ]
+
+
+def test_rows_of_new_frames_read_nothing_but_the_head_and_the_marker(world: World) -> None:
+    upload(world, add("f1"))
+    adding = world.redeliver(sent(world, add("f9")).message).run()
+    assert adding.calls[:2] == ["dynamodb.BatchGetItem", "dynamodb.TransactWriteItems"]
