@@ -1,0 +1,164 @@
+"""The loads that are simulated, each with the design before and after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tests.capacity.apply import APPLY_CONCURRENCY, Apply
+from tests.capacity.design import Design
+from tests.capacity.intake import Intake
+from tests.capacity.limits import FunctionLimits, Limits, TableLimits
+from tests.capacity.publish import Publish
+from tests.capacity.senders import Senders
+from tests.capacity.service import Dataset, Service, Upload
+from tests.capacity.transfer import Clone
+
+FRESH = Limits()
+"""A new on-demand table, which takes 4,000 write units a second and does not grow."""
+WARM = Limits(table=TableLimits(partitions=None, table_write_units=200_000))
+"""A table whose item collections have a partition each, with its quota raised."""
+SMALL_ACCOUNT = Limits(functions=FunctionLimits(concurrency=10))
+
+
+@dataclass
+class Run:
+    """A simulation that has ended."""
+
+    service: Service
+    apply: Apply
+    publish: Publish
+    intake: Intake
+    asked_rows: int
+    """Rows that clients wanted to be applied."""
+    began: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Returns the time from the start until the last upload settled."""
+        settled = [upload.settled_at for upload in self.service.uploads if upload.settled_at is not None]
+        return max([*settled, self.service.ledger.last_applied, 1e-9])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all uploads have settled."""
+        return all(upload.settled_at is not None for upload in self.service.uploads)
+
+    @property
+    def rows_per_second(self) -> float:
+        """Returns the rows applied a second, from the start until everything had settled."""
+        return self.service.ledger.rows / self.seconds
+
+    @property
+    def stalls(self) -> int:
+        """Returns how often a message group had to wait after a failed call."""
+        return self.apply.mapping.stalls + self.publish.mapping.stalls
+
+    @property
+    def dropped_files(self) -> int:
+        """Returns how many files ended in the dead-letter queue."""
+        return len({message.body for message in self.service.files.dead})
+
+    @property
+    def capacity_used(self) -> float:
+        """Returns the share of the table's write capacity that applied windows used, while windows were applied."""
+        ledger, table = self.service.ledger, self.service.table
+        if ledger.first_applied is None:
+            return 0.0
+        seconds = ledger.last_applied - ledger.first_applied
+        logs = [partition for partition in table.partitions if any("D#" not in name for name in partition.collections)]
+        available = sum(partition.writes.per_second for partition in logs)
+        return ledger.useful_units / max(1e-9, available * seconds)
+
+    def shares(self) -> dict[str, float]:
+        """Returns how busy each resource was, as a share of the time in which windows were applied."""
+        service, seconds = self.service, self.seconds
+        partitions = service.table.partitions
+        groups = self.apply.mapping.group_seconds
+        datasets = {upload.dataset for upload in service.uploads}
+        records = [service.table.partition(dataset.records).writes for dataset in datasets]
+        publish = max(self.publish.mapping.group_seconds.values(), default=0.0)
+        return {
+            "the table": sum(p.writes.taken for p in partitions) / sum(p.writes.per_second for p in partitions) / seconds,
+            "records of a dataset": max((rate.taken / rate.per_second for rate in records), default=0.0) / seconds,
+            "publish, serial": publish / seconds,
+            "apply, serial by shard": sum(groups.values()) / max(1, len(groups)) / seconds,
+            "reading of files": self.intake.function.busy_seconds / 20 / seconds,
+            "the account's executions": service.account.full_seconds / seconds,
+        }
+
+    @property
+    def binds(self) -> str:
+        """Returns what was busiest, with its share."""
+        name, share = max(self.shares().items(), key=lambda item: item[1])
+        return f"{name} {share:.0%}"
+
+
+def start(design: Design, limits: Limits, seed: int, apply_concurrency: int = APPLY_CONCURRENCY) -> Run:
+    """Returns a deployment at rest."""
+    service = Service(design, limits, seed)
+    return Run(service, Apply(service, apply_concurrency), Publish(service), Intake(service), 0)
+
+
+def finish(run: Run, until: float) -> Run:
+    """Runs a simulation until everything has settled or a time is reached."""
+    run.service.clock.run(until, lambda: False)
+    return run
+
+
+def load_files(
+    design: Design,
+    limits: Limits,
+    *,
+    datasets: Sequence[int] = (16,),
+    files: int = 20,
+    rows: int = 200_000,
+    seed: int = 1,
+    hours: float = 4,
+    apply_concurrency: int = APPLY_CONCURRENCY,
+) -> Run:
+    """Loads files into datasets, given by their numbers of shards, one upload of `files` files each."""
+    run = start(design, limits, seed, apply_concurrency)
+    for number, shards in enumerate(datasets):
+        dataset = Dataset(f"{number:x}{seed:04x}", shards)
+        for shard in range(shards):
+            run.service.table.partition(dataset.log(shard))
+        run.intake.load(Upload(dataset, number), [rows] * files)
+        run.asked_rows += files * rows
+    return _until_settled(run, hours * 3600)
+
+
+def clone(design: Design, limits: Limits, *, shards: int = 16, frames: int = 5_000_000, seed: int = 1) -> Run:
+    """Clones a version of so many frames."""
+    run = start(design, limits, seed)
+    dataset = Dataset(f"c{seed:04x}", shards)
+    for shard in range(shards):
+        run.service.table.partition(dataset.log(shard))
+    run.asked_rows = frames
+    Clone(run.service, Upload(dataset, 0), "source", frames)
+    return _until_settled(run, 12 * 3600)
+
+
+def send_rows(
+    design: Design, limits: Limits, *, clients: int = 200, pause: float = 1.0, minutes: float = 30, seed: int = 1
+) -> Run:
+    """Has clients send one row a request for some minutes, then waits until everything has settled."""
+    run = start(design, limits, seed)
+    dataset = Dataset(f"a{seed:04x}", 16)
+    Senders(run.service, dataset, clients=clients, pause=pause, seconds=minutes * 60)
+    run.service.clock.run(minutes * 60)
+    run = _until_settled(run, minutes * 60 + 4 * 3600)
+    run.asked_rows = run.service.ledger.accepted
+    return run
+
+
+def _until_settled(run: Run, until: float) -> Run:
+    clock, step = run.service.clock, 10.0
+    while clock.now < until and not (run.is_done and run.service.uploads):
+        if run.service.ledger.stopped_transfers:
+            break
+        clock.run(clock.now + step)
+    return run
+
+
+def without(limits: Limits, **changes: object) -> Limits:
+    """Returns limits with changes of the table's."""
+    return replace(limits, table=replace(limits.table, **changes))  # type: ignore[arg-type]
