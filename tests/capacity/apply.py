@@ -34,7 +34,8 @@ class Apply:
             if is_counted:
                 yield from service.sdk(lambda: service.table.write(log, 1))
             yield from self._apply(window, message)
-        except (Throttled, Conflict):
+        except (Throttled, Conflict) as error:
+            service.ledger.failed(error)
             if is_counted:
                 yield from self._uncount(log)
             wait = service.postponed(service.design.postponement, message.receives)

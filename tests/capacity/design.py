@@ -54,11 +54,11 @@ class Design:
     publish_postponement: Waits | None
     """The same for messages to publish and tasks of intake."""
     tries: int
-    """Most tries at a throttled write in one call."""
+    """Most tries at a throttled window in one call."""
     throttle_wait: Waits
     """Waits between the tries at a throttled window."""
     conflict_seconds: float | None
-    """How long a write is repeated while it meets conflicts; None: `tries` times."""
+    """How long a write is repeated while it meets conflicts; None: eight times, which takes about a second."""
     pause: tuple[float, float]
     """Least and most seconds for which the reading of a file pauses."""
     file_quota: int
@@ -100,16 +100,16 @@ BEFORE = Design(
 
 AFTER = Design(
     name="after",
-    rows_per_shard=96,
+    rows_per_shard=82,
     chunk_rows=1000,
     page_rows=960,
     reports=Reports.CHUNKS,
     shared_totals=False,
-    postponement=Waits(20, 1.5, 600),
-    publish_postponement=Waits(20, 1.5, 600),
-    throttle_wait=Waits(0.02, 2, 1, 0),
+    postponement=Waits(30, 1, 30),
+    publish_postponement=Waits(2, 1.5, 20),
+    throttle_wait=Waits(0.5, 8, 4),
     counts_transient=False,
-    tries=8,
+    tries=3,
     conflict_seconds=30,
     pause=(8, 12),
     file_quota=250_000,
@@ -121,5 +121,5 @@ AFTER = Design(
 """The service as it is."""
 
 RECURSION_FORBIDDEN = replace(AFTER, name="recursion forbidden", may_loop=False)
-IMPATIENT = replace(AFTER, name="conflicts repeated for a second", shared_totals=True, conflict_seconds=1)
+IMPATIENT = replace(AFTER, name="conflicts repeated for a second", shared_totals=True, conflict_seconds=None)
 PUBLISH_BY_WINDOW = replace(AFTER, name="publish by window", reports=Reports.WINDOWS)

@@ -20,7 +20,7 @@ class Conflict(Exception):
     """Raised when another transaction, or a write, is in progress on an item."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Partition:
     """A partition: its capacity, and the item collections in it."""
 

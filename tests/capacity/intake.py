@@ -99,7 +99,8 @@ class Intake:
                 yield from self._read(message.body, message)
             else:
                 yield from self._send_chunks(message.body, message)
-        except (Throttled, Conflict, SlowDown):
+        except (Throttled, Conflict, SlowDown) as error:
+            service.ledger.failed(error)
             wait = service.postponed(service.design.publish_postponement, message.receives)
             if wait is not None:
                 yield service.clock.spread(service.limits.times.send)

@@ -1,12 +1,20 @@
 """What happened in a simulation: rows, waits, losses and what was busy."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from math import inf
+
+
+LOADED_SHARE = 0.9
+"""Share of the rows after which a load is no longer counted as full: shards run dry one after another."""
 
 
 @dataclass
 class Ledger:
     """The figures of one run."""
 
+    asked_rows: float = inf
+    """Rows that clients want to be applied, if that is known."""
     rows: int = 0
     """Rows applied."""
     failed_rows: int = 0
@@ -21,8 +29,10 @@ class Ledger:
     """Longest time from sending a window until it was applied."""
     first_applied: float | None = None
     last_applied: float = 0
-    dropped_files: int = 0
-    """Files whose messages became dead letters."""
+    loaded: tuple[float, float] | None = None
+    """When `LOADED_SHARE` of the rows were applied, and `useful_units` then."""
+    calls_failed: Counter[str] = field(default_factory=Counter)
+    """Calls that failed because AWS was busy, by the name of the exception that ended them."""
     stopped_transfers: int = 0
     accepted: int = 0
     """Requests that the API accepted."""
@@ -42,3 +52,9 @@ class Ledger:
         self.longest_age = max(self.longest_age, now - sent_at)
         self.first_applied = now if self.first_applied is None else self.first_applied
         self.last_applied = now
+        if self.loaded is None and self.rows >= LOADED_SHARE * self.asked_rows:
+            self.loaded = now, self.useful_units
+
+    def failed(self, error: Exception) -> None:
+        """Counts a call that failed because AWS was busy."""
+        self.calls_failed[type(error).__name__] += 1

@@ -10,8 +10,8 @@ from tests.capacity.functions import DONE, Failed, FifoMapping
 from tests.capacity.queues import Message
 from tests.capacity.service import PUBLISH_CONCURRENCY, Chunk, Dataset, Service, Upload, Window
 
-CPU_SECONDS = 0.010
-CHUNK_CPU_SECONDS = 0.002
+CPU_SECONDS = 0.008
+CHUNK_CPU_SECONDS = 0.0012
 """CPU of a call, and more for each chunk, from `make bench` with a third added for Lambda's processors."""
 WINDOW_CPU_SECONDS = 0.00003
 """More CPU for each outcome in a tally."""
@@ -32,7 +32,8 @@ class Publish:
         service = self._service
         try:
             yield from self._publish([message.body for message in batch])
-        except (Throttled, Conflict):
+        except (Throttled, Conflict) as error:
+            service.ledger.failed(error)
             wait = service.postponed(service.design.publish_postponement, batch[0].receives)
             if wait is not None:
                 yield service.clock.spread(service.limits.times.send)
@@ -82,7 +83,7 @@ class Publish:
         for group in [decided] if together else [[chunk] for chunk in decided]:
             new = [chunk for chunk in group if chunk.recorded < chunk.windows]
             if new and not new[0].is_whole_upload:
-                write = requests.settle_chunk(self._service.design, len(new))
+                write = requests.settle_chunks(len(new))
                 yield from self._service.patiently(
                     lambda write=write, new=new: table.transact(  # type: ignore[misc]
                         {records: write.units},
@@ -117,7 +118,7 @@ class Publish:
             took = service.clock.now - upload.accepted_at
             service.ledger.longest_settling = max(service.ledger.longest_settling, took)
         if not service.design.parallel_publish:
-            yield from service.sdk(lambda: table.read(dataset.records, 2, items=2))
+            yield from service.sdk(lambda: table.read(dataset.records, 1))
         for _ in range(0, len(complete) + 1, service.limits.queues.batch):
             yield service.clock.spread(service.limits.times.events)
 

@@ -68,9 +68,8 @@ def clone_page(design: Design) -> list[Request]:
     return [QUERY, PUT_PACK, Request("dynamodb.TransactWriteItems", 6 if design.shared_totals else 4)]
 
 
-def settle_chunk(design: Design, chunks: int = 1) -> Request:
+def settle_chunks(chunks: int = 1) -> Request:
     """Returns the transaction that records decided chunks of an upload, and adds them to its totals."""
-    del design
     return Request("dynamodb.TransactWriteItems", 2 * chunks + 2, 1)
 
 
@@ -78,9 +77,26 @@ UPDATE_CHUNK = Request("dynamodb.PutItem", 1)
 """Records outcomes of a chunk that has undecided windows left."""
 
 
+def record_outcomes(design: Design, decided: int, undecided: int) -> list[Request]:
+    """Returns the requests of a publish call that is told of windows of one upload, which does not settle yet.
+
+    `decided` chunks have no window left without an outcome then; `undecided` ones have.
+    """
+    if design.reports is Reports.CHUNKS:
+        return [BATCH_GET, GET, QUERY, settle_chunks(decided)]
+    settled = [settle_chunks()] * decided + ([GET] if decided else [])
+    return [BATCH_GET, *[UPDATE_CHUNK] * undecided, *settled]
+
+
 def version(uploads: int, shards: int) -> Request:
-    """Returns the transaction that publishes a version into which uploads settle."""
+    """Returns the transaction that publishes a version into which uploads settle. Each leaves the index `unsettled`."""
     return Request("dynamodb.TransactWriteItems", 2 * (uploads + 1 + _units(200 + 22 * shards)), uploads)
+
+
+def settle(design: Design, uploads: int, shards: int) -> list[Request]:
+    """Returns the requests that settle complete uploads of a dataset in one version, and announce them."""
+    read_again = [] if design.parallel_publish else [GET]
+    return [GET, BATCH_GET, version(uploads, shards), *read_again, EVENTS]
 
 
 ACCEPT_ROW = [PUT_PACK, Request("dynamodb.PutItem", 1, 3)]

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 from tests.capacity.apply import APPLY_CONCURRENCY, Apply
 from tests.capacity.design import Design
+from tests.capacity.dynamodb import Partition
 from tests.capacity.intake import Intake
 from tests.capacity.limits import FunctionLimits, Limits, TableLimits
 from tests.capacity.publish import Publish
 from tests.capacity.senders import Senders
-from tests.capacity.service import Dataset, Service, Upload
+from tests.capacity.service import INTAKE_CONCURRENCY, Dataset, Service, Upload
 from tests.capacity.transfer import Clone
 
 FRESH = Limits()
@@ -27,9 +28,6 @@ class Run:
     apply: Apply
     publish: Publish
     intake: Intake
-    asked_rows: int
-    """Rows that clients wanted to be applied."""
-    began: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -58,50 +56,54 @@ class Run:
         return len({message.body for message in self.service.files.dead})
 
     @property
-    def capacity_used(self) -> float:
-        """Returns the share of the table's write capacity that applied windows used, while windows were applied."""
-        ledger, table = self.service.ledger, self.service.table
-        if ledger.first_applied is None:
-            return 0.0
-        seconds = ledger.last_applied - ledger.first_applied
-        logs = [partition for partition in table.partitions if any("D#" not in name for name in partition.collections)]
-        available = sum(partition.writes.per_second for partition in logs)
-        return ledger.useful_units / max(1e-9, available * seconds)
+    def capacity_used(self) -> float | None:
+        """Returns the share of the table's write capacity that applied windows used, while the load was full.
+
+        None if the load was never full.
+        """
+        ledger = self.service.ledger
+        if ledger.first_applied is None or ledger.loaded is None:
+            return None
+        at, units = ledger.loaded
+        available = sum(partition.writes.per_second for partition in self._log_partitions())
+        return units / max(1e-9, available * (at - ledger.first_applied))
+
+    def _log_partitions(self) -> list[Partition]:
+        """Returns the partitions that hold shards' logs."""
+        records = {upload.dataset.records for upload in self.service.uploads}
+        return [partition for partition in self.service.table.partitions if partition.collections - records]
 
     def shares(self) -> dict[str, float]:
-        """Returns how busy each resource was, as a share of the time in which windows were applied."""
+        """Returns how busy each resource was, as a share of the whole time."""
         service, seconds = self.service, self.seconds
-        partitions = service.table.partitions
         groups = self.apply.mapping.group_seconds
-        datasets = {upload.dataset for upload in service.uploads}
-        records = [service.table.partition(dataset.records).writes for dataset in datasets]
-        publish = max(self.publish.mapping.group_seconds.values(), default=0.0)
+        logs = self._log_partitions()
+        records = {service.table.partition(upload.dataset.records) for upload in service.uploads}
         return {
-            "the table": sum(p.writes.taken for p in partitions) / sum(p.writes.per_second for p in partitions) / seconds,
-            "records of a dataset": max((rate.taken / rate.per_second for rate in records), default=0.0) / seconds,
-            "publish, serial": publish / seconds,
-            "apply, serial by shard": sum(groups.values()) / max(1, len(groups)) / seconds,
-            "reading of files": self.intake.function.busy_seconds / 20 / seconds,
+            "table": _share(logs, seconds),
+            "a dataset's records": max((_share([p], seconds) for p in records if p not in logs), default=0.0),
+            "publish": max(self.publish.mapping.group_seconds.values(), default=0.0) / seconds,
+            "shards, one window at a time": sum(groups.values()) / max(1, len(groups)) / seconds,
+            "intake": self.intake.function.busy_seconds / INTAKE_CONCURRENCY / seconds,
             "the account's executions": service.account.full_seconds / seconds,
         }
 
     @property
     def binds(self) -> str:
-        """Returns what was busiest, with its share."""
+        """Returns what was busiest, with its share of the time or of its capacity."""
         name, share = max(self.shares().items(), key=lambda item: item[1])
         return f"{name} {share:.0%}"
+
+
+def _share(partitions: Sequence[Partition], seconds: float) -> float:
+    """Returns the share of partitions' write capacity that was taken."""
+    return sum(p.writes.taken for p in partitions) / max(1.0, sum(p.writes.per_second for p in partitions)) / seconds
 
 
 def start(design: Design, limits: Limits, seed: int, apply_concurrency: int = APPLY_CONCURRENCY) -> Run:
     """Returns a deployment at rest."""
     service = Service(design, limits, seed)
-    return Run(service, Apply(service, apply_concurrency), Publish(service), Intake(service), 0)
-
-
-def finish(run: Run, until: float) -> Run:
-    """Runs a simulation until everything has settled or a time is reached."""
-    run.service.clock.run(until, lambda: False)
-    return run
+    return Run(service, Apply(service, apply_concurrency), Publish(service), Intake(service))
 
 
 def load_files(
@@ -122,7 +124,7 @@ def load_files(
         for shard in range(shards):
             run.service.table.partition(dataset.log(shard))
         run.intake.load(Upload(dataset, number), [rows] * files)
-        run.asked_rows += files * rows
+    run.service.ledger.asked_rows = len(datasets) * files * rows
     return _until_settled(run, hours * 3600)
 
 
@@ -132,7 +134,7 @@ def clone(design: Design, limits: Limits, *, shards: int = 16, frames: int = 5_0
     dataset = Dataset(f"c{seed:04x}", shards)
     for shard in range(shards):
         run.service.table.partition(dataset.log(shard))
-    run.asked_rows = frames
+    run.service.ledger.asked_rows = frames
     Clone(run.service, Upload(dataset, 0), "source", frames)
     return _until_settled(run, 12 * 3600)
 
@@ -142,12 +144,34 @@ def send_rows(
 ) -> Run:
     """Has clients send one row a request for some minutes, then waits until everything has settled."""
     run = start(design, limits, seed)
-    dataset = Dataset(f"a{seed:04x}", 16)
-    Senders(run.service, dataset, clients=clients, pause=pause, seconds=minutes * 60)
+    _clients(run, clients, pause, minutes)
     run.service.clock.run(minutes * 60)
-    run = _until_settled(run, minutes * 60 + 4 * 3600)
-    run.asked_rows = run.service.ledger.accepted
-    return run
+    return _until_settled(run, minutes * 60 + 4 * 3600)
+
+
+def load_and_send(
+    design: Design,
+    limits: Limits,
+    *,
+    files: int = 10,
+    rows: int = 20_000,
+    clients: int = 5,
+    pause: float = 5.0,
+    minutes: float = 30,
+    apply_concurrency: int = APPLY_CONCURRENCY,
+    seed: int = 1,
+) -> Run:
+    """Loads files into one dataset while clients send rows to another, as in an account with few executions."""
+    run = start(design, limits, seed, apply_concurrency)
+    _clients(run, clients, pause, minutes)
+    run.intake.load(Upload(Dataset(f"0{seed:04x}", 16), -1), [rows] * files)
+    run.service.clock.run(minutes * 60)
+    return _until_settled(run, 24 * 3600)
+
+
+def _clients(run: Run, clients: int, pause: float, minutes: float) -> None:
+    dataset = Dataset("a0000", 16)
+    Senders(run.service, dataset, clients=clients, pause=pause, seconds=minutes * 60)
 
 
 def _until_settled(run: Run, until: float) -> Run:

@@ -61,7 +61,8 @@ class Clone:
         while self._left[shard]:
             try:
                 yield from self._page(shard)
-            except (Throttled, Conflict, SlowDown):
+            except (Throttled, Conflict, SlowDown) as error:
+                service.ledger.failed(error)
                 if not service.design.waits_in_steps:
                     raise StepError from None
                 yield service.clock.random.uniform(*STEP_WAIT_SECONDS)
