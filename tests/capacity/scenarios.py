@@ -20,6 +20,12 @@ WARM = Limits(table=TableLimits(partitions=None, table_write_units=200_000))
 SMALL_ACCOUNT = Limits(functions=FunctionLimits(concurrency=10))
 
 
+MAX_HOURS = 12
+"""When a simulation ends, whether or not everything has settled."""
+STEP_SECONDS = 10.0
+"""How often a simulation looks whether everything has settled."""
+
+
 @dataclass
 class Run:
     """A simulation that has ended."""
@@ -114,7 +120,6 @@ def load_files(
     files: int = 20,
     rows: int = 200_000,
     seed: int = 1,
-    hours: float = 4,
     apply_concurrency: int = APPLY_CONCURRENCY,
 ) -> Run:
     """Loads files into datasets, given by their numbers of shards, one upload of `files` files each."""
@@ -125,7 +130,7 @@ def load_files(
             run.service.table.partition(dataset.log(shard))
         run.intake.load(Upload(dataset, number), [rows] * files)
     run.service.ledger.asked_rows = len(datasets) * files * rows
-    return _until_settled(run, hours * 3600)
+    return _until_settled(run, MAX_HOURS * 3600)
 
 
 def clone(design: Design, limits: Limits, *, shards: int = 16, frames: int = 5_000_000, seed: int = 1) -> Run:
@@ -136,7 +141,7 @@ def clone(design: Design, limits: Limits, *, shards: int = 16, frames: int = 5_0
         run.service.table.partition(dataset.log(shard))
     run.service.ledger.asked_rows = frames
     Clone(run.service, Upload(dataset, 0), "source", frames)
-    return _until_settled(run, 12 * 3600)
+    return _until_settled(run, MAX_HOURS * 3600)
 
 
 def send_rows(
@@ -144,8 +149,9 @@ def send_rows(
 ) -> Run:
     """Has clients send one row a request for some minutes, then waits until everything has settled."""
     run = start(design, limits, seed)
-    _clients(run, clients, pause, minutes)
+    senders = Senders(run.service, Dataset(f"a{seed:04x}", 16), clients=clients, pause=pause)
     run.service.clock.run(minutes * 60)
+    senders.stop()
     return _until_settled(run, minutes * 60 + 4 * 3600)
 
 
@@ -153,36 +159,34 @@ def load_and_send(
     design: Design,
     limits: Limits,
     *,
-    files: int = 10,
-    rows: int = 20_000,
+    files: int = 20,
+    rows: int = 50_000,
     clients: int = 5,
     pause: float = 5.0,
-    minutes: float = 30,
     apply_concurrency: int = APPLY_CONCURRENCY,
     seed: int = 1,
 ) -> Run:
     """Loads files into one dataset while clients send rows to another, as in an account with few executions."""
     run = start(design, limits, seed, apply_concurrency)
-    _clients(run, clients, pause, minutes)
-    run.intake.load(Upload(Dataset(f"0{seed:04x}", 16), -1), [rows] * files)
-    run.service.clock.run(minutes * 60)
-    return _until_settled(run, 24 * 3600)
-
-
-def _clients(run: Run, clients: int, pause: float, minutes: float) -> None:
-    dataset = Dataset("a0000", 16)
-    Senders(run.service, dataset, clients=clients, pause=pause, seconds=minutes * 60)
+    upload = Upload(Dataset(f"0{seed:04x}", 16), 0)
+    run.intake.load(upload, [rows] * files)
+    senders = Senders(run.service, Dataset(f"a{seed:04x}", 16), clients=clients, pause=pause)
+    while upload.settled_at is None and run.service.clock.now < MAX_HOURS * 3600:
+        run.service.clock.run(run.service.clock.now + STEP_SECONDS)
+    senders.stop()
+    return _until_settled(run, MAX_HOURS * 3600)
 
 
 def _until_settled(run: Run, until: float) -> Run:
-    clock, step = run.service.clock, 10.0
+    """Runs a simulation until everything has settled, a transfer has failed, or a time is reached."""
+    clock = run.service.clock
     while clock.now < until and not (run.is_done and run.service.uploads):
         if run.service.ledger.stopped_transfers:
             break
-        clock.run(clock.now + step)
+        clock.run(clock.now + STEP_SECONDS)
     return run
 
 
-def without(limits: Limits, **changes: object) -> Limits:
-    """Returns limits with changes of the table's."""
+def with_table(limits: Limits, **changes: object) -> Limits:
+    """Returns limits of which the table's are changed."""
     return replace(limits, table=replace(limits.table, **changes))  # type: ignore[arg-type]

@@ -13,20 +13,16 @@ QUOTA = 10_000
 """Windows in flight at which a dataset refuses requests."""
 REFUSED_SECONDS = (5.0, 30.0)
 """How long a client waits after a refused or failed request."""
-PENDING_READ_UNITS = 0.0256
-"""Read units of one pending upload in a count of what is in flight: 128 for 5,000 of them."""
-MAX_COUNTED = 1000
-"""Most pending uploads that a count reads, in the design that keeps a shared count beyond them."""
 
 
 class Senders:
     """Clients that each send one row, wait for the response, pause, and send the next."""
 
-    def __init__(self, service: Service, dataset: Dataset, *, clients: int, pause: float, seconds: float) -> None:
+    def __init__(self, service: Service, dataset: Dataset, *, clients: int, pause: float) -> None:
         self._service = service
         self._dataset = dataset
         self._pause = pause
-        self._until = seconds
+        self._sends = True
         self._counted_at = -COUNT_SECONDS
         self._count = 0
         self.api = service.function("api", 1769)
@@ -34,10 +30,14 @@ class Senders:
         for _ in range(clients):
             service.clock.start(self._client())
 
+    def stop(self) -> None:
+        """Lets each client end after its present request."""
+        self._sends = False
+
     def _client(self) -> Process[None]:
         service = self._service
         yield service.clock.random.uniform(0, 2 * self._pause)
-        while service.clock.now < self._until:
+        while self._sends:
             outcome = yield from self._request()
             if outcome == "accepted":
                 service.ledger.accepted += 1
