@@ -1,4 +1,4 @@
-"""`python -m tests.capacity` runs this: it simulates all loads and prints the tables; `--write` writes docs/capacity.md.
+"""`make capacity` runs this: it simulates all loads and prints the tables. `--write` writes docs/capacity.md.
 
 Exits with an error if a target is missed. Takes a few minutes on two cores.
 """
@@ -21,7 +21,9 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         for job, found in zip(JOBS, pool.map(run, JOBS), strict=True):
             results[job] = found
-            progress = f"{len(results)}/{len(JOBS)} {job.load.name}, {job.design.name}: {found.rows_per_second:,.0f} rows/s"
+            progress = (
+                f"{len(results)}/{len(JOBS)} {job.load.name}, {job.design.name}: {found.rows_per_second:,.0f} rows/s"
+            )
             print(progress, file=sys.stderr, flush=True)
     text = page(results)
     print(text)

@@ -58,7 +58,9 @@ class Apply:
         if not window.is_applied:
             units = requests.commit(rows).units
             yield from service.patiently(
-                lambda: service.table.transact({log: units}, rows + 3), service.design.tries, service.design.throttle_wait
+                lambda: service.table.transact({log: units}, rows + 3),
+                service.design.tries,
+                service.design.throttle_wait,
             )
             window.is_applied = True
             assert message.received_at is not None

@@ -106,4 +106,3 @@ class Clock:
             return
         seconds = 0.0 if isinstance(waits_for, Signal) else waits_for
         self.at(self.now + seconds, lambda: self._resume(process, done))
-

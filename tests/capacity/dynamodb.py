@@ -176,9 +176,7 @@ class Table:
 
     def _new_partition(self) -> Partition:
         limits = self._limits
-        return Partition(
-            Rate(limits.write_units, limits.burst_seconds), Rate(limits.read_units, limits.burst_seconds)
-        )
+        return Partition(Rate(limits.write_units, limits.burst_seconds), Rate(limits.read_units, limits.burst_seconds))
 
     def _split(self) -> None:
         """Splits the partitions that have been throttled for long enough. A new half starts empty."""

@@ -23,6 +23,8 @@ class Figures:
     """Windows whose rows failed because AWS was busy."""
     dropped_files: int
     stopped_transfers: int
+    accepted: int
+    """Requests that the API accepted."""
     refused: int
     """Requests refused because too much was in flight."""
     unavailable: int
@@ -51,6 +53,7 @@ def figures(run: Run) -> Figures:
         given_up=ledger.given_up,
         dropped_files=run.dropped_files,
         stopped_transfers=ledger.stopped_transfers,
+        accepted=ledger.accepted,
         refused=ledger.refused,
         unavailable=ledger.unavailable,
         failed_for_conflicts=ledger.calls_failed["Conflict"],

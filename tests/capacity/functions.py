@@ -1,7 +1,7 @@
 """Lambda under load: the account's concurrency, cold starts, CPU by memory, mappings from queues, and recursion."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,7 +96,7 @@ class FifoMapping:
     ) -> None:
         self.stalls = 0
         """Calls after which a group had to wait."""
-        self.group_seconds: Counter[str] = Counter()
+        self.group_seconds: dict[str, float] = defaultdict(float)
         """How long calls for each group took, with the time to deliver them."""
         self._function = function
         self._queue = queue
@@ -192,6 +192,3 @@ def after(message: Message, function: str) -> dict[str, int]:
 
 def _recorded(work: Process[Failed], outcome: list[Failed]) -> Process[None]:
     outcome.append((yield from work))
-
-
-Sleep = Callable[[float], Process[None]]

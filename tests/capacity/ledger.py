@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import inf
 
-
 LOADED_SHARE = 0.9
 """Share of the rows after which a load is no longer counted as full: shards run dry one after another."""
 

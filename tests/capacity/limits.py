@@ -52,7 +52,7 @@ class QueueLimits:
     group_calls: float = 300
     """Calls a second of each kind for one message group, in high-throughput mode."""
     horizon: int = 120_000
-    """Messages from the head of a FIFO queue among which SQS looks for groups to deliver, and most messages in flight."""
+    """Messages from the head of a FIFO queue among which SQS looks for groups, and most messages in flight."""
 
 
 @dataclass(frozen=True, kw_only=True)

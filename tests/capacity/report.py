@@ -12,7 +12,9 @@ from tests.capacity.loads import (
     FRESH_16,
     FRESH_64,
     FRESH_SIX,
+    ONE_ROW,
     OTHERWISE,
+    QUOTA,
     SMALL,
     WARM_16,
     WARM_64,
@@ -79,7 +81,9 @@ def page(results: Results) -> str:
         "## Before and after",
         *_table(COLUMNS, (_row(job, results[job], job.design.name) for job in JOBS if _is_compared(job))),
         COMPARED_NOTE,
-        BINDS,
+        _one_row_note(results),
+        "## What binds",
+        *_table(("size", "binds first", "rows/s"), _binds(results)),
         RAISING,
         "## Targets",
         *_table(
@@ -90,14 +94,26 @@ def page(results: Results) -> str:
         *_table(("load", "defect", *COLUMNS[2:]), (_row(job, results[job], job.design.name) for job in PLANTED)),
         PLANTED_NOTE,
         "## If AWS does otherwise",
-        *_table(
-            ("if", *COLUMNS[2:]), ([load.name, *_figures(results[Job(load, AFTER)])] for load in OTHERWISE)
-        ),
+        *_table(("if", *COLUMNS[2:]), ([load.name, *_figures(results[Job(load, AFTER)])] for load in OTHERWISE)),
         OTHERWISE_NOTE,
         "## What AWS might still do otherwise",
         *_table(("assumption", "source", "how to check"), ASSUMPTIONS),
     ]
     return "\n".join(_spaced(sections))
+
+
+def _binds(results: Results) -> list[tuple[str, str, str]]:
+    """Returns what binds first at each size, with the simulated rows a second."""
+    found = [results[Job(load, AFTER)] for load in (FRESH_16, WARM_16, WARM_64, QUOTA, CLONE_WARM, ONE_ROW, SMALL)]
+    return [(size, what, f"{item.rows_per_second:,.0f}") for (size, what), item in zip(BINDS, found, strict=True)]
+
+
+def _one_row_note(results: Results) -> str:
+    found = results[Job(ONE_ROW, AFTER)]
+    return (
+        f"Of the requests of one row, {found.accepted:,} were accepted, {found.refused:,} refused with 429 because "
+        f"10,000 windows were in flight, and {found.unavailable:,} failed because AWS was busy."
+    )
 
 
 def _is_compared(job: Job) -> bool:
@@ -125,7 +141,7 @@ def _row(job: Job, found: Figures, design: str) -> list[str]:
 def _figures(found: Figures) -> list[str]:
     return [
         f"{found.rows_per_second:,.0f}" + ("" if found.is_done else " (not done)"),
-        "–" if found.used is None else _percent(found.used),
+        "-" if found.used is None else _percent(found.used),
         f"{found.stalls:,}",
         f"{found.longest_wait:,.0f} s",
         f"{found.longest_age:,.0f} s",

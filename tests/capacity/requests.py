@@ -53,7 +53,7 @@ def report(design: Design, windows: int) -> Request:
 
 def tallies(design: Design, windows: int) -> bool:
     """Returns whether the outcomes of a chunk's windows are collected before publish is told."""
-    return design.reports is Reports.CHUNKS and 1 < windows <= 128  # noqa: PLR2004 - larger tallies cost more units
+    return design.reports is Reports.CHUNKS and 1 < windows <= 128
 
 
 def store_chunk(design: Design) -> list[Request]:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tests.capacity.apply import APPLY_CONCURRENCY, Apply
+from tests.capacity.apply import Apply
 from tests.capacity.design import Design
 from tests.capacity.dynamodb import Partition
 from tests.capacity.intake import Intake
 from tests.capacity.limits import FunctionLimits, Limits, TableLimits
 from tests.capacity.publish import Publish
 from tests.capacity.senders import Senders
-from tests.capacity.service import INTAKE_CONCURRENCY, Dataset, Service, Upload
+from tests.capacity.service import APPLY_CONCURRENCY, INTAKE_CONCURRENCY, Dataset, Service, Upload
 from tests.capacity.transfer import Clone
 
 FRESH = Limits()

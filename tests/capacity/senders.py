@@ -23,7 +23,7 @@ class Senders:
         self._dataset = dataset
         self._pause = pause
         self._sends = True
-        self._counted_at = -COUNT_SECONDS
+        self._counted_at = float(-COUNT_SECONDS)
         self._count = 0
         self.api = service.function("api", 1769)
         self.authorizer = service.function("authorizer", 1024)

@@ -105,5 +105,3 @@ def test_a_page_of_a_clone(world: Deployment, recorder: Recorder) -> None:
     pack, stored = page[-1], page[0]
     assert [pack, stored] == requests.clone_page(DESIGN)[1:]
     assert set(page[1:-1]) == {QUERY}
-
-

@@ -6,45 +6,43 @@ HEADER = """\
 *`make capacity` writes this page from `tests/capacity/`; edit it there.*
 
 How much Tidemark takes at once, what limits it, and how to raise that. The figures are simulated, not measured on AWS:
-a model of the functions' requests runs against a model of AWS with its limits. A test compares the model's requests and
-write units with those of the real functions. Service times and limits are in `tests/capacity/limits.py`, each with its
-source. The same seed gives the same figures.
+a model of the functions' requests runs against a model of AWS with its limits. A test compares the model's requests
+and write units with those of the real functions. Service times and limits are in `tests/capacity/limits.py`, each with
+its source. The same seed gives the same figures.
 
-Two tables are simulated. A *fresh* one is a new on-demand table: 4,000 write units a second in four partitions, with the
-shards spread evenly, and it never grows. A *warm* one has a partition for each shard, as after loads that made DynamoDB
-split the table, and its quota is raised. "Before" is the code as it was before these limits were simulated, "after" is
-the code as it is."""
+Two tables are simulated. A *fresh* one is a new on-demand table: 4,000 write units a second in four partitions, with
+the shards spread evenly, and it never grows. A *warm* one has a partition for each shard, as after loads that made
+DynamoDB split the table, and its quota is raised. "Before" is the code as it was before these limits were simulated,
+"after" is the code as it is."""
 
 COMPARED_NOTE = """\
 - *Rows/s*: from the first message until the last upload has settled, end to end.
-- *Capacity used*: write units of applied windows, as a share of what the shards' partitions give, until 90 % of the rows
-  are applied. The rest goes to records of uploads, to cancelled transactions, and to waiting.
+- *Capacity used*: write units of applied windows, as a share of what the shards' partitions give, until 90 % of the
+  rows are applied. The rest goes to records of uploads, to cancelled transactions, and to waiting.
 - *Stalls*: calls of `apply` and `publish` after which a message group had to wait.
 - *Longest wait*: from the first delivery of a window until it is applied. *Oldest window*: from sending it. The alarm
   WindowsLate (300 s) is about the second, so it rings in any long load into a fresh table.
 - *Given up*: windows whose rows failed although nothing was wrong with them.
-- *Files dropped*: files whose messages ended in the dead-letter queue. A sweep reads such files on after half an hour."""
+- *Files dropped*: files whose messages ended in the dead-letter queue. A sweep reads such files on half an hour
+  later."""
 
-BINDS = """\
-## What binds
-
-| size | binds first | figure |
-| --- | --- | --: |
-| a fresh table, the whole deployment | the table: 4,000 write units a second, 2.1 for each row | 1,700 rows/s |
-| one shard | its partition: 1,000 write units a second; ids that ascend cannot be split | 470 rows/s |
-| a dataset of 16 or 64 shards on a warm table | its shards' partitions | 7,200 or 27,000 rows/s |
-| a table with the default quota, all datasets | 40,000 write units a second | 18,000 rows/s |
-| a clone | intake, which sends the windows of one chunk after another | 3,500 rows/s |
-| requests of one row, one dataset | `publish`, which is serial for each dataset | some 70 requests/s |
-| an account with 10 executions | the executions; Lambda refuses calls, whose messages wait 105 s | 500 to 1,000 rows/s |
-"""
+BINDS = (
+    ("a fresh table, the whole deployment", "the table: 4,000 write units a second, 2.1 for each row"),
+    ("a dataset of 16 shards, warm table", "its shards' partitions: 1,000 write units a second each; ids only ascend"),
+    ("a dataset of 64 shards, warm table", "its shards' partitions"),
+    ("all datasets, default quota of the table", "40,000 write units a second"),
+    ("a clone, warm table", "intake, which sends the windows one chunk after another"),
+    ("requests of one row, one dataset", "`publish`, which is serial for each dataset"),
+    ("an account with 10 executions", "the executions; Lambda refuses calls, whose messages then wait"),
+)
+"""What binds first, for each size."""
 
 RAISING = """\
 ## How to raise it
 
-1. *Warm throughput.* Set the table's warm write throughput before a first large load. DynamoDB then has the partitions
-   at once, instead of splitting hot ones over time. It is charged once. Shards are placed at random, so some partitions
-   get several of them: see "pre-warmed" below.
+1. *Warm throughput.* Set the table's warm write throughput before a first large load. DynamoDB then has the
+   partitions at once, instead of splitting hot ones over time. It is charged once. Shards are placed at random, so
+   some partitions get several of them, and the fullest one holds its dataset up: see "pre-warmed" below.
 2. *The table's quota.* Ask for more than 40,000 write units a second (Service Quotas, DynamoDB, "Table-level write
    throughput limit") if several datasets load at once, or one of more than 40 shards.
 3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, limit
@@ -52,11 +50,12 @@ RAISING = """\
 4. *Shards.* More shards make a dataset faster, up to what the table gives. On a fresh table they change nothing."""
 
 PLANTED_NOTE = """\
-Each line is the design "after" with one defect. The simulation would be worth nothing if it did not show them. Repeating
-conflicts for only a second makes pages of the clone fail; the workflow then waits and goes on."""
+Each line is the design "after" with one defect, which the simulation must show. If Lambda drops looping invocations,
+the files stand still until the sweep reads them on; the alarm on `RecursiveInvocationsDropped` reports it. If conflicts
+are repeated for only a second, pages of the clone fail; its workflow then waits and goes on."""
 
 OTHERWISE_NOTE = """\
-All of them with the design "after" and 20 files × 200,000 rows, 64 shards unless stated. With 300 s of unused capacity,
+All of them with the design "after" and 20 files x 200,000 rows, 64 shards unless stated. With 300 s of unused capacity,
 or with partitions that split, more than the share of the table's first capacity is used."""
 
 DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"

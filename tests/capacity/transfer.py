@@ -46,9 +46,7 @@ class Clone:
         for page in self._pages:
             dataset.rows_in_flight += page[0].chunk.rows
             dataset.windows_in_flight += len(page)
-        yield from service.patiently(
-            lambda: service.table.transact({dataset.records: 2}, 1, [self._upload.record])
-        )
+        yield from service.patiently(lambda: service.table.transact({dataset.records: 2}, 1, [self._upload.record]))
         yield from service.files.send(Message(SendingChunks(self._chunks()), lineage={"transfer": 1}))
 
     def _chunks(self) -> Iterator[list[Window]]:
@@ -85,8 +83,5 @@ class Clone:
         chunk = Chunk(upload, rows, -(-rows // MAX_WINDOW_ROWS))
         upload.chunks += 1
         self._pages.append(
-            [
-                Window(chunk, shard, min(MAX_WINDOW_ROWS, rows - start))
-                for start in range(0, rows, MAX_WINDOW_ROWS)
-            ]
+            [Window(chunk, shard, min(MAX_WINDOW_ROWS, rows - start)) for start in range(0, rows, MAX_WINDOW_ROWS)]
         )
