@@ -20,7 +20,7 @@ PROCESSES := --numprocesses auto --maxprocesses 4
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults lint format docs up down bootstrap deploy smoke bench lock audit clean
+.PHONY: help demo test check faults lint format docs up down bootstrap deploy smoke bench capacity lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ smoke: $(READY) ## use a deployment once with your AWS credentials, and compare 
 
 bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds (writes docs/costs-measured.md)
 	@python -m tests.bench
+
+capacity: $(READY) ## simulate AWS's limits under load, in a few minutes (writes docs/capacity.md)
+	@python -m tests.capacity --write
 
 lock: $(READY) ## resolve requirements/*.in and package.json again
 	$(COMPILE) $(addprefix --no-emit-package ,$(IN_LAMBDA)) -o requirements/runtime.txt requirements/runtime.in
