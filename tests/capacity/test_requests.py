@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.capacity import requests
-from tests.capacity.design import BEFORE, Reports
+from tests.capacity.design import AFTER
 from tests.capacity.recorded import Recorder
 from tests.capacity.requests import BATCH_GET, PUT_PACK, QUERY, SEND
 from tests.simulation.deployment import Deployment, new_deployment
@@ -17,7 +17,7 @@ from tests.support.uploads import DATASET, PROJECT, add, lines, send, start_file
 from tidemark.datasets import datasets, projects
 from tidemark.domain.frames.class_map import ClassInput
 
-DESIGN = BEFORE
+DESIGN = AFTER
 """The design of the code as it stands."""
 SHARDS = 2
 
@@ -57,8 +57,24 @@ def test_a_window_is_applied_and_reported(world: Deployment, recorder: Recorder)
     group = max(world.windows.groups(), key=lambda name: len(world.first_window(name).body))
     count = world.first_window(group).body.count("camera-4-")
     assert count > 60
+    windows = sum(map(len, world.windows.waiting.values()))
     seen = recorder.of(world.start_apply(group))
-    assert seen == [BATCH_GET, requests.commit(count), requests.report(DESIGN, windows=1)]
+    assert seen == [BATCH_GET, requests.commit(count), requests.report(DESIGN, windows)]
+
+
+def test_the_last_window_of_a_chunk_sends_a_message_besides(world: Deployment, recorder: Recorder) -> None:
+    send(world, *rows(150))
+    windows = [group for group, messages in world.windows.waiting.items() for _ in messages]
+    for group in windows[:-1]:
+        assert SEND not in recorder.of(world.start_apply(group))
+    seen = recorder.of(world.start_apply(windows[-1]))
+    assert seen[-2:] == [requests.report(DESIGN, len(windows)), SEND]
+
+
+def test_a_window_without_siblings_sends_its_outcome(world: Deployment, recorder: Recorder) -> None:
+    send(world, *rows(1))
+    (group,) = world.windows.groups()
+    assert recorder.of(world.start_apply(group)) == [BATCH_GET, requests.commit(1), requests.report(DESIGN, 1)]
 
 
 def test_a_chunk_of_a_file_is_stored_and_sent(world: Deployment, recorder: Recorder) -> None:
@@ -76,14 +92,10 @@ def test_outcomes_are_recorded_chunk_by_chunk(world: Deployment, recorder: Recor
     start_files(world, lines(*rows(2000)))
     world.start_task(world.tasks[0]).run()
     world.settled.waiting.clear()
-    first, second = world.windows.groups()
-    world.start_apply(first).run()
-    (uid,) = world.settled.groups()
-    if DESIGN.reports is Reports.WINDOWS:
-        assert recorder.of(world.start_publish(uid, 10)) == requests.record_outcomes(DESIGN, decided=0, undecided=1)
-    for group in (first, second):
+    for group in world.windows.groups():
         while '"part":"0000-00000000"' in world.first_window(group).body:
             world.start_apply(group).run()
+    (uid,) = world.settled.groups()
     assert recorder.of(world.start_publish(uid, 100)) == requests.record_outcomes(DESIGN, decided=1, undecided=0)
 
 
