@@ -149,3 +149,12 @@ class Backend:
             return [call(item) for item in inputs]
         with ThreadPoolExecutor(min(self.workers, len(inputs))) as pool:
             return list(pool.map(call, inputs))
+
+    def both(self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+        """Makes two calls, at once if there are several `workers`. Returns both results. Raises the error of either."""
+        if self.workers == 1:
+            return first(), second()
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(first)
+            result = second()
+            return started.result(), result

@@ -10,9 +10,9 @@ unnoticed, and its change would be lost. Payloads never change, so that they may
 few rows they are therefore fetched beside the head, by a guess which versions the head will name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from tidemark.aws.backend import Backend
 from tidemark.aws.table import ConditionFailed
@@ -90,11 +90,7 @@ def _read(backend: Backend, window: Window) -> tuple[_Shard, dict[PayloadPointer
     rows = [row for row in window.plan.rows if row.op is Op.MODIFY]
     if not 0 < len(rows) <= MAX_GUESSED_ROWS:
         return _shard(backend, window), {}
-    reads: list[Callable[[], Any]] = [
-        lambda: _guessed_payloads(backend, window, rows),
-        lambda: _shard(backend, window),
-    ]
-    payloads, shard = backend.parallel(lambda read: read(), reads)
+    payloads, shard = backend.both(lambda: _guessed_payloads(backend, window, rows), lambda: _shard(backend, window))
     return shard, payloads
 
 

@@ -17,12 +17,14 @@ from tidemark.aws.events import UploadSettled, VersionPublished, announce
 from tidemark.aws.table import ConditionFailed
 from tidemark.aws.writes import Write
 from tidemark.catalog import dataset_records
+from tidemark.catalog.dataset_records import DatasetState
 from tidemark.domain.datasets import Mode
 from tidemark.domain.errors import Unavailable
 from tidemark.domain.uploads import Source, Upload, UploadStatus, settled_status
 from tidemark.domain.versions import ShardState, Version, VersionUpload
 from tidemark.domain.windows import CheckUpload, ChunkSettled, PublishMessage, WindowSettled
 from tidemark.shards import log
+from tidemark.shards.log import Head
 from tidemark.uploads import chunked_uploads, chunks
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
@@ -79,9 +81,16 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
     """Applies messages to chunks and uploads, and publishes a version if uploads are complete.
 
     Returns the uploads that settle now. Also returns the uploads of redelivered messages, because an earlier attempt
-    may have stopped before it announced these uploads.
+    may have stopped before it announced these uploads. Returns none if the dataset was purged meanwhile.
+
+    The dataset is read beside the chunks, although few messages of a large upload complete it. All windows that the
+    messages are about have been applied before, so the heads include them.
     """
-    updated_chunks, redelivered = _updated_chunks(backend, uid, messages)
+    (updated_chunks, redelivered), dataset = backend.both(
+        lambda: _updated_chunks(backend, uid, messages), lambda: _find_dataset(backend, uid)
+    )
+    if dataset is None:
+        return []
     announced_again = redelivered | {message.upload for message in messages if isinstance(message, CheckUpload)}
     requests = [chunk for chunk in updated_chunks if not chunk.name]
     settled_chunks: dict[str, list[Chunk]] = defaultdict(list)
@@ -103,7 +112,19 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
         for record in stored
         if record.upload.id in announced_again
     ]
-    return settled_before + (_settle(backend, uid, complete) if complete else [])
+    return settled_before + (_settle(backend, uid, dataset, complete) if complete else [])
+
+
+class _Dataset(NamedTuple):
+    """The state of a dataset, and of its shards in order."""
+
+    state: DatasetState
+    heads: list[Head]
+
+
+def _find_dataset(backend: Backend, uid: str) -> _Dataset | None:
+    state = dataset_records.find_state(backend, uid)
+    return _Dataset(state, log.shard_heads(backend, uid, state.shards)) if state else None
 
 
 def _updated_chunks(backend: Backend, uid: str, messages: list[PublishMessage]) -> tuple[list[Chunk], set[str]]:
@@ -154,9 +175,9 @@ class _Record(NamedTuple):
         return current.upload.status is UploadStatus.PENDING and current.is_settled
 
 
-def _settle(backend: Backend, uid: str, complete: list[_Record]) -> list[_SettledUpload]:
+def _settle(backend: Backend, uid: str, dataset: _Dataset, complete: list[_Record]) -> list[_SettledUpload]:
     """Settles complete uploads and returns them. Uploads that may have changed a frame share one new version."""
-    state = dataset_records.state(backend, uid)
+    state = dataset.state
     now = backend.clock()
     # Readers find a version by its time, so times must grow, whatever this machine's clock says. If two versions had
     # the same time, a read of that time would return the first until the second exists, and then the second.
@@ -168,7 +189,6 @@ def _settle(backend: Backend, uid: str, complete: list[_Record]) -> list[_Settle
             settlement.store(backend)
     changing = [settlement for settlement in settlements if settlement.upload.version is not None]
     if changing:
-        heads = log.shard_heads(backend, uid, state.shards)
         version = Version(
             number=number,
             created_at=at,
@@ -176,7 +196,7 @@ def _settle(backend: Backend, uid: str, complete: list[_Record]) -> list[_Settle
                 VersionUpload(id=upload.id, actor=upload.actor, accepted_at=upload.accepted_at)
                 for upload in (settlement.upload for settlement in changing)
             ),
-            shards=tuple(ShardState(head.n, head.frames, head.labels) for head in heads),
+            shards=tuple(ShardState(head.n, head.frames, head.labels) for head in dataset.heads),
         )
         writes = [write for settlement in changing for write in settlement.writes(backend)]
         version_records.publish(backend, uid, version, writes)
