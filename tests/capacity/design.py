@@ -67,8 +67,8 @@ class Design:
     """Whether intake may send messages to its own queue without end."""
     waits_in_steps: bool
     """Whether a step of a workflow goes on after a transient error."""
-    parallel_publish: bool
-    """Whether publish makes independent requests side by side."""
+    side_by_side: bool
+    """Whether publish and intake make independent requests side by side."""
     publish_memory: float
 
     def rows_of_chunk(self, shards: int) -> int:
@@ -93,7 +93,7 @@ BEFORE = Design(
     file_quota=250_000,
     may_loop=False,
     waits_in_steps=False,
-    parallel_publish=False,
+    side_by_side=False,
     publish_memory=512,
 )
 """The release before this simulation existed."""
@@ -111,11 +111,11 @@ AFTER = Design(
     counts_transient=False,
     tries=3,
     conflict_seconds=30,
-    pause=(8, 12),
+    pause=(10, 10),
     file_quota=250_000,
     may_loop=True,
     waits_in_steps=True,
-    parallel_publish=True,
+    side_by_side=True,
     publish_memory=1024,
 )
 """The service as it is."""

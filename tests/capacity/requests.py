@@ -41,14 +41,15 @@ def commit(rows: int) -> Request:
     return Request("dynamodb.TransactWriteItems", 2 * (rows + 2 + _units(COMMIT_BYTES + rows * COMMIT_ROW_BYTES)))
 
 
-def report(design: Design, windows: int) -> Request:
-    """Returns the request with which apply reports a window of a chunk with so many windows.
+def report(design: Design, windows: int, *, is_last: bool = False) -> list[Request]:
+    """Returns the requests with which apply reports a window of a chunk with so many windows.
 
-    The last window of a tally sends a message besides.
+    `is_last` says whether all other windows of the chunk have an outcome.
     """
-    if tallies(design, windows):
-        return Request("dynamodb.UpdateItem", _units(100 + windows * TALLY_ROW_BYTES))
-    return SEND
+    if not tallies(design, windows):
+        return [SEND]
+    tally = Request("dynamodb.UpdateItem", _units(100 + windows * TALLY_ROW_BYTES))
+    return [tally, SEND] if is_last else [tally]
 
 
 def tallies(design: Design, windows: int) -> bool:
@@ -95,7 +96,7 @@ def version(uploads: int, shards: int) -> Request:
 
 def settle(design: Design, uploads: int, shards: int) -> list[Request]:
     """Returns the requests that settle complete uploads of a dataset in one version, and announce them."""
-    read_again = [] if design.parallel_publish else [GET]
+    read_again = [] if design.side_by_side else [GET]
     return [GET, BATCH_GET, version(uploads, shards), *read_again, EVENTS]
 
 

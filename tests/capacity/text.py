@@ -45,8 +45,8 @@ RAISING = """\
    some partitions get several of them, and the fullest one holds its dataset up: see "pre-warmed" below.
 2. *The table's quota.* Ask for more than 40,000 write units a second (Service Quotas, DynamoDB, "Table-level write
    throughput limit") if several datasets load at once, or one of more than 40 shards.
-3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, limit
-   `apply` to about half of the quota, so that the API keeps some.
+3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, deploy
+   with the context value `concurrency`: Lambda then refuses hardly any call.
 4. *Shards.* More shards make a dataset faster, up to what the table gives. On a fresh table they change nothing."""
 
 PLANTED_NOTE = """\
