@@ -73,7 +73,7 @@ class Apply:
         records = chunk.upload.dataset.records
         body: object = window
         if requests.tallies(service.design, chunk.windows):
-            units = requests.report(service.design, chunk.windows)[0].units
+            units = requests.report(service.design, chunk.windows).units
             yield from service.sdk(lambda: service.table.write(records, units))
             chunk.decided += 1
             if chunk.decided < chunk.windows:

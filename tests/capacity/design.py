@@ -21,15 +21,17 @@ class Waits(NamedTuple):
     first: float
     """The first bound, in seconds."""
     growth: float
-    """Factor by which the bound grows."""
+    """Factor by which the bound grows, or shrinks if it is below 1."""
     most: float
     """The largest bound."""
     least_share: float = 0.5
     """The least share of the bound that is waited."""
+    least: float = 0.0
+    """The smallest bound, for a factor below 1."""
 
     def seconds(self, failures: int, random: Random) -> float:
         """Returns the wait after so many failures, one or more."""
-        bound = min(self.most, self.first * self.growth ** min(failures - 1, 60))
+        bound = max(self.least, min(self.most, self.first * self.growth ** min(failures - 1, 60)))
         return random.uniform(bound * self.least_share, bound)
 
 
@@ -105,7 +107,7 @@ AFTER = Design(
     page_rows=960,
     reports=Reports.CHUNKS,
     shared_totals=False,
-    postponement=Waits(30, 1, 30),
+    postponement=Waits(30, 0.7, 30, least=10),
     publish_postponement=Waits(2, 1.5, 20),
     throttle_wait=Waits(0.5, 8, 4),
     counts_transient=False,

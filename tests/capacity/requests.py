@@ -41,15 +41,14 @@ def commit(rows: int) -> Request:
     return Request("dynamodb.TransactWriteItems", 2 * (rows + 2 + _units(COMMIT_BYTES + rows * COMMIT_ROW_BYTES)))
 
 
-def report(design: Design, windows: int, *, is_last: bool = False) -> list[Request]:
-    """Returns the requests with which apply reports a window of a chunk with so many windows.
+def report(design: Design, windows: int) -> Request:
+    """Returns the request with which apply reports a window of a chunk with so many windows.
 
-    `is_last` says whether all other windows of the chunk have an outcome.
+    The last window of a tally sends a message besides.
     """
-    if not tallies(design, windows):
-        return [SEND]
-    tally = Request("dynamodb.UpdateItem", _units(100 + windows * TALLY_ROW_BYTES))
-    return [tally, SEND] if is_last else [tally]
+    if tallies(design, windows):
+        return Request("dynamodb.UpdateItem", _units(100 + windows * TALLY_ROW_BYTES))
+    return SEND
 
 
 def tallies(design: Design, windows: int) -> bool:
