@@ -5,7 +5,7 @@ from tests.capacity.clock import Process
 from tests.capacity.dynamodb import Conflict, Throttled
 from tests.capacity.functions import DONE, Failed, FifoMapping, after
 from tests.capacity.queues import Message
-from tests.capacity.service import APPLY_CONCURRENCY, Service, Window
+from tests.capacity.service import Service, Window
 
 CPU_SECONDS = 0.010
 ROW_CPU_SECONDS = 0.00008
@@ -17,7 +17,7 @@ FIRST_COUNTED_RECEIVE = 3
 class Apply:
     """The functions apply and dead_letter."""
 
-    def __init__(self, service: Service, concurrency: int = APPLY_CONCURRENCY) -> None:
+    def __init__(self, service: Service, concurrency: int) -> None:
         self._service = service
         self.function = service.function("apply", 1769)
         self.dead_letter = service.function("dead_letter", 512)

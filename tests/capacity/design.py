@@ -21,15 +21,17 @@ class Waits(NamedTuple):
     first: float
     """The first bound, in seconds."""
     growth: float
-    """Factor by which the bound grows."""
+    """Factor by which the bound grows, or shrinks if it is below 1."""
     most: float
     """The largest bound."""
     least_share: float = 0.5
     """The least share of the bound that is waited."""
+    least: float = 0.0
+    """The smallest bound, for a factor below 1."""
 
     def seconds(self, failures: int, random: Random) -> float:
         """Returns the wait after so many failures, one or more."""
-        bound = min(self.most, self.first * self.growth ** min(failures - 1, 60))
+        bound = max(self.least, min(self.most, self.first * self.growth ** min(failures - 1, 60)))
         return random.uniform(bound * self.least_share, bound)
 
 
@@ -67,8 +69,8 @@ class Design:
     """Whether intake may send messages to its own queue without end."""
     waits_in_steps: bool
     """Whether a step of a workflow goes on after a transient error."""
-    parallel_publish: bool
-    """Whether publish makes independent requests side by side."""
+    side_by_side: bool
+    """Whether publish and intake make independent requests side by side."""
     publish_memory: float
 
     def rows_of_chunk(self, shards: int) -> int:
@@ -93,7 +95,7 @@ BEFORE = Design(
     file_quota=250_000,
     may_loop=False,
     waits_in_steps=False,
-    parallel_publish=False,
+    side_by_side=False,
     publish_memory=512,
 )
 """The release before this simulation existed."""
@@ -105,17 +107,17 @@ AFTER = Design(
     page_rows=960,
     reports=Reports.CHUNKS,
     shared_totals=False,
-    postponement=Waits(30, 1, 30),
+    postponement=Waits(30, 0.7, 30, least=10),
     publish_postponement=Waits(2, 1.5, 20),
     throttle_wait=Waits(0.5, 8, 4),
     counts_transient=False,
     tries=3,
     conflict_seconds=30,
-    pause=(8, 12),
+    pause=(10, 10),
     file_quota=250_000,
     may_loop=True,
     waits_in_steps=True,
-    parallel_publish=True,
+    side_by_side=True,
     publish_memory=1024,
 )
 """The service as it is."""

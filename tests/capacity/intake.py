@@ -9,7 +9,7 @@ from tests.capacity.clock import Process
 from tests.capacity.dynamodb import Conflict, Throttled
 from tests.capacity.functions import DONE, Failed, Mapping, after
 from tests.capacity.queues import Message
-from tests.capacity.service import INTAKE_CONCURRENCY, Chunk, Dataset, Service, Upload, Window
+from tests.capacity.service import Chunk, Dataset, Service, Upload, Window
 
 ROW_CPU_SECONDS = 0.0003
 """CPU to parse, validate and pack a row, from `make bench` with a third added for Lambda's processors."""
@@ -57,7 +57,7 @@ class _Count:
 class Intake:
     """The function intake."""
 
-    def __init__(self, service: Service, concurrency: int = INTAKE_CONCURRENCY) -> None:
+    def __init__(self, service: Service, concurrency: int) -> None:
         self._service = service
         self.function = service.function("intake", 1024)
         self.files: list[File] = []

@@ -18,6 +18,7 @@ from tests.capacity.scenarios import (
     send_rows,
     with_table,
 )
+from tests.capacity.service import FEW_CALLS
 
 
 class Load(NamedTuple):
@@ -47,11 +48,12 @@ CLONE_FRESH = Load("clone of 5,000,000 frames, 16 shards, fresh table", partial(
 CLONE_WARM = Load("clone of 5,000,000 frames, 16 shards, warm table", partial(clone, limits=WARM))
 ONE_ROW = Load("one-row requests of 200 clients for half an hour", partial(send_rows, limits=FRESH))
 SMALL = Load("20 files x 50,000 rows and 5 clients, 10 executions", partial(load_and_send, limits=SMALL_ACCOUNT))
-SMALL_APPLY = Load(
-    "the same, with at most 5 of apply", partial(load_and_send, limits=SMALL_ACCOUNT, apply_concurrency=5)
+SMALL_TOLD = Load(
+    "the same, deployed with `concurrency=10`", partial(load_and_send, limits=SMALL_ACCOUNT, calls=FEW_CALLS)
 )
+"""Only the design after has this setting."""
 
-COMPARED = (FRESH_16, FRESH_64, FRESH_SIX, WARM_16, WARM_64, CLONE_FRESH, CLONE_WARM, ONE_ROW, SMALL, SMALL_APPLY)
+COMPARED = (FRESH_16, FRESH_64, FRESH_SIX, WARM_16, WARM_64, CLONE_FRESH, CLONE_WARM, ONE_ROW, SMALL)
 """Loads that are simulated with the design before and after."""
 
 QUOTA = _files("each shard on its own partition, table quota 40,000", with_table(WARM, table_write_units=40_000), 64)

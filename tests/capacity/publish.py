@@ -1,14 +1,13 @@
 """Model of publish, which records outcomes and publishes versions. It is serial for each dataset."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from tests.capacity import requests
 from tests.capacity.clock import Process
 from tests.capacity.dynamodb import Conflict, Throttled
 from tests.capacity.functions import DONE, Failed, FifoMapping
 from tests.capacity.queues import Message
-from tests.capacity.service import PUBLISH_CONCURRENCY, Chunk, Dataset, Service, Upload, Window
+from tests.capacity.service import Chunk, Dataset, Service, Upload, Window
 
 CPU_SECONDS = 0.008
 CHUNK_CPU_SECONDS = 0.0012
@@ -20,13 +19,11 @@ WINDOW_CPU_SECONDS = 0.00003
 class Publish:
     """The function publish."""
 
-    def __init__(self, service: Service, batch: int = 10) -> None:
+    def __init__(self, service: Service, concurrency: int) -> None:
         self._service = service
         self.function = service.function("publish", service.design.publish_memory)
         self.versions = 0
-        self.mapping = FifoMapping(
-            self.function, service.settled, self._handle, batch=batch, concurrency=PUBLISH_CONCURRENCY
-        )
+        self.mapping = FifoMapping(self.function, service.settled, self._handle, batch=10, concurrency=concurrency)
 
     def _handle(self, batch: list[Message]) -> Process[Failed]:
         service = self._service
@@ -53,19 +50,11 @@ class Publish:
         by_upload: dict[Upload, list[Chunk]] = {upload: [] for upload in uploads}
         for chunk in outcomes:
             by_upload[chunk.upload].append(chunk)
-        yield from self._all(self._record(upload, chunks, outcomes) for upload, chunks in by_upload.items())
+        yield from service.all(self._record(upload, chunks, outcomes) for upload, chunks in by_upload.items())
         _mark(bodies)
         complete = [upload for upload in uploads if upload.is_complete]
         if complete:
             yield from self._settle(dataset, complete)
-
-    def _all(self, processes: Iterable[Process[None]]) -> Process[None]:
-        """Runs processes side by side, or one after another in the earlier design."""
-        if self._service.design.parallel_publish:
-            yield from self._service.clock.together(processes)
-            return
-        for process in processes:
-            yield from process
 
     def _record(self, upload: Upload, chunks: list[Chunk], outcomes: Counter[Chunk]) -> Process[None]:
         """Records outcomes of an upload's chunks, and adds decided chunks to its totals."""
@@ -79,7 +68,7 @@ class Publish:
                 chunk.recorded += outcomes[chunk]
         if not any(chunk.is_whole_upload for chunk in chunks):
             yield from self._service.sdk(lambda: table.read(records, 1))
-        together = self._service.design.parallel_publish
+        together = self._service.design.side_by_side
         for group in [decided] if together else [[chunk] for chunk in decided]:
             new = [chunk for chunk in group if chunk.recorded < chunk.windows]
             if new and not new[0].is_whole_upload:
@@ -117,7 +106,7 @@ class Publish:
             upload.settled_at = service.clock.now
             took = service.clock.now - upload.accepted_at
             service.ledger.longest_settling = max(service.ledger.longest_settling, took)
-        if not service.design.parallel_publish:
+        if not service.design.side_by_side:
             yield from service.sdk(lambda: table.read(dataset.records, 1))
         for _ in range(0, len(complete) + 1, service.limits.queues.batch):
             yield service.clock.spread(service.limits.times.events)

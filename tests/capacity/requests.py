@@ -95,7 +95,7 @@ def version(uploads: int, shards: int) -> Request:
 
 def settle(design: Design, uploads: int, shards: int) -> list[Request]:
     """Returns the requests that settle complete uploads of a dataset in one version, and announce them."""
-    read_again = [] if design.parallel_publish else [GET]
+    read_again = [] if design.side_by_side else [GET]
     return [GET, BATCH_GET, version(uploads, shards), *read_again, EVENTS]
 
 

@@ -10,7 +10,7 @@ from tests.capacity.intake import Intake
 from tests.capacity.limits import FunctionLimits, Limits, TableLimits
 from tests.capacity.publish import Publish
 from tests.capacity.senders import Senders
-from tests.capacity.service import APPLY_CONCURRENCY, INTAKE_CONCURRENCY, Dataset, Service, Upload
+from tests.capacity.service import MANY_CALLS, Calls, Dataset, Service, Upload
 from tests.capacity.transfer import Clone
 
 FRESH = Limits()
@@ -31,6 +31,7 @@ class Run:
     """A simulation that has ended."""
 
     service: Service
+    calls: Calls
     apply: Apply
     publish: Publish
     intake: Intake
@@ -90,7 +91,7 @@ class Run:
             "a dataset's records": max((_share([p], seconds) for p in records if p not in logs), default=0.0),
             "publish": max(self.publish.mapping.group_seconds.values(), default=0.0) / seconds,
             "shards, one window at a time": sum(groups.values()) / max(1, len(groups)) / seconds,
-            "intake": self.intake.function.busy_seconds / INTAKE_CONCURRENCY / seconds,
+            "intake": self.intake.function.busy_seconds / self.calls.intake / seconds,
             "the account's executions": service.account.full_seconds / seconds,
         }
 
@@ -106,10 +107,16 @@ def _share(partitions: Sequence[Partition], seconds: float) -> float:
     return sum(p.writes.taken for p in partitions) / max(1.0, sum(p.writes.per_second for p in partitions)) / seconds
 
 
-def start(design: Design, limits: Limits, seed: int, apply_concurrency: int = APPLY_CONCURRENCY) -> Run:
+def start(design: Design, limits: Limits, seed: int, calls: Calls = MANY_CALLS) -> Run:
     """Returns a deployment at rest."""
     service = Service(design, limits, seed)
-    return Run(service, Apply(service, apply_concurrency), Publish(service), Intake(service))
+    return Run(
+        service,
+        calls,
+        Apply(service, calls.apply),
+        Publish(service, calls.publish),
+        Intake(service, calls.intake),
+    )
 
 
 def load_files(
@@ -120,10 +127,10 @@ def load_files(
     files: int = 20,
     rows: int = 200_000,
     seed: int = 1,
-    apply_concurrency: int = APPLY_CONCURRENCY,
+    calls: Calls = MANY_CALLS,
 ) -> Run:
     """Loads files into datasets, given by their numbers of shards, one upload of `files` files each."""
-    run = start(design, limits, seed, apply_concurrency)
+    run = start(design, limits, seed, calls)
     for number, shards in enumerate(datasets):
         dataset = Dataset(f"{number:x}{seed:04x}", shards)
         for shard in range(shards):
@@ -163,11 +170,11 @@ def load_and_send(
     rows: int = 50_000,
     clients: int = 5,
     pause: float = 5.0,
-    apply_concurrency: int = APPLY_CONCURRENCY,
+    calls: Calls = MANY_CALLS,
     seed: int = 1,
 ) -> Run:
     """Loads files into one dataset while clients send rows to another, as in an account with few executions."""
-    run = start(design, limits, seed, apply_concurrency)
+    run = start(design, limits, seed, calls)
     upload = Upload(Dataset(f"0{seed:04x}", 16), 0)
     run.intake.load(upload, [rows] * files)
     senders = Senders(run.service, Dataset(f"a{seed:04x}", 16), clients=clients, pause=pause)

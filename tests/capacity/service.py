@@ -1,7 +1,9 @@
 """The service under load: its queues, functions and mappings, around a simulated table and bucket."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tests.capacity.bucket import Bucket
 from tests.capacity.clock import Clock, Process
@@ -16,8 +18,19 @@ SDK_ATTEMPTS = 5
 """Attempts of the SDK at a request, as `tidemark.aws.backend` sets them. Transactions that are cancelled get one."""
 TABLE_WAITS = Waits(first=0.02, growth=2, most=1, least_share=0)
 """The waits between tries, as `tidemark.aws.retrying` sets them."""
-APPLY_CONCURRENCY, PUBLISH_CONCURRENCY, INTAKE_CONCURRENCY = 100, 20, 20
-"""Most calls at once of each mapping, as `infra/functions.py` sets them."""
+
+
+class Calls(NamedTuple):
+    """Most calls at once of each mapping, as `infra` sets them."""
+
+    apply: int = 100
+    publish: int = 20
+    intake: int = 20
+
+
+MANY_CALLS = Calls()
+FEW_CALLS = Calls(2, 2, 2)
+"""What a deployment sets that is told of 10 executions."""
 
 
 @dataclass(eq=False)
@@ -165,17 +178,27 @@ class Service:
             yield waits.seconds(throttled if waits is throttle_wait else tries, self.clock.random)
 
     def send(self, queue: Fifo, messages: Sequence[Message]) -> Process[None]:
-        """Sends messages to a FIFO queue, up to ten a call; messages of one group go in calls of their own."""
-        batch: list[Message] = []
-        groups: set[str] = set()
+        """Sends messages to a FIFO queue, up to ten a call; messages of one group go one call after another."""
+        rounds: list[list[Message]] = []
+        sent: Counter[str] = Counter()
         for message in messages:
-            if len(batch) == self.limits.queues.batch or message.group in groups:
-                yield from self._send_batch(queue, batch)
-                batch, groups = [], set()
-            batch.append(message)
-            groups.add(message.group)
-        if batch:
-            yield from self._send_batch(queue, batch)
+            number = sent[message.group]
+            sent[message.group] += 1
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(message)
+        size = self.limits.queues.batch
+        for messages_of_round in rounds:
+            starts = range(0, len(messages_of_round), size)
+            yield from self.all(self._send_batch(queue, messages_of_round[start : start + size]) for start in starts)
+
+    def all(self, processes: Iterable[Process[None]]) -> Process[None]:
+        """Runs independent requests side by side, or one after another in the earlier design."""
+        if self.design.side_by_side:
+            yield from self.clock.together(processes)
+            return
+        for process in processes:
+            yield from process
 
     def _send_batch(self, queue: Fifo, batch: list[Message]) -> Process[None]:
         yield from self.sdk(lambda: queue.send(batch))

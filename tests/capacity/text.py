@@ -30,7 +30,7 @@ BINDS = (
     ("a fresh table, the whole deployment", "the table: 4,000 write units a second, 2.1 for each row"),
     ("a dataset of 16 shards, warm table", "its shards' partitions: 1,000 write units a second each; ids only ascend"),
     ("a dataset of 64 shards, warm table", "its shards' partitions"),
-    ("all datasets, default quota of the table", "40,000 write units a second"),
+    ("a dataset of 64 shards, warm table, default quota", "40,000 write units a second for the whole table"),
     ("a clone, warm table", "intake, which sends the windows one chunk after another"),
     ("requests of one row, one dataset", "`publish`, which is serial for each dataset"),
     ("an account with 10 executions", "the executions; Lambda refuses calls, whose messages then wait"),
@@ -45,8 +45,8 @@ RAISING = """\
    some partitions get several of them, and the fullest one holds its dataset up: see "pre-warmed" below.
 2. *The table's quota.* Ask for more than 40,000 write units a second (Service Quotas, DynamoDB, "Table-level write
    throughput limit") if several datasets load at once, or one of more than 40 shards.
-3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, limit
-   `apply` to about half of the quota, so that the API keeps some.
+3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, deploy
+   with the context value `concurrency`: Lambda then refuses hardly any call.
 4. *Shards.* More shards make a dataset faster, up to what the table gives. On a fresh table they change nothing."""
 
 PLANTED_NOTE = """\
