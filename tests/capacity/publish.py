@@ -45,8 +45,10 @@ class Publish:
         yield self.function.cpu(service.busy(cpu))
         uploads = {body if isinstance(body, Upload) else _chunk(body).upload: None for body in bodies}
         dataset = next(iter(uploads)).dataset
-        if outcomes:
-            yield from service.sdk(lambda: service.table.read(dataset.records, 2 * len(outcomes)))
+        reads = [self._read_chunks(dataset, outcomes)] if outcomes else []
+        if service.design.side_by_side:
+            reads.append(self._read_dataset(dataset))
+        yield from service.all(reads)
         by_upload: dict[Upload, list[Chunk]] = {upload: [] for upload in uploads}
         for chunk in outcomes:
             by_upload[chunk.upload].append(chunk)
@@ -55,6 +57,15 @@ class Publish:
         complete = [upload for upload in uploads if upload.is_complete]
         if complete:
             yield from self._settle(dataset, complete)
+
+    def _read_chunks(self, dataset: Dataset, outcomes: Counter[Chunk]) -> Process[None]:
+        yield from self._service.sdk(lambda: self._service.table.read(dataset.records, 2 * len(outcomes)))
+
+    def _read_dataset(self, dataset: Dataset) -> Process[None]:
+        """Reads a dataset's state, then the heads of its shards."""
+        service, table = self._service, self._service.table
+        yield from service.sdk(lambda: table.read(dataset.records, 1))
+        yield from service.sdk(lambda: table.read(dataset.log(0), dataset.shards))
 
     def _record(self, upload: Upload, chunks: list[Chunk], outcomes: Counter[Chunk]) -> Process[None]:
         """Records outcomes of an upload's chunks, and adds decided chunks to its totals."""
@@ -90,8 +101,8 @@ class Publish:
     def _settle(self, dataset: Dataset, complete: list[Upload]) -> Process[None]:
         """Publishes a version into which complete uploads settle, and announces both."""
         service, table = self._service, self._service.table
-        yield from service.sdk(lambda: table.read(dataset.records, 1))
-        yield from service.sdk(lambda: table.read(dataset.log(0), dataset.shards))
+        if not service.design.side_by_side:
+            yield from self._read_dataset(dataset)
         write = requests.version(len(complete), dataset.shards)
         yield from service.patiently(
             lambda: table.transact(

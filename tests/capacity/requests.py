@@ -77,13 +77,17 @@ UPDATE_CHUNK = Request("dynamodb.PutItem", 1)
 """Records outcomes of a chunk that has undecided windows left."""
 
 
+READ_DATASET = [GET, BATCH_GET]
+"""Reads a dataset's state, then the heads of its shards."""
+
+
 def record_outcomes(design: Design, decided: int, undecided: int) -> list[Request]:
     """Returns the requests of a publish call that is told of windows of one upload, which does not settle yet.
 
     `decided` chunks have no window left without an outcome then; `undecided` ones have.
     """
     if design.reports is Reports.CHUNKS:
-        return [BATCH_GET, GET, QUERY, settle_chunks(decided)]
+        return [BATCH_GET, *READ_DATASET, GET, QUERY, settle_chunks(decided)]
     settled = [settle_chunks()] * decided + ([GET] if decided else [])
     return [BATCH_GET, *[UPDATE_CHUNK] * undecided, *settled]
 
@@ -96,7 +100,7 @@ def version(uploads: int, shards: int) -> Request:
 def settle(design: Design, uploads: int, shards: int) -> list[Request]:
     """Returns the requests that settle complete uploads of a dataset in one version, and announce them."""
     read_again = [] if design.side_by_side else [GET]
-    return [GET, BATCH_GET, version(uploads, shards), *read_again, EVENTS]
+    return [*READ_DATASET, version(uploads, shards), *read_again, EVENTS]
 
 
 ACCEPT_ROW = [PUT_PACK, Request("dynamodb.PutItem", 1, 3)]
