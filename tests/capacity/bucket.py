@@ -13,7 +13,6 @@ class Bucket:
     """A bucket."""
 
     def __init__(self, clock: Clock, limits: BucketLimits, times: Times) -> None:
-        self.refused = 0
         self._clock = clock
         self._limits = limits
         self._times = times
@@ -36,7 +35,6 @@ class Bucket:
         if rate.admits(now, 1):
             rate.take(now, 1)
             return
-        self.refused += 1
         if now - self._refused_since.setdefault(key, now) >= self._limits.split_after:
             self._refused_since[key] = now
             rate.per_second *= 2

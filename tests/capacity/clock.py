@@ -29,8 +29,6 @@ class Clock:
     def __init__(self, seed: int = 0) -> None:
         self.now = 0.0
         self.random = Random(seed)
-        self.events = 0
-        """Number of events so far."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
 
@@ -47,14 +45,11 @@ class Clock:
         """Starts a process now. Calls `done` when it ends. An exception that the process raises ends the simulation."""
         self.at(self.now, lambda: self._resume(process, done))
 
-    def run(self, until: float, stop: Callable[[], bool] = lambda: False) -> None:
-        """Runs the events up to a time, or until `stop` returns True after an event."""
+    def run(self, until: float) -> None:
+        """Runs the events up to a time."""
         while self._queue and self._queue[0][0] <= until:
             self.now, _, call = heapq.heappop(self._queue)
-            self.events += 1
             call()
-            if stop():
-                return
         self.now = until
 
     def fire(self, signal: Signal) -> None:

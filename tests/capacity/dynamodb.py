@@ -32,24 +32,12 @@ class Partition:
     hot_since: float | None = None
 
 
-@dataclass
-class Counts:
-    """What a table has done."""
-
-    consumed: float = 0
-    """Write units of the table, those of cancelled transactions included."""
-    wasted: float = 0
-    """Write units of cancelled transactions."""
-    throttled: int = 0
-    conflicts: int = 0
-    splits: int = 0
-
-
 class Table:
     """A table and its indexes."""
 
     def __init__(self, clock: Clock, limits: TableLimits, times: Times) -> None:
-        self.counts = Counts()
+        self.wasted = 0.0
+        """Write units that cancelled transactions have consumed."""
         self.partitions: list[Partition] = []
         self._clock = clock
         self._limits = limits
@@ -136,7 +124,6 @@ class Table:
         now = self._clock.now
         self.partition(collection).writes.take(now, units)
         self._table.take(now, units)
-        self.counts.consumed += units
         for name, amount in indexes.items():
             self._index(name).take(now, amount)
 
@@ -146,17 +133,15 @@ class Table:
             left = max(0.0, self.partition(name).writes.left(self._clock.now))
             wasted = self._limits.cancelled_share * min(left, amount / 2)
             self._take(name, wasted, {})
-            self.counts.wasted += wasted
+            self.wasted += wasted
 
     def _refuse(self, *collections: str) -> Process[None]:
-        self.counts.throttled += 1
         for name in collections:
             self.partition(name).refused += 1
         yield self._clock.spread(self._times.refused)
         raise Throttled
 
     def _conflict(self) -> Process[None]:
-        self.counts.conflicts += 1
         yield self._clock.spread(self._times.refused)
         raise Conflict
 
@@ -196,7 +181,6 @@ class Table:
         names = sorted(partition.collections)
         if len(names) == 1 and not self._limits.splits_collections:
             return
-        self.counts.splits += 1
         partition.hot_since = None
         if len(names) == 1:  # its keys are spread over both halves, which share its load evenly
             partition.writes.per_second *= 2

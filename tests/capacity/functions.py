@@ -1,6 +1,6 @@
 """Lambda under load: the account's concurrency, cold starts, CPU by memory, mappings from queues, and recursion."""
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,16 +29,13 @@ class Account:
         self.limits = limits
         self.times = times
         self.running = 0
-        self.throttled: Counter[str] = Counter()
-        """Refused invocations by function."""
         self.full_seconds = 0.0
         """How long all executions were in use."""
         self._full_since = 0.0
 
-    def enter(self, name: str) -> bool:
+    def enter(self) -> bool:
         """Begins an execution. Returns False if there are too many."""
         if self.running >= self.limits.concurrency:
-            self.throttled[name] += 1
             return False
         self.running += 1
         if self.running == self.limits.concurrency:
@@ -124,7 +121,7 @@ class FifoMapping:
         yield clock.spread(account.times.poll)
         batch = self._queue.receive(group, self._batch)
         failed = Failed(batch)  # an invocation that is throttled or dropped
-        if batch and not is_dropped(self._function, batch, self._recursive) and account.enter(self._function.name):
+        if batch and not is_dropped(self._function, batch, self._recursive) and account.enter():
             outcome: list[Failed] = []
             yield from self._function.run(_recorded(self._work(batch), outcome))
             failed = outcome[0]
@@ -166,7 +163,7 @@ class Mapping:
         account = self._function.account
         yield account.clock.spread(account.times.poll)
         failed = Failed([message])
-        if not is_dropped(self._function, [message], self._recursive) and account.enter(self._function.name):
+        if not is_dropped(self._function, [message], self._recursive) and account.enter():
             outcome: list[Failed] = []
             yield from self._function.run(_recorded(self._work([message]), outcome))
             failed = outcome[0]

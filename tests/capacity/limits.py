@@ -1,6 +1,6 @@
 """AWS's limits and service times, as the simulation assumes them: every figure with its source.
 
-`ASSUMPTIONS` in `report.py` lists the ones that AWS does not document, and how to check them.
+`ASSUMPTIONS` in `text.py` lists the ones that AWS does not document, and how to check them.
 """
 
 from dataclasses import dataclass, field

@@ -22,7 +22,6 @@ class Publish:
     def __init__(self, service: Service, concurrency: int) -> None:
         self._service = service
         self.function = service.function("publish", service.design.publish_memory)
-        self.versions = 0
         self.mapping = FifoMapping(self.function, service.settled, self._handle, batch=10, concurrency=concurrency)
 
     def _handle(self, batch: list[Message]) -> Process[Failed]:
@@ -112,7 +111,6 @@ class Publish:
                 {f"unsettled {dataset.uid[0]}": write.index_units},
             )
         )
-        self.versions += 1
         for upload in complete:
             upload.settled_at = service.clock.now
             took = service.clock.now - upload.accepted_at

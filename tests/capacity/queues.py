@@ -49,8 +49,6 @@ class Fifo:
         self.visibility = visibility
         self.dead = dead
         self.ready: Callable[[str], None] = lambda _: None
-        self.throttled = 0
-        """Calls refused for a group's rate."""
         self._clock = clock
         self._limits = limits
         self._times = times
@@ -68,7 +66,6 @@ class Fifo:
             group = self._group(name)
             assert group.calls is not None
             if not group.calls.admits(self._clock.now, 1):
-                self.throttled += 1
                 yield self._clock.spread(self._times.send)
                 raise SendThrottled
             group.calls.take(self._clock.now, 1)

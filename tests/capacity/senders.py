@@ -53,7 +53,7 @@ class Senders:
         """Sends one request through the gateway. Returns `accepted`, `refused` or `unavailable`."""
         service = self._service
         for function, seconds in ((self.authorizer, AUTHORIZER_CPU_SECONDS), (self.api, API_CPU_SECONDS)):
-            if not service.account.enter(function.name):
+            if not service.account.enter():
                 return "unavailable"
             outcome: list[str] = []
             work = self._accept(outcome) if function is self.api else self._authorize()

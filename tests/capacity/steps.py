@@ -23,8 +23,6 @@ class Execution:
     def __init__(self, function: Function, step: Callable[[int], Process[bool]]) -> None:
         self.failed = False
         """Whether a step failed for good."""
-        self.errors = 0
-        self.visits = 0
         self._function = function
         self._step = step
 
@@ -48,14 +46,12 @@ class Execution:
     def _visit(self, clock: Clock, shard: int) -> Process[bool]:
         """Calls the function once, with retries, which each visit has anew."""
         for attempt in range(RETRIES + 1):
-            self.visits += 1
             yield clock.spread(self._function.account.times.state)
             outcome: list[bool] = []
-            if self._function.account.enter(self._function.name):
+            if self._function.account.enter():
                 yield from self._function.run(self._caught(shard, outcome))
             if outcome:
                 return outcome[0]
-            self.errors += 1
             if attempt < RETRIES:
                 yield clock.random.uniform(0, min(MAX_DELAY_SECONDS, INTERVAL_SECONDS * BACKOFF**attempt))
         self.failed = True

@@ -31,7 +31,7 @@ BINDS = (
     ("a dataset of 16 shards, warm table", "its shards' partitions: 1,000 write units a second each; ids only ascend"),
     ("a dataset of 64 shards, warm table", "its shards' partitions"),
     ("a dataset of 64 shards, warm table, default quota", "40,000 write units a second for the whole table"),
-    ("a clone, warm table", "intake, which sends the windows one chunk after another"),
+    ("a clone, warm table", "intake, which sends one shard's windows after another's: the last shard starts late"),
     ("requests of one row, one dataset", "`publish`, which is serial for each dataset"),
     ("an account with 10 executions", "the executions; Lambda refuses calls, whose messages then wait"),
 )

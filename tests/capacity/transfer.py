@@ -31,8 +31,6 @@ class Clone:
         self._pages: list[list[Window]] = []
         self.function = service.function("transfer", 1024)
         self.execution = Execution(self.function, self._visit)
-        self.read_at: float | None = None
-        """When all shards were read."""
         service.uploads.append(upload)
         service.clock.start(self._run())
 
@@ -41,7 +39,6 @@ class Clone:
         if not (yield from self.execution.run(range(dataset.shards))):
             service.ledger.stopped_transfers += 1
             return
-        self.read_at = service.clock.now
         self._upload.is_read = True
         for page in self._pages:
             dataset.rows_in_flight += page[0].chunk.rows
