@@ -6,33 +6,36 @@ from typing import Any, NamedTuple
 
 from tidemark.aws.backend import Backend
 
-WAIT_GROWTH = 1.5
-"""Factor by which the longest wait of a postponed message grows with each delivery."""
 OUTAGE_RECEIVES = 20
 """Number of deliveries after which an outage is under way, and the longest wait grows further."""
 OUTAGE_GROWTH_SECONDS = 2
 """How much the longest wait grows with each delivery in an outage, in seconds."""
+MAX_FACTORS = 20
+"""Number of deliveries after which a wait has reached its least or most value."""
 MAX_WAIT_SECONDS = 600
 """Longest wait before any delivery, in seconds. With a thousand deliveries, SQS's maximum, postponing takes four
 days."""
 
 
 class Pace(NamedTuple):
-    """How long the messages of a queue wait when they are postponed, in seconds. Outages take longer."""
+    """How long the messages of a queue wait when they are postponed. Outages take longer."""
 
     first: float
-    """The longest wait before the second delivery."""
-    usual: float
-    """The longest wait before later deliveries."""
+    """The longest wait before the second delivery, in seconds."""
+    factor: float
+    """Factor by which the longest wait changes with each delivery."""
+    least: float
+    most: float
+    """Between these two values the longest wait stays, in seconds."""
 
 
-WINDOWS_PACE = Pace(30, 30)
+WINDOWS_PACE = Pace(first=30, factor=0.7, least=10, most=30)
 """A window fails because too many shards write to its partition of the table. Windows that come back sooner use up
-capacity
-for nothing; windows that come back later leave capacity unused."""
-SETTLED_PACE = Pace(2, 20)
+capacity for nothing; windows that come back later leave capacity unused. A window that has waited long comes back
+sooner than one that has not, so that none waits much longer than the others (docs/capacity.md)."""
+SETTLED_PACE = Pace(first=2, factor=1.5, least=2, most=20)
 """While publish waits, nothing leaves the dataset's count of rows in flight, and files wait too."""
-FILES_PACE = Pace(2, 20)
+FILES_PACE = SETTLED_PACE
 """While a file waits, its windows may not be sent yet, and its shards have nothing to do."""
 
 
@@ -86,7 +89,7 @@ def set_aside(backend: Backend, dead_queue_url: str, delivery: Delivery) -> None
 
 def wait_seconds(pace: Pace, receives: int) -> int:
     """Returns for how long a message is postponed that was delivered so often: a random time, in whole seconds."""
-    usual = min(pace.usual, pace.first * WAIT_GROWTH ** (receives - 1))
+    usual = max(pace.least, min(pace.most, pace.first * pace.factor ** min(receives - 1, MAX_FACTORS)))
     outage = OUTAGE_GROWTH_SECONDS * max(0, receives - OUTAGE_RECEIVES)
     longest = min(MAX_WAIT_SECONDS, usual + outage)
     return max(1, round(random.uniform(longest / 2, longest)))  # noqa: S311 - no secret
