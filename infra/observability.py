@@ -23,7 +23,12 @@ MINUTE = Duration.minutes(1)
 WORST, TOTAL, MOST = "Maximum", "Sum", "p95"
 
 LATE_SECONDS = 300
-"""Seconds after which a message counts as late. In plain load it waits less, even while a new table is throttled."""
+"""Seconds after which a message counts as late. It has then failed again and again."""
+
+WINDOWS_LATE_SECONDS = 3600
+"""Seconds after which a window counts as late. A window may have to wait for all that is in flight: in a long load of
+several datasets into a new table, for three quarters of an hour (docs/capacity.md). A window that holds up its shard is
+given up much earlier, which has an alarm of its own."""
 
 FILES_LATE_SECONDS = 600
 """Seconds after which a file counts as late. Two attempts, five minutes apart, have then failed, or other files were
@@ -84,7 +89,12 @@ class Observability(Construct):
                 above=seconds,
             )
             for name, queue, seconds, meaning in (
-                ("Windows", queues.windows, LATE_SECONDS, "windows are applied late; is apply failing or throttled?"),
+                (
+                    "Windows",
+                    queues.windows,
+                    WINDOWS_LATE_SECONDS,
+                    "windows are applied late; is apply failing or throttled?",
+                ),
                 (
                     "Settled",
                     queues.settled,

@@ -21,7 +21,7 @@ COMPARED_NOTE = """\
   rows are applied. The rest goes to records of uploads, to cancelled transactions, and to waiting.
 - *Stalls*: calls of `apply` and `publish` after which a message group had to wait.
 - *Longest wait*: from the first delivery of a window until it is applied. *Oldest window*: from sending it. The alarm
-  WindowsLate (300 s) is about the second, so it rings in any long load into a fresh table.
+  WindowsLate (an hour) is about the second.
 - *Given up*: windows whose rows failed although nothing was wrong with them.
 - *Files dropped*: files whose messages ended in the dead-letter queue. A sweep reads such files on half an hour
   later."""
