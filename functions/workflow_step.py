@@ -18,8 +18,6 @@ MIN_MILLISECONDS = 60_000
 """Milliseconds that must be left for a step to start more work. That is enough to delete a thousand items or objects,
 to read and record a page, or to write a page or a part of a file, however slowly AWS responds: the largest page of an
 export takes a third of this time."""
-
-
 MAX_PAUSE_SECONDS = 30
 """Longest pause after a transient error, in seconds. Shards that were throttled together go on at different times."""
 
@@ -46,8 +44,7 @@ def run_step(
     with logger.append_context_keys(**log_keys, step=step.step):
         if isinstance(step, FailStep):
             logger.error("workflow failed", extra={"error": step.failure.error})
-        done = False
-        while not done:
+        while True:
             try:
                 done = run(step, has_time)
                 break
@@ -57,6 +54,7 @@ def run_step(
                     raise
             backend.sleep(random.uniform(MAX_PAUSE_SECONDS / 2, MAX_PAUSE_SECONDS))  # noqa: S311 - no secret
             if not has_time():
+                done = False
                 break
         logger.info("step done" if done else "step done in part")
     return Progress(done=done).model_dump()

@@ -10,11 +10,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from functions.failures import log_failure
+from functions.failures import Policy, log_failure, redelivered
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
-from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone, set_aside
+from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone
 from tidemark.aws.transient import is_transient
-from tidemark.domain.windows import FencingToken, Window
+from tidemark.domain.windows import FencingToken, Window, WindowSettled
 from tidemark.recovery import delivered
 
 logger = Logger()
@@ -22,9 +22,8 @@ tracer = Tracer()
 metrics = Metrics()
 MAX_UNREADABLE_RECEIVES = 10
 """Number of deliveries from which on a message that is no window is set aside, so that its shard goes on: after a
-quarter of
-an hour, since SQS delivers a failed message every 105 seconds. During a deployment, such a message may be a window of
-the newer release."""
+quarter of an hour, since SQS delivers a failed message every 105 seconds. During a deployment, such a message may be a
+window of the newer release."""
 
 backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
@@ -43,13 +42,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 def _apply(record: SQSRecord) -> None:
     delivery = Delivery.of_record(record)
+    policy = Policy(backend.windows_queue_url, backend.windows_dead_queue_url, WINDOWS_PACE, MAX_UNREADABLE_RECEIVES)
     try:
         window = Window.model_validate_json(record.body)
-    except ValidationError:
+    except ValidationError as error:
         logger.exception("message not understood", extra={"message_id": delivery.id})
-        if delivery.receives < MAX_UNREADABLE_RECEIVES:
+        if redelivered(backend, logger, policy, [delivery], error):
             raise
-        set_aside(backend, backend.windows_dead_queue_url, delivery)
         return
     attributes = record["attributes"]
     token = FencingToken(int(attributes["SequenceNumber"]), int(attributes["SentTimestamp"]))
@@ -58,17 +57,23 @@ def _apply(record: SQSRecord) -> None:
             settled = delivered.settle(backend, window, token, receives=delivery.receives)
         except Exception as error:
             log_failure(logger, "window not applied", error)
+            # A window counts its own attempts, so its message is never set aside.
             if is_transient(error):
-                postpone(backend, backend.windows_queue_url, WINDOWS_PACE, [delivery])
+                postpone(backend, policy.queue_url, policy.pace, [delivery])
             raise
-        log = logger.error if settled.given_up else logger.info
-        log(
-            "window given up" if settled.given_up else "window settled",
-            extra=settled.model_dump(include={"applied", "dropped", "failed"}),
-        )
+        _record(settled)
+
+
+def _record(settled: WindowSettled) -> None:
+    """Logs and counts the outcome of a window."""
+    counts = settled.model_dump(include={"applied", "dropped", "failed"})
+    if settled.given_up:
+        logger.error("window given up", extra=counts)
+        metrics.add_metric("WindowsGivenUp", MetricUnit.Count, 1)
+    else:
+        logger.info("window settled", extra=counts)
     metrics.add_metric("RowsApplied", MetricUnit.Count, settled.applied)
     metrics.add_metric("RowsDropped", MetricUnit.Count, settled.dropped)
     metrics.add_metric("RowsFailed", MetricUnit.Count, settled.failed)
-    if settled.given_up:
-        metrics.add_metric("WindowsGivenUp", MetricUnit.Count, 1)
+    # Not by Powertools' decorator, which warns of each call without metrics, such as a throttled one.
     metrics.flush_metrics()

@@ -9,15 +9,15 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidemark.aws.backend import PATIENCE_SECONDS, Backend
+from tidemark.aws.backend import SHORT_PATIENCE_SECONDS, Backend
 from tidemark.domain.windows import Window
-from tidemark.recovery import delivered
-from tidemark.recovery.dead_letters import give_up
+from tidemark.recovery.giving_up import give_up
+from tidemark.uploads import tallies
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-backend = Backend.from_environment(patience=PATIENCE_SECONDS)
+backend = Backend.from_environment(patience=SHORT_PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
@@ -34,6 +34,6 @@ def _give_up(record: SQSRecord) -> None:
     window = Window.model_validate_json(record.body)
     with logger.append_context_keys(upload=window.upload, window=window.id, dataset=window.dataset):
         settled = give_up(backend, window)
-        delivered.report(backend, window, settled)
+        tallies.report(backend, window, settled)
         logger.error("window given up", extra=settled.model_dump(include={"applied", "dropped", "failed"}))
     metrics.add_metric("WindowsGivenUp", MetricUnit.Count, 1)

@@ -10,11 +10,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.failures import log_failure
+from functions.failures import Policy, log_failure, redelivered
 from tidemark.aws import queues
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
-from tidemark.aws.deliveries import FILES_PACE, Delivery, postpone, set_aside
-from tidemark.aws.transient import is_transient
+from tidemark.aws.deliveries import FILES_PACE, Delivery
 from tidemark.domain.intake_tasks import INTAKE_TASK, IntakeTask, ReadFile, ResumeUpload, Sweep
 from tidemark.domain.upload_files import DroppedObject
 from tidemark.ingest import drop_folder, file_reader
@@ -27,8 +26,7 @@ backend = Backend.from_environment(patience=PATIENCE_SECONDS)
 
 MAX_RECEIVES = 4
 """Number of deliveries from which on a message is set aside when it fails for a reason of its own: after a quarter of
-an
-hour, since SQS delivers a failed message every 315 seconds."""
+an hour, since SQS delivers a failed message every 315 seconds."""
 MIN_MILLISECONDS = 60_000
 """Milliseconds that must be left to start another chunk: enough to read and record one, however slow the table is."""
 
@@ -46,13 +44,9 @@ def _deliver(record: SQSRecord, context: LambdaContext) -> None:
     try:
         _handle(record, context)
     except Exception as error:
-        delivery = Delivery.of_record(record)
-        if is_transient(error):
-            postpone(backend, backend.files_queue_url, FILES_PACE, [delivery])
-        elif delivery.receives >= MAX_RECEIVES:
-            set_aside(backend, backend.files_dead_queue_url, delivery)
-            return
-        raise
+        policy = Policy(backend.files_queue_url, backend.files_dead_queue_url, FILES_PACE, MAX_RECEIVES)
+        if redelivered(backend, logger, policy, [Delivery.of_record(record)], error):
+            raise
 
 
 def _handle(record: SQSRecord, context: LambdaContext) -> None:

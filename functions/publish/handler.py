@@ -9,10 +9,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.failures import log_failure
-from tidemark.aws.backend import Backend
-from tidemark.aws.deliveries import SETTLED_PACE, Delivery, postpone, set_aside
-from tidemark.aws.transient import is_transient
+from functions.failures import Policy, log_failure, redelivered
+from tidemark.aws.backend import SHORT_PATIENCE_SECONDS, Backend
+from tidemark.aws.deliveries import SETTLED_PACE, Delivery
 from tidemark.domain.windows import PUBLISH_MESSAGE
 from tidemark.versions.publish import publish
 
@@ -20,14 +19,11 @@ logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-PATIENCE_SECONDS = 15
-"""Seconds for which a write is repeated on conflicts: half of the function's timeout."""
 MAX_RECEIVES = 20
 """Number of deliveries from which on a message is set aside when it fails for a reason of its own. Its dataset then
-goes on
-without it: after a quarter of an hour, since SQS delivers a failed message every 45 seconds."""
+goes on without it: after a quarter of an hour, since SQS delivers a failed message every 45 seconds."""
 
-backend = Backend.from_environment(patience=PATIENCE_SECONDS)
+backend = Backend.from_environment(patience=SHORT_PATIENCE_SECONDS)
 
 
 @logger.inject_lambda_context
@@ -45,22 +41,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
                 _publish(uid, [delivery.body for delivery in deliveries])
             except Exception as error:  # noqa: BLE001 - it is logged, and the dataset's messages are redelivered
                 log_failure(logger, "dataset not published", error)
-                failed.extend(_redelivered(deliveries, error))
+                failed.extend(redelivered(backend, logger, _policy(), deliveries, error))
     return {"batchItemFailures": [{"itemIdentifier": delivery.id} for delivery in failed]}
 
 
-def _redelivered(deliveries: Sequence[Delivery], error: Exception) -> Sequence[Delivery]:
-    """Returns the messages of a dataset that SQS is to deliver again. The others are set aside.
-
-    A message that waits for a transient error to pass is never set aside.
-    """
-    if is_transient(error):
-        postpone(backend, backend.settled_queue_url, SETTLED_PACE, deliveries)
-        return deliveries
-    spent = [delivery for delivery in deliveries if delivery.receives >= MAX_RECEIVES]
-    for delivery in spent:
-        set_aside(backend, backend.settled_dead_queue_url, delivery)
-    return [delivery for delivery in deliveries if delivery not in spent]
+def _policy() -> Policy:
+    return Policy(backend.settled_queue_url, backend.settled_dead_queue_url, SETTLED_PACE, MAX_RECEIVES)
 
 
 def _publish(uid: str, bodies: Sequence[str]) -> None:

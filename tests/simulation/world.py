@@ -27,10 +27,11 @@ from tidemark.domain.windows import PUBLISH_MESSAGE, Window, WindowSettled
 from tidemark.domain.workflows import PurgeWork
 from tidemark.ingest.file_reader import read_file
 from tidemark.recovery import delivered
-from tidemark.recovery.dead_letters import give_up
+from tidemark.recovery.giving_up import give_up
 from tidemark.recovery.resume import resume, sweep
 from tidemark.retention import purge_steps
 from tidemark.transfers import workflow
+from tidemark.uploads import tallies
 from tidemark.versions.publish import publish
 
 WINDOWS, SETTLED, FILES = "https://sqs/windows.fifo", "https://sqs/settled.fifo", "https://sqs/files"
@@ -309,7 +310,7 @@ class World:
         def operation() -> WindowSettled:
             window = Window.model_validate_json(message.body)
             settled = give_up(backend, window)
-            delivered.report(backend, window, settled)
+            tallies.report(backend, window, settled)
             if message in self.dead:
                 self.dead.remove(message)
             return settled

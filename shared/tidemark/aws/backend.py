@@ -33,6 +33,8 @@ B = TypeVar("B")
 PATIENCE_SECONDS = 30
 """Patience of the functions that no client waits for. Two writes of one item overlap for milliseconds, so even twenty
 writers of an item are all served in this time."""
+SHORT_PATIENCE_SECONDS = 15
+"""Patience of such functions whose timeout is 30 seconds."""
 
 WORKERS = 16
 """Most calls that `Backend.parallel` makes at once. A Lambda function waits more than it computes."""
@@ -107,8 +109,7 @@ class Backend:
     workers: int = WORKERS
     patience: float = 0
     """Seconds for which a write is repeated while other writes of the same item are in progress, beyond the usual
-    number of
-    attempts. The API must respond within seconds and has none."""
+    number of attempts. The API must respond within seconds and has none."""
     memory: Memory = field(default_factory=Memory)
 
     @classmethod

@@ -38,8 +38,7 @@ class _Message(NamedTuple):
 
 def send_windows(backend: Backend, windows: Iterable[Window]) -> None:
     """Sends windows, each to its shard's message group. Windows of an upload of several chunks keep their order within
-    a
-    shard, because they may change the same frame. Raises SendFailed."""
+    a shard, because they may change the same frame. Raises SendFailed."""
     messages = [
         _Message(
             body=window.model_dump_json(),

@@ -116,8 +116,7 @@ class Window(BaseModel):
     """Number of times that the window was given up and its upload retried. Each attempt is decided separately."""
     siblings: int = 0
     """Number of windows in the chunk, this one included, whose outcomes are reported to publish together. If it is 0,
-    this
-    window's outcome is reported by itself."""
+    this window's outcome is reported by itself."""
 
     @property
     def id(self) -> str:

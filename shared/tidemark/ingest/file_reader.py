@@ -34,15 +34,14 @@ from tidemark.uploads.file_records import FileRecord
 
 SHARD_ROWS = 82
 """Rows in a chunk for each shard, unreadable lines included. Frames spread over the shards at random, so with fewer
-rows than
-`MAX_WINDOW_FRAMES` nearly every shard gets a single window, which is nearly full. With `MAX_WINDOW_FRAMES` rows, half
-of the shards would get a second, small one."""
+rows than `MAX_WINDOW_FRAMES` nearly every shard gets a single window, which is nearly full. With `MAX_WINDOW_FRAMES`
+rows, half of the shards would get a second, small one."""
 MAX_CHUNK_ROWS = SHARD_ROWS * MAX_SHARDS
 """Most rows in a chunk, whatever the number of shards."""
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Bytes of text in a chunk, exceeded at most by the chunk's last row. This bounds the memory that a chunk takes:
-parsed,
-the text takes at most 260 MB of the function's 1,024 MB. It has room for `MAX_CHUNK_ROWS` rows of a kilobyte."""
+parsed, the text takes at most 260 MB of the function's 1,024 MB. It has room for `MAX_CHUNK_ROWS` rows of a
+kilobyte."""
 READ_PAUSE = timedelta(seconds=10)
 """How long reading of a file pauses if its dataset has too much in flight. In this time, 64 shards apply most of what
 may be in flight."""

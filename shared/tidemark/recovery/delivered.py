@@ -1,10 +1,9 @@
 """Delivered windows: applies a window, or gives it up after too many attempts, and reports its outcome."""
 
-from tidemark.aws import queues
 from tidemark.aws.backend import Backend
 from tidemark.aws.transient import is_transient
 from tidemark.domain.windows import FencingToken, Window, WindowSettled
-from tidemark.recovery import dead_letters
+from tidemark.recovery import giving_up
 from tidemark.shards import attempts
 from tidemark.shards.apply import apply_window
 from tidemark.uploads import tallies
@@ -13,9 +12,8 @@ UNCOUNTED_DELIVERIES = 2
 """Number of a window's first deliveries whose attempts are not counted, since counting costs a write and nearly every
 window is applied in its first delivery."""
 MAX_ATTEMPTS = 8
-"""Most counted attempts at a window. Each takes 105 seconds if the process dies, so a window that cannot be applied
-holds up
-its shard for about a quarter of an hour: time to fix a deployment that went wrong."""
+"""Most counted attempts at a window. With the uncounted ones and 105 seconds after each failure, a window that cannot
+be applied holds up its shard for a quarter of an hour: time to fix a deployment that went wrong."""
 
 
 def settle(backend: Backend, window: Window, token: FencingToken, *, receives: int) -> WindowSettled:
@@ -26,19 +24,14 @@ def settle(backend: Backend, window: Window, token: FencingToken, *, receives: i
     """
     is_counted = receives > UNCOUNTED_DELIVERIES
     if is_counted and attempts.begin(backend, window) > MAX_ATTEMPTS:
-        outcome = dead_letters.give_up(backend, window)
-        report(backend, window, outcome)
+        outcome = giving_up.give_up(backend, window)
+        tallies.report(backend, window, outcome)
         return outcome
     try:
         outcome = apply_window(backend, window, token)
-        report(backend, window, outcome)
+        tallies.report(backend, window, outcome)
     except Exception as error:
         if is_counted and is_transient(error):
             attempts.excuse(backend, window)
         raise
     return outcome
-
-
-def report(backend: Backend, window: Window, outcome: WindowSettled) -> None:
-    """Reports the outcome of a window to publish, which is repeated without harm. Raises Contended and SendFailed."""
-    queues.send_settled(backend, tallies.report(backend, window, outcome))

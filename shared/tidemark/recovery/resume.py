@@ -16,9 +16,9 @@ from tidemark.domain.intake_tasks import ReadFile, ResumeUpload
 from tidemark.domain.uploads import Upload, UploadStatus
 from tidemark.domain.windows import CheckUpload, chunk_source
 from tidemark.ingest import batch_mode, file_reader
-from tidemark.recovery import dead_letters, delivered, retry
+from tidemark.recovery import giving_up, retry
 from tidemark.transfers import workflow
-from tidemark.uploads import chunked_uploads, chunks, file_records
+from tidemark.uploads import chunked_uploads, chunks, file_records, tallies
 from tidemark.uploads import records as upload_records
 from tidemark.uploads.chunked_uploads import ChunkedUpload
 from tidemark.uploads.chunks import Chunk
@@ -161,7 +161,7 @@ def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> No
     windows = chunks.unsettled_windows(backend, chunk, until)
     if _is_given_up(backend, upload):
         for window in windows:
-            delivered.report(backend, window, dead_letters.give_up(backend, window))
+            tallies.report(backend, window, giving_up.give_up(backend, window))
     else:
         queues.send_windows(backend, windows)
 

@@ -7,17 +7,17 @@ is added twice counts once.
 
 from collections.abc import Iterable
 
-from tidemark.aws import table
+from tidemark.aws import queues, table
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, dataset_pk
-from tidemark.domain.windows import ChunkSettled, PublishMessage, Window, WindowSettled
+from tidemark.domain.windows import ChunkSettled, Window, WindowSettled
 
 OUTCOMES = "outcomes"
 """Attribute with the set of outcomes."""
 MAX_TALLIED = 128
-"""Most windows of a chunk with a tally. With so many outcomes a tally takes two kilobytes, and each outcome added costs
-a
-write unit for each of them. More windows, as of a file that changes one frame again and again, report by themselves."""
+"""Most windows of a chunk with a tally. With so many outcomes a tally takes two kilobytes, and adding an outcome costs
+a write unit for each kilobyte. More windows, as of a file that changes one frame again and again, report by
+themselves."""
 
 
 def siblings(windows: int) -> int:
@@ -25,18 +25,19 @@ def siblings(windows: int) -> int:
     return windows if 1 < windows <= MAX_TALLIED else 0
 
 
-def report(backend: Backend, window: Window, outcome: WindowSettled) -> list[PublishMessage]:
-    """Adds the outcome of a window to its chunk's tally. Returns the messages to send to publish.
+def report(backend: Backend, window: Window, outcome: WindowSettled) -> None:
+    """Adds the outcome of a window to its chunk's tally, and sends a message to publish once the tally is complete.
 
-    There is no message until the tally is complete. After that, each repeat returns the message again. No write if the
-    window reports by itself. Raises Contended.
+    A window that reports by itself sends its outcome. A repeat sends the message again, which does no harm. Raises
+    Contended and SendFailed.
     """
     if not window.siblings or window.attempt:
-        return [outcome]
+        queues.send_settled(backend, [outcome])
+        return
     outcomes = table.add(backend, key(window.dataset, window.upload, window.chunk), OUTCOMES, {_element(outcome)})
-    if len(outcomes) < window.siblings:
-        return []
-    return [ChunkSettled(dataset=window.dataset, upload=window.upload, chunk=window.chunk)]
+    if len(outcomes) == window.siblings:
+        message = ChunkSettled(dataset=window.dataset, upload=window.upload, chunk=window.chunk)
+        queues.send_settled(backend, [message])
 
 
 def key(uid: str, upload: str, chunk: str) -> Key:

@@ -13,7 +13,7 @@ from tidemark.domain.frames.frames import Frame
 from tidemark.domain.uploads import RowOutcome
 from tidemark.domain.versions import Version
 from tidemark.domain.windows import FencingToken, Window, WindowSettled
-from tidemark.recovery import dead_letters
+from tidemark.recovery import giving_up
 from tidemark.shards import apply
 from tidemark.uploads import follow
 from tidemark.versions import frames, resolve
@@ -151,7 +151,7 @@ def test_a_window_delivered_again_after_later_ones_is_answered_as_before(world: 
 
 def test_a_window_that_was_given_up_stays_so(world: World) -> None:
     late = sent(world, add("f1"))
-    given_up = dead_letters.give_up(world.process(), late.window)
+    given_up = giving_up.give_up(world.process(), late.window)
     assert apply_now(world, late.window, late.message.token) == given_up
     assert given_up.failed == 1
 
@@ -159,7 +159,7 @@ def test_a_window_that_was_given_up_stays_so(world: World) -> None:
 def test_a_window_that_was_applied_cannot_be_given_up(world: World) -> None:
     late = sent(world, add("f1"))
     applied = apply_now(world, late.window, late.message.token)
-    assert dead_letters.give_up(world.process(), late.window) == applied
+    assert giving_up.give_up(world.process(), late.window) == applied
     assert applied.applied == 1
 
 

@@ -24,8 +24,8 @@ READING = [Right("s3:PutObject", "packs/*")]
 """The shard steps need these: they write an index of the windows that they make."""
 SENDING = [Right("sqs:SendMessage")]
 """The finish step needs this, once it is decided that the rows are sent."""
-RECORDING = [*READING, Right("dynamodb:UpdateItem")]
-"""A shard step and the recording of its failure both need this."""
+RECORDING = [*READING, Right("dynamodb:PutItem")]
+"""A shard step needs the first, and the recording of its failure the second."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Dead letters: marks windows as failed that could not be applied in any delivery of their messages (R21)."""
+"""Gives windows up: marks them as failed, so that their uploads settle (R21)."""
 
 from tidemark.aws.backend import Backend
 from tidemark.domain.uploads import RowOutcome
