@@ -1,6 +1,7 @@
 """Handles the files queue: reads files, starts uploads of dropped files, and resumes stalled uploads."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -95,8 +96,8 @@ def _read(task: ReadFile, context: LambdaContext) -> None:
     with logger.append_context_keys(upload=task.upload, file=task.file, dataset=task.uid):
         try:
             pause = file_reader.read_file(backend, task, lambda: _has_time(context))
-            if pause is not None:
-                queues.send_tasks(backend, [task], delay_seconds=int(pause.total_seconds()))
+            if pause == timedelta():
+                queues.send_tasks(backend, [task])
         except Exception as error:
             log_failure(logger, "file not read", error)
             raise

@@ -179,16 +179,15 @@ class World:
 
         def operation() -> None:
             rest: IntakeTask | None = None
-            delay = 0
             if isinstance(task, ReadFile):
                 pause = read_file(backend, task, lambda: next(remaining, None) is not None)
-                rest, delay = (task, int(pause.total_seconds())) if pause is not None else (None, 0)
+                rest = task if pause == timedelta() else None
             elif isinstance(task, ResumeUpload):
                 rest = resume(backend, task, lambda: next(remaining, None) is not None)
             else:
                 sweep(backend, task.at)
             if rest is not None:
-                queues.send_tasks(backend, [rest], delay_seconds=delay)
+                queues.send_tasks(backend, [rest])
             if task in self.tasks:
                 self.tasks.remove(task)
 

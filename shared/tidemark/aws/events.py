@@ -19,8 +19,16 @@ MAX_ENTRIES = 10
 """Most events in one PutEvents request: EventBridge's limit."""
 
 
+RETRIABLE_CODES = frozenset({"InternalException", "InternalFailure", "ThrottlingException"})
+"""Error codes of events that EventBridge may accept later."""
+
+
 class EventsRefused(Unavailable):
     """Raised when EventBridge did not accept every event of a request."""
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        super().__init__(f"EventBridge refused events: {', '.join(sorted(set(codes)))}.")
+        self.is_transient = RETRIABLE_CODES.issuperset(codes)
 
 
 class VersionPublished(BaseModel):
@@ -91,4 +99,4 @@ def announce(backend: Backend, events: Sequence[Event]) -> None:
     for start in range(0, len(entries), MAX_ENTRIES):
         response = backend.events.put_events(Entries=entries[start : start + MAX_ENTRIES])
         if response["FailedEntryCount"]:
-            raise EventsRefused(str(response["Entries"]))
+            raise EventsRefused([entry["ErrorCode"] for entry in response["Entries"] if "ErrorCode" in entry])

@@ -22,7 +22,14 @@ MAX_ATTEMPTS = 5
 
 
 class SendFailed(Unavailable):
-    """Raised when SQS did not accept every message of a batch within `MAX_ATTEMPTS`."""
+    """Raised when SQS did not accept every message of a batch within `MAX_ATTEMPTS`.
+
+    `is_final` is whether SQS will never accept one of them.
+    """
+
+    def __init__(self, message: str, *, is_final: bool) -> None:
+        super().__init__(message)
+        self.is_transient = not is_final
 
 
 class _Message(NamedTuple):
@@ -89,7 +96,8 @@ def _send_batch(backend: Backend, queue_url: str, batch: "list[Entry]", delay_se
                 reasons = ", ".join(sorted(set(refused.values())))
                 raise SendFailed(
                     f"A queue did not take {len(remaining)} of {len(batch)} messages ({reasons}). "
-                    "Send the same request again, with the same Idempotency-Key."
+                    "Send the same request again, with the same Idempotency-Key.",
+                    is_final=any(failure.get("SenderFault") for failure in response["Failed"]),
                 )
 
 

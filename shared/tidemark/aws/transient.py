@@ -2,17 +2,19 @@
 
 from http import HTTPStatus
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from tidemark.domain.errors import TidemarkError
 
 THROTTLED = frozenset(
     {
+        "ExecutionLimitExceeded",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestTimeout",
         "SlowDown",
         "ThrottledException",
         "Throttling",
@@ -21,7 +23,7 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
-"""AWS error codes that mean a request was throttled and may be sent again later."""
+"""AWS error codes that mean a request was throttled, or took too long, and may be sent again later."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -34,4 +36,4 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in THROTTLED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, AwsConnectionError | HTTPClientError)
+    return isinstance(error, AwsConnectionError | HTTPClientError | IncompleteReadError)

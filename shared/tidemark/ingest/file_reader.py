@@ -54,24 +54,25 @@ MAX_LISTED_ERRORS = 1000
 def read_file(backend: Backend, task: ReadFile, has_time: Callable[[], bool]) -> timedelta | None:
     """Resumes reading a file, while `has_time` returns True and the dataset does not have too much in flight.
 
-    Returns how long to wait before reading on. Returns None if the file is read to its end, or if another invocation or
-    a delayed task continues. Gives the file up if its S3 object is gone. Raises LookupError for an unknown file.
+    Returns None if the file is read to its end, or if another invocation or a delayed task continues. Returns a pause
+    of no length if time ran out: the caller sends the task again. A longer pause has begun, and the task that ends it
+    is sent. Gives the file up if its S3 object is gone. Raises LookupError for an unknown file.
     """
     upload = chunked_uploads.find(backend, task.uid, task.upload)
     file = file_records.find(backend, task.uid, task.upload, task.file)
     if upload is None or file is None:
         raise LookupError(f"there is no file {task.file} of upload {task.upload} of {task.uid}")
-    if upload.may_send:
+    if upload.may_send and file.paused_until is None:
         _resend_last_chunk(backend, file)
     try:
         if not file.is_read and _must_wait(backend, upload, file):
-            return _wait(backend, file)
+            return _wait(backend, task, file)
         for batch in [] if file.is_read else _batches(backend, upload, file):
             file = _write_batch(backend, upload, file, batch)
             if file.is_read:
                 break
             if _must_wait(backend, upload):
-                return _wait(backend, file)
+                return _wait(backend, task, file)
             if not has_time():
                 return timedelta()
     except ConditionFailed:
@@ -92,7 +93,10 @@ def give_up(backend: Backend, upload: ChunkedUpload, file: FileRecord, reason: s
 
 
 def _resend_last_chunk(backend: Backend, file: FileRecord) -> None:
-    """Sends the last chunk's unsettled windows again, because the previous invocation may not have sent them."""
+    """Sends the last chunk's unsettled windows again, because the previous invocation may not have sent them.
+
+    Not needed for a paused file: its windows were sent before it was paused.
+    """
     if file.chunks == 0:
         return
     chunk = chunks.get(backend, file.uid, file.upload, file.chunk_name(file.chunks - 1))
@@ -113,14 +117,16 @@ def _must_wait(backend: Backend, upload: ChunkedUpload, waiting: FileRecord | No
     return not has_waited or backpressure.is_full(backend, upload.uid)
 
 
-def _wait(backend: Backend, file: FileRecord) -> timedelta | None:
+def _wait(backend: Backend, task: ReadFile, file: FileRecord) -> timedelta | None:
     """Pauses a file. Returns how long; None if the file is already paused, so that only one task resumes it.
 
-    Raises ConditionFailed if another invocation has read on, or has just paused the file.
+    The task is sent before the pause is stored: a file that is paused without a task would never be read on. Raises
+    ConditionFailed if another invocation has read on, or has just paused the file.
     """
     now = backend.clock()
     if file.paused_until is not None and now < file.paused_until:
         return None
+    queues.send_tasks(backend, [task], delay_seconds=int(READ_PAUSE.total_seconds()))
     file_records.update(backend, file, replace(file, paused_until=now + READ_PAUSE - CLOCK_SKEW))
     return READ_PAUSE
 
@@ -216,7 +222,7 @@ def _write_batch(backend: Backend, upload: ChunkedUpload, file: FileRecord, batc
 
 
 def _progressed(file: FileRecord, end: Cursor, progress: dict[str, Any]) -> FileRecord:
-    return replace(file, cursor=end, file=file.file.model_copy(update=progress))
+    return replace(file, cursor=end, file=file.file.model_copy(update=progress), paused_until=None)
 
 
 def _checked(backend: Backend, dataset: Dataset, batch: _Batch, fresh: bool, staged: str) -> CheckedRows:

@@ -19,19 +19,18 @@ be applied holds up its shard for a quarter of an hour: time to fix a deployment
 def settle(backend: Backend, window: Window, token: FencingToken, *, receives: int) -> WindowSettled:
     """Applies a window that SQS has delivered `receives` times, and reports its outcome. Returns the outcome.
 
-    Gives the window up if attempts at it failed `MAX_ATTEMPTS` times for reasons other than transient errors (R21).
-    Raises what `apply_window` raises; a transient error is then not counted as an attempt.
+    Gives the window up after `MAX_ATTEMPTS` attempts in a row that failed for reasons other than transient errors
+    (R21). Raises what `apply_window` raises.
     """
     is_counted = receives > UNCOUNTED_DELIVERIES
-    if is_counted and attempts.begin(backend, window) > MAX_ATTEMPTS:
-        outcome = giving_up.give_up(backend, window)
-        tallies.report(backend, window, outcome)
-        return outcome
     try:
-        outcome = apply_window(backend, window, token)
+        if is_counted and attempts.begin(backend, window, receives) > MAX_ATTEMPTS:
+            outcome = giving_up.give_up(backend, window)
+        else:
+            outcome = apply_window(backend, window, token)
         tallies.report(backend, window, outcome)
     except Exception as error:
         if is_counted and is_transient(error):
-            attempts.excuse(backend, window)
+            attempts.clear(backend, window)
         raise
     return outcome

@@ -2,25 +2,28 @@
 
 SQS counts deliveries, and a delivery may fail because a table was throttled or Lambda ran no function. Such a delivery
 says nothing about the window, so the count here leaves it out. A process that dies cannot say why, so an attempt counts
-when it begins, and no longer counts once it has failed for a transient reason.
+when it begins. An attempt that fails for a transient reason clears the count: the attempts before it may have died for
+the same reason.
 """
 
-from tidemark.aws import table
+from tidemark.aws import table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Key, shard_pk
 from tidemark.domain.windows import Window
 
 ATTEMPTS = "attempts"
+"""Attribute with the set of counted attempts. A request that is sent twice, because its response was lost, counts
+once."""
 
 
-def begin(backend: Backend, window: Window) -> int:
-    """Counts an attempt at a window. Returns the number of attempts counted so far. One write."""
-    return int(table.add(backend, _key(window), ATTEMPTS, 1))
+def begin(backend: Backend, window: Window, delivery: int) -> int:
+    """Counts the attempt of a delivery, given by its number. Returns the attempts counted so far. One write."""
+    return len(table.add(backend, _key(window), ATTEMPTS, {str(delivery)}))
 
 
-def excuse(backend: Backend, window: Window) -> None:
-    """Takes back the attempt that `begin` counted last, because it failed for a transient reason. One write."""
-    table.add(backend, _key(window), ATTEMPTS, -1)
+def clear(backend: Backend, window: Window) -> None:
+    """Clears the count. One write."""
+    table.write(backend, writes.update(backend, _key(window), f"REMOVE #{ATTEMPTS}", {}))
 
 
 def _key(window: Window) -> Key:

@@ -180,8 +180,8 @@ def advance_file(
 def count_in_flight(backend: Backend, chunk: Chunk) -> None:
     """Adds a new chunk of a file to the rows and windows that its upload has in flight.
 
-    A plain write, so that many files of an upload are read without conflicts. If the process dies before it, the upload
-    has a little more in flight than counted, until it settles. No write for a chunk without windows.
+    A plain write, so that many files of an upload are read without conflicts. If it fails, or the process dies before
+    it, the upload has a chunk more in flight than counted, until it settles. No write for a chunk without windows.
     """
     counts = chunk.upload
     if not counts.windows:
@@ -232,7 +232,7 @@ def release(
     Raises ConditionFailed if another upload fills the dataset, or this upload is already decided, otherwise
     SchemaConflict if the schema has changed.
     """
-    released = replace(upload, released=True)
+    released = replace(upload, released=True, has_complete_totals=True)
     requests = [_decide(backend, upload, "released", True, deletes=deletes, in_flight=released.in_flight)]
     if upload.upload.mode is Mode.BATCH:
         requests.insert(0, dataset_records.fill(backend, upload.uid, upload.upload.id))
@@ -243,7 +243,7 @@ def release(
 def refuse(backend: Backend, upload: ChunkedUpload, reason: str) -> ChunkedUpload:
     """Refuses an upload to a BATCH dataset as a whole. Raises ConditionFailed if the upload is already decided."""
     table.transact(backend, [_decide(backend, upload, "refused", reason, deletes=False, in_flight=InFlight())])
-    return replace(upload, refused=reason)
+    return replace(upload, refused=reason, has_complete_totals=True)
 
 
 def _decide(
@@ -251,7 +251,10 @@ def _decide(
 ) -> Write:
     """Returns the write that stores the verdict `released` or `refused`, on condition that an upload is undecided."""
     key = upload_records.key(upload.uid, upload.upload.id)
-    changes = {verdict: value, "deletes": deletes, **upload_records.in_flight_attributes(in_flight)}
+    # All is read, and no window has an outcome yet. From now on, readers need not add up what was read.
+    totals = {name: getattr(upload.upload, name) for name in upload_records.TOTALS}
+    changes = {verdict: value, "deletes": deletes, upload_records.TOTALS_COMPLETE: True, **totals}
+    changes |= upload_records.in_flight_attributes(in_flight)
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changes)
     return writes.update(backend, key, expression, changes, UNDECIDED)
 

@@ -168,15 +168,16 @@ def find_with_outcomes(
 ) -> tuple[list[Chunk], list[WindowSettled]]:
     """Reads chunks like `find_many`, and the outcomes in the tallies of settled chunks. One request per hundred items.
 
-    Raises LookupError if a settled chunk has no tally.
+    Leaves out missing chunks, as of a purged dataset. Raises LookupError if a settled chunk exists without a tally.
     """
     keys = [_key(uid, upload_id, name) for upload_id, name in names]
     tally_keys = [tallies.key(uid, message.upload, message.chunk) for message in settled]
     items = table.get_many(backend, [*keys, *tally_keys])
     outcomes = [
         outcome
-        for message, key in zip(settled, tally_keys, strict=True)
-        for outcome in tallies.outcomes(message, items[key])
+        for message, tally in zip(settled, tally_keys, strict=True)
+        if _key(uid, message.upload, message.chunk) in items
+        for outcome in tallies.outcomes(message, items[tally])
     ]
     return [_read(uid, items[key]) for key in keys if key in items], outcomes
 

@@ -70,10 +70,10 @@ def _page(
     cursor_scope = ":".join(("uploads", scope, name, *(value or "" for value in wanted)))
     after = Position(*map(str, decode_cursor(cursor_scope, cursor, str, str, str))) if cursor is not None else None
     page_size = limit if wanted == ANY_UPLOAD else max(limit, MIN_FILTERED_PAGE)
-    uploads = upload_records.newest_first(backend, scope, name, after, page_size=page_size)
+    uploads = upload_records.newest_first(backend, scope, name, after, wanted, page_size=page_size)
     items: list[Upload] = []
     for examined, (position, upload) in enumerate(uploads, 1):
-        if wanted.takes(upload):
+        if upload is not None:
             items.append(upload)
         if len(items) == limit or examined == MAX_UPLOADS_EXAMINED:
             return Page(items=items, cursor=encode_cursor(cursor_scope, *position))

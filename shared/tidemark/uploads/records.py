@@ -15,7 +15,7 @@ from tidemark.aws import shard_progress, table, writes
 from tidemark.aws.backend import Backend
 from tidemark.aws.keys import Item, Key, dataset_pk
 from tidemark.domain.errors import NotFound
-from tidemark.domain.uploads import InFlight, Upload, UploadStatus
+from tidemark.domain.uploads import InFlight, Upload, UploadFilter, UploadStatus
 from tidemark.uploads import file_records
 
 MAX_PENDING_COUNTED = 100
@@ -139,12 +139,13 @@ def _counts_of_shards(backend: Backend, uid: str, upload: Upload) -> Counter[str
 
 
 def newest_first(
-    backend: Backend, scope: ListScope, name: str, after: Position | None, *, page_size: int
-) -> Iterator[tuple[Position, Upload]]:
+    backend: Backend, scope: ListScope, name: str, after: Position | None, wanted: UploadFilter, *, page_size: int
+) -> Iterator[tuple[Position, Upload | None]]:
     """Yields the uploads of a dataset or a project, newest first, each with its position, starting after `after`.
 
-    `name` is the dataset's uid or the project's name. Every `page_size` uploads cost a query and a read of their
-    records.
+    Instead of an upload that does not pass the filter `wanted`, yields None. `name` is the dataset's uid or the
+    project's name. Every `page_size` uploads cost a query and a read of their records, and each unsettled upload of
+    several chunks that passes another request.
     """
     start: Mapping[str, Any] | None = None
     if after is not None:
@@ -158,10 +159,16 @@ def newest_first(
         items = table.get_many(backend, keys)
         listed = [entry for entry, record in zip(entries, keys, strict=True) if record in items]
         stored = [items[record] for record in keys if record in items]
-        uploads = backend.parallel(lambda item: of_item(backend, str(item["dataset"]), item), stored)
+        uploads = backend.parallel(lambda item: _wanted(backend, item, wanted), stored)
         yield from zip(map(_position, listed), uploads, strict=True)
         if start is None:
             return
+
+
+def _wanted(backend: Backend, item: Item, wanted: UploadFilter) -> Upload | None:
+    if not wanted.takes(Upload.model_validate_json(item["upload"])):
+        return None
+    return of_item(backend, str(item["dataset"]), item)
 
 
 def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
@@ -197,9 +204,11 @@ def in_flight(backend: Backend, uid: str, *, most: InFlight, count_ttl: timedelt
     if rest is None or counted.reaches(most):
         return counted
     item = table.get(backend, _count_key(uid), consistent=False)
-    shared = InFlight(int(item["rows"]), int(item["windows"])) if item else counted
-    if not _may_count(backend, uid, item, count_ttl):
-        return shared
+    # What this process has counted is a part of the whole, and the shared count may be an old one.
+    shared = InFlight(int(item["rows"]), int(item["windows"])) if item else InFlight()
+    known = InFlight(max(counted.rows, shared.rows), max(counted.windows, shared.windows))
+    if not _may_count(backend, uid, item, known, count_ttl):
+        return known
     while rest is not None and not counted.reaches(most):
         counted, rest = _count(backend, uid, counted, start=rest)
     table.write(backend, writes.put(backend, _count_key(uid), _count_item(backend, counted)))
@@ -215,15 +224,17 @@ def _count(backend: Backend, uid: str, before: InFlight, **options: Any) -> tupl
     return InFlight(before.rows + rows, before.windows + windows), rest
 
 
-def _may_count(backend: Backend, uid: str, item: Item | None, count_ttl: timedelta) -> bool:
-    """Returns whether this process counts again, for all processes, because the shared count `item` is too old."""
+def _may_count(backend: Backend, uid: str, item: Item | None, known: InFlight, count_ttl: timedelta) -> bool:
+    """Returns whether this process counts again, for all processes, because the shared count `item` is too old.
+
+    Until it has counted, the others use `known`.
+    """
     now = backend.clock()
     if item is not None and now - datetime.fromisoformat(item["at"]) < count_ttl:
         return False
     seen = writes.unchanged("at", item["at"]) if item else writes.ABSENT
-    counted = InFlight(int(item["rows"]), int(item["windows"])) if item else InFlight()
     try:
-        table.write(backend, writes.put(backend, _count_key(uid), _count_item(backend, counted), seen))
+        table.write(backend, writes.put(backend, _count_key(uid), _count_item(backend, known), seen))
     except table.ConditionFailed:
         return False
     return True

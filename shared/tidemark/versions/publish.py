@@ -83,8 +83,9 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
     Returns the uploads that settle now. Also returns the uploads of redelivered messages, because an earlier attempt
     may have stopped before it announced these uploads. Returns none if the dataset was purged meanwhile.
 
-    The dataset is read beside the chunks, although few messages of a large upload complete it. All windows that the
-    messages are about have been applied before, so the heads include them.
+    The dataset is read beside the chunks, for uploads of requests: only the message of their last window completes
+    them, and all their windows have been applied before it. An upload of several chunks may count windows that were
+    applied after the heads were read, by another invocation. Once it is complete, the dataset is read again.
     """
     (updated_chunks, redelivered), dataset = backend.both(
         lambda: _updated_chunks(backend, uid, messages), lambda: _find_dataset(backend, uid)
@@ -105,6 +106,10 @@ def _record(backend: Backend, uid: str, messages: list[PublishMessage]) -> list[
         for record in stored
     ]
     complete = [record for record in records if record.is_complete]
+    if any(isinstance(record.stored, ChunkedUpload) for record in complete):
+        dataset = _find_dataset(backend, uid)
+        if dataset is None:
+            return []
     incomplete = [record for record in records if record.chunks and not record.is_complete]
     backend.parallel(lambda record: chunked_uploads.settle_chunks(backend, record.chunks), incomplete)
     settled_before = [

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ReadTimeoutError
 
 from functions.apply import handler as apply
 from functions.intake import handler as intake
 from functions.publish import handler as publish
 from tests.integration.functions.conftest import Context
 from tests.integration.functions.test_batches import send, status
+from tests.simulation.invocation import Invocation, Perform
 from tests.simulation.queues import MAX_RECEIVES, Message, Queue
 from tests.simulation.world import World
 from tidemark.aws import deliveries
 from tidemark.aws.table import Contended
 from tidemark.domain.uploads import UploadStatus
+from tidemark.domain.windows import Window
 from tidemark.ingest import file_reader
 from tidemark.recovery import delivered, resume
 from tidemark.shards import log
@@ -130,6 +135,37 @@ def test_an_attempt_whose_process_dies_counts_as_an_attempt(world: World) -> Non
     world.start_apply(group).run()
     settle(world)
     assert status(world, failed) is UploadStatus.FAILED
+
+
+class LostResponses:
+    """The table works, but the responses to its updates get lost."""
+
+    def meet(self, call: str, request: AWSPreparedRequest, perform: Perform) -> AWSResponse:
+        response = perform(request)
+        if call == "dynamodb.UpdateItem":
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return response
+
+
+def test_an_attempt_that_is_counted_again_because_a_response_was_lost_counts_once(world: World) -> None:
+    upload = send(world, "a")
+    (group,) = world.windows.groups()
+    message = world.first_window(group)
+    message.receives = delivered.UNCOUNTED_DELIVERIES
+    for _ in range(delivered.MAX_ATTEMPTS // 2):
+        message.receives += 1
+        settle_window = partial(
+            delivered.settle,
+            world.process(),
+            Window.model_validate_json(message.body),
+            message.token,
+            receives=message.receives,
+        )
+        lost = Invocation("lost", settle_window, trouble=LostResponses()).run()
+        assert lost.calls.count("dynamodb.UpdateItem") > 1
+    world.start_apply(group).run()
+    settle(world)
+    assert status(world, upload) is UploadStatus.SETTLED
 
 
 def test_deliveries_that_reach_no_function_do_not_count_as_attempts(world: World) -> None:

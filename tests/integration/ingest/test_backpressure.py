@@ -308,6 +308,48 @@ def test_of_processes_that_find_an_old_count_only_the_first_counts_again(
     assert [calls.count("dynamodb.Query") for calls in (first.calls, second.calls)] == [2, 1]
 
 
+def test_until_many_uploads_are_counted_each_process_knows_those_that_it_has_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        send(world, add(f"f{number}"))
+    monkeypatch.setattr(upload_records, "MAX_COUNTED_ALONE", 2)
+    world.pace = timedelta()
+    first = Invocation("first", lambda: count(world)).run_to("dynamodb.PutItem")
+    first.step()
+    assert count(world) == InFlight(2, 2)
+    assert first.run().result == InFlight(5, 5)
+
+
+def test_a_file_whose_pause_cannot_be_stored_is_read_on_after_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a task, a paused file would wait for the sweep."""
+    quota(monkeypatch, "FILE_QUOTA", rows=12)
+    send(world, *ROWS)
+    start_files(world, lines(add("from-file")))
+    (task,) = world.tasks
+    paused = world.start_task(task).run_to("sqs.SendMessageBatch")
+    paused.crash(after=False)
+    world.pace = timedelta()
+    world.now += timedelta(seconds=1)
+    assert world.start_task(task).run().error is None
+    assert len(world.delayed) == 1
+
+
+def test_a_paused_file_does_not_send_its_windows_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_reader, "MAX_CHUNK_ROWS", 5)
+    quota(monkeypatch, "FILE_QUOTA", rows=1)
+    start_files(world, lines(*ROWS))
+    run_tasks(world)
+    sent = sum(map(len, world.windows.taken.values()))
+    assert sent > 0
+    world.windows.seen.clear()
+    quota(monkeypatch, "QUOTA", rows=1)
+    for _ in range(3):
+        world.let_delays_pass()
+        run_tasks(world)
+    assert sum(map(len, world.windows.taken.values())) == sent
+
+
 def test_a_count_that_fails_leaves_the_last_count_in_force(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     quota(monkeypatch, "QUOTA", rows=12)
     send(world, *ROWS)

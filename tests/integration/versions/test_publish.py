@@ -3,10 +3,13 @@
 import pytest
 
 from tests.simulation.world import World
-from tests.support.uploads import DATASET, PROJECT, add, send
+from tests.support.uploads import DATASET, PROJECT, add, content, get_upload, lines, send, start_files
 from tidemark.aws.table import ConditionFailed
+from tidemark.catalog import dataset_records
 from tidemark.domain.errors import Unavailable
+from tidemark.domain.intake_tasks import ReadFile
 from tidemark.domain.uploads import Upload, UploadStatus
+from tidemark.domain.windows import CheckUpload, ChunkSettled, PublishMessage
 from tidemark.uploads import follow
 from tidemark.versions import publish
 from tidemark.versions import records as version_records
@@ -58,6 +61,30 @@ def test_a_version_that_is_published_and_announced_at_once_is_not_read_again(app
         "dynamodb.TransactWriteItems",
         "events.PutEvents",
     ]
+
+
+def test_a_version_contains_all_windows_of_an_upload_that_another_invocation_settled_meanwhile(world: World) -> None:
+    uid = dataset_records.get(world.process(), PROJECT, DATASET).uid
+    sent = start_files(world, lines(*(add(f"f{number}") for number in range(20))), b"")
+    first, second = sorted(world.tasks, key=lambda task: task.file if isinstance(task, ReadFile) else 0)
+    assert world.start_task(first).run().error is None
+    late = world.republish(list(world.settled.waiting[uid]))
+    late.run_to("dynamodb.BatchGetItem").step()
+    while world.windows.groups():
+        world.start_apply(world.windows.groups()[0]).run()
+    assert world.start_publish(uid, 10).run().error is None
+    assert world.start_task(second).run().error is None
+    late.run()
+    world.drain()
+    after = get_upload(world, sent)
+    assert (after.status, after.applied, after.version) == (UploadStatus.PARTIAL, 20, 1)
+    assert len(content(world)) == 20
+
+
+def test_messages_about_a_purged_dataset_are_ignored(world: World) -> None:
+    uid = "0" * 16
+    about: list[PublishMessage] = [ChunkSettled(dataset=uid, upload="u", chunk=""), CheckUpload(dataset=uid, upload="u", since="file-0")]
+    assert publish.publish(world.process(), uid, about) == []
 
 
 def test_a_publication_that_others_outrun_again_and_again_is_left_for_later(

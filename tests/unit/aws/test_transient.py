@@ -1,7 +1,13 @@
 """Which errors are transient: AWS is busy or out of reach, so that the same work may succeed later."""
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
 
 from tidemark.aws.events import EventsRefused
 from tidemark.aws.queues import SendFailed
@@ -23,6 +29,9 @@ def refused(code: str, status: int = 400) -> ClientError:
         refused("SlowDown", 503),
         refused("InternalServerError", 500),
         refused("KMSThrottlingException", 500),
+        refused("RequestTimeout"),
+        refused("ExecutionLimitExceeded"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
         EndpointConnectionError(endpoint_url="https://dynamodb"),
         ConnectTimeoutError(endpoint_url="https://dynamodb"),
         ReadTimeoutError(endpoint_url="https://s3"),
@@ -30,8 +39,8 @@ def refused(code: str, status: int = 400) -> ClientError:
         Conflicting(),
         LargeThrottled(),
         ReadInterrupted(),
-        SendFailed("busy"),
-        EventsRefused("busy"),
+        SendFailed("busy", is_final=False),
+        EventsRefused(["ThrottlingException", "InternalFailure"]),
         Unavailable("Other windows kept moving the head."),
     ],
     ids=repr,
@@ -46,6 +55,8 @@ def test_errors_of_a_busy_aws_are_transient(error: Exception) -> None:
         refused("AccessDeniedException"),
         refused("ResourceNotFoundException"),
         refused("ValidationException"),
+        SendFailed("malformed", is_final=True),
+        EventsRefused(["ThrottlingException", "NotAuthorizedForSourceException"]),
         PackGone(),
         PackCorrupt(),
         InvalidRequest("no"),
