@@ -6,7 +6,6 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions import IN_LAMBDA
 from functions.api import description
 from functions.api.http import access, deployment, throttle
 from functions.api.http.resolver import Resolver
@@ -29,6 +28,7 @@ from functions.api.resources import (
     uploads,
     versions,
 )
+from functions.runtime import IN_LAMBDA
 
 RESOURCES = (
     description,

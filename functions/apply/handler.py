@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from functions.failures import Policy, log_failure, redelivered
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.aws.deliveries import WINDOWS_PACE, Delivery, postpone

@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import LRUCache
 
-from functions import IN_LAMBDA
+from functions.runtime import IN_LAMBDA
 from tidemark.access.api_keys import authenticate
 from tidemark.access.key_records import KeysTable
 from tidemark.access.oidc import Issuer, TokenRefused, is_signed_token

@@ -8,6 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from functions.workflow_step import run_step
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.checkpoints.model import CheckpointStep

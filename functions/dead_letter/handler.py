@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from tidemark.aws.backend import SHORT_PATIENCE_SECONDS, Backend
 from tidemark.domain.windows import Window
 from tidemark.recovery.giving_up import give_up

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from functions.failures import Policy, log_failure, redelivered
 from tidemark.aws import queues
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend

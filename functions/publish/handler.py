@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from functions.failures import Policy, log_failure, redelivered
 from tidemark.aws.backend import SHORT_PATIENCE_SECONDS, Backend
 from tidemark.aws.deliveries import SETTLED_PACE, Delivery

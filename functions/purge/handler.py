@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import functions.runtime  # noqa: F401 - logs the runtime's versions
 from functions.workflow_step import run_step
 from tidemark.aws.backend import PATIENCE_SECONDS, Backend
 from tidemark.domain.workflows import PURGE_STEP, FailStep, FinishStep, PurgeStep, ShardStep

@@ -22,6 +22,8 @@ VARIABLES = {
     "TIDEMARK_TABLE": "table",
 }
 
+FUNCTIONS = ["api", "authorizer", "intake", "apply", "publish", "dead_letter", "transfer", "checkpoint", "purge"]
+
 
 def _output(program: str) -> list[str]:
     """Returns the lines that a program prints in a process of its own, with Lambda's environment variables."""
@@ -30,7 +32,7 @@ def _output(program: str) -> list[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603 - our own program
 
 
-@pytest.mark.parametrize("function", ["authorizer", "publish"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_logs_the_versions_of_the_sdk_once(function: str) -> None:
     (line,) = _output(f"import functions.{function}.handler")
     logged = json.loads(line)
