@@ -24,13 +24,13 @@ MAX_APPLY_CALLS = 100
 quota, so that the API always has room."""
 
 MAX_INTAKE_CALLS = 20
-"""Most files read at once. Each fills the windows queue faster than its dataset's shards empty the queue, so reading
+"""Most files read at once. Together they fill the windows queue faster than most datasets' shards empty it, so reading
 more files at once would not finish them sooner."""
 
 MAX_PUBLISH_CALLS = 20
 """Most batches of messages published at once. Publishing a batch takes some 50 ms."""
 
-MAX_SHARDS = 16
+MAX_WORKFLOW_SHARDS = 16
 """Most shards that one execution of a workflow processes at once: all shards of a dataset that has the default
 number."""
 
@@ -38,8 +38,8 @@ FRESH_WRITE_UNITS = 4000
 """Write units a second that DynamoDB prepares every new on-demand table for, without charge."""
 
 DEFAULT_WRITE_UNITS = 16_000
-"""Write units a second that the table is prepared for: 1,000, which is all that one partition takes, for each shard of
-a dataset that has the default number. With `FRESH_WRITE_UNITS` the first large load of every deployment would be
+"""Write units a second that the table is prepared for: 1,000 for each partition, and as many partitions as a dataset of
+the default size has shards. With `FRESH_WRITE_UNITS` the first large load of every deployment would be
 throttled. Write units above those of a fresh table are charged once (docs/costs.md)."""
 
 
@@ -53,7 +53,8 @@ class Capacity:
     intake_calls: int
     publish_calls: int
     dead_letter_calls: int
-    shards: int
+    workflow_shards: int
+    """Shards that an execution of a workflow processes at once."""
     write_units: int | None
     """None if the table starts like any new table."""
 
@@ -64,12 +65,12 @@ def from_context(look_up: Callable[[str], Any]) -> Capacity:
     Apply gets a quarter of the concurrency, intake and publish a twentieth each, an execution of a workflow a tenth,
     up to the maximum of each. From 40 calls on, all of them together leave half of the calls to the API. With 10 they
     leave one in the worst case, and usually three, since dead_letter is rarely called. Only a deployment whose calls
-    can apply `MAX_SHARDS` shards at once has its table prepared by default. Raises ValueError if a value is not a whole
-    number or too small.
+    can apply `MAX_WORKFLOW_SHARDS` shards at once has its table prepared by default. Raises ValueError if a value is
+    not a whole number or too small.
     """
     calls = _number(look_up, CONCURRENCY, DEFAULT_CONCURRENCY, MIN_CONCURRENCY)
     apply_calls = _share(calls, 4, MIN_CALLS, MAX_APPLY_CALLS)
-    default = DEFAULT_WRITE_UNITS if apply_calls >= MAX_SHARDS else FRESH_WRITE_UNITS
+    default = DEFAULT_WRITE_UNITS if apply_calls >= MAX_WORKFLOW_SHARDS else FRESH_WRITE_UNITS
     write_units = _number(look_up, WRITE_UNITS, default, FRESH_WRITE_UNITS)
     return Capacity(
         concurrency=min(calls, 4 * MAX_APPLY_CALLS),
@@ -77,7 +78,7 @@ def from_context(look_up: Callable[[str], Any]) -> Capacity:
         intake_calls=_share(calls, 20, MIN_CALLS, MAX_INTAKE_CALLS),
         publish_calls=_share(calls, 20, MIN_CALLS, MAX_PUBLISH_CALLS),
         dead_letter_calls=MIN_CALLS,
-        shards=_share(calls, 10, 1, MAX_SHARDS),
+        workflow_shards=_share(calls, 10, 1, MAX_WORKFLOW_SHARDS),
         write_units=write_units if write_units > FRESH_WRITE_UNITS else None,
     )
 

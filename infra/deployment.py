@@ -55,7 +55,7 @@ def check_quota(client: "LambdaClient", planned: Capacity) -> str:
     ]
     if available >= MIN_CONCURRENCY:
         ways += [
-            "Or deploy for what there is. Nothing is lost, but large loads take longer:",
+            "Or deploy for fewer calls. Nothing is lost, but large loads take longer:",
             f'  make deploy ARGS="-c {CONCURRENCY}={available}"',
         ]
     raise QuotaTooLow("\n".join(ways))
@@ -79,23 +79,29 @@ def protect(cloudformation: "CloudFormationClient", dynamodb: "DynamoDBClient") 
 def context(arguments: Sequence[str]) -> Mapping[str, Any]:
     """Returns the context values of cdk.json and of the CDK's options `-c name=value`, which come first."""
     values: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    given = [pair.partition("=") for pair in _options(arguments).context]
+    given = [pair.partition("=") for pair in _parser().parse_known_args(arguments)[0].context]
     return {**values, **{name: value for name, _, value in given}}
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+def _parser() -> argparse.ArgumentParser:
+    """Returns a parser of the CDK's options that the steps follow. The CDK's other options are left to the CDK."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deployment", allow_abbrev=False, add_help=False)
     parser.add_argument("-c", "--context", action="append", default=[])
     parser.add_argument("--profile")
-    return parser.parse_known_args(arguments)[0]
+    return parser
 
 
-def main(step: str, arguments: Sequence[str]) -> None:
-    """Runs a step with the operator's credentials. Exits with a message if the quota is too low or cannot be read, or
-    if a context value is invalid."""
+def main(arguments: Sequence[str]) -> None:
+    """Runs the step that `arguments` name, with the operator's credentials.
+
+    Exits with a message if the step is unknown, the quota is too low or cannot be read, or a context value is invalid.
+    """
+    parser = _parser()
+    parser.add_argument("step", choices=("check", "protect"))
+    options, _ = parser.parse_known_args(arguments)
     # boto3 reads AWS_DEFAULT_REGION only; the CDK prefers AWS_REGION.
-    session = boto3.Session(profile_name=_options(arguments).profile, region_name=os.environ.get("AWS_REGION"))
-    if step == "protect":
+    session = boto3.Session(profile_name=options.profile, region_name=os.environ.get("AWS_REGION"))
+    if options.step == "protect":
         for name in protect(session.client("cloudformation"), session.client("dynamodb")):
             print(f"Switched on deletion protection of {name}.")
         return
@@ -108,4 +114,4 @@ def main(step: str, arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1:])

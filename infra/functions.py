@@ -128,7 +128,7 @@ class Functions(Construct):
             "intake",
             "Reads files into windows, and resumes stalled uploads",
             # For CPU: validating rows takes as much as in the api function. A file of gigabytes is read as a stream,
-            # with a chunk of some thousand rows in memory.
+            # with a chunk of up to 5,248 rows in memory.
             memory_mb=1024,
             timeout=INTAKE_TIMEOUT,
             environment={

@@ -2,7 +2,7 @@
 
 A failed message becomes visible again after its visibility timeout, or earlier if its function says so; until then its
 message group waits. SQS counts every receive alike: of a window that can never be applied, of one whose table was busy,
-and even of one that Lambda did not deliver because the account had no calls left. The functions can tell these apart,
+and even of one that Lambda did not deliver because the account had no calls left. The functions can distinguish these,
 so they decide when to give a message up, and SQS's own count is only a backstop.
 """
 
@@ -31,12 +31,13 @@ MARGIN = Duration.seconds(15)
 before the message would become visible again.
 
 AWS advises a visibility timeout of six times the function's timeout, so that throttled calls do not use up receives.
-Here they may (`MAX_RECEIVES`), and a window that is delivered twice is applied once."""
+Here throttled calls may use up receives, since `MAX_RECEIVES` is only a backstop, and a window that is delivered twice
+is applied once."""
 
 MAX_RECEIVES = 1000
 """Receives of a message before SQS moves it to its dead letter queue: SQS's maximum. A function gives a message up much
-earlier, if the message failed for reasons of its own. This count catches what crashes its function every time, such as
-a message that cannot be read, after hours or days."""
+earlier, if the message failed for reasons of its own. This count catches only what crashes its function every time,
+after hours or days."""
 
 SWEEP_INTERVAL = Duration.minutes(15)
 """Time between two sweeps for stalled uploads. `tidemark.recovery.resume` depends on this value."""

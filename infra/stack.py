@@ -28,7 +28,7 @@ class Tidemark(Stack):
         self.functions = Functions(
             self, "Functions", bundles=bundles, data=self.data, queues=self.queues, oidc=oidc, capacity=capacity
         )
-        self.workflows = Workflows(self, "Workflows", functions=self.functions, shards=capacity.shards)
+        self.workflows = Workflows(self, "Workflows", functions=self.functions, shards=capacity.workflow_shards)
         self.api = Api(self, "Api", handler=self.functions.api, authorizer=self.functions.authorizer)
         Observability(
             self,

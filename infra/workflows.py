@@ -143,8 +143,8 @@ class ShardWorkflow(Construct):
     def _call(self, name: str, outputs: object, **arguments: str) -> tasks.LambdaInvoke:
         """Returns a state that calls the function for a step of the execution's work.
 
-        The call is retried after any error, as messages of the queues are: a table that does not respond is far more
-        frequent than work that cannot be done. The delays grow from seconds to five minutes. Each is shortened at
+        The function waits for transient errors by itself (`functions.workflow_step`). A call that fails otherwise is
+        retried, since a process may die. The delays grow from seconds to five minutes. Each is shortened at
         random, so that shards that were throttled together do not retry together.
         """
         work = "{% $states.context.Execution.Input.work %}"

@@ -18,7 +18,7 @@ def read(**values: object) -> Capacity:
 def calls(capacity: Capacity) -> int:
     """Returns the calls of all queues and of one execution of a workflow."""
     queues = capacity.apply_calls + capacity.intake_calls + capacity.publish_calls + capacity.dead_letter_calls
-    return queues + capacity.shards
+    return queues + capacity.workflow_shards
 
 
 def test_an_account_with_the_usual_quota_applies_six_datasets_of_sixteen_shards_at_once() -> None:
@@ -28,14 +28,15 @@ def test_an_account_with_the_usual_quota_applies_six_datasets_of_sixteen_shards_
         intake_calls=20,
         publish_calls=20,
         dead_letter_calls=2,
-        shards=16,
+        workflow_shards=16,
         write_units=16_000,
     )
 
 
 def test_an_account_with_ten_calls_leaves_one_to_the_api_at_the_worst() -> None:
     smallest = read(concurrency=10)
-    assert (smallest.apply_calls, smallest.intake_calls, smallest.publish_calls, smallest.shards) == (2, 2, 2, 1)
+    queues = smallest.apply_calls, smallest.intake_calls, smallest.publish_calls
+    assert (*queues, smallest.workflow_shards) == (2, 2, 2, 1)
     assert calls(smallest) == 9
 
 
@@ -64,7 +65,7 @@ def test_the_shares_of_a_concurrency_are_documented(row: list[int]) -> None:
     concurrency, *shares, left = row
     planned = read(concurrency=concurrency)
     queues = [planned.apply_calls, planned.intake_calls, planned.publish_calls, planned.dead_letter_calls]
-    assert [*queues, planned.shards] == shares
+    assert [*queues, planned.workflow_shards] == shares
     assert left == concurrency - calls(planned)
 
 

@@ -51,7 +51,7 @@ def test_a_new_account_is_told_both_ways_on() -> None:
         "Ask AWS for more, wait until it is granted, and deploy again:",
         "  aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
         "--desired-value 1000",
-        "Or deploy for what there is. Nothing is lost, but large loads take longer:",
+        "Or deploy for fewer calls. Nothing is lost, but large loads take longer:",
         '  make deploy ARGS="-c concurrency=10"',
     ]
 
@@ -87,7 +87,13 @@ def test_a_context_value_may_contain_an_equals_sign() -> None:
 def test_a_value_that_is_refused_ends_the_deployment_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", REGION)
     with pytest.raises(SystemExit, match="concurrency must be a whole number of at least 10; got '3'"):
-        deployment.main("check", ["-c", "concurrency=3"])
+        deployment.main(["check", "-c", "concurrency=3"])
+
+
+def test_an_unknown_step_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        deployment.main(["protekt", "--require-approval", "never"])
+    assert "invalid choice: 'protekt'" in capsys.readouterr().err
 
 
 def test_credentials_that_may_not_read_the_quota_end_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +103,7 @@ def test_credentials_that_may_not_read_the_quota_end_the_deployment(monkeypatch:
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setattr(deployment, "check_quota", deny)
     with pytest.raises(SystemExit, match=r"Lambda's quota could not be read: .*AccessDeniedException"):
-        deployment.main("check", [])
+        deployment.main(["check"])
 
 
 @pytest.fixture
@@ -160,7 +166,7 @@ def test_the_step_after_a_deployment_says_what_it_did(
     tables: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_REGION", REGION)
-    deployment.main("protect", ["--require-approval", "never"])
+    deployment.main(["protect", "--require-approval", "never"])
     assert capsys.readouterr().out.splitlines() == [
         f"Switched on deletion protection of {name}." for name in tables[:2]
     ]
