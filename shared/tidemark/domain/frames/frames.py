@@ -64,6 +64,11 @@ class Frame(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
+        """Raises ValidationError if the frame breaks a rule of frames as a whole.
+
+        A merge validates a frame only if `_may_break_a_rule` in `merge.py` expects it to break a rule: a new rule goes
+        there too.
+        """
         problems = [*duplicate_ids(self), *_broken_references(self)]
         if problems:
             raise contradiction(problems)

@@ -12,10 +12,18 @@ from tidemark.domain.frames.frames import Frame, class_counts
 from tidemark.domain.frames.merge import Effect, Merged, MergeRefused, effect, merge
 from tidemark.domain.frames.operations import Op
 from tidemark.domain.frames.patches import FramePatch
-from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_LABELS_PER_FRAME
+from tidemark.domain.limits import MAX_CLASSES_PER_FRAME, MAX_LABELS_PER_FRAME, MAX_METADATA_FIELDS, MAX_SENSORS
 
 BOX = {"id": "1", "type": "BBOX_2D", "class": "car", "top": 1, "left": 2, "width": 3, "height": 4}
 MASK = {"id": "m", "type": "INSTANCE_LABEL_URL_2D", "url": "s3://b/m.png"}
+CUBOID = {
+    "id": "cuboid",
+    "type": "CUBOID_3D",
+    "class": "car",
+    "position": [1, 2, 3],
+    "rotation": {"x": 0, "y": 0, "z": 0, "w": 1},
+    "dimensions": [1, 1, 1],
+}
 CAM = {"id": "cam", "type": "IMAGE", "url": "s3://b/cam.png"}
 LIDAR = {"id": "lidar", "type": "POINT_CLOUD", "url": "s3://b/lidar.pcd", "format": "PCD"}
 
@@ -182,6 +190,29 @@ def test_an_overlay_does_not_move_to_what_is_no_other_sensor_of_the_frame(overla
     state = frame_of(sensors=[CAM, {**CAM, "id": "depth", "type": "IMAGE_OVERLAY", "overlay_id": "cam"}])
     refused = refusal(state, sensors=[{"id": "depth", "overlay_id": overlay_id}])
     assert (refused.code, refused.pointer) == ("unknown_sensor", "/frame/sensors/0/overlay_id")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"sensors": [{"id": "cam", "coordinate_frame": "gone"}]}, "unknown_coordinate_frame"),
+        ({"sensors": [{**CAM, "id": "depth", "type": "IMAGE_OVERLAY", "overlay_id": "gone"}]}, "unknown_sensor"),
+        ({"sensors": [{**CAM, "id": str(number)} for number in range(MAX_SENSORS)]}, "too_long"),
+        ({"coordinate_frames": [{"id": "world", "type": "3D"}]}, "invalid_id"),
+        ({"coordinate_frames": [{"id": "car", "parent": "gone"}]}, "unknown_coordinate_frame"),
+        ({"coordinate_frames": [{"id": "car", "parent": "car"}]}, "circular_parents"),
+        ({"coordinate_frames": [{"id": str(number), "type": "3D"} for number in range(MAX_SENSORS)]}, "too_long"),
+        ({"labels": [{**BOX, "sensor": "gone"}]}, "unknown_sensor"),
+        ({"labels": [{"id": "cuboid", "coordinate_frame": "gone"}]}, "unknown_coordinate_frame"),
+        ({"labels": [{**BOX, "id": str(number)} for number in range(MAX_LABELS_PER_FRAME)]}, "too_long"),
+        ({"metadata": {str(number): number for number in range(MAX_METADATA_FIELDS)}}, "too_long"),
+    ],
+)
+def test_a_modify_breaks_no_rule_of_frames_as_a_whole(changes: Json, code: str) -> None:
+    state = frame_of(
+        sensors=[CAM], coordinate_frames=[{"id": "car", "type": "3D"}], labels=[CUBOID], metadata={"city": "Oslo"}
+    )
+    assert refusal(state, **changes).code == code
 
 
 def test_a_problem_outside_of_what_is_given_points_to_the_frame() -> None:
