@@ -1,4 +1,5 @@
-"""The steps of a smoke test. Each uses one of Tidemark's doors and returns what it saw, and how that differs."""
+"""The steps of a smoke test. Each uses one feature through the API, S3 or the event bus, and returns what it
+saw, and how that differs."""
 
 import gzip
 import json

@@ -26,9 +26,9 @@ from tidemark.uploads.chunks import Chunk
 SWEPT_EVERY = timedelta(minutes=15)
 """The time between two sweeps, as `infra` schedules them."""
 RESUMED_AFTER = timedelta(minutes=30)
-"""How long an upload is pending when it is first resumed: longer than the 15 minutes for which queues retry a message.
-The upload is resumed again when that time has doubled, and so on, so that an upload that takes a day is not sent many
-times."""
+"""How long an upload is pending when it is first resumed: longer than the quarter of an hour after which a message that
+fails for a reason of its own is given up. The upload is resumed again when that time has doubled, and so on, so that an
+upload that takes a day is not sent many times."""
 FILES_TIMEOUT = timedelta(days=7)
 """How long an upload may wait for its files before it fails. The signed URLs for the files expire after an hour."""
 PENDING_TIMEOUT = timedelta(days=5)

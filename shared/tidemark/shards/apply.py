@@ -59,8 +59,8 @@ class _Shard:
 class StaleDelivery(Exception):
     """Raised when an invocation is so slow that later windows of its shard have been applied meanwhile.
 
-    The window's message has then been redelivered to another invocation or moved to the dead-letter queue, where the
-    window's outcome is decided.
+    The window's message has then been redelivered to another invocation, or given up; the window's outcome is decided
+    there.
     """
 
 

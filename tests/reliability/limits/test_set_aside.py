@@ -6,7 +6,8 @@ from tests.simulation.queues import Message
 from tidemark.domain.intake_tasks import ReadFile
 
 FILE_ATTEMPTS, SETTLED_ATTEMPTS = 4, 20
-"""Deliveries of a message to intake, and to publish, before it is set aside, as `docs/operations.md` says."""
+"""Delivery of a message to intake, and to publish, at which it is set aside, as `docs/operations.md` says. The function
+reports no failure for that one."""
 
 
 def test_a_task_that_cannot_be_done_is_set_aside(make_account: MakeAccount) -> None:
@@ -17,7 +18,7 @@ def test_a_task_that_cannot_be_done_is_set_aside(make_account: MakeAccount) -> N
     loads.submit_file(account, dataset, loads.adds("f", 4), "file")
     account.run()
     assert [message.body for message in account.files_dead] == [task.model_dump_json()]
-    assert account.failures["intake"] in {FILE_ATTEMPTS - 1, FILE_ATTEMPTS}
+    assert account.failures["intake"] == FILE_ATTEMPTS - 1
     assert loads.upload_of(account, dataset, "file").applied == 4
 
 
@@ -27,7 +28,7 @@ def test_a_message_that_publish_cannot_read_is_set_aside_and_its_dataset_goes_on
     account.settled.send(Message(dataset.uid, "unreadable", "{}"), account.now)
     account.run()
     assert [message.body for message in account.settled_dead] == ["{}"]
-    assert account.failures["publish"] in {SETTLED_ATTEMPTS - 1, SETTLED_ATTEMPTS}
+    assert account.failures["publish"] == SETTLED_ATTEMPTS - 1
     loads.submit(account, dataset, loads.adds("f", 4), "rows")
     account.run()
     assert loads.upload_of(account, dataset, "rows").applied == 4
