@@ -1,0 +1,1 @@
+"""AWS's limits under load, simulated."""

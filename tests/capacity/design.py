@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Reports(Enum):
-    """What publish is told of."""
+    """What apply reports to publish."""
 
     WINDOWS = auto()
     """Every window."""

@@ -48,7 +48,7 @@ CLONE_FRESH = Load("clone of 5,000,000 frames, 16 shards, fresh table", partial(
 CLONE_WARM = Load("clone of 5,000,000 frames, 16 shards, warm table", partial(clone, limits=WARM))
 ONE_ROW = Load("one-row requests of 200 clients for half an hour", partial(send_rows, limits=FRESH))
 SMALL = Load("20 files x 50,000 rows and 5 clients, 10 executions", partial(load_and_send, limits=SMALL_ACCOUNT))
-SMALL_TOLD = Load(
+SMALL_SIZED = Load(
     "the same, deployed with `concurrency=10`", partial(load_and_send, limits=SMALL_ACCOUNT, calls=FEW_CALLS)
 )
 """Only the design after has this setting."""

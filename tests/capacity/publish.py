@@ -39,8 +39,8 @@ class Publish:
     def _publish(self, bodies: list[Window | Chunk | Upload]) -> Process[None]:
         service = self._service
         outcomes = _outcomes(bodies)
-        told = sum(outcomes.values())
-        cpu = CPU_SECONDS + len(outcomes) * CHUNK_CPU_SECONDS + told * WINDOW_CPU_SECONDS
+        received = sum(outcomes.values())
+        cpu = CPU_SECONDS + len(outcomes) * CHUNK_CPU_SECONDS + received * WINDOW_CPU_SECONDS
         yield self.function.cpu(service.busy(cpu))
         uploads = {body if isinstance(body, Upload) else _chunk(body).upload: None for body in bodies}
         dataset = next(iter(uploads)).dataset
@@ -126,7 +126,7 @@ def _chunk(body: Window | Chunk) -> Chunk:
 
 
 def _outcomes(bodies: list[Window | Chunk | Upload]) -> Counter[Chunk]:
-    """Returns the number of outcomes that a call is told of, by chunk."""
+    """Returns the number of outcomes that a call receives, by chunk."""
     outcomes: Counter[Chunk] = Counter()
     for body in bodies:
         if isinstance(body, Chunk):

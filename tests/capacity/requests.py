@@ -52,7 +52,7 @@ def report(design: Design, windows: int) -> Request:
 
 
 def tallies(design: Design, windows: int) -> bool:
-    """Returns whether the outcomes of a chunk's windows are collected before publish is told."""
+    """Returns whether the outcomes of a chunk's windows are collected before publish receives them."""
     return design.reports is Reports.CHUNKS and 1 < windows <= 128
 
 
@@ -82,7 +82,7 @@ READ_DATASET = [GET, BATCH_GET]
 
 
 def record_outcomes(design: Design, decided: int, undecided: int) -> list[Request]:
-    """Returns the requests of a publish call that is told of windows of one upload, which does not settle yet.
+    """Returns the requests of a publish call that receives windows of one upload, which does not settle yet.
 
     `decided` chunks have no window left without an outcome then; `undecided` ones have.
     """

@@ -30,7 +30,7 @@ class Calls(NamedTuple):
 
 MANY_CALLS = Calls()
 FEW_CALLS = Calls(2, 2, 2)
-"""What a deployment sets that is told of 10 executions."""
+"""The calls that `concurrency=10` allows."""
 
 
 @dataclass(eq=False)

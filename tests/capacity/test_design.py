@@ -5,8 +5,10 @@ from statistics import mean
 
 import pytest
 
+from infra import capacity
 from tests.capacity.design import AFTER, Waits
 from tests.capacity.intake import COUNT_SECONDS, WORK_SECONDS
+from tests.capacity.service import FEW_CALLS, MANY_CALLS, Calls
 from tidemark.aws import deliveries, table
 from tidemark.aws.deliveries import Pace
 from tidemark.ingest import backpressure, file_reader
@@ -26,6 +28,12 @@ def test_messages_are_postponed_as_in_the_code(pace: Pace, waits: Waits) -> None
     for receives in range(1, deliveries.OUTAGE_RECEIVES):
         simulated = mean(waits.seconds(receives, chance) for _ in range(2000))
         assert mean(deliveries.wait_seconds(pace, receives) for _ in range(2000)) == pytest.approx(simulated, rel=0.05)
+
+
+@pytest.mark.parametrize(("concurrency", "calls"), [(1000, MANY_CALLS), (10, FEW_CALLS)])
+def test_queues_make_as_many_calls_as_in_the_template(concurrency: int, calls: Calls) -> None:
+    planned = capacity.from_context({capacity.CONCURRENCY: concurrency}.get)
+    assert calls == (planned.apply_calls, planned.publish_calls, planned.intake_calls)
 
 
 def test_throttled_windows_are_tried_as_in_the_code() -> None:

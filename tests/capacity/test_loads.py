@@ -61,7 +61,7 @@ def test_an_account_with_ten_executions_loses_nothing() -> None:
     assert found.loses_nothing
 
 
-def test_a_small_account_that_is_told_of_has_fewer_calls_refused() -> None:
+def test_a_deployment_sized_for_ten_executions_has_fewer_calls_refused() -> None:
     free, told = (
         figures(load_and_send(AFTER, SMALL_ACCOUNT, rows=20_000, calls=calls)) for calls in (MANY_CALLS, FEW_CALLS)
     )

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.capacity import text
-from tests.capacity.loads import COMPARED, OTHERWISE
+from tests.capacity.loads import COMPARED, OTHERWISE, SMALL_SIZED
+from tests.capacity.report import PLANTED
 
 PAGE = Path(__file__).parents[2] / "docs" / "capacity.md"
 
@@ -14,12 +15,17 @@ def test_the_page_has_the_text_of_the_generator() -> None:
         assert section.strip("\n") in page
 
 
-def test_the_page_has_all_loads_and_assumptions() -> None:
+def test_the_page_has_all_loads_bounds_and_assumptions() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for load in COMPARED:
         assert page.count(f"| {load.name} | before |") == page.count(f"| {load.name} | after |") == 1
+    assert page.count(f"| {SMALL_SIZED.name} | after |") == 1
     for load in OTHERWISE:
         assert f"| {load.name} |" in page
+    for job in PLANTED:
+        assert page.count(f"| {job.load.name} | {job.design.name} |") == 1
+    for size, what in text.BINDS:
+        assert f"| {size} | {what} |" in page
     for assumption, source, check in text.ASSUMPTIONS:
         assert f"| {assumption} | {source} | {check} |" in page
 

@@ -17,7 +17,7 @@ DynamoDB split the table, and its quota is raised. "Before" is the code as it wa
 
 COMPARED_NOTE = """\
 - *Rows/s*: from the first message until the last upload has settled, end to end.
-- *Capacity used*: write units of applied windows, as a share of what the shards' partitions give, until 90 % of the
+- *Capacity used*: write units of applied windows, as a share of what the shards' partitions give, until 90% of the
   rows are applied. The rest goes to records of uploads, to cancelled transactions, and to waiting.
 - *Stalls*: calls of `apply` and `publish` after which a message group had to wait.
 - *Longest wait*: from the first delivery of a window until it is applied. *Oldest window*: from sending it. The alarm
@@ -40,9 +40,10 @@ BINDS = (
 RAISING = """\
 ## How to raise it
 
-1. *Warm throughput.* Set the table's warm write throughput before a first large load. DynamoDB then has the
-   partitions at once, instead of splitting hot ones over time. It is charged once. Shards are placed at random, so
-   some partitions get several of them, and the fullest one holds its dataset up: see "pre-warmed" below.
+1. *Warm throughput.* A deployment has its table prepared for 16,000 write units a second
+   ([operations](operations.md#what-the-table-takes)). Raise `warm_write_units` before a larger load: DynamoDB then has
+   the partitions at once. It is charged once. Shards are placed at random, so some partitions get several: see
+   "pre-warmed" below.
 2. *The table's quota.* Ask for more than 40,000 write units a second (Service Quotas, DynamoDB, "Table-level write
    throughput limit") if several datasets load at once, or one of more than 40 shards.
 3. *Lambda's quota.* `aws lambda get-account-settings` shows the executions at once. Ask for 1,000. Until then, deploy
@@ -56,7 +57,7 @@ are repeated for only a second, pages of the clone fail; its workflow then waits
 
 OTHERWISE_NOTE = """\
 All of them with the design "after" and 20 files x 200,000 rows, 64 shards unless stated. With 300 s of unused capacity,
-or with partitions that split, more than the share of the table's first capacity is used."""
+or with partitions that split, the share can exceed 100%, since it is of the table's first capacity."""
 
 DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
