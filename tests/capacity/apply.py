@@ -64,7 +64,9 @@ class Apply:
             )
             window.is_applied = True
             assert message.received_at is not None
-            service.ledger.applied(service.clock.now, rows, units, message.sent_at, message.received_at)
+            ledger = service.ledger
+            if ledger.applied(service.clock.now, rows, message.sent_at, message.received_at):
+                ledger.written = sum(partition.written for partition in service.log_partitions())
         yield from self._report(window, after(message, "apply"))
 
     def _report(self, window: Window, lineage: dict[str, int]) -> Process[None]:

@@ -109,7 +109,7 @@ AFTER = Design(
     shared_totals=False,
     postponement=Waits(30, 0.7, 30, least=10),
     publish_postponement=Waits(2, 1.5, 20),
-    throttle_wait=Waits(0.5, 8, 4),
+    throttle_wait=Waits(1, 5, 5),
     counts_transient=False,
     tries=3,
     conflict_seconds=30,

@@ -27,6 +27,8 @@ class Partition:
     writes: Rate
     reads: Rate
     collections: set[str] = field(default_factory=set)
+    written: float = 0
+    """Write units of the writes that took effect."""
     refused: int = 0
     """Requests refused since the last look for splits."""
     hot_since: float | None = None
@@ -77,6 +79,7 @@ class Table:
         if not self._admits({collection: units}, indexes or {}):
             yield from self._refuse(collection)
         self._take(collection, units, indexes or {})
+        self.partition(collection).written += units
         if item:
             self._writing[item] += 1
         yield self._clock.spread(self._times.write)
@@ -102,6 +105,7 @@ class Table:
             yield from self._refuse(*units)
         for name, amount in units.items():
             self._take(name, amount, {})
+            self.partition(name).written += amount
         for name, amount in (indexes or {}).items():
             self._index(name).take(self._clock.now, amount)
         self._transacting.update(items)

@@ -13,7 +13,7 @@ class Figures:
     """Rows applied a second, from the start until everything had settled."""
     seconds: float
     used: float | None
-    """Share of the table's write capacity that applied windows used under full load; None if it never was full."""
+    """Share of the table's write capacity that was used for good under full load; None if the load never was full."""
     stalls: int
     longest_wait: float
     """Longest time from the first delivery of a window until it was applied."""

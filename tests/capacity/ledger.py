@@ -20,16 +20,16 @@ class Ledger:
     """Rows of windows that were given up."""
     windows: int = 0
     given_up: int = 0
-    useful_units: float = 0
-    """Write units of the transactions that applied windows."""
     longest_wait: float = 0
     """Longest time from the first delivery of a window until it was applied."""
     longest_age: float = 0
     """Longest time from sending a window until it was applied."""
     first_applied: float | None = None
     last_applied: float = 0
-    loaded: tuple[float, float] | None = None
-    """When `LOADED_SHARE` of the rows were applied, and `useful_units` then."""
+    loaded_at: float | None = None
+    """When `LOADED_SHARE` of the rows were applied."""
+    written: float = 0
+    """Write units of all writes that had taken effect then, in the partitions with shards' logs."""
     calls_failed: Counter[str] = field(default_factory=Counter)
     """Calls that failed because AWS was busy, by the name of the exception that ended them."""
     stopped_transfers: int = 0
@@ -42,17 +42,18 @@ class Ledger:
     longest_settling: float = 0
     """Longest time from accepting a request until it had settled."""
 
-    def applied(self, now: float, rows: int, units: float, sent_at: float, received_at: float) -> None:
-        """Counts a window that is applied now."""
+    def applied(self, now: float, rows: int, sent_at: float, received_at: float) -> bool:
+        """Counts a window that is applied now. Returns whether it is the one that brings the rows to `LOADED_SHARE`."""
         self.rows += rows
         self.windows += 1
-        self.useful_units += units
         self.longest_wait = max(self.longest_wait, now - received_at)
         self.longest_age = max(self.longest_age, now - sent_at)
         self.first_applied = now if self.first_applied is None else self.first_applied
         self.last_applied = now
-        if self.loaded is None and self.rows >= LOADED_SHARE * self.asked_rows:
-            self.loaded = now, self.useful_units
+        if self.loaded_at is not None or self.rows < LOADED_SHARE * self.asked_rows:
+            return False
+        self.loaded_at = now
+        return True
 
     def failed(self, error: Exception) -> None:
         """Counts a call that failed because AWS was busy."""

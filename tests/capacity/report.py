@@ -57,7 +57,7 @@ def targets(results: Results) -> list[Target]:
     return [
         Target("loads that lose a row or a file: 0", f"{lost}", lost == 0),
         Target("longest wait of a window, fresh table: under 180 s", f"{max(waits):.0f} s", max(waits) < 180),
-        Target("capacity used, fresh table: 90% on average", _percent(_mean(used)), _mean(used) >= 0.9),
+        Target("capacity used, fresh table: 90% at least", _percent(min(used)), min(used) >= 0.9),
         Target("warm table, 16 shards: 7,000 rows/s", f"{warm_16:,.0f}", warm_16 >= 7_000),
         Target("warm table, 64 shards: 20,000 rows/s", f"{warm_64:,.0f}", warm_64 >= 20_000),
         Target("10 executions: all rows applied", f"{after[SMALL].rows_per_second:,.0f} rows/s", after[SMALL].is_done),
@@ -169,10 +169,6 @@ def _figures(found: Figures) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f}%"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _table(columns: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> str:

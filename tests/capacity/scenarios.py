@@ -64,27 +64,21 @@ class Run:
 
     @property
     def capacity_used(self) -> float | None:
-        """Returns the share of the table's write capacity that applied windows used, while the load was full.
+        """Returns the share of the table's write capacity that was used for good, while the load was full.
 
         None if the load was never full.
         """
         ledger = self.service.ledger
-        if ledger.first_applied is None or ledger.loaded is None:
+        if ledger.first_applied is None or ledger.loaded_at is None:
             return None
-        at, units = ledger.loaded
-        available = sum(partition.writes.per_second for partition in self._log_partitions())
-        return units / max(1e-9, available * (at - ledger.first_applied))
-
-    def _log_partitions(self) -> list[Partition]:
-        """Returns the partitions that hold shards' logs."""
-        records = {upload.dataset.records for upload in self.service.uploads}
-        return [partition for partition in self.service.table.partitions if partition.collections - records]
+        available = sum(partition.writes.per_second for partition in self.service.log_partitions())
+        return ledger.written / max(1e-9, available * (ledger.loaded_at - ledger.first_applied))
 
     def shares(self) -> dict[str, float]:
         """Returns how busy each resource was, as a share of the whole time."""
         service, seconds = self.service, self.seconds
         groups = self.apply.mapping.group_seconds
-        logs = self._log_partitions()
+        logs = self.service.log_partitions()
         records = {service.table.partition(upload.dataset.records) for upload in service.uploads}
         return {
             "table": _share(logs, seconds),

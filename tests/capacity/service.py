@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tests.capacity.bucket import Bucket
 from tests.capacity.clock import Clock, Process
 from tests.capacity.design import Design, Waits
-from tests.capacity.dynamodb import Conflict, Table, Throttled
+from tests.capacity.dynamodb import Conflict, Partition, Table, Throttled
 from tests.capacity.functions import Account, Function
 from tests.capacity.ledger import Ledger
 from tests.capacity.limits import Limits
@@ -129,6 +129,11 @@ class Service:
     def function(self, name: str, memory: float) -> Function:
         """Returns a function of the deployment."""
         return Function(self.account, name, memory)
+
+    def log_partitions(self) -> list[Partition]:
+        """Returns the partitions that hold shards' logs."""
+        records = {upload.dataset.records for upload in self.uploads}
+        return [partition for partition in self.table.partitions if partition.collections - records]
 
     def busy(self, seconds: float) -> float:
         """Returns a random time that a function computes."""

@@ -17,8 +17,8 @@ DynamoDB split the table, and its quota is raised. "Before" is the code as it wa
 
 COMPARED_NOTE = """\
 - *Rows/s*: from the first message until the last upload has settled, end to end.
-- *Capacity used*: write units of applied windows, as a share of what the shards' partitions give, until 90% of the
-  rows are applied. The rest goes to records of uploads, to cancelled transactions, and to waiting.
+- *Capacity used*: write units of writes that took effect, as a share of what the shards' partitions give, until 90% of
+  the rows are applied. The rest goes to cancelled transactions, and to waiting.
 - *Stalls*: calls of `apply` and `publish` after which a message group had to wait.
 - *Longest wait*: from the first delivery of a window until it is applied. *Oldest window*: from sending it. The alarm
   WindowsLate (an hour) is about the second.

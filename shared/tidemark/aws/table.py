@@ -26,7 +26,7 @@ DELETE_PAGE_ITEMS = 1000
 """Items that `delete_range` reads, then deletes, at a time."""
 MAX_ATTEMPTS = 8
 """Most attempts at a write, or at the rest of a batch, while it meets conflicts or throttling."""
-LARGE_WAITS = (0.5, 4.0)
+LARGE_WAITS = (1.0, 5.0)
 """Longest waits between the attempts at a large transaction that is throttled, in seconds. Each attempt uses up
 capacity of its partition, whether it takes effect or not, so there are few. A shard that is alone on its partition goes
 on after the first wait, since a partition's capacity is for one second."""

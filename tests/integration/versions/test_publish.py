@@ -83,7 +83,10 @@ def test_a_version_contains_all_windows_of_an_upload_that_another_invocation_set
 
 def test_messages_about_a_purged_dataset_are_ignored(world: World) -> None:
     uid = "0" * 16
-    about: list[PublishMessage] = [ChunkSettled(dataset=uid, upload="u", chunk=""), CheckUpload(dataset=uid, upload="u", since="file-0")]
+    about: list[PublishMessage] = [
+        ChunkSettled(dataset=uid, upload="u", chunk=""),
+        CheckUpload(dataset=uid, upload="u", since="file-0"),
+    ]
     assert publish.publish(world.process(), uid, about) == []
 
 
