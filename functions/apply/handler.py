@@ -26,7 +26,11 @@ MAX_UNREADABLE_RECEIVES = 10
 quarter of an hour, since SQS delivers a failed message every 105 seconds. During a deployment, such a message may be a
 window of the newer release."""
 
-backend = Backend.from_environment(patience=PATIENCE_SECONDS)
+MAX_ATTEMPTS = 3
+"""Most attempts of the AWS clients at a request. If AWS hangs, two requests in a row still fail within the function's
+timeout: the second clears the window's count of attempts, so that a hanging AWS never gives a window up."""
+
+backend = Backend.from_environment(patience=PATIENCE_SECONDS, attempts=MAX_ATTEMPTS)
 
 
 @logger.inject_lambda_context

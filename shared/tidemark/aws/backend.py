@@ -47,8 +47,11 @@ again."""
 WORKFLOW_ARN_PREFIX = "TIDEMARK_WORKFLOW_"
 """Prefix of the environment variables that hold the ARNs of state machines."""
 
+MAX_ATTEMPTS = 5
+"""Most attempts of the AWS clients at a request that fails."""
+
 CLIENT_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
     connect_timeout=2,
     read_timeout=10,
     max_pool_connections=WORKERS * 2,
@@ -113,17 +116,20 @@ class Backend:
     memory: Memory = field(default_factory=Memory)
 
     @classmethod
-    def from_environment(cls, *, patience: float = 0) -> "Backend":
+    def from_environment(cls, *, patience: float = 0, attempts: int = MAX_ATTEMPTS) -> "Backend":
         """Returns the backend for the deployment that the function's environment variables name.
 
-        Each function has variables only for the resources that it uses. The other names are empty.
+        Each function has variables only for the resources that it uses. The other names are empty. `attempts` is how
+        often the AWS clients send a request that fails.
         """
+        retries = Config(retries={"mode": "standard", "total_max_attempts": attempts})
+        config, s3_config = CLIENT_CONFIG.merge(retries), S3_CONFIG.merge(retries)
         return cls(
-            dynamodb=boto3.client("dynamodb", config=CLIENT_CONFIG),
-            s3=boto3.client("s3", config=S3_CONFIG),
-            sqs=boto3.client("sqs", config=CLIENT_CONFIG),
-            events=boto3.client("events", config=CLIENT_CONFIG),
-            states=boto3.client("stepfunctions", config=CLIENT_CONFIG),
+            dynamodb=boto3.client("dynamodb", config=config),
+            s3=boto3.client("s3", config=s3_config),
+            sqs=boto3.client("sqs", config=config),
+            events=boto3.client("events", config=config),
+            states=boto3.client("stepfunctions", config=config),
             table=os.environ["TIDEMARK_TABLE"],
             bucket=os.environ.get("TIDEMARK_BUCKET", ""),
             windows_queue_url=os.environ.get("TIDEMARK_WINDOWS_QUEUE_URL", ""),
