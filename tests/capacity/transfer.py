@@ -1,6 +1,7 @@
 """Model of a clone: a workflow that pages through the source's shards, then intake sends the windows."""
 
 from collections.abc import Iterator
+from itertools import groupby, zip_longest
 
 from tests.capacity import requests
 from tests.capacity.bucket import SlowDown
@@ -47,8 +48,14 @@ class Clone:
         yield from service.files.send(Message(SendingChunks(self._chunks()), lineage={"transfer": 1}))
 
     def _chunks(self) -> Iterator[list[Window]]:
-        """Yields the chunks' windows by name: one shard after another."""
-        yield from sorted(self._pages, key=lambda page: page[0].shard)
+        """Yields windows that are sent together: of a page of all shards; in the earlier design, of a single chunk."""
+        pages = sorted(self._pages, key=lambda page: page[0].shard)
+        if not self._service.design.side_by_side:
+            yield from pages
+            return
+        by_shard = [list(group) for _, group in groupby(pages, key=lambda page: page[0].shard)]
+        for group in zip_longest(*by_shard, fillvalue=[]):
+            yield [window for page in group for window in page]
 
     def _visit(self, shard: int) -> Process[bool]:
         """Makes pages of a shard until the time is up. Raises StepError."""

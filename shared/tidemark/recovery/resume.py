@@ -5,7 +5,7 @@ have been sent. A sweep examines all unsettled uploads and resumes those that ta
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tidemark.aws import queues
@@ -34,6 +34,7 @@ FILES_TIMEOUT = timedelta(days=7)
 PENDING_TIMEOUT = timedelta(days=5)
 """How long an upload may be pending. Windows undecided by then fail, and unread files end where reading stopped, so
 that the client gets an outcome. A retry can send the failed windows again."""
+NO_WINDOWS: Mapping[int, str] = {}
 INDEX_PARTITIONS = "0123456789abcdef"
 """Partitions of the index of unsettled uploads: one for each first digit of a dataset's uid."""
 
@@ -82,7 +83,7 @@ def resume(backend: Backend, task: ResumeUpload, has_time: Callable[[], bool]) -
         return None
     record = chunked_uploads.find(backend, task.uid, task.upload)
     if record is None:
-        _send(backend, upload, chunks.get(backend, task.uid, task.upload))
+        _send(backend, upload, [chunks.get(backend, task.uid, task.upload)])
         return None
     if upload.status is UploadStatus.WAITING:
         chunked_uploads.expire(
@@ -144,21 +145,42 @@ def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: 
     if not record.may_send:
         return None
     last = workflow.restore_windows(backend, record)
-    for chunk in chunks.of_upload(backend, record.uid, record.upload.id, first):
+    for group in _groups(backend, record, first):
         if not has_time():
-            return chunk.name
-        _send(backend, record.upload, chunk, last.get(chunk_source(chunk.name), ""))
+            return group[0].name
+        _send(backend, record.upload, group, last)
     return None
 
 
-def _send(backend: Backend, upload: Upload, chunk: Chunk, until: str = "") -> None:
-    """Sends a chunk's undecided windows. After `PENDING_TIMEOUT`, marks them as failed instead.
+def _groups(backend: Backend, record: ChunkedUpload, first: str) -> Iterator[list[Chunk]]:
+    """Yields the chunks of an upload in groups whose windows are sent together, from the group of chunk `first` on.
 
-    `until` is the id of a roll back's last window in the chunk's shard; empty for other uploads.
+    A group of a transfer has a chunk of each shard, so that all shards have windows to apply from the beginning. A
+    group of an upload of files is a single chunk.
     """
-    if chunk.is_settled:
+    uid, upload_id = record.uid, record.upload.id
+    if record.transfer is None:
+        yield from ([chunk] for chunk in chunks.of_upload(backend, uid, upload_id, first))
         return
-    windows = chunks.unsettled_windows(backend, chunk, until)
+    pages = workflow.chunk_names(backend, record)
+    start = next((number for number, names in enumerate(pages) if first in names), 0)
+    for names in pages[start:]:
+        yield chunks.find_many(backend, uid, [(upload_id, name) for name in names])
+
+
+def _send(backend: Backend, upload: Upload, group: Sequence[Chunk], last: Mapping[int, str] = NO_WINDOWS) -> None:
+    """Sends the undecided windows of chunks. After `PENDING_TIMEOUT`, marks them as failed instead.
+
+    `last` has the ids of a roll back's last windows, by shard; it is empty for other uploads.
+    """
+    undecided = [chunk for chunk in group if not chunk.is_settled]
+    sent = backend.parallel(
+        lambda chunk: chunks.unsettled_windows(
+            backend, chunk, last.get(chunk_source(chunk.name), "") if chunk.name else ""
+        ),
+        undecided,
+    )
+    windows = [window for windows_of_chunk in sent for window in windows_of_chunk]
     if _is_given_up(backend, upload):
         for window in windows:
             tallies.report(backend, window, giving_up.give_up(backend, window))

@@ -153,6 +153,16 @@ def fail(backend: Backend, record: ChunkedUpload, why: str) -> None:
     )
 
 
+def chunk_names(backend: Backend, record: ChunkedUpload) -> list[list[str]]:
+    """Returns the names of a transfer's chunks, page by page: first those of the first page of every shard.
+
+    All shards must be read. One request.
+    """
+    progress = shard_progress.find_all(backend, record.uid, record.upload.id, record.upload.shards)
+    pages = max(shard.pages for shard in progress)
+    return [[chunk_name(shard.shard, page) for shard in progress if page < shard.pages] for page in range(pages)]
+
+
 def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
     """Returns the id of a roll back's last window in each shard, by shard number; empty for a clone.
 

@@ -188,6 +188,19 @@ def test_a_shard_is_read_in_pages(world: World) -> None:
     assert get_upload(world, begun.id, dataset=made.name).rows == 40
 
 
+def test_all_shards_of_a_clone_have_windows_to_apply_from_the_beginning(world: World) -> None:
+    upload(world, *(add(f"frame-{number:03}") for number in range(40)))
+    made, _ = start_clone(world, "copy")
+    with patch.object(workflow, "MAX_CHUNK_ROWS", 3):
+        world.run_transfer(world.transfers()[0])
+    (task,) = world.tasks
+    assert world.start_task(task, steps=2).run().error is None
+    assert len(world.windows.groups()) == made.shards
+    assert sum(map(len, world.windows.waiting.values())) == made.shards
+    world.drain()
+    assert state(world, 1, dataset=made.name) == state(world, 1)
+
+
 def test_two_executions_at_once_make_each_row_once(world: World) -> None:
     upload(world, *(add(f"frame-{number:03}") for number in range(40)))
     made, begun = start_clone(world, "copy")
