@@ -68,7 +68,7 @@ deploy: $(READY) node_modules ## deploy to the AWS account and region of your cr
 	@python -m infra.deployment protect $(ARGS)
 
 smoke: $(READY) ## use a deployment once with your AWS credentials, and compare what comes back (ARGS=--help)
-	@python -m tests.smoke $(ARGS)
+	@python -m infra.smoke $(ARGS)
 
 bench: $(READY) ## measure what common operations cost, in AWS's units and in seconds (writes docs/costs-measured.md)
 	@python -m tests.bench

@@ -1,4 +1,5 @@
-"""The CDK application that deploys Tidemark, and `infra.local`, which deploys it to this machine."""
+"""The CDK application that deploys Tidemark, `infra.local`, which deploys it to this machine, and `infra.smoke`, which
+tries a deployment."""
 
 STACK = "Tidemark"
 """The CloudFormation stack's name."""

@@ -14,12 +14,12 @@ from botocore.client import BaseClient
 
 from infra.local.server import ROOT
 from infra.local.stack import LocalStack
-from tests.smoke import __main__ as smoke
-from tests.smoke import steps
-from tests.smoke.bus import NoEvent
-from tests.smoke.cleaning import datasets_of
-from tests.smoke.deployment import PERMISSIONS, Deployment, deployment
-from tests.smoke.steps import STEPS, Seen, Step, Subject
+from infra.smoke import __main__ as smoke
+from infra.smoke import steps
+from infra.smoke.bus import NoEvent
+from infra.smoke.cleaning import datasets_of
+from infra.smoke.deployment import PERMISSIONS, Deployment, deployment
+from infra.smoke.steps import STEPS, Seen, Step, Subject
 from tests.support.deployed.client import Caller
 from tests.support.deployed.inside import archived_long_ago, backend_of
 from tidemark.access.api_keys import list_keys
@@ -158,7 +158,7 @@ def test_a_step_that_goes_wrong_is_an_exit_status_and_leaves_archived_datasets_o
 
 
 def test_a_run_that_is_terminated_cleans_up(stack: LocalStack, found: Deployment) -> None:
-    arguments = [sys.executable, "-m", "tests.smoke", "--api", stack.api, "--rows", "200", "--shards", "2"]
+    arguments = [sys.executable, "-m", "infra.smoke", "--api", stack.api, "--rows", "200", "--shards", "2"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
     process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
     with process:

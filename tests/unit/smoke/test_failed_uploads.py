@@ -4,11 +4,11 @@ from typing import Any, cast
 
 import pytest
 
-from tests.smoke.bus import Listener
-from tests.smoke.deployment import Deployment
-from tests.smoke.rows import Json
-from tests.smoke.steps import Load, Subject
-from tests.smoke.waiting import Failed, TimedOut, until_done
+from infra.smoke.bus import Listener
+from infra.smoke.deployment import Deployment
+from infra.smoke.rows import Json
+from infra.smoke.steps import Load, Subject
+from infra.smoke.waiting import Failed, TimedOut, until_done
 from tidemark.client.api import Api
 from tidemark.client.refs import DatasetRef
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.smoke.rows import CHANGED, Content, Json, frame, number_of
-from tests.smoke.steps import MAX_LISTED, SAMPLE, compare_version
+from infra.smoke.rows import CHANGED, Content, Json, frame, number_of
+from infra.smoke.steps import MAX_LISTED, SAMPLE, compare_version
 from tidemark.client.api import Api
 from tidemark.client.refs import DatasetRef
 from tidemark.domain.limits import MAX_BATCH_FRAMES

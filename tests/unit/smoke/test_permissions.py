@@ -4,9 +4,9 @@ import re
 
 from botocore.exceptions import ClientError
 
+from infra.smoke.deployment import PERMISSIONS, missing_permission
+from infra.smoke.steps import STEPS, WIDEST
 from tests.docs.pages import ROOT, anchor
-from tests.smoke.deployment import PERMISSIONS, missing_permission
-from tests.smoke.steps import STEPS, WIDEST
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.smoke.rows import (
+from infra.smoke.rows import (
     CHANGED,
     MAX_SHOWN,
     Content,

@@ -17,12 +17,12 @@ import httpx2
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import STACK
-from tests.smoke.bus import NoEvent, listening
-from tests.smoke.cleaning import archive, datasets_of, purge
-from tests.smoke.deployment import Deployment, NotFound, deployment, missing_permission, temporary_key
-from tests.smoke.rows import CHANGED, CLASSES
-from tests.smoke.steps import STEPS, WIDEST, Load, Step, Subject, clone_of, open_dataset, widest_of
-from tests.smoke.waiting import Failed, TimedOut
+from infra.smoke.bus import NoEvent, listening
+from infra.smoke.cleaning import archive, datasets_of, purge
+from infra.smoke.deployment import Deployment, NotFound, deployment, missing_permission, temporary_key
+from infra.smoke.rows import CHANGED, CLASSES
+from infra.smoke.steps import STEPS, WIDEST, Load, Step, Subject, clone_of, open_dataset, widest_of
+from infra.smoke.waiting import Failed, TimedOut
 from tidemark.client.api import Api, Refused, Unreachable
 from tidemark.client.models import UnexpectedResponse
 from tidemark.client.refs import DatasetRef
@@ -147,7 +147,7 @@ def _print(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.smoke",
+        prog="python -m infra.smoke",
         description="Uses a deployment once and compares what comes back. The AWS credentials, profile and region are "
         "those of the usual environment variables.",
     )

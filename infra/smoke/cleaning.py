@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from tests.smoke.waiting import TimedOut
+from infra.smoke.waiting import TimedOut
 from tidemark.client.api import Api, Refused
 from tidemark.client.models import Json
 from tidemark.client.polling import polls, responses

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from tests.smoke.deployment import Deployment
+from infra.smoke.deployment import Deployment
 
 PROBE = "tidemark-smoke"
 """Source of the smoke test's own events, by which it finds out when the rule works."""

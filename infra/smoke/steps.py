@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.smoke.bus import Listener
-from tests.smoke.deployment import Deployment
-from tests.smoke.rows import (
+from infra.smoke.bus import Listener
+from infra.smoke.deployment import Deployment
+from infra.smoke.rows import (
     CHANGED,
     WIDE_CLASSES,
     WIDE_ROWS,
@@ -30,7 +30,7 @@ from tests.smoke.rows import (
     wide_rows,
     write,
 )
-from tests.smoke.waiting import FIRST_PAUSE, MAX_PAUSE, Failed, TimedOut, until_done
+from infra.smoke.waiting import FIRST_PAUSE, MAX_PAUSE, Failed, TimedOut, until_done
 from tidemark.client.api import Api, Refused
 from tidemark.client.polling import polls
 from tidemark.client.push.by_files import ByFiles
