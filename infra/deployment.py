@@ -83,6 +83,9 @@ def context(arguments: Sequence[str]) -> Mapping[str, Any]:
     return {**values, **{name: value for name, _, value in given}}
 
 
+QUOTA_UNREAD = "Lambda's quota could not be read"
+
+
 def _parser() -> argparse.ArgumentParser:
     """Returns a parser of the CDK's options that the steps follow. The CDK's other options are left to the CDK."""
     parser = argparse.ArgumentParser(prog="python -m infra.deployment", allow_abbrev=False, add_help=False)
@@ -99,18 +102,21 @@ def main(arguments: Sequence[str]) -> None:
     parser = _parser()
     parser.add_argument("step", choices=("check", "protect"))
     options, _ = parser.parse_known_args(arguments)
-    # boto3 reads AWS_DEFAULT_REGION only; the CDK prefers AWS_REGION.
-    session = boto3.Session(profile_name=options.profile, region_name=os.environ.get("AWS_REGION"))
-    if options.step == "protect":
-        for name in protect(session.client("cloudformation"), session.client("dynamodb")):
-            print(f"Switched on deletion protection of {name}.")
-        return
     try:
-        print(check_quota(session.client("lambda"), from_context(context(arguments).get)))
+        # The context first: a wrong value is the operator's to mend, whatever the credentials.
+        capacity = from_context(context(arguments).get)
+        # boto3 reads AWS_DEFAULT_REGION only; the CDK prefers AWS_REGION.
+        session = boto3.Session(profile_name=options.profile, region_name=os.environ.get("AWS_REGION"))
+        if options.step == "protect":
+            for name in protect(session.client("cloudformation"), session.client("dynamodb")):
+                print(f"Switched on deletion protection of {name}.")
+            return
+        print(check_quota(session.client("lambda"), capacity))
     except (QuotaTooLow, ValueError) as error:
         sys.exit(str(error))
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"Lambda's quota could not be read: {error}")
+        purpose = "Deletion protection could not be switched on" if options.step == "protect" else QUOTA_UNREAD
+        sys.exit(f"{purpose}: {error}")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,12 @@ OTHERWISE = (
     _files("a partition keeps 300 s of unused capacity", with_table(FRESH, burst_seconds=300), 64),
     _files("shards are placed at random", with_table(FRESH, even=False), 64),
     _files("at random, hot partitions split after 5 minutes", with_table(FRESH, even=False, split_after=300), 64),
-    _files("pre-warmed to 16,000 units, placed at random", with_table(FRESH, partitions=16, even=False), 16),
+    _files("pre-warmed to 16,000 units, placed at random, 16 shards", with_table(FRESH, partitions=16, even=False), 16),
+    _files(
+        "pre-warmed to 40,000 units, placed at random",
+        with_table(FRESH, partitions=40, even=False, table_write_units=40_000),
+        64,
+    ),
     QUOTA,
 )
 """What AWS might do otherwise, under 20 files x 200,000 rows."""

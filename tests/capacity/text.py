@@ -30,8 +30,14 @@ BINDS = (
     ("a fresh table, the whole deployment", "the table: 4,000 write units a second, 2.1 for each row"),
     ("a dataset of 16 shards, warm table", "its shards' partitions: 1,000 write units a second each; ids only ascend"),
     ("a dataset of 64 shards, warm table", "its shards' partitions"),
-    ("a dataset of 64 shards, warm table, default quota", "40,000 write units a second for the whole table"),
-    ("a clone, warm table", "intake, which sends one shard's windows after another's: the last shard starts late"),
+    (
+        "a dataset of 64 shards, warm table, default quota",
+        "40,000 write units a second for the whole table, and the waits of throttled windows",
+    ),
+    (
+        "a clone, warm table",
+        "intake, which waits for the workflow, then sends the windows: shards apply one window at a time",
+    ),
     ("requests of one row, one dataset", "`publish`, which is serial for each dataset"),
     ("an account with 10 executions", "the executions; Lambda refuses calls, whose messages then wait"),
 )
