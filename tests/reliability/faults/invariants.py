@@ -184,7 +184,7 @@ def _version(backend: Backend, model: DatasetModel, heads: dict[int, Version], n
         head = version.shards[shard].head
         assert head <= len(commits), f"version {number} contains commits that do not exist (2)"
         assert before is None or before.shards[shard].head <= head, f"version {number} loses commits (5)"
-        expected |= _state_of(backend, model, commits[:head])
+        expected |= _state_of(backend, model, commits[:head], commits)
     assert content == expected, f"version {number} differs from its windows' result (2)"
     model.snapshots[number] = content
     assert before is None or before.created_at < version.created_at, "versions are not in the order of their times (5)"
@@ -194,12 +194,15 @@ def _version(backend: Backend, model: DatasetModel, heads: dict[int, Version], n
         assert content == model.cloned.content, f"a clone differs from version {model.cloned.version} (2)"
 
 
-def _state_of(backend: Backend, model: DatasetModel, commits: Sequence[_Commit]) -> State:
-    """Returns the frames of a shard after these commits, counted from its first."""
+def _state_of(backend: Backend, model: DatasetModel, commits: Sequence[_Commit], log: Sequence[_Commit]) -> State:
+    """Returns the frames of a shard after these commits, counted from the first of its `log`.
+
+    The last window of a roll back may take several commits, and a version of another upload may be among them.
+    """
     state: State = {}
     for number, commit in enumerate(commits):
         if commit.window.upload in model.rollbacks:
-            _restore(backend, model, commits, commits[:number], commit, state)
+            _restore(backend, model, log, commits[:number], commit, state)
         elif model.cloned is not None and commit.window.upload == model.cloned.upload:
             state |= {row.frame_id: deepcopy(model.cloned.content[row.frame_id]) for row in commit.window.plan.rows}
         else:
@@ -218,7 +221,7 @@ def _restore(
     """Applies a window of a roll back to `state`: its frames become as they were, after the last window all (R10)."""
     window = commit.window
     to = resolve.get_version(backend, **model.where(), version=str(model.rollbacks[window.upload]))
-    target = _state_of(backend, model, before[: to.shards[window.plan.shard].head])
+    target = _state_of(backend, model, before[: to.shards[window.plan.shard].head], log)
     for frame_id in commit.frame_ids:
         state.pop(frame_id, None)
         if frame_id in target:
