@@ -10,12 +10,13 @@
 | checkpoint by name, by time | `D#{uid}` | `CP#{name}`, `CT#{created_at}#{name}` |
 | schema and class map of a checkpoint's files, export | `D#{uid}` | `CS#{name}`, `CC#{name}`, `E#{name}#{format}` |
 | upload, chunk, file | `D#{uid}` | `U#{upload}`, `P#{upload}#{chunk}`, `I#{upload}#{file}` |
+| tally of a chunk, count of what is in flight | `D#{uid}` | `O#{upload}#{chunk}`, `IN_FLIGHT` |
 | progress of a workflow in a shard | `D#{uid}` | `T#{work}#{shard}` |
 | pack that outlives the dataset | `D#{uid}` | `K#{pack}` |
 | clone of the dataset, sources of a clone | `D#{uid}` | `R#{clone uid}`, `SOURCES` |
 | shard head | `D#{uid}#{shard}` | `HEAD` |
 | commit | `D#{uid}#{shard}` | `C#{n}` |
-| window marker | `D#{uid}#{shard}` | `W#{window}` |
+| window marker, attempts at a window | `D#{uid}#{shard}` | `W#{window}`, `A#{window}` |
 | frame version | `D#{uid}#{shard}` | `F#{frame_id}#{n}` |
 
 Numbers in sort keys are zero-padded, so that sort keys sort as the numbers do. Ids cannot contain `#` (R5).
