@@ -144,25 +144,25 @@ def _read_files(backend: Backend, record: ChunkedUpload, is_given_up: bool) -> N
 def _send_chunks(backend: Backend, record: ChunkedUpload, first: str, has_time: Callable[[], bool]) -> str | None:
     if not record.may_send:
         return None
-    last = workflow.restore_windows(backend, record)
-    for group in _groups(backend, record, first):
+    pages = workflow.chunk_names(backend, record) if record.transfer else []
+    last = workflow.restore_windows(backend, record, pages)
+    for group in _groups(backend, record, pages, first):
         if not has_time():
             return group[0].name
         _send(backend, record.upload, group, last)
     return None
 
 
-def _groups(backend: Backend, record: ChunkedUpload, first: str) -> Iterator[list[Chunk]]:
+def _groups(backend: Backend, record: ChunkedUpload, pages: list[list[str]], first: str) -> Iterator[list[Chunk]]:
     """Yields the chunks of an upload in groups whose windows are sent together, from the group of chunk `first` on.
 
-    A group of a transfer has a chunk of each shard, so that all shards have windows to apply from the beginning. A
-    group of an upload of files is a single chunk.
+    A group of a transfer is one of `pages`, with a chunk of each shard, so that all shards have windows to apply from
+    the beginning. A group of an upload of files is a single chunk.
     """
     uid, upload_id = record.uid, record.upload.id
     if record.transfer is None:
         yield from ([chunk] for chunk in chunks.of_upload(backend, uid, upload_id, first))
         return
-    pages = workflow.chunk_names(backend, record)
     start = next((number for number, names in enumerate(pages) if first in names), 0)
     for names in pages[start:]:
         yield chunks.find_many(backend, uid, [(upload_id, name) for name in names])

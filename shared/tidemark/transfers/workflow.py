@@ -26,7 +26,7 @@ from tidemark.domain.intake_tasks import ResumeUpload
 from tidemark.domain.limits import MAX_WINDOW_FRAMES
 from tidemark.domain.transfers import Transfer, TransferWork
 from tidemark.domain.uploads import Source, Upload, UploadStatus
-from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, cut
+from tidemark.domain.windows import Restore, WindowPlan, WindowRow, chunk_name, chunk_source, cut
 from tidemark.shards import frame_versions
 from tidemark.shards.packs import PackWriter
 from tidemark.shards.restore import restoring_row
@@ -163,17 +163,16 @@ def chunk_names(backend: Backend, record: ChunkedUpload) -> list[list[str]]:
     return [[chunk_name(shard.shard, page) for shard in progress if page < shard.pages] for page in range(pages)]
 
 
-def restore_windows(backend: Backend, record: ChunkedUpload) -> dict[int, str]:
+def restore_windows(backend: Backend, record: ChunkedUpload, pages: list[list[str]]) -> dict[int, str]:
     """Returns the id of a roll back's last window in each shard, by shard number; empty for a clone.
 
-    A shard's last window restores the frames that other uploads have changed since the roll back started. All shards
-    must be read. Two requests.
+    A shard's last window restores the frames that other uploads have changed since the roll back started. `pages` are
+    the names of its chunks, as `chunk_names` returns them. One request.
     """
     if record.transfer is None or record.transfer.since is None:
         return {}
-    tasks = shard_progress.find_all(backend, record.uid, record.upload.id, record.upload.shards)
-    names = [chunk_name(task.shard, task.pages - 1) for task in tasks]
-    return chunks.last_windows(backend, record.uid, record.upload.id, names)
+    last = {chunk_source(name): name for names in pages for name in names}
+    return chunks.last_windows(backend, record.uid, record.upload.id, [*last.values()])
 
 
 def find(backend: Backend, work: TransferWork) -> ChunkedUpload:

@@ -146,9 +146,7 @@ def get(backend: Backend, uid: str, upload_id: str, name: str = "") -> Chunk:
 
 def find_many(backend: Backend, uid: str, names: list[tuple[str, str]]) -> list[Chunk]:
     """Reads chunks, given as (upload id, chunk name), consistently and in this order. Leaves out missing chunks."""
-    keys = [_key(uid, upload_id, name) for upload_id, name in names]
-    items = table.get_many(backend, keys)
-    return [_read(uid, items[key]) for key in keys if key in items]
+    return find_with_outcomes(backend, uid, names, [])[0]
 
 
 def of_upload(

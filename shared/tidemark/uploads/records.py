@@ -98,7 +98,10 @@ def of_item(backend: Backend, uid: str, item: Item) -> Upload:
     Until an upload of several chunks settles, this takes another request: a query of its files, or a read of the
     progress in a hundred shards.
     """
-    upload = Upload.model_validate_json(item["upload"])
+    return _with_totals(backend, uid, item, Upload.model_validate_json(item["upload"]))
+
+
+def _with_totals(backend: Backend, uid: str, item: Item, upload: Upload) -> Upload:
     if not upload.is_chunked:
         return upload
     totals = Counter({name: int(item[name]) for name in TOTALS})
@@ -166,9 +169,8 @@ def newest_first(
 
 
 def _wanted(backend: Backend, item: Item, wanted: UploadFilter) -> Upload | None:
-    if not wanted.takes(Upload.model_validate_json(item["upload"])):
-        return None
-    return of_item(backend, str(item["dataset"]), item)
+    upload = Upload.model_validate_json(item["upload"])
+    return _with_totals(backend, str(item["dataset"]), item, upload) if wanted.takes(upload) else None
 
 
 def unsettled(backend: Backend, digit: str) -> Iterator[Unsettled]:
