@@ -26,7 +26,7 @@ class TimedOut(Exception):
 
 def until_done(api: Api, path: tuple[str, ...], seconds: float) -> Json:
     """Polls an upload, a checkpoint or an export until it is no longer under way, and returns it. Raises TimedOut."""
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     for response in responses(api, path, first=FIRST_PAUSE, longest=MAX_PAUSE):
         if response["status"] not in UNDER_WAY:
             return response
@@ -34,7 +34,7 @@ def until_done(api: Api, path: tuple[str, ...], seconds: float) -> Json:
         progress = ", ".join(f"{name} {response[name]:,}" for name in COUNTS if response.get(name))
         if now - began > seconds:
             raise TimedOut(f"{'/'.join(path[-2:])} is {response['status']} after {seconds:.0f} s ({progress}).")
-        if now - told > PROGRESS_SECONDS:
-            told = now
+        if now - reported > PROGRESS_SECONDS:
+            reported = now
             print(f"    {now - began:,.0f} s: {response['status']}, {progress}", file=sys.stderr, flush=True)
     raise AssertionError("polling never ends by itself")

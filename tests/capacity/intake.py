@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.capacity import requests
 from tests.capacity.bucket import SlowDown
@@ -169,9 +170,7 @@ class Intake:
         dataset.windows_in_flight += len(windows)
         for count in counted:
             yield from service.patiently(
-                lambda count=count: table.write(  # type: ignore[misc]
-                    dataset.records, count.units, upload.record, {index: count.index_units}
-                )
+                partial(table.write, dataset.records, count.units, upload.record, {index: count.index_units})
             )
         yield from self._send(file, lineage)
 

@@ -1,6 +1,7 @@
 """Model of publish, which records outcomes and publishes versions. It is serial for each dataset."""
 
 from collections import Counter
+from functools import partial
 
 from tests.capacity import requests
 from tests.capacity.clock import Process
@@ -84,7 +85,8 @@ class Publish:
             if new and not new[0].is_whole_upload:
                 write = requests.settle_chunks(len(new))
                 yield from self._service.patiently(
-                    lambda write=write, new=new: table.transact(  # type: ignore[misc]
+                    partial(
+                        table.transact,
                         {records: write.units},
                         len(new) + 1,
                         [upload.record],

@@ -26,7 +26,7 @@ class Recorder:
         """The requests of the invocation that runs, or that ran last."""
         self._perform = world.perform
         world.on_request = lambda call: self.requests.append(Request(call))
-        world.perform = self._measured  # type: ignore[method-assign]
+        world.perform = self._measured  # type: ignore[method-assign]  # measured around the real one
 
     def of(self, invocation: Invocation) -> list[Request]:
         """Runs an invocation to its end and returns its requests. Fails if it raised."""

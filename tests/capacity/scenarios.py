@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.capacity.apply import Apply
 from tests.capacity.design import Design
@@ -188,6 +189,6 @@ def _until_settled(run: Run, until: float) -> Run:
     return run
 
 
-def with_table(limits: Limits, **changes: object) -> Limits:
+def with_table(limits: Limits, **changes: Any) -> Limits:
     """Returns limits of which the table's are changed."""
-    return replace(limits, table=replace(limits.table, **changes))  # type: ignore[arg-type]
+    return replace(limits, table=replace(limits.table, **changes))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ from tests.capacity.steps import RETRIES, Execution, StepError
 TIMES = Times()
 
 
-def a_table(**limits: object) -> tuple[Clock, Table]:
+def a_table(**limits: Any) -> tuple[Clock, Table]:
     clock = Clock()
-    return clock, Table(clock, replace(TableLimits(), **limits), TIMES)  # type: ignore[arg-type]
+    return clock, Table(clock, replace(TableLimits(), **limits), TIMES)
 
 
 def outcome(clock: Clock, process: Process[None]) -> str:

@@ -62,11 +62,11 @@ def test_an_account_with_ten_executions_loses_nothing() -> None:
 
 
 def test_a_deployment_sized_for_ten_executions_has_fewer_calls_refused() -> None:
-    free, told = (
+    free, sized = (
         figures(load_and_send(AFTER, SMALL_ACCOUNT, rows=20_000, calls=calls)) for calls in (MANY_CALLS, FEW_CALLS)
     )
-    assert told.loses_nothing
-    assert told.stalls < free.stalls / 2
+    assert sized.loses_nothing
+    assert sized.stalls < free.stalls / 2
 
 
 def test_before_files_are_dropped_after_sixteen_pauses() -> None:

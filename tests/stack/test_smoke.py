@@ -160,7 +160,7 @@ def test_a_step_that_goes_wrong_is_an_exit_status_and_leaves_archived_datasets_o
 def test_a_run_that_is_terminated_cleans_up(stack: LocalStack, found: Deployment) -> None:
     arguments = [sys.executable, "-m", "infra.smoke", "--api", stack.api, "--rows", "200", "--shards", "2"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
-    process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
     with process:
         assert process.stdout is not None
         for line in process.stdout:

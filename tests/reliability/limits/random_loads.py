@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from random import Random
 from unittest.mock import patch
 
@@ -92,7 +93,7 @@ def _disturb(account: Account, datasets: list[DatasetModel], random: Random) -> 
         partition = random.choice([dataset_pk(dataset.uid), shard_pk(dataset.uid, random.randrange(dataset.shards))])
         begin = account.now + timedelta(minutes=random.uniform(0, MINUTES))
         end = begin + timedelta(minutes=random.uniform(0.1, MINUTES))
-        account.at(begin, lambda partition=partition, end=end: account.tables.capacity.throttle(partition, until=end))  # type: ignore[misc]
+        account.at(begin, partial(account.tables.capacity.throttle, partition, until=end))
     kills = iter(range(random.randint(0, MAX_KILLS)))
     draws = Random(random.random())
 
@@ -110,7 +111,7 @@ def _load(account: Account, dataset: DatasetModel, random: Random) -> None:
         send = loads.send_file if random.random() < 0.5 else loads.send
         key = f"{dataset.name}-{number}"
         at = account.now + timedelta(minutes=random.uniform(0, spread))
-        account.at(at, lambda send=send, drawn=drawn, key=key: send(account, dataset, drawn, key))  # type: ignore[misc]
+        account.at(at, partial(send, account, dataset, drawn, key))
     if random.random() < 0.5:
         at = account.now + timedelta(minutes=random.uniform(MINUTES / 4, MINUTES))
         account.at(at, lambda: _roll_back(account, dataset))

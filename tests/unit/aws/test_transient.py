@@ -1,5 +1,7 @@
 """Which errors are transient: AWS is busy or out of reach, so that the same work may succeed later."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -18,7 +20,8 @@ from tidemark.shards.packs import PackCorrupt, PackGone, ReadInterrupted
 
 
 def refused(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Operation")  # type: ignore[typeddict-item]
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Operation")
 
 
 @pytest.mark.parametrize(
